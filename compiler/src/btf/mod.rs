@@ -1,0 +1,770 @@
+//! Kernel types, read from BTF (`/sys/kernel/btf/vmlinux`, or a recorded blob).
+//!
+//! In go the bytes, out come answers about single types: layouts of structures, prototypes of functions, values of
+//! enumerators. Nothing is copied out of the bytes, and nothing beyond the header is looked at before the first
+//! question; that one walks the type section once and notes where each type starts (4 bytes a type) and which types
+//! carry names.
+//!
+//! The bytes are not trusted. Every read is checked, every chain of references has a longest length and every search a
+//! largest effort, so that any bytes give answers or `None`, in bounded time, and never a panic.
+//!
+//! Left out: split BTF of modules, `.BTF.ext`, big-endian files.
+
+mod spelling;
+
+use std::fmt;
+use std::sync::OnceLock;
+
+/// The longest chain of typedefs and qualifiers, and the deepest nest of declarators, that is followed.
+const MAX_DEPTH: u32 = 64;
+
+/// The most members or parameters that one question looks at, over all nested structures.
+const MAX_EFFORT: u32 = 100_000;
+
+/// Bytes of a pointer: all architectures that pfscript knows have 64 bits.
+const POINTER_BYTES: u32 = 8;
+
+/// A type's number in its BTF. 0 is `void`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TypeId(pub u32);
+
+impl TypeId {
+    /// `void`, which no entry of the file describes.
+    pub const VOID: TypeId = TypeId(0);
+}
+
+/// What a type is: `BTF_KIND_*` of `include/uapi/linux/btf.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the kernel's names")]
+pub enum Kind {
+    Void,
+    Int,
+    Pointer,
+    Array,
+    Struct,
+    Union,
+    /// Enumerations of 64-bit values are [`Kind::Enum64`], but [`Btf::find`] finds either by either.
+    Enum,
+    /// A structure or union that is declared and never defined.
+    Forward,
+    Typedef,
+    Volatile,
+    Const,
+    Restrict,
+    Func,
+    FuncProto,
+    Var,
+    DataSec,
+    Float,
+    DeclTag,
+    TypeTag,
+    Enum64,
+}
+
+impl Kind {
+    fn of(number: u32) -> Option<Kind> {
+        Some(match number {
+            1 => Kind::Int,
+            2 => Kind::Pointer,
+            3 => Kind::Array,
+            4 => Kind::Struct,
+            5 => Kind::Union,
+            6 => Kind::Enum,
+            7 => Kind::Forward,
+            8 => Kind::Typedef,
+            9 => Kind::Volatile,
+            10 => Kind::Const,
+            11 => Kind::Restrict,
+            12 => Kind::Func,
+            13 => Kind::FuncProto,
+            14 => Kind::Var,
+            15 => Kind::DataSec,
+            16 => Kind::Float,
+            17 => Kind::DeclTag,
+            18 => Kind::TypeTag,
+            19 => Kind::Enum64,
+            _ => return None,
+        })
+    }
+
+    /// Bytes that follow the 12 bytes common to all types, for a type with `vlen` elements.
+    fn trailer(self, vlen: u32) -> usize {
+        let vlen = vlen as usize;
+        match self {
+            Kind::Int | Kind::Var | Kind::DeclTag => 4,
+            Kind::Array => 12,
+            Kind::Struct | Kind::Union | Kind::DataSec | Kind::Enum64 => 12 * vlen,
+            Kind::Enum | Kind::FuncProto => 8 * vlen,
+            _ => 0,
+        }
+    }
+}
+
+/// Why bytes are not BTF that can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BtfError {
+    /// Shorter than the header says, or than a header is.
+    Truncated,
+    /// The magic number is missing.
+    NotBtf,
+    /// Written by a machine of the other byte order.
+    ByteOrder,
+    /// A version other than 1.
+    Version(u8),
+}
+
+impl fmt::Display for BtfError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BtfError::Truncated => write!(f, "BTF is shorter than its header says"),
+            BtfError::NotBtf => write!(f, "not BTF (magic number missing)"),
+            BtfError::ByteOrder => write!(f, "BTF of the other byte order"),
+            BtfError::Version(version) => write!(f, "BTF of unknown version {version}"),
+        }
+    }
+}
+
+impl std::error::Error for BtfError {}
+
+/// An integer type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntInfo {
+    /// Storage in bytes.
+    pub bytes: u32,
+    /// Bits in use: `8 * bytes`, but for integers that old compilers made for bit fields.
+    pub bits: u32,
+    /// Two's complement.
+    pub signed: bool,
+    /// `_Bool`
+    pub is_bool: bool,
+    /// `char` and its kin: marked so in the file (compilers seldom do), or one byte wide and named so.
+    pub is_char: bool,
+}
+
+/// An enumeration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnumInfo {
+    /// Storage in bytes.
+    pub bytes: u32,
+    /// Whether values are two's complement.
+    pub signed: bool,
+    /// How many enumerators it has.
+    pub count: u32,
+}
+
+/// A member of a structure or union.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member<'a> {
+    /// Its name; empty if it is anonymous.
+    pub name: &'a str,
+    /// Its type.
+    pub ty: TypeId,
+    /// In bits from the start of the structure that was asked about.
+    pub bit_offset: u32,
+    /// The width in bits, if it is a bit field.
+    pub bitfield_bits: Option<u32>,
+}
+
+/// A function's type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FunctionPrototype<'a> {
+    /// Names and types in order. Names may be empty.
+    pub params: Vec<(&'a str, TypeId)>,
+    /// What it returns; [`TypeId::VOID`] for nothing.
+    pub ret: TypeId,
+    /// Whether `...` follows the parameters.
+    pub variadic: bool,
+}
+
+/// One kernel's types.
+///
+/// ```
+/// use pfscript_compiler::btf::{Btf, BtfError};
+/// assert_eq!(Btf::new(b"not BTF, whatever it is".to_vec()).err(), Some(BtfError::NotBtf));
+/// ```
+pub struct Btf {
+    bytes: Box<dyn AsRef<[u8]> + Send + Sync>,
+    /// Where the type section starts and ends in the bytes.
+    types: (usize, usize),
+    /// Where the string section starts and ends in the bytes.
+    strings: (usize, usize),
+    index: OnceLock<Index>,
+}
+
+/// What the first question finds out about all types.
+struct Index {
+    /// Offset in the bytes of type 1, 2, ….
+    offsets: Vec<u32>,
+    /// Types other than functions that have a name to be found by, in order.
+    named: Vec<u32>,
+    /// Functions, in order.
+    functions: Vec<u32>,
+}
+
+/// The 12 bytes that every type starts with, and where its trailer starts.
+#[derive(Clone, Copy)]
+struct Header {
+    name: u32,
+    kind: Kind,
+    kind_flag: bool,
+    vlen: u32,
+    /// A size in bytes or a type, by kind.
+    size_or_type: u32,
+    trailer: usize,
+}
+
+impl fmt::Debug for Btf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Btf")
+            .field("bytes", &self.byte_len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Btf {
+    /// Takes the bytes and checks the header; types are not looked at yet. `bytes` may be a memory map.
+    ///
+    /// # Errors
+    /// If the header is not that of BTF version 1 in little-endian order, or names sections outside the bytes.
+    pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Btf, BtfError> {
+        let (types, strings) = {
+            let bytes = bytes.as_ref();
+            match bytes.get(..2) {
+                Some([0x9f, 0xeb]) => {}
+                Some([0xeb, 0x9f]) => return Err(BtfError::ByteOrder),
+                Some(_) => return Err(BtfError::NotBtf),
+                None => return Err(BtfError::Truncated),
+            }
+            match bytes.get(2) {
+                Some(1) => {}
+                Some(&version) => return Err(BtfError::Version(version)),
+                None => return Err(BtfError::Truncated),
+            }
+            let field = |at: usize| u32_at(bytes, at).ok_or(BtfError::Truncated);
+            let header = field(4)? as usize;
+            let section = |offset: u32, length: u32| {
+                let start = header.checked_add(offset as usize)?;
+                let end = start.checked_add(length as usize)?;
+                // Offsets of types are kept in 32 bits.
+                (end <= bytes.len() && u32::try_from(end).is_ok()).then_some((start, end))
+            };
+            (
+                section(field(8)?, field(12)?).ok_or(BtfError::Truncated)?,
+                section(field(16)?, field(20)?).ok_or(BtfError::Truncated)?,
+            )
+        };
+        Ok(Btf {
+            bytes: Box::new(bytes),
+            types,
+            strings,
+            index: OnceLock::new(),
+        })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // `as_ref` on the inner value: a box of it implements `AsRef` too.
+        (*self.bytes).as_ref()
+    }
+
+    /// The size of the file in bytes.
+    pub fn byte_len(&self) -> usize {
+        self.bytes().len()
+    }
+
+    /// How many types there are, `void` not counted; the highest [`TypeId`].
+    pub fn type_count(&self) -> u32 {
+        self.index().offsets.len() as u32
+    }
+
+    /// All types in order.
+    pub fn ids(&self) -> impl Iterator<Item = TypeId> + use<> {
+        (1..=self.type_count()).map(TypeId)
+    }
+
+    fn index(&self) -> &Index {
+        self.index.get_or_init(|| {
+            let bytes = self.bytes();
+            let (mut at, end) = self.types;
+            // A kernel's types take some 25 bytes each; functions are not quite half of them.
+            let estimate = (end - at) / 24;
+            let mut index = Index {
+                offsets: Vec::with_capacity(estimate),
+                named: Vec::new(),
+                functions: Vec::with_capacity(estimate / 2),
+            };
+            // Ends at the first type that is cut off or of an unknown kind, whose length is unknown.
+            while let Some(header) = header_at(bytes, at) {
+                let next = header.trailer + header.kind.trailer(header.vlen);
+                if next > end {
+                    break;
+                }
+                index.offsets.push(at as u32);
+                let id = index.offsets.len() as u32;
+                if header.name != 0 {
+                    match header.kind {
+                        Kind::Func => index.functions.push(id),
+                        Kind::DeclTag | Kind::TypeTag => {}
+                        _ => index.named.push(id),
+                    }
+                }
+                at = next;
+            }
+            index
+        })
+    }
+
+    fn header(&self, id: TypeId) -> Option<Header> {
+        let position = (id.0 as usize).checked_sub(1)?;
+        let &offset = self.index().offsets.get(position)?;
+        header_at(self.bytes(), offset as usize)
+    }
+
+    /// The `index`-th `u32` of a type's trailer; headers in the index have theirs within the bytes.
+    fn trailer(&self, header: &Header, index: usize) -> Option<u32> {
+        u32_at(self.bytes(), header.trailer + 4 * index)
+    }
+
+    /// The bytes of a name, without the zero. Empty if there is none.
+    fn name_bytes(&self, name: u32) -> &[u8] {
+        let (start, end) = self.strings;
+        let tail = start
+            .checked_add(name as usize)
+            .and_then(|start| self.bytes().get(start..end))
+            .unwrap_or_default();
+        match tail.iter().position(|&byte| byte == 0) {
+            Some(length) => &tail[..length],
+            None => &[],
+        }
+    }
+
+    fn string(&self, name: u32) -> &str {
+        str::from_utf8(self.name_bytes(name)).unwrap_or_default()
+    }
+
+    fn is_named(&self, header: &Header, name: &str) -> bool {
+        let (start, end) = self.strings;
+        start
+            .checked_add(header.name as usize)
+            .and_then(|start| self.bytes().get(start..end))
+            .and_then(|tail| tail.strip_prefix(name.as_bytes()))
+            .is_some_and(|rest| rest.first() == Some(&0))
+    }
+
+    /// The first type of that kind and name. [`Kind::Enum`] also finds enumerations of 64 bits, [`Kind::Int`] finds
+    /// integers by any of C's spellings (`unsigned long` is `long unsigned int`); pointers, arrays and other kinds
+    /// without names are never found.
+    pub fn find(&self, kind: Kind, name: &str) -> Option<TypeId> {
+        if name.is_empty() {
+            return None;
+        }
+        let mut headers = self
+            .candidates(kind)
+            .filter_map(|id| Some((id, self.header(id)?)))
+            .filter(|(_, header)| same(header.kind, kind));
+        let found = match kind {
+            Kind::Int => {
+                let wanted = spelling::plain_integer(name);
+                headers.find(|(_, header)| {
+                    spelling::plain_integer(self.string(header.name)) == wanted
+                })
+            }
+            _ => headers.find(|(_, header)| self.is_named(header, name)),
+        };
+        found.map(|(id, _)| id)
+    }
+
+    /// The types among which one of that kind with a name is.
+    fn candidates(&self, kind: Kind) -> impl Iterator<Item = TypeId> + '_ {
+        let index = self.index();
+        let ids = match kind {
+            Kind::Func => &index.functions,
+            _ => &index.named,
+        };
+        ids.iter().copied().map(TypeId)
+    }
+
+    /// The names of all types of that kind, in the order of the file; a name may come twice.
+    pub fn names(&self, kind: Kind) -> impl Iterator<Item = &str> {
+        self.candidates(kind).filter_map(move |id| {
+            let header = self.header(id)?;
+            same(header.kind, kind).then(|| self.string(header.name))
+        })
+    }
+
+    /// The names of all structures, for suggestions.
+    pub fn struct_names(&self) -> impl Iterator<Item = &str> {
+        self.names(Kind::Struct)
+    }
+
+    /// What a type is; [`Kind::Void`] for 0 and for numbers beyond the file's.
+    pub fn kind(&self, id: TypeId) -> Kind {
+        self.header(id).map_or(Kind::Void, |header| header.kind)
+    }
+
+    /// A type's own name, without `struct` or such; empty if it has none.
+    pub fn name(&self, id: TypeId) -> &str {
+        self.header(id)
+            .map_or("", |header| self.string(header.name))
+    }
+
+    /// The type behind typedefs, qualifiers and tags.
+    pub fn resolve(&self, id: TypeId) -> TypeId {
+        self.strip(id, |kind| {
+            matches!(
+                kind,
+                Kind::Typedef
+                    | Kind::Const
+                    | Kind::Volatile
+                    | Kind::Restrict
+                    | Kind::TypeTag
+                    | Kind::DeclTag
+            )
+        })
+    }
+
+    /// The type behind qualifiers and tags; typedefs stay.
+    pub fn strip_qualifiers(&self, id: TypeId) -> TypeId {
+        self.strip(id, |kind| {
+            matches!(
+                kind,
+                Kind::Const | Kind::Volatile | Kind::Restrict | Kind::TypeTag | Kind::DeclTag
+            )
+        })
+    }
+
+    fn strip(&self, mut id: TypeId, transparent: impl Fn(Kind) -> bool) -> TypeId {
+        for _ in 0..MAX_DEPTH {
+            match self.header(id) {
+                Some(header) if transparent(header.kind) => id = TypeId(header.size_or_type),
+                _ => return id,
+            }
+        }
+        TypeId::VOID
+    }
+
+    /// The type itself with its header, behind typedefs and qualifiers, if it is of one of these kinds.
+    fn resolved(&self, id: TypeId, kinds: &[Kind]) -> Option<Header> {
+        let header = self.header(self.resolve(id))?;
+        kinds.contains(&header.kind).then_some(header)
+    }
+
+    /// The type that a reference refers to: what a pointer points to, what a typedef names, a function's prototype.
+    /// Typedefs are not looked through.
+    pub fn target(&self, id: TypeId) -> Option<TypeId> {
+        let header = self.header(id)?;
+        matches!(
+            header.kind,
+            Kind::Pointer
+                | Kind::Typedef
+                | Kind::Const
+                | Kind::Volatile
+                | Kind::Restrict
+                | Kind::TypeTag
+                | Kind::DeclTag
+                | Kind::Func
+                | Kind::Var
+        )
+        .then_some(TypeId(header.size_or_type))
+    }
+
+    /// What a pointer points to; typedefs of the pointer are looked through, the answer is as written.
+    pub fn pointee(&self, id: TypeId) -> Option<TypeId> {
+        self.resolved(id, &[Kind::Pointer])
+            .map(|header| TypeId(header.size_or_type))
+    }
+
+    /// About an integer, typedefs looked through.
+    pub fn int(&self, id: TypeId) -> Option<IntInfo> {
+        let header = self.resolved(id, &[Kind::Int])?;
+        let encoding = self.trailer(&header, 0)?;
+        let flags = (encoding >> 24) & 0xf;
+        let bytes = header.size_or_type;
+        let name = self.string(header.name);
+        Some(IntInfo {
+            bytes,
+            bits: encoding & 0xff,
+            signed: flags & 1 != 0,
+            is_char: flags & 2 != 0
+                || (bytes == 1 && matches!(name, "char" | "signed char" | "unsigned char")),
+            is_bool: flags & 4 != 0,
+        })
+    }
+
+    /// About an enumeration, typedefs looked through.
+    pub fn enum_info(&self, id: TypeId) -> Option<EnumInfo> {
+        let header = self.resolved(id, &[Kind::Enum, Kind::Enum64])?;
+        Some(EnumInfo {
+            bytes: header.size_or_type,
+            signed: self.enum_signed(&header),
+            count: header.vlen,
+        })
+    }
+
+    /// Kernels before 6.0 never set the flag; there, a negative enumerator tells.
+    fn enum_signed(&self, header: &Header) -> bool {
+        header.kind_flag
+            || (header.kind == Kind::Enum
+                && (0..header.vlen as usize)
+                    .filter_map(|index| self.trailer(header, 2 * index + 1))
+                    .any(|value| (value as i32) < 0 && value > 0xffff_0000))
+    }
+
+    /// Names and values of an enumeration, in order, typedefs looked through. Unsigned 64-bit values keep their bits.
+    pub fn enumerators(&self, id: TypeId) -> impl Iterator<Item = (&str, i64)> {
+        self.resolved(id, &[Kind::Enum, Kind::Enum64])
+            .into_iter()
+            .flat_map(move |header| {
+                let signed = self.enum_signed(&header);
+                (0..header.vlen as usize).filter_map(move |index| {
+                    let (name, value) = self.enumerator_at(&header, signed, index)?;
+                    Some((self.string(name), value))
+                })
+            })
+    }
+
+    fn enumerator_at(&self, header: &Header, signed: bool, index: usize) -> Option<(u32, i64)> {
+        if header.kind == Kind::Enum64 {
+            let low = self.trailer(header, 3 * index + 1)?;
+            let high = self.trailer(header, 3 * index + 2)?;
+            let value = (u64::from(high) << 32 | u64::from(low)) as i64;
+            return Some((self.trailer(header, 3 * index)?, value));
+        }
+        let value = self.trailer(header, 2 * index + 1)?;
+        let value = match signed {
+            true => i64::from(value as i32),
+            false => i64::from(value),
+        };
+        Some((self.trailer(header, 2 * index)?, value))
+    }
+
+    /// The value of the first enumerator of that name, in any enumeration.
+    pub fn enumerator(&self, name: &str) -> Option<i64> {
+        if name.is_empty() {
+            return None;
+        }
+        // Most enumerations have no name of their own, so all types are gone through.
+        self.ids().find_map(|id| {
+            let header = self.header(id)?;
+            let words = match header.kind {
+                Kind::Enum => 2,
+                Kind::Enum64 => 3,
+                _ => return None,
+            };
+            (0..header.vlen as usize).find_map(|index| {
+                let at = Header {
+                    name: self.trailer(&header, words * index)?,
+                    ..header
+                };
+                if !self.is_named(&at, name) {
+                    return None;
+                }
+                let signed = self.enum_signed(&header);
+                Some(self.enumerator_at(&header, signed, index)?.1)
+            })
+        })
+    }
+
+    /// The element type and count of an array, typedefs looked through.
+    pub fn array(&self, id: TypeId) -> Option<(TypeId, u32)> {
+        let header = self.resolved(id, &[Kind::Array])?;
+        Some((
+            TypeId(self.trailer(&header, 0)?),
+            self.trailer(&header, 2)?,
+        ))
+    }
+
+    /// The size in bytes; `None` for what has none: `void`, functions, structures that are only declared.
+    pub fn size_of(&self, id: TypeId) -> Option<u32> {
+        let mut id = id;
+        let mut count = 1u32;
+        for _ in 0..MAX_DEPTH {
+            let header = self.header(self.resolve(id))?;
+            let bytes = match header.kind {
+                Kind::Int
+                | Kind::Struct
+                | Kind::Union
+                | Kind::Enum
+                | Kind::Enum64
+                | Kind::Float
+                | Kind::DataSec => header.size_or_type,
+                Kind::Pointer => POINTER_BYTES,
+                Kind::Array => {
+                    count = count.checked_mul(self.trailer(&header, 2)?)?;
+                    id = TypeId(self.trailer(&header, 0)?);
+                    continue;
+                }
+                Kind::Var => {
+                    id = TypeId(header.size_or_type);
+                    continue;
+                }
+                _ => return None,
+            };
+            return bytes.checked_mul(count);
+        }
+        None
+    }
+
+    /// The direct members of a structure or union in order, typedefs of it looked through. Anonymous members come as
+    /// they are, with an empty name.
+    pub fn members(&self, id: TypeId) -> impl Iterator<Item = Member<'_>> {
+        self.resolved(id, &[Kind::Struct, Kind::Union])
+            .into_iter()
+            .flat_map(move |header| {
+                (0..header.vlen as usize).filter_map(move |index| self.member_at(&header, index))
+            })
+    }
+
+    fn member_at(&self, header: &Header, index: usize) -> Option<Member<'_>> {
+        let name = self.trailer(header, 3 * index)?;
+        let ty = TypeId(self.trailer(header, 3 * index + 1)?);
+        let offset = self.trailer(header, 3 * index + 2)?;
+        let mut member = Member {
+            name: self.string(name),
+            ty,
+            bit_offset: offset,
+            bitfield_bits: None,
+        };
+        if header.kind_flag {
+            member.bit_offset = offset & 0xff_ffff;
+            member.bitfield_bits = Some(offset >> 24).filter(|&bits| bits != 0);
+        } else if let Some(int) = self.resolved(ty, &[Kind::Int]) {
+            // Before 5.0 the integer itself said which of its bits the field has.
+            let encoding = self.trailer(&int, 0)?;
+            let (bits, skipped) = (encoding & 0xff, (encoding >> 16) & 0xff);
+            if skipped != 0 || int.size_or_type.checked_mul(8) != Some(bits) {
+                member.bit_offset = offset.checked_add(skipped)?;
+                member.bitfield_bits = Some(bits);
+            }
+        }
+        Some(member)
+    }
+
+    /// The member of that name, also one of an anonymous structure or union inside; its offset counts from the start
+    /// of the outermost one.
+    pub fn member(&self, id: TypeId, name: &str) -> Option<Member<'_>> {
+        if name.is_empty() {
+            return None;
+        }
+        let mut found = None;
+        self.walk_members(id, &mut |member| {
+            if member.name == name {
+                found = Some(*member);
+            }
+            found.is_none()
+        });
+        found
+    }
+
+    /// The names of all members, those of anonymous structures and unions inside included, in order.
+    pub fn member_names(&self, id: TypeId) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.walk_members(id, &mut |member| {
+            names.push(member.name);
+            true
+        });
+        names
+    }
+
+    /// Calls `visit` with each named member, offsets added up, until it says false.
+    fn walk_members<'a>(&'a self, id: TypeId, visit: &mut dyn FnMut(&Member<'a>) -> bool) {
+        let mut effort = 0;
+        self.walk_nested(id, 0, MAX_DEPTH, &mut effort, visit);
+    }
+
+    fn walk_nested<'a>(
+        &'a self,
+        id: TypeId,
+        base: u32,
+        depth: u32,
+        effort: &mut u32,
+        visit: &mut dyn FnMut(&Member<'a>) -> bool,
+    ) -> bool {
+        for mut member in self.members(id) {
+            *effort += 1;
+            if *effort > MAX_EFFORT {
+                return false;
+            }
+            let Some(bit_offset) = base.checked_add(member.bit_offset) else {
+                continue;
+            };
+            member.bit_offset = bit_offset;
+            let go_on = if !member.name.is_empty() {
+                visit(&member)
+            } else if depth > 0 {
+                // Unnamed bit fields have no members, so they are passed over here.
+                self.walk_nested(member.ty, bit_offset, depth - 1, effort, visit)
+            } else {
+                true
+            };
+            if !go_on {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The prototype of a kernel function.
+    pub fn function(&self, name: &str) -> Option<FunctionPrototype<'_>> {
+        let function = self.header(self.find(Kind::Func, name)?)?;
+        self.prototype(TypeId(function.size_or_type))
+    }
+
+    /// A prototype, given its type or that of a function.
+    pub fn prototype(&self, id: TypeId) -> Option<FunctionPrototype<'_>> {
+        let mut header = self.header(self.resolve(id))?;
+        if header.kind == Kind::Func {
+            header = self.header(TypeId(header.size_or_type))?;
+        }
+        if header.kind != Kind::FuncProto {
+            return None;
+        }
+        let mut params = (0..header.vlen as usize)
+            .map(|index| {
+                let name = self.trailer(&header, 2 * index)?;
+                Some((
+                    self.string(name),
+                    TypeId(self.trailer(&header, 2 * index + 1)?),
+                ))
+            })
+            .collect::<Option<Vec<_>>>()?;
+        // A last parameter without type stands for `...`.
+        let variadic = params
+            .pop_if(|&mut (_, ty)| ty == TypeId::VOID)
+            .is_some();
+        Some(FunctionPrototype {
+            params,
+            ret: TypeId(header.size_or_type),
+            variadic,
+        })
+    }
+}
+
+/// Whether a type of kind `have` answers a question for `want`.
+fn same(have: Kind, want: Kind) -> bool {
+    let plain = |kind| match kind {
+        Kind::Enum64 => Kind::Enum,
+        other => other,
+    };
+    plain(have) == plain(want)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let field = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_le_bytes(field.try_into().ok()?))
+}
+
+fn header_at(bytes: &[u8], at: usize) -> Option<Header> {
+    let fields = bytes.get(at..at.checked_add(12)?)?;
+    let info = u32_at(fields, 4)?;
+    Some(Header {
+        name: u32_at(fields, 0)?,
+        kind: Kind::of((info >> 24) & 0x1f)?,
+        kind_flag: info >> 31 != 0,
+        vlen: info & 0xffff,
+        size_or_type: u32_at(fields, 8)?,
+        trailer: at + 12,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,320 @@
+//! Puts bodies and templates together: programs, shared functions and maps, ready to be written.
+//!
+//! A program is a copy of its entry template with the hole made a call of its body and the parameters made constants.
+//! Functions are the bodies, then the routines that something reaches, in the order in which they are reached.
+
+use super::asm::{Code, INSN_BYTES, Insn, LD_IMM64, Reference};
+use super::frame::{SCRATCH_VALUE_BYTES, STACK_BYTES, STACK_ROUNDING};
+use super::{AssembleError, ErrorKind, select};
+use crate::ir::{MapData, Module, ProbeData, ProbeId};
+use pfscript_grammar::Span;
+use pfscript_probes::maps::{SCRATCH_HEADER, SCRATCH_LEVELS};
+use pfscript_probes::{LOSS_CAUSES, MapTemplate, Target, Template};
+use std::collections::{HashMap, HashSet};
+
+/// Where templates come from, by name.
+pub type TemplateSource<'a> = dyn Fn(&str) -> Option<&'a Template<'a>> + 'a;
+
+/// The symbol of the map that frames are in.
+const SCRATCH_MAP: &str = "pf_map_scratch";
+
+/// A function with a symbol.
+#[derive(Debug)]
+pub struct Function {
+    /// Its symbol.
+    pub symbol: String,
+    /// Its code. That of templates has no places in the script.
+    pub code: Code,
+    /// Bytes of stack.
+    stack_bytes: u32,
+}
+
+/// A program: an entry in a section of its own.
+#[derive(Debug)]
+pub struct Program {
+    /// The section: program type and symbol.
+    pub section: String,
+    /// The entry.
+    pub entry: Function,
+}
+
+/// What an object is written from.
+#[derive(Debug, Default)]
+pub struct Linked {
+    /// The programs, by probe.
+    pub programs: Vec<Program>,
+    /// The functions of `.text`.
+    pub functions: Vec<Function>,
+    /// The maps.
+    pub maps: Vec<MapData>,
+    /// The templates in use.
+    pub templates: Vec<String>,
+    /// Bytes of a frame.
+    pub frame_bytes: u32,
+}
+
+/// Compiles all bodies, and brings what they need.
+pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, AssembleError> {
+    let mut linked = Linked {
+        maps: module.maps.values().cloned().collect(),
+        ..Linked::default()
+    };
+    for (probe, data) in module.probes.iter() {
+        let body = select::body(module, probe)?;
+        let fail = |kind| AssembleError {
+            probe: Some(probe),
+            span: None,
+            kind,
+        };
+        let limit = SCRATCH_VALUE_BYTES - SCRATCH_HEADER;
+        if body.frame_bytes > limit {
+            return Err(fail(ErrorKind::FrameTooBig {
+                bytes: body.frame_bytes,
+                limit,
+            }));
+        }
+        linked.frame_bytes = linked.frame_bytes.max(body.frame_bytes);
+        let body_symbol = format!("body_p{}", probe.as_u32());
+        let framed = body.frame_bytes > 0;
+        let program =
+            enter(probe, data, framed, &body_symbol, &body.code, templates).map_err(fail)?;
+        linked.templates.extend(program_template(data, framed, &linked.templates));
+        linked.programs.push(program);
+        linked.functions.push(Function {
+            symbol: body_symbol,
+            code: body.code,
+            stack_bytes: body.stack_bytes,
+        });
+    }
+    if linked.frame_bytes > 0 {
+        linked.maps.push(scratch_map(linked.frame_bytes));
+    }
+    reach(&mut linked, templates)?;
+    check_maps(&linked)?;
+    check_stack(&linked)?;
+    Ok(linked)
+}
+
+fn template_name(data: &ProbeData, framed: bool) -> String {
+    let suffix = if framed { "_framed" } else { "" };
+    format!("pf_enter_{}{suffix}", data.family)
+}
+
+fn program_template(data: &ProbeData, framed: bool, known: &[String]) -> Option<String> {
+    let name = template_name(data, framed);
+    (!known.contains(&name)).then_some(name)
+}
+
+fn scratch_map(frame: u32) -> MapData {
+    let template = MapTemplate::Scratch {
+        frame: frame.next_multiple_of(8),
+    };
+    MapData {
+        symbol: SCRATCH_MAP.to_owned(),
+        map_type: template.bpf_map_type(),
+        key_size: 4,
+        value_size: template.value_size(),
+        max_entries: SCRATCH_LEVELS,
+        flags: 0,
+    }
+}
+
+/// The program of a probe.
+fn enter(
+    probe: ProbeId,
+    data: &ProbeData,
+    framed: bool,
+    body_symbol: &str,
+    body: &Code,
+    templates: &TemplateSource<'_>,
+) -> Result<Program, ErrorKind> {
+    let name = template_name(data, framed);
+    let template = templates(&name).ok_or(ErrorKind::UnknownTemplate(name))?;
+    let parameter = |name: &str| match name {
+        "pf_param_tgid" => Some(u64::from(data.tgid)),
+        "pf_param_loss" => Some(u64::from(probe.as_u32()) * u64::from(LOSS_CAUSES)),
+        _ => None,
+    };
+    let symbol = format!("p{}", probe.as_u32());
+    let mut entry = instantiate(template, &symbol, Some(body_symbol), &parameter)?;
+    // The entry has no place in the script of its own: the kernel's messages about it show where the body begins.
+    let place = body.places.first().map_or(Span::default(), |&(_, span)| span);
+    entry.code.places.push((0, place));
+    Ok(Program {
+        section: format!("{}/{symbol}", data.section),
+        entry,
+    })
+}
+
+/// Brings the routines that the functions refer to, and those that these refer to.
+fn reach(linked: &mut Linked, templates: &TemplateSource<'_>) -> Result<(), ErrorKind> {
+    let mut known: HashSet<String> = linked
+        .functions
+        .iter()
+        .map(|function| function.symbol.clone())
+        .collect();
+    let wanted = |function: &Function| -> Vec<String> {
+        let references = function.code.references.iter();
+        references
+            .filter_map(|(_, reference)| match reference {
+                Reference::Call(symbol) | Reference::Callback(symbol) => Some(symbol.clone()),
+                Reference::Map(_) => None,
+            })
+            .collect()
+    };
+    let entries = linked.programs.iter().map(|program| &program.entry);
+    let mut queue: Vec<String> = entries.chain(&linked.functions).flat_map(wanted).collect();
+    // A queue with an index instead of removal: what is reached is appended while it is read.
+    let mut next = 0;
+    while let Some(symbol) = queue.get(next).cloned() {
+        next += 1;
+        if !known.insert(symbol.clone()) {
+            continue;
+        }
+        let template =
+            templates(&symbol).ok_or_else(|| ErrorKind::UnknownTemplate(symbol.clone()))?;
+        let function = instantiate(template, &symbol, None, &|_| None)?;
+        queue.extend(wanted(&function));
+        linked.templates.push(symbol);
+        linked.functions.push(function);
+    }
+    Ok(())
+}
+
+/// A template's code with its parameters, and its hole if it has one, filled.
+fn instantiate(
+    template: &Template<'_>,
+    symbol: &str,
+    body: Option<&str>,
+    parameter: &dyn Fn(&str) -> Option<u64>,
+) -> Result<Function, ErrorKind> {
+    let bad = |what: &str| ErrorKind::BadTemplate(format!("{}: {what}", template.name));
+    let (chunks, rest) = template.code.as_chunks::<INSN_BYTES>();
+    if chunks.is_empty() || !rest.is_empty() {
+        return Err(bad("no whole number of instructions"));
+    }
+    let mut code = Code {
+        insns: chunks.iter().copied().map(Insn::decode).collect(),
+        ..Code::default()
+    };
+    for relocation in &template.relocations {
+        let index = relocation.instruction;
+        let is_load = |insns: &[Insn]| {
+            insns.get(index).is_some_and(|insn| insn.code == LD_IMM64) && insns.len() > index + 1
+        };
+        let is_call = |insns: &[Insn]| {
+            insns.get(index).map(|insn| insn.code) == Some(Insn::call_function().code)
+        };
+        let (reference, right) = match relocation.target {
+            Target::Call(name) => (Reference::Call(name.to_owned()), is_call(&code.insns)),
+            Target::Hole => {
+                let body = body.ok_or_else(|| bad("a routine has a hole"))?;
+                (Reference::Call(body.to_owned()), is_call(&code.insns))
+            }
+            Target::Callback(name) => (Reference::Callback(name.to_owned()), is_load(&code.insns)),
+            Target::Map(name) => (Reference::Map(name.to_owned()), is_load(&code.insns)),
+            Target::Parameter(name) => {
+                let value =
+                    parameter(name).ok_or_else(|| ErrorKind::UnknownParameter(name.to_owned()))?;
+                if !is_load(&code.insns) {
+                    return Err(bad("a parameter is not loaded"));
+                }
+                let load = Insn::load_imm64(super::asm::Reg(code.insns[index].dst), value);
+                code.insns[index..index + 2].copy_from_slice(&load);
+                continue;
+            }
+        };
+        if !right {
+            return Err(bad("a reference is neither called nor loaded"));
+        }
+        if is_call(&code.insns) {
+            code.insns[index] = Insn::call_function();
+        }
+        code.references.push((index, reference));
+    }
+    Ok(Function {
+        symbol: symbol.to_owned(),
+        stack_bytes: stack_bytes(&code.insns),
+        code,
+    })
+}
+
+fn check_maps(linked: &Linked) -> Result<(), ErrorKind> {
+    let maps: HashSet<&str> = linked.maps.iter().map(|map| map.symbol.as_str()).collect();
+    let entries = linked.programs.iter().map(|program| &program.entry);
+    for function in entries.chain(&linked.functions) {
+        for (_, reference) in &function.code.references {
+            if let Reference::Map(symbol) = reference
+                && !maps.contains(symbol.as_str())
+            {
+                return Err(ErrorKind::UnknownMap(symbol.clone()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Checks what `check_max_stack_depth` of the kernel checks: the sum along the deepest chain of calls.
+fn check_stack(linked: &Linked) -> Result<(), AssembleError> {
+    let functions: HashMap<&str, &Function> = linked
+        .functions
+        .iter()
+        .map(|function| (function.symbol.as_str(), function))
+        .collect();
+    for (index, program) in linked.programs.iter().enumerate() {
+        // No chain without recursion is longer than there are functions, and the kernel refuses recursion.
+        let bytes = depth(&program.entry, &functions, functions.len() + 1);
+        if bytes > STACK_BYTES {
+            return Err(AssembleError {
+                probe: Some(ProbeId::from_u32(index as u32)),
+                span: None,
+                kind: ErrorKind::StackTooDeep { bytes },
+            });
+        }
+    }
+    Ok(())
+}
+
+fn depth(function: &Function, functions: &HashMap<&str, &Function>, fuel: usize) -> u32 {
+    let own = function.stack_bytes.max(1).next_multiple_of(STACK_ROUNDING);
+    if fuel == 0 {
+        return own;
+    }
+    let references = function.code.references.iter();
+    let called = references.filter_map(|(_, reference)| match reference {
+        Reference::Call(symbol) | Reference::Callback(symbol) => functions.get(symbol.as_str()),
+        Reference::Map(_) => None,
+    });
+    own + called
+        .map(|function| depth(function, functions, fuel - 1))
+        .max()
+        .unwrap_or(0)
+}
+
+/// Bytes of stack that code touches: accesses through `r10`, and addresses made from it.
+fn stack_bytes(insns: &[Insn]) -> u32 {
+    use super::asm::{R10, alu, class, source};
+    let mut lowest = 0i32;
+    let mut copies = [false; 16];
+    copies[usize::from(R10.0)] = true;
+    for insn in insns {
+        let (dst, src) = (usize::from(insn.dst & 15), usize::from(insn.src & 15));
+        match insn.class() {
+            class::LDX if insn.src == R10.0 => lowest = lowest.min(insn.off.into()),
+            class::ST | class::STX if insn.dst == R10.0 => lowest = lowest.min(insn.off.into()),
+            class::ALU64 if insn.code == class::ALU64 | source::X | alu::MOV => {
+                copies[dst] = copies[src];
+            }
+            class::ALU64 if insn.code == class::ALU64 | source::K | alu::ADD && copies[dst] => {
+                lowest = lowest.min(insn.imm);
+                copies[dst] = false;
+            }
+            class::ALU | class::ALU64 => copies[dst] = false,
+            _ => {}
+        }
+        if insn.class() == class::LDX || insn.code == LD_IMM64 {
+            copies[dst] = false;
+        }
+    }
+    lowest.unsigned_abs()
+}

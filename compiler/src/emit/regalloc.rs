@@ -1,0 +1,310 @@
+//! Registers for values: linear scan over live intervals.
+//!
+//! In comes what to emit of a function, and which of the preserved registers are taken; out comes a [`Location`] for
+//! every value that needs one. A value that lives across a call gets a preserved register or a spill; any other gets one
+//! of [`TEMPORARIES`] first. `r4` and `r5` are never given out: instruction selection works in them. A spilled value is
+//! whole in its 8 aligned bytes, so the verifier still knows what it is (5.10: `check_stack_write`, `mod_reg_state` by id).
+
+use super::asm::{ARGUMENTS, R0, R1, R2, R3, R6, R7, R8, R9, Reg};
+use super::simplify::{Operand, Simplified, Terminator, is_call};
+use crate::ir::{Block, Inst, InstData, Value};
+use cranelift_entity::{EntitySet, SecondaryMap};
+
+/// Registers for values that do not live across a call.
+pub const TEMPORARIES: [Reg; 4] = [R1, R2, R3, R0];
+
+/// Where a value is, from its definition to its last use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// In a register.
+    Reg(Reg),
+    /// In a stack slot of 8 bytes, by its number.
+    Spill(u32),
+}
+
+/// Where all values are.
+#[derive(Debug)]
+pub struct Allocation {
+    locations: SecondaryMap<Value, Option<Location>>,
+    /// How many spill slots there are.
+    pub spills: u32,
+}
+
+impl Allocation {
+    /// Where a value is; none if nothing uses it.
+    pub fn location(&self, value: Value) -> Option<Location> {
+        self.locations[value]
+    }
+}
+
+/// The positions at which a value must be somewhere. Step `n` uses at `2n + 1` and defines at `2n + 2`.
+#[derive(Clone, Copy, Debug)]
+struct Interval {
+    value: Value,
+    start: u32,
+    end: u32,
+    across_call: bool,
+    hint: Option<Reg>,
+}
+
+/// Whether the function needs the context.
+pub fn uses_context(simplified: &Simplified) -> bool {
+    let function = simplified.function;
+    simplified.blocks.iter().any(|plan| {
+        let mut found = false;
+        for &inst in &plan.insts {
+            function.insts[inst].for_each_operand(|value| {
+                found |= simplified.operand(value) == Operand::Context;
+            });
+        }
+        if let Terminator::Branch { args, .. } = plan.terminator {
+            found |= args.contains(&Operand::Context);
+        }
+        found
+    })
+}
+
+/// Gives out registers; `context` and `frame` say whether `r6` and `r9` are taken by these pointers.
+pub fn allocate(simplified: &Simplified, context: bool, frame: bool) -> Allocation {
+    let mut preserved = vec![R7, R8];
+    if !context {
+        preserved.push(R6);
+    }
+    if !frame {
+        preserved.push(R9);
+    }
+    scan(simplified, intervals(simplified), &preserved)
+}
+
+fn step_use(step: usize) -> u32 {
+    2 * step as u32 + 1
+}
+
+fn step_define(step: usize) -> u32 {
+    2 * step as u32 + 2
+}
+
+/// All values' intervals, by rising start.
+fn intervals(simplified: &Simplified) -> Vec<Interval> {
+    let function = simplified.function;
+    let liveness = liveness_of(simplified);
+    let mut ranges: SecondaryMap<Value, Option<(u32, u32)>> = SecondaryMap::new();
+    let mut hints: SecondaryMap<Value, Option<Reg>> = SecondaryMap::new();
+    let mut order = Vec::new();
+    let mut calls = Vec::new();
+    let mut extend = |ranges: &mut SecondaryMap<Value, Option<(u32, u32)>>, value, position| {
+        let range = &mut ranges[value];
+        *range = Some(match *range {
+            None => {
+                order.push(value);
+                (position, position)
+            }
+            Some((start, end)) => (start.min(position), end.max(position)),
+        });
+    };
+
+    let mut step = 0;
+    for plan in &simplified.blocks {
+        let first = step;
+        for &inst in &plan.insts {
+            simplified.for_each_use(inst, |value| extend(&mut ranges, value, step_use(step)));
+            if let Some(value) = defined(simplified, inst) {
+                extend(&mut ranges, value, step_define(step));
+            }
+            note_hints(simplified, inst, &mut hints);
+            if is_call(&function.insts[inst]) {
+                calls.push(step_use(step));
+            }
+            step += 1;
+        }
+        if let Terminator::Branch { args, .. } = plan.terminator {
+            for arg in args {
+                if let Operand::Value(value) = arg {
+                    extend(&mut ranges, value, step_use(step));
+                }
+            }
+        }
+        for value in liveness[plan.block].live_out.iter() {
+            extend(&mut ranges, value, step_define(step));
+        }
+        for value in liveness[plan.block].live_in.iter() {
+            extend(&mut ranges, value, 2 * first as u32);
+        }
+        step += 1;
+    }
+
+    let mut intervals: Vec<Interval> = order
+        .into_iter()
+        .filter_map(|value| {
+            let (start, end) = ranges[value]?;
+            let next_call = calls.partition_point(|&call| call <= start);
+            Some(Interval {
+                value,
+                start,
+                end,
+                across_call: calls.get(next_call).is_some_and(|&call| call < end),
+                hint: hints[value],
+            })
+        })
+        .collect();
+    intervals.retain(|interval| interval.start < interval.end);
+    intervals.sort_by_key(|interval| (interval.start, interval.value));
+    intervals
+}
+
+/// The value that an instruction puts somewhere.
+pub fn defined(simplified: &Simplified, inst: Inst) -> Option<Value> {
+    let value = simplified.function.results[inst]?;
+    (simplified.operand(value) == Operand::Value(value)).then_some(value)
+}
+
+/// Notes the registers that would spare a move: where a call returns its result, where it takes its arguments.
+fn note_hints(simplified: &Simplified, inst: Inst, hints: &mut SecondaryMap<Value, Option<Reg>>) {
+    let data = &simplified.function.insts[inst];
+    let (InstData::CallHelper { args, .. } | InstData::CallRoutine { args, .. }) = data else {
+        return;
+    };
+    for (&arg, register) in args.iter().zip(ARGUMENTS) {
+        if let Operand::Value(value) = simplified.operand(arg) {
+            hints[value].get_or_insert(register);
+        }
+    }
+    if let Some(value) = simplified.function.results[inst] {
+        hints[value].get_or_insert(R0);
+    }
+}
+
+/// The values that live at a block's two ends.
+#[derive(Clone, Debug, Default)]
+struct Liveness {
+    live_in: EntitySet<Value>,
+    live_out: EntitySet<Value>,
+}
+
+/// Liveness by iteration to the fixed point, so that loops are right too.
+fn liveness_of(simplified: &Simplified) -> SecondaryMap<Block, Liveness> {
+    let mut liveness: SecondaryMap<Block, Liveness> = SecondaryMap::new();
+    loop {
+        let mut changed = false;
+        for plan in simplified.blocks.iter().rev() {
+            let mut live = EntitySet::new();
+            plan.terminator.for_each_successor(|next| {
+                for value in liveness[next].live_in.iter() {
+                    live.insert(value);
+                }
+            });
+            let out = live.clone();
+            if let Terminator::Branch { args, .. } = plan.terminator {
+                for arg in args {
+                    if let Operand::Value(value) = arg {
+                        live.insert(value);
+                    }
+                }
+            }
+            for &inst in plan.insts.iter().rev() {
+                if let Some(value) = defined(simplified, inst) {
+                    live.remove(value);
+                }
+                simplified.for_each_use(inst, |value| {
+                    live.insert(value);
+                });
+            }
+            let slot = &mut liveness[plan.block];
+            if slot.live_in.iter().ne(live.iter()) || slot.live_out.iter().ne(out.iter()) {
+                changed = true;
+                slot.live_in = live;
+                slot.live_out = out;
+            }
+        }
+        if !changed {
+            return liveness;
+        }
+    }
+}
+
+fn scan(simplified: &Simplified, intervals: Vec<Interval>, preserved: &[Reg]) -> Allocation {
+    let mut locations: SecondaryMap<Value, Option<Location>> = SecondaryMap::new();
+    let mut active: Vec<(Interval, Reg)> = Vec::new();
+    let mut spilled: Vec<Interval> = Vec::new();
+
+    for interval in intervals {
+        active.retain(|(other, _)| other.end >= interval.start);
+        let temporaries: &[Reg] = if interval.across_call {
+            &[]
+        } else {
+            &TEMPORARIES
+        };
+        let allowed = || temporaries.iter().chain(preserved).copied();
+        let free = |register: &Reg| active.iter().all(|(_, taken)| taken != register);
+        let register = wishes(simplified, &interval, &locations)
+            .filter(|wish| allowed().any(|register| register == *wish))
+            .chain(allowed())
+            .find(free);
+        if let Some(register) = register {
+            locations[interval.value] = Some(Location::Reg(register));
+            active.push((interval, register));
+            continue;
+        }
+        // Whoever is needed last makes room.
+        let victim = active
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, register))| allowed().any(|allowed| allowed == *register))
+            .max_by_key(|(_, (other, _))| (other.end, other.value))
+            .map(|(index, &(other, register))| (index, other, register));
+        match victim {
+            Some((index, other, register)) if other.end > interval.end => {
+                locations[interval.value] = Some(Location::Reg(register));
+                active[index] = (interval, register);
+                spilled.push(other);
+            }
+            _ => spilled.push(interval),
+        }
+    }
+
+    let spills = place_spills(spilled, &mut locations);
+    Allocation { locations, spills }
+}
+
+/// The registers that would spare a move, best first.
+fn wishes(
+    simplified: &Simplified,
+    interval: &Interval,
+    locations: &SecondaryMap<Value, Option<Location>>,
+) -> impl Iterator<Item = Reg> {
+    let function = simplified.function;
+    let source = match function.insts[function.values[interval.value]] {
+        InstData::Arith { args, .. } => Some(args[0]),
+        InstData::Extend { arg, .. } => Some(arg),
+        _ => None,
+    };
+    let inherited = source.and_then(|source| match simplified.operand(source) {
+        Operand::Value(source) => match locations[source] {
+            Some(Location::Reg(register)) => Some(register),
+            _ => None,
+        },
+        _ => None,
+    });
+    interval.hint.into_iter().chain(inherited)
+}
+
+/// Gives every spilled value a slot; values that do not live at the same time may share one.
+fn place_spills(
+    mut spilled: Vec<Interval>,
+    locations: &mut SecondaryMap<Value, Option<Location>>,
+) -> u32 {
+    spilled.sort_by_key(|interval| (interval.start, interval.value));
+    let mut ends: Vec<u32> = Vec::new();
+    for interval in spilled {
+        let slot = match ends.iter().position(|&end| end < interval.start) {
+            Some(slot) => slot,
+            None => {
+                ends.push(0);
+                ends.len() - 1
+            }
+        };
+        ends[slot] = interval.end;
+        locations[interval.value] = Some(Location::Spill(slot as u32));
+    }
+    ends.len() as u32
+}

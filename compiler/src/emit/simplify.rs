@@ -1,0 +1,475 @@
+//! What to emit of a body: constants folded, copies seen through, what nothing needs left out.
+//!
+//! In comes a [`Function`], which stays as it is; out goes a [`Simplified`], a view of it: which blocks are reached and
+//! how they end, which instructions are needed, and what each value is where it is used, an [`Operand`]. Constants,
+//! addresses and the like are operands that need no register. Registers come later.
+
+use crate::ir::{
+    Arith, Block, Condition, Function, Inst, InstData, Literal, MapId, Slot, Value, Width,
+};
+use cranelift_entity::{EntityRef, SecondaryMap};
+
+/// What a value is where it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operand {
+    /// A constant.
+    Const(i64),
+    /// The context pointer.
+    Context,
+    /// A map.
+    Map(MapId),
+    /// The address of a byte of a slot.
+    Slot(Slot, u32),
+    /// The result of an instruction, this value's or one that it is a copy of.
+    Value(Value),
+}
+
+/// How a block ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Terminator {
+    /// Goes on elsewhere.
+    Jump(Block),
+    /// Goes on in one of two places.
+    Branch {
+        /// The comparison.
+        condition: Condition,
+        /// What is compared.
+        args: [Operand; 2],
+        /// Where to if it holds.
+        then: Block,
+        /// Where to if not.
+        otherwise: Block,
+    },
+    /// Leaves the body.
+    Return,
+}
+
+impl Terminator {
+    /// Calls `f` with each block that may follow.
+    pub fn for_each_successor(&self, mut f: impl FnMut(Block)) {
+        match *self {
+            Terminator::Jump(target) => f(target),
+            Terminator::Branch {
+                then, otherwise, ..
+            } => {
+                f(then);
+                f(otherwise);
+            }
+            Terminator::Return => {}
+        }
+    }
+}
+
+/// What to emit of a function.
+#[derive(Debug)]
+pub struct Simplified<'f> {
+    /// The function.
+    pub function: &'f Function,
+    /// The blocks that are reached, in their order, with the instructions to emit and their end.
+    pub blocks: Vec<BlockPlan>,
+    operands: SecondaryMap<Value, Option<Operand>>,
+}
+
+/// What to emit of a block.
+#[derive(Debug)]
+pub struct BlockPlan {
+    /// The block.
+    pub block: Block,
+    /// The instructions, without the terminator.
+    pub insts: Vec<Inst>,
+    /// The terminator's instruction, for its place in the script.
+    pub end: Inst,
+    /// The terminator.
+    pub terminator: Terminator,
+}
+
+/// A block that does not end in its only terminator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unterminated(pub Block);
+
+impl<'f> Simplified<'f> {
+    /// Looks through a function.
+    pub fn new(function: &'f Function) -> Result<Simplified<'f>, Unterminated> {
+        let mut this = Simplified {
+            function,
+            blocks: Vec::new(),
+            operands: SecondaryMap::new(),
+        };
+        // A value's operands were made before it, so rising order sees definitions before uses.
+        for (value, &inst) in function.values.iter() {
+            this.operands[value] = this.fold(value, inst);
+        }
+        let ends = this.terminators()?;
+        let reached = this.reached(&ends);
+        let needed = this.needed(&reached, &ends);
+        for (block, data) in function.blocks.iter() {
+            let (true, Some((end, terminator))) = (reached[block], ends[block]) else {
+                continue;
+            };
+            let insts = data.insts.iter().copied();
+            this.blocks.push(BlockPlan {
+                block,
+                insts: insts.filter(|&inst| needed[inst]).collect(),
+                end,
+                terminator,
+            });
+        }
+        Ok(this)
+    }
+
+    /// What a value is where it is used.
+    pub fn operand(&self, value: Value) -> Operand {
+        self.operands[value].unwrap_or(Operand::Value(value))
+    }
+
+    /// The register-worthy values that an instruction uses.
+    pub fn for_each_use(&self, inst: Inst, mut f: impl FnMut(Value)) {
+        self.function.insts[inst].for_each_operand(|value| {
+            if let Operand::Value(value) = self.operand(value) {
+                f(value);
+            }
+        });
+    }
+
+    /// The constant bytes.
+    pub fn literal(&self, literal: Literal) -> &'f [u8] {
+        &self.function.literals[literal]
+    }
+
+    fn constant(&self, value: Value) -> Option<i64> {
+        match self.operand(value) {
+            Operand::Const(constant) => Some(constant),
+            _ => None,
+        }
+    }
+
+    /// What the value of `inst` is, if it is not simply the result of `inst`.
+    fn fold(&self, value: Value, inst: Inst) -> Option<Operand> {
+        let earlier = |operand: Value| operand.index() < value.index();
+        match self.function.insts[inst] {
+            InstData::Const(constant) => Some(Operand::Const(constant)),
+            InstData::Context => Some(Operand::Context),
+            InstData::MapPointer(map) => Some(Operand::Map(map)),
+            InstData::SlotAddr { slot, offset } => Some(Operand::Slot(slot, offset)),
+            InstData::Arith { op, args } if args.into_iter().all(earlier) => {
+                self.fold_arith(op, args)
+            }
+            InstData::Compare { condition, args } if args.into_iter().all(earlier) => {
+                let left = self.constant(args[0])?;
+                let right = self.constant(args[1])?;
+                Some(Operand::Const(compare(condition, left, right).into()))
+            }
+            InstData::Extend { width, signed, arg } if earlier(arg) => {
+                self.fold_extend(width, signed, arg)
+            }
+            _ => None,
+        }
+    }
+
+    fn fold_arith(&self, op: Arith, args: [Value; 2]) -> Option<Operand> {
+        let [left, right] = args.map(|value| self.operand(value));
+        if let (Operand::Const(left), Operand::Const(right)) = (left, right) {
+            return Some(Operand::Const(arith(op, left, right)));
+        }
+        match (op, left, right) {
+            (
+                Arith::Add
+                | Arith::Sub
+                | Arith::Or
+                | Arith::Xor
+                | Arith::Shl
+                | Arith::LShr
+                | Arith::AShr,
+                same,
+                Operand::Const(0),
+            )
+            | (Arith::Add | Arith::Or | Arith::Xor, Operand::Const(0), same)
+            | (Arith::Mul | Arith::UDiv, same, Operand::Const(1))
+            | (Arith::Mul, Operand::Const(1), same)
+            | (Arith::UMod, same, Operand::Const(0)) => Some(same),
+            (Arith::Mul | Arith::And | Arith::UDiv, _, Operand::Const(0))
+            | (Arith::Mul | Arith::And, Operand::Const(0), _)
+            | (Arith::UMod, _, Operand::Const(1)) => Some(Operand::Const(0)),
+            (Arith::Add, Operand::Slot(slot, offset), Operand::Const(more))
+            | (Arith::Add, Operand::Const(more), Operand::Slot(slot, offset)) => {
+                let offset = u32::try_from(i64::from(offset).checked_add(more)?).ok()?;
+                let size = self.function.slots[slot].size;
+                (offset < size).then_some(Operand::Slot(slot, offset))
+            }
+            _ => None,
+        }
+    }
+
+    fn fold_extend(&self, width: Width, signed: bool, arg: Value) -> Option<Operand> {
+        match self.operand(arg) {
+            Operand::Const(constant) => Some(Operand::Const(extend(width, signed, constant))),
+            same if width == Width::W64 => Some(same),
+            Operand::Value(arg) => {
+                let inner = &self.function.insts[self.function.values[arg]];
+                extended(inner)
+                    .is_some_and(|(inner_width, inner_signed)| {
+                        fits(inner_width, inner_signed, width, signed)
+                    })
+                    .then_some(Operand::Value(arg))
+            }
+            _ => None,
+        }
+    }
+
+    fn terminators(&self) -> Result<SecondaryMap<Block, Option<(Inst, Terminator)>>, Unterminated> {
+        let mut ends = SecondaryMap::new();
+        for (block, data) in self.function.blocks.iter() {
+            let count = data
+                .insts
+                .iter()
+                .filter(|&&inst| self.function.insts[inst].is_terminator())
+                .count();
+            let end = match data.insts.last() {
+                Some(&end) if count == 1 => end,
+                _ => return Err(Unterminated(block)),
+            };
+            let terminator = self.terminator(end).ok_or(Unterminated(block))?;
+            ends[block] = Some((end, terminator));
+        }
+        Ok(ends)
+    }
+
+    fn terminator(&self, end: Inst) -> Option<Terminator> {
+        match self.function.insts[end] {
+            InstData::Jump(target) => Some(Terminator::Jump(self.forward(target))),
+            InstData::Return => Some(Terminator::Return),
+            InstData::Branch {
+                condition,
+                args,
+                then,
+                otherwise,
+            } => Some(self.branch(
+                condition,
+                args,
+                self.forward(then),
+                self.forward(otherwise),
+            )),
+            _ => None,
+        }
+    }
+
+    fn branch(
+        &self,
+        mut condition: Condition,
+        mut args: [Value; 2],
+        then: Block,
+        otherwise: Block,
+    ) -> Terminator {
+        // A branch on a comparison's value is a branch on the comparison.
+        while let (Operand::Value(value), Some(0)) = (self.operand(args[0]), self.constant(args[1]))
+            && let InstData::Compare {
+                condition: inner,
+                args: inner_args,
+            } = self.function.insts[self.function.values[value]]
+            && matches!(condition, Condition::Eq | Condition::Ne)
+        {
+            condition = if condition == Condition::Ne {
+                inner
+            } else {
+                inverted(inner)
+            };
+            args = inner_args;
+        }
+        let mut operands = args.map(|value| self.operand(value));
+        if let [Operand::Const(left), Operand::Const(right)] = operands {
+            let holds = compare(condition, left, right);
+            return Terminator::Jump(if holds { then } else { otherwise });
+        }
+        if then == otherwise {
+            return Terminator::Jump(then);
+        }
+        if matches!(operands[0], Operand::Const(_)) {
+            operands.swap(0, 1);
+            condition = swapped(condition);
+        }
+        Terminator::Branch {
+            condition,
+            args: operands,
+            then,
+            otherwise,
+        }
+    }
+
+    /// Where a jump to `block` ends up, if all that `block` does is to jump on.
+    fn forward(&self, mut block: Block) -> Block {
+        // At most as many steps as there are blocks: empty loops exist.
+        for _ in 0..self.function.blocks.len() {
+            match self.function.blocks[block].insts.as_slice() {
+                &[only] => match self.function.insts[only] {
+                    InstData::Jump(target) => block = target,
+                    _ => break,
+                },
+                _ => break,
+            }
+        }
+        block
+    }
+
+    fn reached(
+        &self,
+        ends: &SecondaryMap<Block, Option<(Inst, Terminator)>>,
+    ) -> SecondaryMap<Block, bool> {
+        let mut reached = SecondaryMap::new();
+        let mut work: Vec<Block> = self.function.blocks.keys().take(1).collect();
+        while let Some(block) = work.pop() {
+            if std::mem::replace(&mut reached[block], true) {
+                continue;
+            }
+            if let Some((_, terminator)) = &ends[block] {
+                terminator.for_each_successor(|next| work.push(next));
+            }
+        }
+        reached
+    }
+
+    /// The instructions, other than terminators, that have an effect or whose value something needed uses.
+    fn needed(
+        &self,
+        reached: &SecondaryMap<Block, bool>,
+        ends: &SecondaryMap<Block, Option<(Inst, Terminator)>>,
+    ) -> SecondaryMap<Inst, bool> {
+        let mut needed: SecondaryMap<Inst, bool> = SecondaryMap::new();
+        let mut work = Vec::new();
+        for (block, data) in self.function.blocks.iter() {
+            if !reached[block] {
+                continue;
+            }
+            for &inst in &data.insts {
+                let data = &self.function.insts[inst];
+                if !data.is_terminator() && (!data.has_result() || is_call(data)) {
+                    needed[inst] = true;
+                    work.push(inst);
+                }
+            }
+            if let Some((_, Terminator::Branch { args, .. })) = ends[block] {
+                for arg in args {
+                    if let Operand::Value(value) = arg {
+                        work.push(self.function.values[value]);
+                    }
+                }
+            }
+        }
+        while let Some(inst) = work.pop() {
+            needed[inst] = true;
+            self.for_each_use(inst, |value| {
+                let definition = self.function.values[value];
+                if !needed[definition] {
+                    work.push(definition);
+                }
+            });
+        }
+        needed
+    }
+}
+
+/// Whether an instruction clobbers the registers that calls clobber.
+pub fn is_call(data: &InstData) -> bool {
+    matches!(
+        data,
+        InstData::CallHelper { .. } | InstData::CallRoutine { .. }
+    )
+}
+
+/// The width to which an instruction's result is known to be extended, and how.
+fn extended(data: &InstData) -> Option<(Width, bool)> {
+    match *data {
+        InstData::Load { width, signed, .. }
+        | InstData::SlotLoad { width, signed, .. }
+        | InstData::Extend { width, signed, .. } => Some((width, signed)),
+        InstData::Compare { .. } => Some((Width::W8, false)),
+        _ => None,
+    }
+}
+
+/// Whether extending to `outer` changes nothing in what was extended to `inner`.
+fn fits(inner: Width, inner_signed: bool, outer: Width, outer_signed: bool) -> bool {
+    match (inner_signed, outer_signed) {
+        (false, false) | (true, true) => inner.bytes() <= outer.bytes(),
+        (false, true) => inner.bytes() < outer.bytes(),
+        (true, false) => false,
+    }
+}
+
+/// What an eBPF machine computes: modulo 2^64, shifts modulo 64, `x / 0` is 0 and `x % 0` is `x`.
+pub fn arith(op: Arith, left: i64, right: i64) -> i64 {
+    let (a, b) = (left as u64, right as u64);
+    let shift = (b & 63) as u32;
+    let result = match op {
+        Arith::Add => a.wrapping_add(b),
+        Arith::Sub => a.wrapping_sub(b),
+        Arith::Mul => a.wrapping_mul(b),
+        Arith::UDiv => a.checked_div(b).unwrap_or(0),
+        Arith::UMod => a.checked_rem(b).unwrap_or(a),
+        Arith::And => a & b,
+        Arith::Or => a | b,
+        Arith::Xor => a ^ b,
+        Arith::Shl => a << shift,
+        Arith::LShr => a >> shift,
+        Arith::AShr => (left >> shift) as u64,
+    };
+    result as i64
+}
+
+/// Whether `left condition right`.
+pub fn compare(condition: Condition, left: i64, right: i64) -> bool {
+    let (a, b) = (left as u64, right as u64);
+    match condition {
+        Condition::Eq => a == b,
+        Condition::Ne => a != b,
+        Condition::ULt => a < b,
+        Condition::ULe => a <= b,
+        Condition::UGt => a > b,
+        Condition::UGe => a >= b,
+        Condition::SLt => left < right,
+        Condition::SLe => left <= right,
+        Condition::SGt => left > right,
+        Condition::SGe => left >= right,
+    }
+}
+
+/// The low `width` bits of `value`, extended.
+pub fn extend(width: Width, signed: bool, value: i64) -> i64 {
+    let shift = 64 - 8 * width.bytes();
+    if signed {
+        value << shift >> shift
+    } else {
+        ((value as u64) << shift >> shift) as i64
+    }
+}
+
+/// The condition that holds when `condition` does not.
+pub fn inverted(condition: Condition) -> Condition {
+    match condition {
+        Condition::Eq => Condition::Ne,
+        Condition::Ne => Condition::Eq,
+        Condition::ULt => Condition::UGe,
+        Condition::ULe => Condition::UGt,
+        Condition::UGt => Condition::ULe,
+        Condition::UGe => Condition::ULt,
+        Condition::SLt => Condition::SGe,
+        Condition::SLe => Condition::SGt,
+        Condition::SGt => Condition::SLe,
+        Condition::SGe => Condition::SLt,
+    }
+}
+
+/// The condition that holds for `(b, a)` when `condition` holds for `(a, b)`.
+pub fn swapped(condition: Condition) -> Condition {
+    match condition {
+        Condition::Eq => Condition::Eq,
+        Condition::Ne => Condition::Ne,
+        Condition::ULt => Condition::UGt,
+        Condition::ULe => Condition::UGe,
+        Condition::UGt => Condition::ULt,
+        Condition::UGe => Condition::ULe,
+        Condition::SLt => Condition::SGt,
+        Condition::SLe => Condition::SGe,
+        Condition::SGt => Condition::SLt,
+        Condition::SGe => Condition::SLe,
+    }
+}

@@ -1,0 +1,105 @@
+//! What the compiler may know about the machine, and nothing else.
+
+use crate::btf::Btf;
+use pfscript_grammar::{Diagnostic, Span};
+use pfscript_probes::Feature;
+
+/// The machine as the compiler sees it. The runtime implements it for the running kernel, tests for recorded ones.
+/// The same script and the same facts give the same bytes.
+pub trait KernelFacts {
+    /// The architecture's calling convention.
+    fn arch(&self) -> Arch;
+
+    /// Kernel types, if the kernel has BTF.
+    fn btf(&self) -> Option<&Btf>;
+
+    /// Whether the kernel has a feature.
+    fn has(&self, feature: Feature) -> bool;
+
+    /// The format of one tracepoint.
+    ///
+    /// # Errors
+    /// [`FactError::Unknown`] if there is no such tracepoint, [`FactError::Unavailable`] if tracefs can't be read.
+    fn tracepoint(&self, category: &str, name: &str) -> Result<TracepointFormat, FactError>;
+
+    /// All tracepoints as `(category, name)`, sorted.
+    ///
+    /// # Errors
+    /// [`FactError::Unavailable`] if tracefs can't be read.
+    fn tracepoints(&self) -> Result<&[(String, String)], FactError>;
+
+    /// Kernel functions that kprobes can attach to, sorted.
+    ///
+    /// # Errors
+    /// [`FactError::Unavailable`] if the kernel has no kprobes or does not tell.
+    fn functions(&self) -> Result<&[String], FactError>;
+
+    /// The address of a kernel symbol, as `/proc/kallsyms` has it.
+    ///
+    /// # Errors
+    /// [`FactError::Unknown`] if there is no such symbol, [`FactError::Unavailable`] if addresses are hidden.
+    fn kernel_symbol(&self, name: &str) -> Result<u64, FactError>;
+}
+
+/// Why a fact can't be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FactError {
+    /// There is no such thing on this machine.
+    Unknown,
+    /// The source of such facts can't be used; `reason` is a whole message and `help` says what to do.
+    Unavailable {
+        /// What is wrong.
+        reason: String,
+        /// What to try.
+        help: Option<String>,
+    },
+}
+
+impl FactError {
+    /// The error as a message at a place; `unknown` is the message for [`FactError::Unknown`].
+    pub fn diagnostic(self, span: Span, unknown: impl FnOnce() -> String) -> Diagnostic {
+        match self {
+            FactError::Unknown => Diagnostic::error(span, unknown()),
+            FactError::Unavailable { reason, help } => {
+                let error = Diagnostic::error(span, reason);
+                match help {
+                    Some(help) => error.help(help),
+                    None => error,
+                }
+            }
+        }
+    }
+}
+
+/// CPU architectures that pfscript knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arch {
+    /// x86-64
+    X86_64,
+    /// 64-bit ARM
+    Aarch64,
+}
+
+/// A tracepoint's `format` file, parsed.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct TracepointFormat {
+    /// The fields in order, common ones included.
+    pub fields: Vec<TracepointField>,
+}
+
+/// One `field:` line of a `format` file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TracepointField {
+    /// The field's name, without brackets.
+    pub name: String,
+    /// The C type as written, without name and brackets: `const char *`, `__data_loc char[]`, `unsigned int`.
+    pub c_type: String,
+    /// `Some(n)` for `name[n]`.
+    pub array: Option<u32>,
+    /// In bytes from the record's start.
+    pub offset: u32,
+    /// In bytes.
+    pub size: u32,
+    /// The file's `signed:` flag.
+    pub signed: bool,
+}

@@ -1,0 +1,22 @@
+//! The language's names: one table row for each builtin and each function. The type checker, `--help`, and the
+//! language reference all read these tables; adding a row is all it takes to add a name.
+
+pub mod builtins;
+pub mod functions;
+mod printf;
+
+pub use builtins::{BUILTINS, Builtin};
+pub use functions::{FUNCTIONS, Function};
+
+/// The reference of all builtins and functions, as Markdown tables (a part of `docs/language.md`).
+pub fn reference() -> String {
+    let mut out = String::from("### Builtins\n\n| name | type | what it is |\n|---|---|---|\n");
+    for row in BUILTINS {
+        out += &format!("| `{}` | {} | {} |\n", row.name, row.ty, row.doc);
+    }
+    out += "\n### Functions\n\n| call | what it does |\n|---|---|\n";
+    for row in FUNCTIONS {
+        out += &format!("| `{}` | {} |\n", row.signature, row.doc);
+    }
+    out
+}

@@ -1,0 +1,66 @@
+//! The pfscript compiler: a syntax tree and what is known of the kernel to a BPF ELF object and its manifest.
+//!
+//! No I/O, no clock, no environment: the machine is seen through [`facts::KernelFacts`] alone, so the same script and
+//! the same facts give the same bytes.
+
+pub mod btf;
+pub mod emit;
+pub mod facts;
+pub mod glob;
+pub mod hir;
+pub mod ir;
+pub mod ir_text;
+pub mod language;
+pub mod lower;
+pub mod manifest;
+pub mod providers;
+pub mod sema;
+pub mod types;
+
+use facts::KernelFacts;
+use manifest::Manifest;
+use pfscript_grammar::ast::Script;
+use pfscript_grammar::{Diagnostic, Span};
+pub use sema::{Limits, Options, set_max_strlen};
+
+/// A compiled script.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// A BPF ELF file.
+    pub elf: Vec<u8>,
+    /// What the runtime must know beside it.
+    pub manifest: Manifest,
+    /// Warnings about the script.
+    pub warnings: Vec<Diagnostic>,
+    /// The module that the ELF file was made from (`-d ir`).
+    pub module: ir::Module,
+    /// The instructions, readable (`-d asm`).
+    pub listing: String,
+}
+
+/// Compiles a script.
+///
+/// `name` and `source` are the script's own, for the line information in the object; `source` must be what `script`
+/// was parsed from.
+///
+/// # Errors
+/// What is wrong with the script, or what this kernel lacks for it: at least one error, in source order.
+pub fn compile(
+    script: &Script,
+    name: &str,
+    source: &str,
+    facts: &dyn KernelFacts,
+    options: &Options,
+) -> Result<Object, Vec<Diagnostic>> {
+    let mut checked = sema::check(script, facts, options)?;
+    let (module, manifest) = lower::lower(&checked, facts, options)?;
+    let assembled = emit::assemble(&module, name, source)
+        .map_err(|error| vec![Diagnostic::error(Span::default(), error.to_string())])?;
+    Ok(Object {
+        elf: assembled.elf,
+        manifest,
+        warnings: std::mem::take(&mut checked.warnings),
+        module,
+        listing: assembled.listing,
+    })
+}

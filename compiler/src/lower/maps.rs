@@ -1,0 +1,220 @@
+//! Maps: those of the script, and those that the templates bring with them.
+
+use super::{Lower, Maps, Place, script_maps};
+use crate::facts::KernelFacts;
+use crate::hir::{Aggregate, Expr, ScriptMap};
+use crate::ir::{InstData, MapData, Module, Value};
+use crate::manifest::{Action, Globals, Layout, Manifest, MapManifest, MapValue};
+use crate::sema::{Checked, MapContent, MapInfo};
+use crate::types::{Type, fields};
+use cranelift_entity::{EntityRef, SecondaryMap};
+use pfscript_grammar::Diagnostic;
+use pfscript_probes::{Feature, LOSS_CAUSES, MapTemplate};
+
+/// `BPF_F_NO_PREALLOC`
+const NO_PREALLOCATION: u32 = 1;
+/// Keys that a map holds where maps grow as they are filled.
+const GROWING_KEYS: u32 = 262_144;
+/// Keys that a map holds where all of its memory is taken at once.
+const PREALLOCATED_KEYS: u32 = 16_384;
+/// Different stacks that are kept, likewise.
+const GROWING_STACKS: u32 = 131_072;
+const PREALLOCATED_STACKS: u32 = 8_192;
+/// Bytes of the event buffer, when scripts print from probes and when they only end so.
+const EVENT_BYTES: u32 = 4 << 20;
+const FEW_EVENT_BYTES: u32 = 64 << 10;
+/// The longest key that the kernel's hash maps take is larger; this keeps keys within reason.
+const MOST_KEY_BYTES: u32 = 4096;
+
+/// Defines all maps of the module.
+pub(super) fn define(
+    checked: &Checked,
+    facts: &dyn KernelFacts,
+    module: &mut Module,
+    manifest: &mut Manifest,
+) -> Result<Maps, Vec<Diagnostic>> {
+    let grows = facts.has(Feature::HashWithoutPreallocation);
+    let (flags, keys, stacks) = if grows {
+        (NO_PREALLOCATION, GROWING_KEYS, GROWING_STACKS)
+    } else {
+        (0, PREALLOCATED_KEYS, PREALLOCATED_STACKS)
+    };
+    let mut script = SecondaryMap::new();
+    let mut errors = Vec::new();
+    let mut zeros = 0;
+    for (index, map) in script_maps(checked) {
+        let template = template(&map.value);
+        let key = map.key.as_deref().unwrap_or(&[]);
+        let key_size = key_size(key);
+        if key_size > MOST_KEY_BYTES {
+            errors.push(
+                Diagnostic::error(
+                    map.span,
+                    format!("the key of `{}` takes {key_size} bytes; the most is {MOST_KEY_BYTES}", map.name),
+                )
+                .help("use fewer or shorter strings in it"),
+            );
+        }
+        let capacity = match (key.is_empty(), checked.limits.max_map_keys) {
+            (true, _) => 1,
+            (false, Some(keys)) => keys,
+            (false, None) => keys,
+        };
+        if template.buckets().is_some() {
+            zeros = zeros.max(template.value_size());
+        }
+        let id = module.maps.push(MapData {
+            symbol: symbol(index, &map.name),
+            map_type: template.bpf_map_type(),
+            key_size,
+            value_size: template.value_size(),
+            max_entries: capacity,
+            flags,
+        });
+        script[index] = Some(id);
+        manifest.maps.push(MapManifest {
+            id,
+            name: map.name.clone(),
+            symbol: module.maps[id].symbol.clone(),
+            key: key_layout(key),
+            value: map_value(map),
+            capacity,
+        });
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let mut own = |template: MapTemplate, symbol: &str, max_entries: u32, flags: u32| {
+        module.maps.push(MapData {
+            symbol: symbol.to_string(),
+            map_type: template.bpf_map_type(),
+            key_size: template.key_size().unwrap_or(4),
+            value_size: template.value_size(),
+            max_entries,
+            flags,
+        })
+    };
+    let probes = checked.actions.len() as u32;
+    own(MapTemplate::Loss, "pf_map_loss", probes.max(1) * LOSS_CAUSES, 0);
+    if checked.output.stacks > 0 {
+        let depth = checked.output.stacks;
+        own(MapTemplate::Stacks { depth }, "pf_map_stacks", stacks, flags);
+    }
+    if !checked.output.actions.is_empty() {
+        let prints = checked.output.actions.iter().any(|action| {
+            matches!(action, Action::Printf { .. } | Action::PrintValue { .. })
+        });
+        let bytes = if prints { EVENT_BYTES } else { FEW_EVENT_BYTES };
+        own(MapTemplate::Events, "pf_map_events", bytes, 0);
+    }
+    if zeros > 0 {
+        own(MapTemplate::Zeros { size: zeros }, "pf_map_zeros", 1, 0);
+    }
+    let globals = checked.output.globals.then(|| {
+        own(
+            MapTemplate::Globals {
+                size: Globals::SIZE,
+            },
+            "pf_map_globals",
+            1,
+            0,
+        )
+    });
+    Ok(Maps { script, globals })
+}
+
+/// The ELF symbol of a script's map: its number, and as much of its name as is safe.
+fn symbol(index: ScriptMap, name: &str) -> String {
+    let plain: String = name
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .take(40)
+        .collect();
+    format!("map_{}_{plain}", index.index())
+}
+
+fn template(content: &MapContent) -> MapTemplate {
+    match content {
+        MapContent::Unknown => MapTemplate::Scalar { size: 8 },
+        MapContent::Scalar(ty) => MapTemplate::Scalar {
+            size: ty.size().max(8),
+        },
+        MapContent::Aggregate(aggregate, _) => aggregate_template(*aggregate),
+    }
+}
+
+fn aggregate_template(aggregate: Aggregate) -> MapTemplate {
+    match aggregate {
+        Aggregate::Count => MapTemplate::Count,
+        Aggregate::Sum => MapTemplate::Sum,
+        Aggregate::Min | Aggregate::Max => MapTemplate::MinMax,
+        Aggregate::Avg => MapTemplate::Avg,
+        Aggregate::Stats => MapTemplate::Stats,
+        Aggregate::Hist { bits } => MapTemplate::Hist { bits },
+        Aggregate::LHist { min, max, step } => MapTemplate::LHist { min, max, step },
+    }
+}
+
+/// The buckets of a histogram; 0 for what is none.
+pub(super) fn buckets(aggregate: Aggregate) -> u32 {
+    aggregate_template(aggregate).buckets().unwrap_or(0)
+}
+
+fn map_value(map: &MapInfo) -> MapValue {
+    match &map.value {
+        MapContent::Unknown => MapValue::Scalar(Type::I64.layout()),
+        MapContent::Scalar(ty) => MapValue::Scalar(ty.layout()),
+        MapContent::Aggregate(aggregate, signed) => {
+            let signed = *signed;
+            match *aggregate {
+                Aggregate::Count => MapValue::Count,
+                Aggregate::Sum => MapValue::Sum { signed },
+                Aggregate::Min => MapValue::Min { signed },
+                Aggregate::Max => MapValue::Max { signed },
+                Aggregate::Avg => MapValue::Avg { signed },
+                Aggregate::Stats => MapValue::Stats { signed },
+                Aggregate::Hist { bits } => MapValue::Hist { bits },
+                Aggregate::LHist { min, max, step } => MapValue::LHist { min, max, step },
+            }
+        }
+    }
+}
+
+/// Bytes of a key; a map without key has one zero word.
+fn key_size(key: &[Type]) -> u32 {
+    key.iter().map(Type::size).sum::<u32>().max(8)
+}
+
+fn key_layout(key: &[Type]) -> Option<Layout> {
+    match key {
+        [] => None,
+        [one] => Some(one.layout()),
+        many => Some(Layout {
+            size: key_size(many),
+            ty: crate::manifest::DataType::Tuple(fields(many, 0)),
+        }),
+    }
+}
+
+impl Lower<'_> {
+    /// Builds a key in a slot.
+    pub(super) fn key(&mut self, map: ScriptMap, key: &[Expr]) -> Place {
+        let types = self.checked.maps[map].key.clone().unwrap_or_default();
+        let place = self.temporary(key_size(&types), "key");
+        if types.is_empty() {
+            let zero = self.constant(0);
+            self.store_word(place, zero);
+        }
+        let mut at = place;
+        for (value, ty) in key.iter().zip(&types) {
+            self.store(value, at, ty);
+            at = at.at(ty.size());
+        }
+        place
+    }
+
+    pub(super) fn map_pointer(&mut self, map: ScriptMap) -> Value {
+        let id = self.map_id(map);
+        self.push(InstData::MapPointer(id))
+    }
+}

@@ -1,0 +1,475 @@
+//! `kprobe:FUNCTION[+OFFSET]` and `kretprobe:FUNCTION`: the entry, an instruction inside, or the return of a function
+//! of the kernel. The function takes wildcards; `kprobe:MODULE:FUNCTION` looks in one module.
+//!
+//! A function without wildcards that BTF knows is taken without a look at the list of all functions, which the kernel
+//! takes tens of milliseconds to print; that kprobes may attach to it the kernel itself says soon after.
+
+use super::{
+    Access, Argument, ArgumentType, Expansion, Provider, ProviderInfo, nearest, parts,
+};
+use crate::btf::{Btf, Kind, TypeId};
+use crate::facts::{Arch, FactError, KernelFacts};
+use crate::glob::{self, Glob};
+use crate::ir::Width;
+use crate::manifest::{Attach, ProgramType};
+use pfscript_grammar::ast::AttachPoint;
+use pfscript_grammar::{Diagnostic, Spanned};
+use pfscript_probes::Feature;
+
+pub(super) struct Kprobe;
+pub(super) struct Kretprobe;
+
+static KPROBE: ProviderInfo = info(
+    &["kprobe", "k"],
+    "kprobe:[MODULE:]FUNCTION[+OFFSET]",
+    "the entry of a kernel function; its arguments are `arg0` and so on, or `args.NAME`",
+    true,
+);
+
+static KRETPROBE: ProviderInfo = info(
+    &["kretprobe", "kr"],
+    "kretprobe:[MODULE:]FUNCTION",
+    "the return of a kernel function; what it returns is `retval`",
+    false,
+);
+
+const fn info(
+    names: &'static [&'static str],
+    syntax: &'static str,
+    doc: &'static str,
+    listed: bool,
+) -> ProviderInfo {
+    ProviderInfo {
+        names,
+        syntax,
+        doc,
+        family: "kprobe",
+        section: "kprobe",
+        program: ProgramType::Kprobe,
+        filtered: true,
+        listed,
+        needs: Some(Feature::Kprobes),
+    }
+}
+
+/// Where the calling convention puts arguments, as offsets in `struct pt_regs`, in bytes.
+struct Convention {
+    /// The registers of the first arguments, in order.
+    arguments: &'static [u32],
+    /// The register that a function returns its value in.
+    result: u32,
+    /// The stack pointer.
+    stack_pointer: u32,
+    /// Where the first argument on the stack is at a function's entry, above the stack pointer.
+    first_on_stack: u32,
+}
+
+/// System V: rdi, rsi, rdx, rcx, r8, r9; rax; the return address is on top of the stack at the entry.
+static X86_64: Convention = Convention {
+    arguments: &[112, 104, 96, 88, 72, 64],
+    result: 80,
+    stack_pointer: 152,
+    first_on_stack: 8,
+};
+
+/// AAPCS64: x0 to x7; x0; the return address is in a register.
+static AARCH64: Convention = Convention {
+    arguments: &[0, 8, 16, 24, 32, 40, 48, 56],
+    result: 0,
+    stack_pointer: 248,
+    first_on_stack: 0,
+};
+
+/// Arguments that scripts can ask for by number: `arg0` to `arg9`.
+const NUMBERED: u32 = 10;
+
+impl Convention {
+    fn of(arch: Arch) -> &'static Convention {
+        match arch {
+            Arch::X86_64 => &X86_64,
+            Arch::Aarch64 => &AARCH64,
+        }
+    }
+
+    /// How the `number`-th argument is reached; `width` and `signed` say what of the register counts.
+    fn access(&self, number: u32, width: Width, signed: bool) -> Access {
+        match self.arguments.get(number as usize) {
+            Some(&offset) => Access::Context {
+                offset,
+                width,
+                signed,
+            },
+            None => Access::Stack {
+                pointer: self.stack_pointer,
+                offset: self.first_on_stack + 8 * (number - self.arguments.len() as u32),
+            },
+        }
+    }
+}
+
+/// What an attach point of these families says.
+struct Written<'a> {
+    module: Option<&'a Spanned<String>>,
+    part: &'a Spanned<String>,
+    function: &'a str,
+    offset: u64,
+}
+
+fn read<'a>(
+    point: &'a AttachPoint,
+    info: &ProviderInfo,
+    on_return: bool,
+) -> Result<Written<'a>, Diagnostic> {
+    let (module, part) = match parts::parts(point, info, 1..=2)? {
+        [module, function] => (Some(module), function),
+        [function, ..] => (None, function),
+        // `parts` has seen to it that there is one.
+        [] => return Err(Diagnostic::error(point.span, "a function is missing")),
+    };
+    let (function, offset) = match part.node.split_once('+') {
+        None => (part.node.as_str(), 0),
+        Some(_) if on_return => {
+            return Err(Diagnostic::error(part.span, "a return has no offset")
+                .help("write the function alone, or a `kprobe` with an offset"));
+        }
+        Some((function, text)) => {
+            let offset = parts::integer(text).ok_or_else(|| {
+                let message = format!("the offset must be a number of bytes, not `{text}`");
+                Diagnostic::error(part.span, message)
+            })?;
+            if glob::is_pattern(function) {
+                let message = "an offset means nothing with a wildcard";
+                return Err(Diagnostic::error(part.span, message));
+            }
+            (function, offset)
+        }
+    };
+    // Functions of the kernel proper have no module; BTF calls that one `vmlinux`.
+    let module = module.filter(|module| module.node != "vmlinux");
+    Ok(Written {
+        module,
+        part,
+        function,
+        offset,
+    })
+}
+
+/// `module:function` or `function`, taken apart.
+fn split(listed: &str) -> (Option<&str>, &str) {
+    match listed.split_once(':') {
+        Some((module, function)) => (Some(module), function),
+        None => (None, listed),
+    }
+}
+
+fn expand(
+    point: &AttachPoint,
+    facts: &dyn KernelFacts,
+    info: &ProviderInfo,
+    on_return: bool,
+) -> Result<Vec<Expansion>, Diagnostic> {
+    let written = read(point, info, on_return)?;
+    if !facts.has(Feature::Kprobes) {
+        return Err(no_kprobes(&written, info));
+    }
+    let make = |listed: &str, offset: u64| {
+        let mut name = format!("{}:{listed}", info.names[0]);
+        if offset > 0 {
+            name = format!("{name}+{offset}");
+        }
+        Expansion {
+            name,
+            function: Some(split(listed).1.to_owned()),
+            attach: Attach::Kprobe {
+                // The kernel too takes `module:function` (`kallsyms_lookup_name`).
+                function: listed.to_owned(),
+                offset,
+                on_return,
+            },
+        }
+    };
+    let is_pattern = |text: &str| glob::is_pattern(text);
+    if is_pattern(written.function)
+        || written.module.is_some_and(|module| is_pattern(&module.node))
+    {
+        let found = matching(&written, facts)?;
+        return Ok(found.into_iter().map(|listed| make(listed, 0)).collect());
+    }
+    let listed = exact(&written, facts)?;
+    Ok(vec![make(&listed, written.offset)])
+}
+
+/// The functions that a pattern matches: those of the kernel proper, or of the modules that match.
+fn matching<'f>(
+    written: &Written<'_>,
+    facts: &'f dyn KernelFacts,
+) -> Result<Vec<&'f str>, Diagnostic> {
+    let functions = facts
+        .functions()
+        .map_err(|error| parts::fact_error(&error, written.part, String::new))?;
+    let wanted = Glob::new(written.function);
+    let modules = written.module.map(|module| Glob::new(&module.node));
+    let found: Vec<&str> = functions
+        .iter()
+        .map(String::as_str)
+        .filter(|listed| {
+            let (module, function) = split(listed);
+            let in_module = match (&modules, module) {
+                (Some(modules), Some(module)) => modules.matches(module),
+                (Some(_), None) => false,
+                // Without a module named, those of modules are meant too.
+                (None, _) => true,
+            };
+            in_module && wanted.matches(function)
+        })
+        .collect();
+    if found.is_empty() {
+        let message = format!("no kernel function matches `{}`", written.part.node);
+        return Err(Diagnostic::error(written.part.span, message));
+    }
+    Ok(found)
+}
+
+/// The one function of that name, as it is listed.
+fn exact(written: &Written<'_>, facts: &dyn KernelFacts) -> Result<String, Diagnostic> {
+    let function = written.function;
+    let listed = match written.module {
+        Some(module) => format!("{}:{function}", module.node),
+        None => function.to_owned(),
+    };
+    let in_btf = |name: &str| {
+        facts
+            .btf()
+            .is_some_and(|btf| btf.find(Kind::Func, name).is_some())
+    };
+    if written.module.is_none() && in_btf(function) {
+        return Ok(listed);
+    }
+    let functions = match facts.functions() {
+        Ok(functions) => functions,
+        // Nobody knows; the kernel will say so when it is attached to.
+        Err(_) => return Ok(listed),
+    };
+    if functions.binary_search(&listed).is_ok() {
+        return Ok(listed);
+    }
+    if written.module.is_none()
+        && let Some(found) = functions.iter().find(|name| split(name).1 == function)
+    {
+        return Ok(found.clone());
+    }
+    let message = match written.module {
+        Some(module) => format!("no function `{function}` in module `{}`", module.node),
+        None => format!("no kernel function `{function}` that can be probed"),
+    };
+    let names = functions
+        .iter()
+        .filter(|_| written.module.is_none())
+        .map(String::as_str)
+        .chain(functions.iter().filter_map(|name| {
+            let (module, function) = split(name);
+            (module? == written.module?.node).then_some(function)
+        }));
+    let help = nearest::did_you_mean(function, names).unwrap_or_else(|| {
+        format!("see `pfscript -l 'kprobe:*{function}*'`; functions that the compiler inlined have no entry")
+    });
+    Err(Diagnostic::error(written.part.span, message).help(help))
+}
+
+fn no_kprobes(written: &Written<'_>, info: &ProviderInfo) -> Diagnostic {
+    let message = format!(
+        "this kernel has no kprobes, so `{}:{}` cannot be traced",
+        info.names[0], written.part.node
+    );
+    let config = "it was built without CONFIG_KPROBES";
+    let help = if written.function.contains("fault") {
+        format!("{config}; page faults are also the event `software:page-faults:1`, which `ffaults.pf` uses")
+    } else {
+        format!("{config}; tracepoints and software events remain: see `pfscript -l`")
+    };
+    Diagnostic::error(written.part.span, message).help(help)
+}
+
+/// A parameter as an argument, and how many of the argument registers it takes. `None` for what the tables here do not
+/// place: structures by value and floating-point numbers.
+fn parameter(btf: &Btf, ty: TypeId) -> Option<(ArgumentType, Width, bool)> {
+    let resolved = btf.resolve(ty);
+    if let Some(int) = btf.int(resolved) {
+        let width = Width::of(int.bytes)?;
+        let ty = match int.is_bool {
+            true => ArgumentType::Bool,
+            false => ArgumentType::Int {
+                bytes: int.bytes,
+                signed: int.signed,
+            },
+        };
+        return Some((ty, width, int.signed));
+    }
+    if let Some(info) = btf.enum_info(resolved) {
+        let width = Width::of(info.bytes)?;
+        let ty = ArgumentType::Int {
+            bytes: info.bytes,
+            signed: info.signed,
+        };
+        return Some((ty, width, info.signed));
+    }
+    let target = btf.pointee(resolved)?;
+    let to = btf.c_name(btf.strip_qualifiers(target));
+    Some((ArgumentType::Pointer { to }, Width::W64, false))
+}
+
+/// `args.NAME` by the function's prototype, up to the first parameter that cannot be placed.
+fn named_arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
+    let Some(prototype) = btf.function(function) else {
+        return Vec::new();
+    };
+    let convention = Convention::of(arch);
+    prototype
+        .params
+        .iter()
+        .map_while(|&(name, ty)| Some((name, parameter(btf, ty)?)))
+        .zip(0..)
+        .filter(|((name, _), _)| !name.is_empty())
+        .map(|((name, (ty, width, signed)), number)| Argument {
+            name: name.to_owned(),
+            ty,
+            access: convention.access(number, width, signed),
+        })
+        .collect()
+}
+
+/// The functions as `-l` prints them under one family's name.
+fn list(info: &ProviderInfo, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+    if !facts.has(Feature::Kprobes) {
+        return Err(FactError::Unavailable {
+            reason: "this kernel has no kprobes".to_owned(),
+            help: Some("it was built without CONFIG_KPROBES".to_owned()),
+        });
+    }
+    Ok(facts
+        .functions()?
+        .iter()
+        .map(|function| format!("{}:{function}", info.names[0]))
+        .collect())
+}
+
+/// The prototype's parts as bpftrace prints them: `struct file * file`.
+fn prototype_lines(
+    listed: &str,
+    facts: &dyn KernelFacts,
+    result: bool,
+) -> Result<Vec<String>, FactError> {
+    let function = listed.rsplit(':').next().unwrap_or(listed);
+    let Some((btf, prototype)) = facts
+        .btf()
+        .and_then(|btf| Some((btf, btf.function(function)?)))
+    else {
+        return Ok(Vec::new());
+    };
+    if result {
+        return Ok(vec![format!("{} retval", btf.c_name(prototype.ret))]);
+    }
+    Ok(prototype
+        .params
+        .iter()
+        .map(|&(name, ty)| match btf.array(ty) {
+            Some(_) => btf.c_declaration(ty, name),
+            None => format!("{} {name}", btf.c_name(ty)),
+        })
+        .collect())
+}
+
+impl Provider for Kprobe {
+    fn info(&self) -> &'static ProviderInfo {
+        &KPROBE
+    }
+
+    fn expand(
+        &self,
+        point: &AttachPoint,
+        facts: &dyn KernelFacts,
+    ) -> Result<Vec<Expansion>, Diagnostic> {
+        expand(point, facts, &KPROBE, false)
+    }
+
+    fn argument(&self, number: u32, arch: Arch) -> Option<Argument> {
+        if number >= NUMBERED {
+            return None;
+        }
+        Some(Argument {
+            name: format!("arg{number}"),
+            ty: ArgumentType::Int {
+                bytes: 8,
+                signed: false,
+            },
+            access: Convention::of(arch).access(number, Width::W64, false),
+        })
+    }
+
+    fn arguments(
+        &self,
+        expansion: &Expansion,
+        facts: &dyn KernelFacts,
+    ) -> Result<Vec<Argument>, FactError> {
+        match (&expansion.attach, &expansion.function, facts.btf()) {
+            // Behind the entry the registers hold something else.
+            (Attach::Kprobe { offset: 0, .. }, Some(function), Some(btf)) => {
+                Ok(named_arguments(btf, function, facts.arch()))
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn list(&self, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+        list(&KPROBE, facts)
+    }
+
+    fn declarations(
+        &self,
+        listed: &str,
+        facts: &dyn KernelFacts,
+    ) -> Result<Vec<String>, FactError> {
+        prototype_lines(listed, facts, false)
+    }
+}
+
+impl Provider for Kretprobe {
+    fn info(&self) -> &'static ProviderInfo {
+        &KRETPROBE
+    }
+
+    fn expand(
+        &self,
+        point: &AttachPoint,
+        facts: &dyn KernelFacts,
+    ) -> Result<Vec<Expansion>, Diagnostic> {
+        expand(point, facts, &KRETPROBE, true)
+    }
+
+    fn return_value(&self, arch: Arch) -> Option<Argument> {
+        Some(Argument {
+            name: "retval".to_owned(),
+            ty: ArgumentType::Int {
+                bytes: 8,
+                signed: false,
+            },
+            access: Access::Context {
+                offset: Convention::of(arch).result,
+                width: Width::W64,
+                signed: false,
+            },
+        })
+    }
+
+    fn list(&self, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+        list(&KRETPROBE, facts)
+    }
+
+    fn declarations(
+        &self,
+        listed: &str,
+        facts: &dyn KernelFacts,
+    ) -> Result<Vec<String>, FactError> {
+        prototype_lines(listed, facts, true)
+    }
+}

@@ -1,0 +1,112 @@
+//! What all providers ask of the parts of an attach point: how many there are, and which are numbers.
+
+use super::ProviderInfo;
+use crate::facts::FactError;
+use pfscript_grammar::ast::AttachPoint;
+use pfscript_grammar::{Diagnostic, Spanned};
+use std::ops::RangeInclusive;
+
+/// The parts behind the provider's name, if there are as many as the family takes and none but a last one is empty.
+///
+/// # Errors
+/// A diagnostic with the syntax, at the first part too many or at the whole attach point.
+pub(super) fn parts<'a>(
+    point: &'a AttachPoint,
+    info: &ProviderInfo,
+    counts: RangeInclusive<usize>,
+) -> Result<&'a [Spanned<String>], Diagnostic> {
+    let mut written = point.parts.get(1..).unwrap_or_default();
+    // `software:page-faults:`, as `-l` prints it.
+    if let [others @ .., last] = written
+        && last.node.is_empty()
+        && !others.is_empty()
+    {
+        written = others;
+    }
+    let syntax = format!("attach points of this family are written `{}`", info.syntax);
+    if let Some(extra) = written.get(*counts.end()) {
+        let message = format!("`{}` takes no `{}` here", info.names[0], extra.node);
+        return Err(Diagnostic::error(extra.span, message).help(syntax));
+    }
+    if written.len() < *counts.start() {
+        let message = format!("`{}` needs more to say what to trace", info.names[0]);
+        return Err(Diagnostic::error(point.span, message).help(syntax));
+    }
+    if written.iter().any(|part| part.node.is_empty()) {
+        let message = format!("a part of this `{}` attach point is empty", info.names[0]);
+        return Err(Diagnostic::error(point.span, message).help(syntax));
+    }
+    Ok(written)
+}
+
+/// A number as the language writes it: `1000`, `1_000`, `1e3`, `0x3e8`.
+pub(super) fn integer(text: &str) -> Option<u64> {
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let text: String = text.chars().filter(|&c| c != '_').collect();
+    if let Some(digits) = text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+        // `from_str_radix` takes a sign, the language does not.
+        return match digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            true => u64::from_str_radix(digits, 16).ok(),
+            false => None,
+        };
+    }
+    match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => {
+            let scale = 10u64.checked_pow(exponent.parse().ok()?)?;
+            mantissa.parse::<u64>().ok()?.checked_mul(scale)
+        }
+        None => text.parse().ok(),
+    }
+}
+
+/// [`integer`], or a diagnostic that says what the number would have been.
+pub(super) fn number(part: &Spanned<String>, what: &str) -> Result<u64, Diagnostic> {
+    integer(&part.node).ok_or_else(|| {
+        let message = format!("{what} must be a number, not `{}`", part.node);
+        Diagnostic::error(part.span, message)
+    })
+}
+
+/// A fact that could not be had, as a message at a place; `unknown` is the message for [`FactError::Unknown`].
+pub(super) fn fact_error(
+    error: &FactError,
+    part: &Spanned<String>,
+    unknown: impl FnOnce() -> String,
+) -> Diagnostic {
+    match error {
+        FactError::Unknown => Diagnostic::error(part.span, unknown()),
+        FactError::Unavailable { reason, help } => {
+            let error = Diagnostic::error(part.span, reason.clone());
+            match help {
+                Some(help) => error.help(help.clone()),
+                None => error,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_the_language_writes_them() {
+        for (text, value) in [
+            ("100", Some(100)),
+            ("1e6", Some(1_000_000)),
+            ("1_000", Some(1000)),
+            ("0x10", Some(16)),
+            ("0x+1", None),
+            ("x", None),
+            ("-1", None),
+            ("", None),
+            ("1e", None),
+            ("1e99", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(integer(text), value, "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! What the two families of counted perf events share: tables of events, the count, the sampled address.
+
+use super::{Access, Expansion, ProviderInfo, nearest, parts};
+use crate::facts::Arch;
+use crate::glob;
+use crate::ir::Width;
+use crate::manifest::{Attach, PerfEvent, PerfScope, Sample};
+use pfscript_grammar::Diagnostic;
+use pfscript_grammar::ast::AttachPoint;
+
+/// `PERF_TYPE_*` of `include/uapi/linux/perf_event.h`.
+pub(super) const TYPE_HARDWARE: u32 = 0;
+pub(super) const TYPE_SOFTWARE: u32 = 1;
+pub(super) const TYPE_HARDWARE_CACHE: u32 = 3;
+pub(super) const TYPE_RAW: u32 = 4;
+
+/// `PERF_COUNT_SW_CPU_CLOCK`
+pub(super) const CPU_CLOCK: u64 = 0;
+
+/// An event with a name.
+pub(super) struct Event {
+    /// The name first, then its aliases: bpftrace's and perf's alike.
+    pub names: &'static [&'static str],
+    /// `perf_event_attr.config`
+    pub config: u64,
+    /// Fires every so many events, where the script does not say.
+    pub period: u64,
+}
+
+/// What an event's name stands for.
+pub(super) struct Selected {
+    pub event_type: u32,
+    pub config: u64,
+    pub period: u64,
+}
+
+/// Expands `FAMILY:EVENT[:COUNT]`; `select` finds the event, `names` are the ones to suggest.
+pub(super) fn expand(
+    point: &AttachPoint,
+    info: &ProviderInfo,
+    select: impl Fn(&str) -> Option<Selected>,
+    names: impl Iterator<Item = &'static str>,
+) -> Result<Vec<Expansion>, Diagnostic> {
+    let written = parts::parts(point, info, 1..=2)?;
+    let event = &written[0];
+    if glob::is_pattern(&event.node) {
+        let message = format!("`{}` probes take no wildcards", info.names[0]);
+        return Err(Diagnostic::error(event.span, message)
+            .help(format!("see `pfscript -l '{}:*'` for the events", info.names[0])));
+    }
+    let Some(selected) = select(&event.node) else {
+        let message = format!("no {} event is called `{}`", info.names[0], event.node);
+        let error = Diagnostic::error(event.span, message);
+        return Err(match nearest::did_you_mean(&event.node, names) {
+            Some(help) => error.help(help),
+            None => error.help(format!("see `pfscript -l '{}:*'` for the events", info.names[0])),
+        });
+    };
+    let mut name = format!("{}:{}", info.names[0], event.node);
+    let mut period = selected.period;
+    if let Some(count) = written.get(1) {
+        let number = parts::number(count, "the count")?;
+        name = format!("{name}:{number}");
+        // As in bpftrace, 0 stands for the default.
+        if number > 0 {
+            period = number;
+        }
+        // The kernel keeps the top bit to itself (`perf_event_open`, EINVAL).
+        if number > i64::MAX as u64 {
+            return Err(Diagnostic::error(count.span, "the count is too large"));
+        }
+    }
+    Ok(vec![Expansion {
+        name,
+        function: None,
+        attach: Attach::PerfEvent(PerfEvent {
+            event_type: selected.event_type,
+            config: selected.config,
+            sample: Sample::Period(period),
+            scope: PerfScope::EveryCpu,
+        }),
+    }])
+}
+
+/// `addr` in `struct bpf_perf_event_data`, which is `{ bpf_user_pt_regs_t regs; __u64 sample_period; __u64 addr; }`.
+pub(super) fn address(arch: Arch) -> Access {
+    let registers = match arch {
+        // `struct pt_regs`: 21 registers.
+        Arch::X86_64 => 21 * 8,
+        // `struct user_pt_regs`: 31 registers, stack pointer, program counter, state.
+        Arch::Aarch64 => 34 * 8,
+    };
+    Access::Context {
+        offset: registers + 8,
+        width: Width::W64,
+        signed: false,
+    }
+}
+
+/// The names of a table as `-l` prints them.
+pub(super) fn list(info: &ProviderInfo, events: &[Event]) -> Vec<String> {
+    let mut names: Vec<String> = events
+        .iter()
+        .flat_map(|event| event.names)
+        .map(|name| format!("{}:{name}:", info.names[0]))
+        .collect();
+    names.sort_unstable();
+    names
+}

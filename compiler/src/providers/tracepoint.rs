@@ -1,0 +1,167 @@
+//! `tracepoint:CATEGORY:NAME`: the places that kernel developers marked for tracing, with their records' fields as
+//! arguments. Both parts take wildcards.
+
+use super::{Argument, Expansion, Provider, ProviderInfo, nearest, parts};
+use crate::facts::{FactError, KernelFacts, TracepointFormat};
+use crate::glob::{self, Glob};
+use crate::manifest::{Attach, ProgramType};
+use pfscript_grammar::ast::AttachPoint;
+use pfscript_grammar::{Diagnostic, Spanned};
+
+pub(super) struct Tracepoint;
+
+static INFO: ProviderInfo = ProviderInfo {
+    names: &["tracepoint", "t"],
+    syntax: "tracepoint:CATEGORY:NAME",
+    doc: "a tracepoint of the kernel; its fields are `args.NAME`",
+    family: "tracepoint",
+    section: "tracepoint",
+    program: ProgramType::Tracepoint,
+    filtered: true,
+    listed: true,
+    needs: Some(pfscript_probes::Feature::Tracepoints),
+};
+
+fn expansion(category: &str, name: &str) -> Expansion {
+    Expansion {
+        name: format!("{}:{category}:{name}", INFO.names[0]),
+        function: None,
+        attach: Attach::Tracepoint {
+            category: category.to_owned(),
+            name: name.to_owned(),
+        },
+    }
+}
+
+/// A tracepoint without wildcards: its own format file tells, so that the directory is read for suggestions alone.
+fn exact(
+    category: &Spanned<String>,
+    name: &Spanned<String>,
+    facts: &dyn KernelFacts,
+) -> Result<Expansion, Diagnostic> {
+    match facts.tracepoint(&category.node, &name.node) {
+        Ok(_) => Ok(expansion(&category.node, &name.node)),
+        Err(FactError::Unknown) => Err(unknown(category, name, facts)),
+        Err(error) => Err(parts::fact_error(&error, category, String::new)),
+    }
+}
+
+/// "no such tracepoint", at the part that is wrong.
+fn unknown(
+    category: &Spanned<String>,
+    name: &Spanned<String>,
+    facts: &dyn KernelFacts,
+) -> Diagnostic {
+    let all = facts.tracepoints().unwrap_or_default();
+    let (wanted, written) = (category.node.as_str(), name.node.as_str());
+    if all.iter().any(|(category, _)| category == wanted) {
+        let message = format!("no tracepoint `{written}` in category `{wanted}`");
+        let siblings = all
+            .iter()
+            .filter(|(category, _)| category == wanted)
+            .map(|(_, name)| name.as_str());
+        let help = elsewhere(written, all)
+            .or_else(|| nearest::did_you_mean(written, siblings))
+            .unwrap_or_else(|| format!("see `pfscript -l 'tracepoint:{wanted}:*'`"));
+        return Diagnostic::error(name.span, message).help(help);
+    }
+    let message = format!("no tracepoints in category `{wanted}`");
+    let mut categories: Vec<&str> = all.iter().map(|(category, _)| category.as_str()).collect();
+    categories.dedup();
+    let help = elsewhere(written, all)
+        .or_else(|| nearest::did_you_mean(wanted, categories))
+        .unwrap_or_else(|| format!("see `pfscript -l 'tracepoint:*:*{written}*'`"));
+    Diagnostic::error(category.span, message).help(help)
+}
+
+/// The same name in another category is what was meant.
+fn elsewhere(written: &str, all: &[(String, String)]) -> Option<String> {
+    let (category, name) = all.iter().find(|(_, name)| name == written)?;
+    Some(format!("did you mean `tracepoint:{category}:{name}`?"))
+}
+
+/// The category and name in an expansion of this family.
+fn names(expansion: &Expansion) -> Option<(&str, &str)> {
+    match &expansion.attach {
+        Attach::Tracepoint { category, name } => Some((category, name)),
+        _ => None,
+    }
+}
+
+impl Provider for Tracepoint {
+    fn info(&self) -> &'static ProviderInfo {
+        &INFO
+    }
+
+    fn expand(
+        &self,
+        point: &AttachPoint,
+        facts: &dyn KernelFacts,
+    ) -> Result<Vec<Expansion>, Diagnostic> {
+        let [category, name] = parts::parts(point, &INFO, 2..=2)? else {
+            // `parts` has seen to it that there are two.
+            return Err(Diagnostic::error(point.span, "a part is missing"));
+        };
+        if !glob::is_pattern(&category.node) && !glob::is_pattern(&name.node) {
+            return Ok(vec![exact(category, name, facts)?]);
+        }
+        let all = facts
+            .tracepoints()
+            .map_err(|error| parts::fact_error(&error, category, String::new))?;
+        let (categories, wanted) = (Glob::new(&category.node), Glob::new(&name.node));
+        let matching = |part: &(String, String)| categories.matches(&part.0);
+        let found: Vec<Expansion> = all
+            .iter()
+            .filter(|tracepoint| matching(tracepoint) && wanted.matches(&tracepoint.1))
+            .map(|(category, name)| expansion(category, name))
+            .collect();
+        if !found.is_empty() {
+            return Ok(found);
+        }
+        if !all.iter().any(matching) {
+            return Err(unknown(category, name, facts));
+        }
+        let message = format!("no tracepoint in `{}` matches `{}`", category.node, name.node);
+        Err(Diagnostic::error(name.span, message)
+            .help(format!("see `pfscript -l 'tracepoint:{}:*'`", category.node)))
+    }
+
+    fn arguments(
+        &self,
+        expansion: &Expansion,
+        facts: &dyn KernelFacts,
+    ) -> Result<Vec<Argument>, FactError> {
+        let (category, name) = names(expansion).ok_or(FactError::Unknown)?;
+        let TracepointFormat { fields } = facts.tracepoint(category, name)?;
+        Ok(fields
+            .iter()
+            .filter_map(|field| field.argument())
+            .collect())
+    }
+
+    fn list(&self, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+        Ok(facts
+            .tracepoints()?
+            .iter()
+            .map(|(category, name)| format!("{}:{category}:{name}", INFO.names[0]))
+            .collect())
+    }
+
+    fn declarations(
+        &self,
+        listed: &str,
+        facts: &dyn KernelFacts,
+    ) -> Result<Vec<String>, FactError> {
+        let mut parts = listed.split(':').skip(1);
+        let (Some(category), Some(name)) = (parts.next(), parts.next()) else {
+            return Err(FactError::Unknown);
+        };
+        Ok(facts
+            .tracepoint(category, name)?
+            .fields
+            .iter()
+            .filter(|field| field.is_readable())
+            .map(|field| field.declaration())
+            .collect())
+    }
+}

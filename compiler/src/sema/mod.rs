@@ -1,0 +1,658 @@
+//! Checking: from the syntax tree to [`crate::hir`].
+//!
+//! Types flow both ways between probes (a map's key may get its type in the last one), so the whole script is checked
+//! again and again until no type of a map or variable changes; what the last pass says is what counts.
+
+mod expr;
+mod memory;
+mod scope;
+mod stmt;
+
+use crate::facts::KernelFacts;
+use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
+use crate::manifest::Action;
+use crate::providers::{self, Expansion, Provider};
+use crate::types::Type;
+use cranelift_entity::PrimaryMap;
+use indexmap::IndexMap;
+use pfscript_grammar::ast::{self, Item, Script};
+use pfscript_grammar::{Diagnostic, Severity, Span, Spanned};
+use pfscript_probes::Feature;
+use scope::Scopes;
+
+/// What the user chose beside the script.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// `$1`, `$2`, …
+    pub positional: Vec<String>,
+    /// `-p`: only this process, for the families that can be narrowed.
+    pub tgid: Option<u32>,
+    /// The process id of the command started with `-c` (`cpid`).
+    pub command_pid: Option<u32>,
+    /// Sizes.
+    pub limits: Limits,
+}
+
+/// Sizes that a script's `config` block and the environment can set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Room for a string, terminator included, in bytes; a multiple of 8.
+    pub max_strlen: u32,
+    /// Keys that a map holds; `None`: as the kernel's kind of map allows.
+    pub max_map_keys: Option<u32>,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            max_strlen: 256,
+            max_map_keys: None,
+        }
+    }
+}
+
+/// The most programs that one script may need.
+const MOST_PROGRAMS: usize = 1024;
+
+/// What checking a script gives.
+pub struct Checked {
+    /// One for each program to make.
+    pub actions: Vec<CheckedAction>,
+    /// The script's maps with their final types.
+    pub maps: PrimaryMap<ScriptMap, MapInfo>,
+    /// What else the object needs.
+    pub output: Output,
+    /// Warnings.
+    pub warnings: Vec<Diagnostic>,
+    /// Sizes, after the script's own `config`.
+    pub limits: Limits,
+}
+
+/// One action for one or more attach points of the same family.
+pub struct CheckedAction {
+    /// The family.
+    pub provider: &'static dyn Provider,
+    /// The attach points.
+    pub expansions: Vec<Expansion>,
+    /// The name that stands for all attach points, as written.
+    pub name: String,
+    /// The body, the predicate included.
+    pub body: Vec<Stmt>,
+    /// Its variables.
+    pub vars: PrimaryMap<Var, VarData>,
+    /// The attach points in the script.
+    pub span: Span,
+}
+
+/// What the actions need beside their own code.
+#[derive(Clone, Default)]
+pub struct Output {
+    /// Asynchronous actions.
+    pub actions: Vec<Action>,
+    /// Frames of the deepest stack that is captured; 0 for none.
+    pub stacks: u32,
+    /// User stacks or symbols are captured.
+    pub user_symbols: bool,
+    /// Kernel stacks or symbols are captured.
+    pub kernel_symbols: bool,
+    /// `pf_map_globals` is used.
+    pub globals: bool,
+    /// Kernel features in use.
+    pub needs: Vec<(Feature, Span)>,
+}
+
+/// A map of the script.
+#[derive(Clone, Debug)]
+pub struct MapInfo {
+    /// With the `@`.
+    pub name: String,
+    /// The types of its keys; `Some(vec![])` for a map without key, `None` while unknown.
+    pub key: Option<Vec<Type>>,
+    /// What it holds.
+    pub value: MapContent,
+    /// Where it was first seen.
+    pub span: Span,
+}
+
+/// What a map holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MapContent {
+    /// Nothing was assigned to it yet.
+    Unknown,
+    /// Plain values.
+    Scalar(Type),
+    /// An aggregation, and whether its numbers are signed.
+    Aggregate(Aggregate, bool),
+}
+
+/// How a place in the script uses a map's key.
+pub enum KeyUse {
+    /// The map as a whole.
+    Whole,
+    /// An element, with the types of its keys (none for a map without key).
+    Element(Vec<Type>),
+}
+
+/// What is known of the maps and variables so far.
+#[derive(Default)]
+struct Env {
+    maps: IndexMap<String, MapInfo>,
+    vars: Vec<PrimaryMap<Var, VarData>>,
+    changed: bool,
+}
+
+/// The probe that is being checked.
+pub struct ProbeContext {
+    /// Its family.
+    pub provider: &'static dyn Provider,
+    /// The attach point, or the first of several.
+    pub expansion: Expansion,
+}
+
+/// Checks one action.
+pub struct Checker<'a> {
+    /// The machine.
+    pub facts: &'a dyn KernelFacts,
+    /// The user's choices.
+    pub options: Options,
+    /// What the actions need.
+    pub output: Output,
+    /// The probe at hand.
+    pub probe: ProbeContext,
+    env: Env,
+    scopes: Scopes,
+    vars: PrimaryMap<Var, VarData>,
+    /// The action's variables as the pass before left them.
+    known_vars: PrimaryMap<Var, VarData>,
+    /// The body looked at what differs between the attach points of one family.
+    used_expansion: bool,
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks a script.
+///
+/// # Errors
+/// What is wrong with it, at least one error.
+pub fn check(
+    script: &Script,
+    facts: &dyn KernelFacts,
+    options: &Options,
+) -> Result<Checked, Vec<Diagnostic>> {
+    let mut options = options.clone();
+    let mut warnings = Vec::new();
+    let mut errors = Vec::new();
+    for item in &script.items {
+        match item {
+            Item::Config(entries) => configure(entries, &mut options.limits, &mut errors),
+            Item::Unsupported(node) => {
+                errors.push(Diagnostic::unsupported(node.span, node.what));
+            }
+            Item::Probe(_) | Item::Include(_) => {}
+        }
+    }
+    let probes: Vec<&ast::Probe> = script.probes().collect();
+    if probes.is_empty() && errors.is_empty() {
+        errors.push(
+            Diagnostic::error(Span::default(), "the script has no probes")
+                .help("a probe looks like `software:page-faults:1 { @[comm] = count(); }`"),
+        );
+    }
+    let mut expanded = Vec::new();
+    for probe in &probes {
+        match expand(probe, facts, &options) {
+            Ok(groups) => expanded.push((*probe, groups)),
+            Err(more) => errors.extend(more),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+
+    let mut env = Env::default();
+    // Each pass can only widen types, of which there are few: this bound is never the reason to stop.
+    for _ in 0..64 {
+        env.changed = false;
+        let mut pass = Pass {
+            facts,
+            options: &options,
+            env,
+            output: Output::default(),
+            diagnostics: Vec::new(),
+            actions: Vec::new(),
+        };
+        for (probe, groups) in &expanded {
+            for group in groups {
+                pass.group(probe, group);
+            }
+        }
+        if !pass.env.changed {
+            return pass.finish(&mut warnings);
+        }
+        env = pass.env;
+    }
+    Err(vec![Diagnostic::error(
+        Span::default(),
+        "the types of this script's maps do not settle; this is a bug in pfscript",
+    )])
+}
+
+/// Attach points of one family.
+struct Group {
+    provider: &'static dyn Provider,
+    expansions: Vec<Expansion>,
+    span: Span,
+    name: String,
+}
+
+fn expand(
+    probe: &ast::Probe,
+    facts: &dyn KernelFacts,
+    options: &Options,
+) -> Result<Vec<Group>, Vec<Diagnostic>> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut errors = Vec::new();
+    for point in &probe.attach_points {
+        let point = substitute(point, options);
+        let provider = match providers::find(&point.parts[0]) {
+            Ok(provider) => provider,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
+        match provider.expand(&point, facts) {
+            Ok(expansions) => {
+                let written: Vec<&str> =
+                    point.parts.iter().map(|part| part.node.as_str()).collect();
+                let same = |group: &&mut Group| {
+                    group.provider.info().names[0] == provider.info().names[0]
+                };
+                match groups.iter_mut().find(same) {
+                    Some(group) => {
+                        group.expansions.extend(expansions);
+                        group.span = group.span.to(point.span);
+                        group.name = format!("{}, {}", group.name, written.join(":"));
+                    }
+                    None => groups.push(Group {
+                        provider,
+                        expansions,
+                        span: point.span,
+                        name: written.join(":"),
+                    }),
+                }
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(groups)
+    } else {
+        Err(errors)
+    }
+}
+
+/// Puts positional parameters into an attach point.
+fn substitute(point: &ast::AttachPoint, options: &Options) -> ast::AttachPoint {
+    let replace = |text: &str| {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find('$') {
+            out.push_str(&rest[..at]);
+            rest = &rest[at + 1..];
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            match rest[..digits].parse::<usize>() {
+                Ok(number) if number > 0 => {
+                    let value = options.positional.get(number - 1);
+                    out.push_str(value.map_or("0", String::as_str));
+                }
+                _ => {
+                    out.push('$');
+                    out.push_str(&rest[..digits]);
+                }
+            }
+            rest = &rest[digits..];
+        }
+        out + rest
+    };
+    ast::AttachPoint {
+        parts: point
+            .parts
+            .iter()
+            .map(|part| Spanned::new(replace(&part.node), part.span))
+            .collect(),
+        span: point.span,
+    }
+}
+
+/// Settings of `config` that mean something here, and those of bpftrace that need no answer.
+fn configure(entries: &[ast::ConfigEntry], limits: &mut Limits, errors: &mut Vec<Diagnostic>) {
+    const KNOWN: &[&str] = &["max_strlen", "max_map_keys"];
+    const IGNORED: &[&str] = &[
+        "cache_user_symbols", "cpp_demangle", "debuginfo", "lazy_symbolication", "license",
+        "log_size", "max_ast_nodes", "max_bpf_progs", "max_cat_bytes", "max_probes",
+        "missing_probes", "on_stack_limit", "perf_rb_pages", "print_maps_on_exit",
+        "show_debug_info", "stack_mode", "str_trunc_trailer", "symbol_source", "unstable_import",
+        "unstable_macro", "unstable_map_decl", "unstable_tseries", "use_blazesym", "probe_inline",
+    ];
+    for entry in entries {
+        let number = || {
+            entry.value.node.parse::<u32>().map_err(|_| {
+                Diagnostic::error(entry.value.span, "expected a number")
+            })
+        };
+        let result = match entry.name.node.as_str() {
+            "max_strlen" => number().and_then(|bytes| {
+                set_max_strlen(limits, bytes)
+                    .map_err(|message| Diagnostic::error(entry.value.span, message))
+            }),
+            "max_map_keys" => number().map(|keys| limits.max_map_keys = Some(keys.max(1))),
+            name if IGNORED.contains(&name) => Ok(()),
+            name => Err(
+                Diagnostic::error(entry.name.span, format!("unknown setting `{name}`"))
+                    .suggest(name, KNOWN.iter().chain(IGNORED).copied()),
+            ),
+        };
+        errors.extend(result.err());
+    }
+}
+
+/// The longest room for a string, in bytes.
+pub const MOST_STRLEN: u32 = 1024;
+
+/// Sets the room for strings, rounded up to what the layout wants.
+///
+/// # Errors
+/// A message, if it is out of range.
+pub fn set_max_strlen(limits: &mut Limits, bytes: u32) -> Result<(), String> {
+    if !(8..=MOST_STRLEN).contains(&bytes) {
+        return Err(format!("max_strlen must be between 8 and {MOST_STRLEN} bytes"));
+    }
+    limits.max_strlen = crate::types::round_up(bytes);
+    Ok(())
+}
+
+/// One pass over the script.
+struct Pass<'a> {
+    facts: &'a dyn KernelFacts,
+    options: &'a Options,
+    env: Env,
+    output: Output,
+    diagnostics: Vec<Diagnostic>,
+    actions: Vec<CheckedAction>,
+}
+
+impl Pass<'_> {
+    /// Checks one probe for the attach points of one family: once for all of them, or, where the body looks at what
+    /// differs between them, once for each.
+    fn group(&mut self, probe: &ast::Probe, group: &Group) {
+        let before = (self.output.clone(), self.diagnostics.len());
+        let shared = self.action(probe, group, &group.expansions);
+        if !shared || group.expansions.len() == 1 {
+            return;
+        }
+        self.actions.pop();
+        self.output = before.0;
+        self.diagnostics.truncate(before.1);
+        if self.actions.len() + group.expansions.len() > MOST_PROGRAMS {
+            self.diagnostics.push(
+                Diagnostic::error(
+                    group.span,
+                    format!(
+                        "this makes {} programs, since the action uses `func`, `probe` or `args`; the limit is {MOST_PROGRAMS}",
+                        group.expansions.len()
+                    ),
+                )
+                .help("use a narrower pattern"),
+            );
+            return;
+        }
+        for expansion in &group.expansions {
+            self.action(probe, group, std::slice::from_ref(expansion));
+        }
+    }
+
+    /// Checks one action; returns whether it depends on the attach point.
+    fn action(&mut self, probe: &ast::Probe, group: &Group, expansions: &[Expansion]) -> bool {
+        let index = self.actions.len();
+        if self.env.vars.len() <= index {
+            self.env.vars.resize_with(index + 1, PrimaryMap::new);
+        }
+        let mut checker = Checker {
+            facts: self.facts,
+            options: self.options.clone(),
+            output: std::mem::take(&mut self.output),
+            probe: ProbeContext {
+                provider: group.provider,
+                expansion: expansions[0].clone(),
+            },
+            env: std::mem::take(&mut self.env),
+            scopes: Scopes::default(),
+            vars: PrimaryMap::new(),
+            known_vars: PrimaryMap::new(),
+            used_expansion: false,
+            diagnostics: std::mem::take(&mut self.diagnostics),
+        };
+        let known = std::mem::take(&mut checker.env.vars[index]);
+        let body = checker.action(probe, known);
+        let vars = std::mem::take(&mut checker.vars);
+        checker.env.vars[index] = vars.clone();
+        let used_expansion = checker.used_expansion;
+        self.output = checker.output;
+        self.env = checker.env;
+        self.diagnostics = checker.diagnostics;
+        let name = match expansions {
+            [one] => one.name.clone(),
+            _ => group.name.clone(),
+        };
+        self.actions.push(CheckedAction {
+            provider: group.provider,
+            expansions: expansions.to_vec(),
+            name,
+            body,
+            vars,
+            span: group.span,
+        });
+        used_expansion
+    }
+
+    fn finish(mut self, warnings: &mut Vec<Diagnostic>) -> Result<Checked, Vec<Diagnostic>> {
+        for map in self.env.maps.values() {
+            if map.value == MapContent::Unknown {
+                self.diagnostics.push(
+                    Diagnostic::error(
+                        map.span,
+                        format!("map `{}` is used, but nothing is ever assigned to it", map.name),
+                    )
+                    .suggest(
+                        &map.name,
+                        self.env
+                            .maps
+                            .values()
+                            .filter(|other| other.value != MapContent::Unknown)
+                            .map(|other| other.name.as_str()),
+                    ),
+                );
+            }
+        }
+        let (errors, mut other): (Vec<_>, Vec<_>) = self
+            .diagnostics
+            .into_iter()
+            .partition(|diagnostic| diagnostic.severity == Severity::Error);
+        if !errors.is_empty() {
+            // A body that is checked for each of many attach points says the same of each.
+            let mut seen: Vec<Diagnostic> = Vec::new();
+            for error in errors {
+                if !seen.iter().any(|old| old.span == error.span) {
+                    seen.push(error);
+                }
+            }
+            return Err(seen);
+        }
+        other.dedup();
+        warnings.append(&mut other);
+        Ok(Checked {
+            actions: self.actions,
+            maps: self.env.maps.into_values().collect(),
+            output: self.output,
+            warnings: std::mem::take(warnings),
+            limits: self.options.limits.clone(),
+        })
+    }
+}
+
+impl Checker<'_> {
+    /// Notes that the object needs a feature.
+    ///
+    /// # Errors
+    /// If this kernel does not have it.
+    pub fn need(&mut self, feature: Feature, span: Span) -> Result<(), Diagnostic> {
+        if !self.facts.has(feature) {
+            let info = feature.info();
+            let mut help = format!("Linux {} and newer have it", info.since);
+            if let Some(config) = info.config {
+                help += &format!(", if built with {config}");
+            }
+            return Err(
+                Diagnostic::error(span, format!("this kernel has no {}", info.name)).help(help),
+            );
+        }
+        self.output.needs.push((feature, span));
+        Ok(())
+    }
+
+    /// An asynchronous action with the fields of its record.
+    pub fn emit(&mut self, action: Action, fields: Vec<Expr>, span: Span) -> Expr {
+        let index = self.output.actions.len() as u32;
+        self.output.actions.push(action);
+        Expr {
+            kind: ExprKind::Emit {
+                action: index,
+                fields,
+                leaves: false,
+            },
+            ty: Type::Void,
+            span,
+        }
+    }
+
+    /// The text of `$number`, if it was given.
+    pub fn positional(&self, number: u32) -> Option<String> {
+        let index = number.checked_sub(1)? as usize;
+        self.options.positional.get(index).cloned()
+    }
+
+    /// The name of a map, with what this use says of its key.
+    ///
+    /// # Errors
+    /// If the key does not fit what the map's key is elsewhere.
+    pub fn map(&mut self, name: &str, key: KeyUse, span: Span) -> Result<ScriptMap, Diagnostic> {
+        let entry = self.env.maps.entry(name.to_string());
+        let index = entry.index();
+        let map = entry.or_insert_with(|| MapInfo {
+            name: format!("@{name}"),
+            key: None,
+            value: MapContent::Unknown,
+            span,
+        });
+        if let KeyUse::Element(types) = key {
+            let joined = match &map.key {
+                None => types,
+                Some(known) if known.len() == types.len() => {
+                    let joined: Option<Vec<Type>> =
+                        known.iter().zip(&types).map(|(a, b)| a.join(b)).collect();
+                    joined.ok_or_else(|| {
+                        let describe = |types: &[Type]| {
+                            types.iter().map(Type::describe).collect::<Vec<_>>().join(", ")
+                        };
+                        Diagnostic::error(
+                            span,
+                            format!(
+                                "the key of `{}` is [{}] here, but [{}] elsewhere",
+                                map.name,
+                                describe(&types),
+                                describe(known)
+                            ),
+                        )
+                    })?
+                }
+                Some(known) => {
+                    let count = |n: usize| match n {
+                        0 => "no key".to_string(),
+                        1 => "one key".to_string(),
+                        n => format!("{n} keys"),
+                    };
+                    return Err(Diagnostic::error(
+                        span,
+                        format!(
+                            "`{}` is used with {} here, but with {} elsewhere",
+                            map.name,
+                            count(types.len()),
+                            count(known.len())
+                        ),
+                    ));
+                }
+            };
+            if map.key.as_ref() != Some(&joined) {
+                map.key = Some(joined);
+                self.env.changed = true;
+            }
+        }
+        Ok(cranelift_entity::EntityRef::new(index))
+    }
+
+    /// What a map is known to hold.
+    fn content(&self, map: ScriptMap) -> &MapContent {
+        &self.info(map).value
+    }
+
+    fn info(&self, map: ScriptMap) -> &MapInfo {
+        &self.env.maps[cranelift_entity::EntityRef::index(map)]
+    }
+
+    /// Notes what an assignment stores in a map.
+    ///
+    /// # Errors
+    /// If the map holds something else elsewhere.
+    fn store(&mut self, map: ScriptMap, content: MapContent, span: Span) -> Result<(), Diagnostic> {
+        let info = &mut self.env.maps[cranelift_entity::EntityRef::index(map)];
+        let joined = match (&info.value, &content) {
+            (MapContent::Unknown, new) => new.clone(),
+            (MapContent::Scalar(old), MapContent::Scalar(new)) => {
+                MapContent::Scalar(old.join(new).ok_or_else(|| {
+                    Diagnostic::error(
+                        span,
+                        format!(
+                            "`{}` holds {} elsewhere, and is assigned {} here",
+                            info.name,
+                            old.describe(),
+                            new.describe()
+                        ),
+                    )
+                })?)
+            }
+            (MapContent::Aggregate(old, a), MapContent::Aggregate(new, b)) if old == new => {
+                MapContent::Aggregate(*old, *a || *b)
+            }
+            (old, new) => {
+                let describe = |content: &MapContent| match content {
+                    MapContent::Aggregate(aggregate, _) => format!("`{}()`", aggregate.name()),
+                    MapContent::Scalar(ty) => ty.describe(),
+                    MapContent::Unknown => "nothing".into(),
+                };
+                let message = if std::mem::discriminant(old) == std::mem::discriminant(new)
+                    && describe(old) == describe(new)
+                {
+                    format!("`{}` is {} with other parameters elsewhere", info.name, describe(old))
+                } else {
+                    format!("`{}` is {} elsewhere, and {} here", info.name, describe(old), describe(new))
+                };
+                return Err(Diagnostic::error(span, message).help("use another map"));
+            }
+        };
+        if joined != info.value {
+            info.value = joined;
+            self.env.changed = true;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,488 @@
+//! Statements.
+
+use super::{Checker, KeyUse, MapContent};
+use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
+use crate::language::functions::{self, Call, Check, FUNCTIONS};
+use crate::types::Type;
+use cranelift_entity::PrimaryMap;
+use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast, StmtKind};
+use pfscript_grammar::{Diagnostic, Span};
+
+impl Checker<'_> {
+    /// Checks a whole action: the predicate, then the body. `known` are its variables as the pass before left them.
+    pub(super) fn action(
+        &mut self,
+        probe: &ast::Probe,
+        known: PrimaryMap<Var, VarData>,
+    ) -> Vec<Stmt> {
+        self.known_vars = known;
+        let condition = probe.predicate.as_ref().and_then(|predicate| {
+            let result = self.condition(predicate);
+            self.keep(result)
+        });
+        let body = self.block(&probe.body);
+        match condition {
+            Some(condition) => vec![Stmt::If {
+                condition,
+                then: body,
+                otherwise: Vec::new(),
+            }],
+            None => body,
+        }
+    }
+
+    /// Keeps the error for later, so that the rest is checked too.
+    fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.diagnostics.push(error);
+                None
+            }
+        }
+    }
+
+    fn block(&mut self, block: &ast::Block) -> Vec<Stmt> {
+        self.scopes.enter();
+        let mut out = Vec::new();
+        for stmt in &block.statements {
+            let result = self.stmt(stmt, &mut out);
+            self.keep(result);
+        }
+        self.scopes.leave();
+        out
+    }
+
+    fn stmt(&mut self, stmt: &ast::Stmt, out: &mut Vec<Stmt>) -> Result<(), Diagnostic> {
+        match &stmt.kind {
+            StmtKind::Expr(expr) => {
+                let checked = self.effect(expr)?;
+                out.push(Stmt::Expr(checked));
+            }
+            StmtKind::Assign { target, op, value } => {
+                let op = op.as_ref().map(|op| op.node);
+                self.assign(target, op, value, stmt.span, out)?;
+            }
+            StmtKind::Let { name, ty, value } => self.declare(name, ty.as_ref(), value.as_ref(), out)?,
+            StmtKind::If {
+                condition,
+                then,
+                otherwise,
+            } => {
+                let condition = self.condition(condition);
+                let condition = self.keep(condition);
+                let then = self.block(then);
+                let otherwise = otherwise.as_ref().map_or(Vec::new(), |block| self.block(block));
+                if let Some(condition) = condition {
+                    out.push(Stmt::If {
+                        condition,
+                        then,
+                        otherwise,
+                    });
+                }
+            }
+            StmtKind::Return(value) => {
+                if let Some(value) = value {
+                    self.number(value)?;
+                }
+                out.push(Stmt::Return(stmt.span));
+            }
+            StmtKind::Block(block) => out.extend(self.block(block)),
+            StmtKind::Unsupported(node) => {
+                return Err(Diagnostic::unsupported(node.span, node.what));
+            }
+        }
+        Ok(())
+    }
+
+    /// An expression that stands alone.
+    fn effect(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
+        if let Ast::Call { name, args } = &expr.kind
+            && let Some(function) = FUNCTIONS.iter().find(|row| row.name == name.node)
+            && let Check::Statement(check) = function.check
+        {
+            let call = Call {
+                name: &name.node,
+                args,
+                span: expr.span,
+            };
+            self.arity(function, &call)?;
+            return check(self, &call);
+        }
+        let checked = self.expr(expr)?;
+        if !matches!(expr.kind, Ast::IncDec { .. }) {
+            self.diagnostics.push(
+                Diagnostic::warning(expr.span, "this value is not used")
+                    .help("print it or assign it"),
+            );
+        }
+        Ok(checked)
+    }
+
+    /// Checks the number of arguments.
+    pub(super) fn arity(
+        &self,
+        function: &functions::Function,
+        call: &Call<'_>,
+    ) -> Result<(), Diagnostic> {
+        if (function.least..=function.most).contains(&call.args.len()) {
+            return Ok(());
+        }
+        let arguments = |n: usize| match n {
+            0 => "no arguments".to_string(),
+            1 => "1 argument".to_string(),
+            n => format!("{n} arguments"),
+        };
+        let takes = if function.least == function.most {
+            arguments(function.least)
+        } else if call.args.len() < function.least {
+            format!("at least {}", arguments(function.least))
+        } else {
+            format!("at most {}", arguments(function.most))
+        };
+        Err(Diagnostic::error(
+            call.span,
+            format!(
+                "`{}` takes {takes}, but {} given",
+                function.name,
+                match call.args.len() {
+                    0 => "none is".to_string(),
+                    1 => "1 is".to_string(),
+                    n => format!("{n} are"),
+                }
+            ),
+        )
+        .help(format!("it is called as `{}`", function.signature)))
+    }
+
+    fn assign(
+        &mut self,
+        target: &ast::Expr,
+        op: Option<BinaryOp>,
+        value: &ast::Expr,
+        span: Span,
+        out: &mut Vec<Stmt>,
+    ) -> Result<(), Diagnostic> {
+        match &target.kind {
+            Ast::Map { name, keys } => {
+                if let Some((aggregate, argument)) = self.aggregate(value)? {
+                    if let Some(op) = op {
+                        return Err(Diagnostic::error(
+                            span,
+                            format!("`{}()` is assigned by `=`, not `{}=`", aggregate.name(), op.symbol()),
+                        ));
+                    }
+                    let (map, key) = self.map_element(name, keys.as_deref(), target.span)?;
+                    let signed = argument.as_ref().is_none_or(|value| value.ty.is_signed());
+                    let signed = signed && !is_unsigned(argument.as_ref());
+                    self.store(map, MapContent::Aggregate(aggregate, signed), span)?;
+                    out.push(Stmt::Aggregate {
+                        map,
+                        key,
+                        aggregate,
+                        value: argument,
+                        span,
+                    });
+                    return Ok(());
+                }
+                let value = self.printable(value)?;
+                let (map, key) = self.map_element(name, keys.as_deref(), target.span)?;
+                self.assign_map(map, key, op, value, span, out)
+            }
+            Ast::Variable(name) => {
+                if self.aggregate(value)?.is_some() {
+                    return Err(not_a_value(value));
+                }
+                let value = self.storable(value)?;
+                let value = match op {
+                    None => value,
+                    Some(op) => {
+                        let old = self.variable(name, target.span)?;
+                        self.binary(op, old, value, span)?
+                    }
+                };
+                let var = self.assign_variable(name, &value, target.span)?;
+                out.push(Stmt::SetVar { var, value });
+                Ok(())
+            }
+            Ast::Unsupported(node) => Err(Diagnostic::unsupported(node.span, node.what)),
+            _ => Err(Diagnostic::error(
+                target.span,
+                "only variables (`$x`) and maps (`@x`) can be assigned",
+            )),
+        }
+    }
+
+    fn assign_map(
+        &mut self,
+        map: ScriptMap,
+        key: Vec<Expr>,
+        op: Option<BinaryOp>,
+        value: Expr,
+        span: Span,
+        out: &mut Vec<Stmt>,
+    ) -> Result<(), Diagnostic> {
+        let numeric = matches!(value.ty, Type::Int { .. } | Type::Bool | Type::Unknown);
+        match op {
+            None => {
+                self.store(map, MapContent::Scalar(value.ty.clone()), span)?;
+                out.push(Stmt::SetMap {
+                    map,
+                    key,
+                    value,
+                    span,
+                });
+            }
+            Some(op @ (BinaryOp::Add | BinaryOp::Sub)) if numeric => {
+                let delta = match op {
+                    BinaryOp::Add => value,
+                    _ => self.negated(value),
+                };
+                self.store(map, MapContent::Scalar(Type::I64), span)?;
+                out.push(Stmt::Expr(Expr {
+                    kind: ExprKind::MapAdd {
+                        map,
+                        key,
+                        delta: Box::new(delta),
+                        after: true,
+                    },
+                    ty: Type::I64,
+                    span,
+                }));
+            }
+            Some(op) => {
+                let old = self.element_value(map, key.clone(), span)?;
+                let value = self.binary(op, old, value, span)?;
+                self.store(map, MapContent::Scalar(value.ty.clone()), span)?;
+                out.push(Stmt::SetMap {
+                    map,
+                    key,
+                    value,
+                    span,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// An aggregation on the right of an assignment, if `value` is one.
+    fn aggregate(
+        &mut self,
+        value: &ast::Expr,
+    ) -> Result<Option<(Aggregate, Option<Expr>)>, Diagnostic> {
+        if let Ast::Call { name, args } = &value.kind
+            && let Some(function) = FUNCTIONS.iter().find(|row| row.name == name.node)
+            && let Check::Aggregate(check) = function.check
+        {
+            let call = Call {
+                name: &name.node,
+                args,
+                span: value.span,
+            };
+            self.arity(function, &call)?;
+            return check(self, &call).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn declare(
+        &mut self,
+        name: &pfscript_grammar::Spanned<String>,
+        ty: Option<&ast::TypeName>,
+        value: Option<&ast::Expr>,
+        out: &mut Vec<Stmt>,
+    ) -> Result<(), Diagnostic> {
+        if self.scopes.is_local(&name.node) {
+            return Err(Diagnostic::error(
+                name.span,
+                format!("`${}` is declared twice in this block", name.node),
+            ));
+        }
+        let value = match value {
+            Some(value) if self.aggregate(value)?.is_some() => return Err(not_a_value(value)),
+            Some(value) => Some(self.storable(value)?),
+            None => None,
+        };
+        let declared = match ty {
+            Some(ty) => Some(self.type_named(ty)?),
+            None => None,
+        };
+        let ty = match (&declared, &value) {
+            (Some(declared), Some(value)) => declared.join(&value.ty).ok_or_else(|| {
+                Diagnostic::error(
+                    value.span,
+                    format!("`${}` is declared as {}, and this is {}", name.node, declared.describe(), value.ty.describe()),
+                )
+            })?,
+            (Some(declared), None) => declared.clone(),
+            (None, Some(value)) => value.ty.clone(),
+            (None, None) => Type::Unknown,
+        };
+        let var = self.new_variable(&name.node, ty);
+        // Whatever the slot held before, a declaration without value starts from zero.
+        self.vars[var].zeroed = value.is_none();
+        if let Some(value) = value {
+            out.push(Stmt::SetVar { var, value });
+        }
+        Ok(())
+    }
+
+    fn new_variable(&mut self, name: &str, ty: Type) -> Var {
+        let var = self.vars.next_key();
+        let known = self.known_vars.get(var).filter(|known| known.name[1..] == *name);
+        let ty = match known {
+            Some(known) => known.ty.join(&ty).unwrap_or(ty),
+            None => ty,
+        };
+        if known.is_none_or(|known| known.ty != ty) {
+            self.env.changed = true;
+        }
+        self.vars.push(VarData {
+            name: format!("${name}"),
+            ty,
+            zeroed: false,
+        });
+        self.scopes.bind(name, var);
+        var
+    }
+
+    /// The variable that an assignment means: the nearest open block's, else one of a closed block with a fitting
+    /// type, else a new one in this block.
+    fn assign_variable(&mut self, name: &str, value: &Expr, span: Span) -> Result<Var, Diagnostic> {
+        let closed = self.scopes.closed(name);
+        if let Some(var) = self.scopes.open(name) {
+            match self.vars[var].ty.join(&value.ty) {
+                Some(ty) => self.widen(var, ty),
+                None => {
+                    return Err(Diagnostic::error(
+                        span,
+                        format!(
+                            "`${name}` holds {}, and is assigned {} here",
+                            self.vars[var].ty.describe(),
+                            value.ty.describe()
+                        ),
+                    )
+                    .help("use another variable"));
+                }
+            }
+            return Ok(var);
+        }
+        for var in closed {
+            if let Some(ty) = self.vars[var].ty.join(&value.ty) {
+                self.widen(var, ty);
+                self.scopes.bind(name, var);
+                return Ok(var);
+            }
+        }
+        Ok(self.new_variable(name, value.ty.clone()))
+    }
+
+    fn widen(&mut self, var: Var, ty: Type) {
+        if self.vars[var].ty != ty {
+            self.vars[var].ty = ty.clone();
+        }
+        if self.known_vars.get(var).is_none_or(|known| known.ty != ty) {
+            self.env.changed = true;
+        }
+    }
+
+    /// A variable's value.
+    pub(super) fn variable(&mut self, name: &str, span: Span) -> Result<Expr, Diagnostic> {
+        let var = match self.scopes.open(name) {
+            Some(var) => var,
+            None => match *self.scopes.closed(name) {
+                [var] => {
+                    self.vars[var].zeroed = true;
+                    var
+                }
+                [] => {
+                    let names: Vec<String> =
+                        self.scopes.names().iter().map(|name| format!("${name}")).collect();
+                    return Err(Diagnostic::error(
+                        span,
+                        format!("`${name}` is read, but nothing was assigned to it"),
+                    )
+                    .suggest(&format!("${name}"), names.iter().map(String::as_str)));
+                }
+                _ => {
+                    return Err(Diagnostic::error(
+                        span,
+                        format!("`${name}` has different types in the blocks before"),
+                    )
+                    .help("use a variable of its own for each type"));
+                }
+            },
+        };
+        Ok(Expr {
+            kind: ExprKind::Var(var),
+            ty: self.vars[var].ty.clone(),
+            span,
+        })
+    }
+
+    /// A map's element: the map, and its key as values.
+    pub(crate) fn map_element(
+        &mut self,
+        name: &str,
+        keys: Option<&[ast::Expr]>,
+        span: Span,
+    ) -> Result<(ScriptMap, Vec<Expr>), Diagnostic> {
+        let keys = match keys {
+            // `@x[(a, b)]` and `@x[a, b]` are the same element.
+            Some(
+                [
+                    ast::Expr {
+                        kind: Ast::Tuple(items),
+                        ..
+                    },
+                ],
+            ) => items,
+            Some(keys) => keys,
+            None => &[],
+        };
+        let key = keys
+            .iter()
+            .map(|key| self.printable(key))
+            .collect::<Result<Vec<_>, _>>()?;
+        let types = key.iter().map(|key| key.ty.clone()).collect();
+        let map = self.map(name, KeyUse::Element(types), span)?;
+        Ok((map, key))
+    }
+
+    /// The value of a map's element.
+    pub(super) fn element_value(
+        &mut self,
+        map: ScriptMap,
+        key: Vec<Expr>,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        let ty = match self.content(map) {
+            MapContent::Unknown => Type::Unknown,
+            MapContent::Scalar(ty) => ty.clone(),
+            MapContent::Aggregate(aggregate, _) => {
+                return Err(Diagnostic::unsupported(
+                    span,
+                    &format!("values of `{}()` maps in expressions", aggregate.name()),
+                )
+                .help("print the map, or count in a plain map: `@x[key]++`"));
+            }
+        };
+        Ok(Expr {
+            kind: ExprKind::MapGet { map, key },
+            ty,
+            span,
+        })
+    }
+}
+
+fn is_unsigned(value: Option<&Expr>) -> bool {
+    matches!(
+        value.map(|value| &value.ty),
+        Some(Type::Int { signed: false, .. } | Type::Pointer(_))
+    )
+}
+
+fn not_a_value(value: &ast::Expr) -> Diagnostic {
+    Diagnostic::error(value.span, "an aggregation can only be assigned to a map")
+        .help("such as `@counts[comm] = count()`")
+}

@@ -1,0 +1,219 @@
+//! Building modules by hand, briefly.
+
+use pfscript_compiler::ir::{
+    Arith, Block, BlockData, Condition, Function, InstData, Literal, MapData, MapId, Module,
+    ProbeData, Slot, SlotData, Value, Width,
+};
+use pfscript_grammar::Span;
+
+/// Builds the body of a probe, block by block.
+pub struct Body {
+    pub function: Function,
+    /// Where instructions go.
+    pub block: Block,
+    /// The place in the script that instructions get.
+    pub span: Span,
+}
+
+impl Body {
+    pub fn new() -> Body {
+        let mut function = Function::default();
+        let block = function.blocks.push(BlockData::default());
+        Body {
+            function,
+            block,
+            span: Span::new(0, 0),
+        }
+    }
+
+    pub fn block(&mut self) -> Block {
+        self.function.blocks.push(BlockData::default())
+    }
+
+    pub fn slot(&mut self, name: &str, size: u32) -> Slot {
+        self.function.slots.push(SlotData {
+            size,
+            zeroed: false,
+            name: name.to_owned(),
+        })
+    }
+
+    pub fn zeroed_slot(&mut self, name: &str, size: u32) -> Slot {
+        let slot = self.slot(name, size);
+        self.function.slots[slot].zeroed = true;
+        slot
+    }
+
+    pub fn literal(&mut self, bytes: &[u8]) -> Literal {
+        self.function.literals.push(bytes.to_vec())
+    }
+
+    pub fn push(&mut self, data: InstData) {
+        self.function.push(self.block, data, self.span);
+    }
+
+    pub fn value(&mut self, data: InstData) -> Value {
+        self.function
+            .push(self.block, data, self.span)
+            .expect("the instruction has a result")
+    }
+
+    pub fn constant(&mut self, constant: i64) -> Value {
+        self.value(InstData::Const(constant))
+    }
+
+    pub fn context(&mut self) -> Value {
+        self.value(InstData::Context)
+    }
+
+    pub fn arith(&mut self, op: Arith, left: Value, right: Value) -> Value {
+        self.value(InstData::Arith {
+            op,
+            args: [left, right],
+        })
+    }
+
+    pub fn compare(&mut self, condition: Condition, left: Value, right: Value) -> Value {
+        self.value(InstData::Compare {
+            condition,
+            args: [left, right],
+        })
+    }
+
+    pub fn extend(&mut self, width: Width, signed: bool, arg: Value) -> Value {
+        self.value(InstData::Extend { width, signed, arg })
+    }
+
+    pub fn load(&mut self, base: Value, offset: i32, width: Width) -> Value {
+        self.value(InstData::Load {
+            base,
+            offset,
+            width,
+            signed: false,
+        })
+    }
+
+    pub fn store(&mut self, base: Value, offset: i32, width: Width, value: Value) {
+        self.push(InstData::Store {
+            base,
+            offset,
+            width,
+            value,
+        });
+    }
+
+    pub fn slot_addr(&mut self, slot: Slot) -> Value {
+        self.value(InstData::SlotAddr { slot, offset: 0 })
+    }
+
+    pub fn slot_load(&mut self, slot: Slot, offset: u32, width: Width, signed: bool) -> Value {
+        self.value(InstData::SlotLoad {
+            slot,
+            offset,
+            width,
+            signed,
+        })
+    }
+
+    pub fn slot_store(&mut self, slot: Slot, offset: u32, width: Width, value: Value) {
+        self.push(InstData::SlotStore {
+            slot,
+            offset,
+            width,
+            value,
+        });
+    }
+
+    pub fn map(&mut self, map: MapId) -> Value {
+        self.value(InstData::MapPointer(map))
+    }
+
+    pub fn helper(&mut self, helper: u32, args: &[Value]) -> Value {
+        self.value(InstData::CallHelper {
+            helper,
+            args: args.to_vec(),
+        })
+    }
+
+    pub fn routine(&mut self, routine: &'static str, args: &[Value]) -> Value {
+        self.value(InstData::CallRoutine {
+            routine,
+            args: args.to_vec(),
+        })
+    }
+
+    pub fn jump(&mut self, target: Block) {
+        self.push(InstData::Jump(target));
+    }
+
+    pub fn branch(
+        &mut self,
+        condition: Condition,
+        args: [Value; 2],
+        then: Block,
+        otherwise: Block,
+    ) {
+        self.push(InstData::Branch {
+            condition,
+            args,
+            then,
+            otherwise,
+        });
+    }
+
+    /// Ends the body.
+    pub fn done(mut self) -> Function {
+        self.push(InstData::Return);
+        self.function
+    }
+}
+
+/// Numbers of helpers (`enum bpf_func_id`).
+pub mod helper {
+    pub const MAP_LOOKUP_ELEM: u32 = 1;
+    pub const KTIME_GET_NS: u32 = 5;
+    pub const GET_SMP_PROCESSOR_ID: u32 = 8;
+    pub const GET_CURRENT_PID_TGID: u32 = 14;
+    pub const GET_CURRENT_COMM: u32 = 16;
+}
+
+pub fn map(symbol: &str, map_type: u32, key_size: u32, value_size: u32, entries: u32) -> MapData {
+    MapData {
+        symbol: symbol.to_owned(),
+        map_type,
+        key_size,
+        value_size,
+        max_entries: entries,
+        flags: 0,
+    }
+}
+
+/// The map of losses, which templates need.
+pub fn loss_map() -> MapData {
+    map("pf_map_loss", 6, 4, 8, 64)
+}
+
+/// A family and the section of its programs.
+pub const FAMILIES: [(&str, &str); 4] = [
+    ("perf_event", "perf_event"),
+    ("tracepoint", "tracepoint"),
+    ("kprobe", "kprobe"),
+    ("once", "raw_tracepoint"),
+];
+
+/// A module of maps and bodies, all of the family `once`.
+pub fn module(maps: Vec<MapData>, bodies: Vec<Function>) -> Module {
+    let mut module = Module::default();
+    for map in maps {
+        module.maps.push(map);
+    }
+    for body in bodies {
+        module.probes.push(ProbeData {
+            family: "once",
+            section: "raw_tracepoint",
+            tgid: 0,
+            body,
+        });
+    }
+    module
+}

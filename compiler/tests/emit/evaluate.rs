@@ -1,0 +1,233 @@
+//! The reference: what a body means, instruction by instruction, without any of the back end.
+
+use pfscript_compiler::ir::{Arith, Block, Condition, Function, InstData, Slot, Value, Width};
+use std::collections::HashMap;
+
+/// The address that the lookup of the one map value gives.
+const VALUE_ADDRESS: u64 = 0xffff_8881_0000_0000;
+/// The address of the context.
+const CONTEXT_ADDRESS: u64 = 0xffff_c900_0000_0000;
+
+/// What a body runs on.
+pub struct Evaluator<'f> {
+    function: &'f Function,
+    context: &'f [u64],
+    /// The one value of the one map.
+    pub output: Vec<u8>,
+    slots: HashMap<Slot, Vec<u8>>,
+    values: HashMap<Value, u64>,
+    routine: fn(&str, &[u64]) -> u64,
+}
+
+impl<'f> Evaluator<'f> {
+    pub fn new(
+        function: &'f Function,
+        context: &'f [u64],
+        output_bytes: usize,
+        routine: fn(&str, &[u64]) -> u64,
+    ) -> Evaluator<'f> {
+        let slots = function.slots.iter();
+        Evaluator {
+            function,
+            context,
+            output: vec![0; output_bytes],
+            slots: slots
+                .map(|(slot, data)| (slot, vec![0; data.size as usize]))
+                .collect(),
+            values: HashMap::new(),
+            routine,
+        }
+    }
+
+    pub fn run(&mut self) {
+        let mut block = self.function.blocks.keys().next();
+        while let Some(current) = block {
+            block = self.block(current);
+        }
+    }
+
+    fn get(&self, value: Value) -> u64 {
+        self.values[&value]
+    }
+
+    fn block(&mut self, block: Block) -> Option<Block> {
+        for &inst in &self.function.blocks[block].insts {
+            let result = match &self.function.insts[inst] {
+                InstData::Jump(target) => return Some(*target),
+                InstData::Return => return None,
+                InstData::Branch {
+                    condition,
+                    args,
+                    then,
+                    otherwise,
+                } => {
+                    let holds = compare(*condition, self.get(args[0]), self.get(args[1]));
+                    return Some(if holds { *then } else { *otherwise });
+                }
+                data => self.step(data),
+            };
+            if let Some(value) = self.function.results[inst] {
+                self.values.insert(value, result);
+            }
+        }
+        panic!("{block:?} has no end");
+    }
+
+    fn step(&mut self, data: &InstData) -> u64 {
+        match *data {
+            InstData::Const(constant) => constant as u64,
+            InstData::Context => CONTEXT_ADDRESS,
+            InstData::Arith { op, args } => arith(op, self.get(args[0]), self.get(args[1])),
+            InstData::Compare { condition, args } => {
+                compare(condition, self.get(args[0]), self.get(args[1])).into()
+            }
+            InstData::Extend { width, signed, arg } => extend(width, signed, self.get(arg)),
+            InstData::Load {
+                base,
+                offset,
+                width,
+                signed,
+            } => {
+                let from = if self.get(base) == CONTEXT_ADDRESS {
+                    self.context.iter().flat_map(|word| word.to_le_bytes()).collect()
+                } else {
+                    self.output.clone()
+                };
+                extend(width, signed, read(&from, offset as usize, width))
+            }
+            InstData::Store {
+                offset,
+                width,
+                value,
+                ..
+            } => {
+                let bytes = self.get(value).to_le_bytes();
+                write(&mut self.output, offset as usize, &bytes[..width.bytes() as usize]);
+                0
+            }
+            InstData::SlotAddr { .. } | InstData::MapPointer(_) => 0,
+            InstData::SlotLoad {
+                slot,
+                offset,
+                width,
+                signed,
+            } => extend(width, signed, read(&self.slots[&slot], offset as usize, width)),
+            InstData::SlotStore {
+                slot,
+                offset,
+                width,
+                value,
+            } => {
+                let bytes = self.get(value).to_le_bytes();
+                self.write_slot(slot, offset, &bytes[..width.bytes() as usize]);
+                0
+            }
+            InstData::SlotZero {
+                slot,
+                offset,
+                bytes,
+            } => {
+                self.write_slot(slot, offset, &vec![0; bytes as usize]);
+                0
+            }
+            InstData::SlotCopy {
+                from,
+                from_offset,
+                to,
+                to_offset,
+                bytes,
+            } => {
+                let start = from_offset as usize;
+                let copied = self.slots[&from][start..start + bytes as usize].to_vec();
+                self.write_slot(to, to_offset, &copied);
+                0
+            }
+            InstData::LoadBytes {
+                slot,
+                offset,
+                bytes,
+                ..
+            } => {
+                let copied = self.output[..bytes as usize].to_vec();
+                self.write_slot(slot, offset, &copied);
+                0
+            }
+            InstData::SlotBytes {
+                slot,
+                offset,
+                literal,
+                bytes,
+            } => {
+                let mut written = self.function.literals[literal].clone();
+                written.resize(bytes as usize, 0);
+                self.write_slot(slot, offset, &written);
+                0
+            }
+            InstData::CallHelper { .. } => VALUE_ADDRESS,
+            InstData::CallRoutine { routine, ref args } => {
+                let args: Vec<u64> = args.iter().map(|&arg| self.get(arg)).collect();
+                (self.routine)(routine, &args)
+            }
+            InstData::Jump(_) | InstData::Branch { .. } | InstData::Return => unreachable!(),
+        }
+    }
+
+    fn write_slot(&mut self, slot: Slot, offset: u32, bytes: &[u8]) {
+        let memory = self.slots.get_mut(&slot).expect("the slot exists");
+        write(memory, offset as usize, bytes);
+    }
+}
+
+fn read(memory: &[u8], offset: usize, width: Width) -> u64 {
+    let mut bytes = [0; 8];
+    let count = width.bytes() as usize;
+    bytes[..count].copy_from_slice(&memory[offset..offset + count]);
+    u64::from_le_bytes(bytes)
+}
+
+fn write(memory: &mut [u8], offset: usize, bytes: &[u8]) {
+    memory[offset..offset + bytes.len()].copy_from_slice(bytes);
+}
+
+fn extend(width: Width, signed: bool, value: u64) -> u64 {
+    match (width, signed) {
+        (Width::W8, false) => value as u8 as u64,
+        (Width::W16, false) => value as u16 as u64,
+        (Width::W32, false) => value as u32 as u64,
+        (Width::W8, true) => value as i8 as u64,
+        (Width::W16, true) => value as i16 as u64,
+        (Width::W32, true) => value as i32 as u64,
+        (Width::W64, _) => value,
+    }
+}
+
+fn arith(op: Arith, a: u64, b: u64) -> u64 {
+    match op {
+        Arith::Add => a.wrapping_add(b),
+        Arith::Sub => a.wrapping_sub(b),
+        Arith::Mul => a.wrapping_mul(b),
+        Arith::UDiv => a.checked_div(b).unwrap_or(0),
+        Arith::UMod => a.checked_rem(b).unwrap_or(a),
+        Arith::And => a & b,
+        Arith::Or => a | b,
+        Arith::Xor => a ^ b,
+        Arith::Shl => a.wrapping_shl(b as u32),
+        Arith::LShr => a.wrapping_shr(b as u32),
+        Arith::AShr => (a as i64).wrapping_shr(b as u32) as u64,
+    }
+}
+
+fn compare(condition: Condition, a: u64, b: u64) -> bool {
+    match condition {
+        Condition::Eq => a == b,
+        Condition::Ne => a != b,
+        Condition::ULt => a < b,
+        Condition::ULe => a <= b,
+        Condition::UGt => a > b,
+        Condition::UGe => a >= b,
+        Condition::SLt => (a as i64) < b as i64,
+        Condition::SLe => a as i64 <= b as i64,
+        Condition::SGt => a as i64 > b as i64,
+        Condition::SGe => a as i64 >= b as i64,
+    }
+}

@@ -1,0 +1,77 @@
+//! Random bodies compute what the reference computes: in a small machine, and in the kernel.
+
+use crate::evaluate::Evaluator;
+use crate::kernel::{Loaded, link, parse, unavailable};
+use crate::machine::{Machine, map_number};
+use crate::random::{self, CONTEXT_WORDS, OUTPUT_BYTES, Random, Recipe, assemble_mixed, mix};
+use pfscript_compiler::ir::{Function, MapId};
+
+const OUTPUT: MapId = MapId::from_u32(0);
+
+fn context(seed: u64) -> Vec<u64> {
+    let mut random = Random::new(seed ^ 0xc0ffee);
+    (0..CONTEXT_WORDS).map(|_| random.number() as u64).collect()
+}
+
+fn expected(body: &Function, context: &[u64]) -> Vec<u8> {
+    let mut reference = Evaluator::new(body, context, OUTPUT_BYTES, mix);
+    reference.run();
+    reference.output
+}
+
+fn recipe(seed: u64, loops: bool) -> Recipe {
+    Recipe {
+        loops,
+        framed: seed % 3 == 2,
+        statements: [8, 30, 120][(seed / 3 % 3) as usize],
+    }
+}
+
+/// Maps in the order of the module, which is that of their numbers.
+fn number(name: &str) -> i32 {
+    let index = ["map_output", "pf_map_loss", "pf_map_scratch"]
+        .iter()
+        .position(|known| *known == name)
+        .expect("the module has no other maps");
+    map_number(index)
+}
+
+#[test]
+fn a_small_machine_computes_what_the_reference_computes() {
+    for seed in 0..1500 {
+        let body = random::body(seed, recipe(seed, true), OUTPUT);
+        let context = context(seed);
+        let assembled = assemble_mixed(body.clone()).unwrap();
+        let mut object = parse(&assembled.elf).unwrap();
+        link(&mut object, &number).unwrap();
+        let maps = [OUTPUT_BYTES, 8, 8 + assembled.frame_bytes as usize];
+        let mut machine = Machine::new(&object, "p0", &context, &maps);
+        machine.run();
+        assert!(
+            machine.map(0) == expected(&body, &context),
+            "seed {seed} differs:\n{}",
+            assembled.listing
+        );
+    }
+}
+
+#[test]
+fn the_kernel_computes_what_the_reference_computes() {
+    if let Some(reason) = unavailable() {
+        println!("skip: {reason}");
+        return;
+    }
+    for seed in 0..300 {
+        let body = random::body(seed, recipe(seed, false), OUTPUT);
+        let context = context(seed);
+        let assembled = assemble_mixed(body.clone()).unwrap();
+        let loaded = Loaded::new(&assembled.elf)
+            .unwrap_or_else(|error| panic!("seed {seed}: {error}\n{}", assembled.listing));
+        loaded.run("p0", &context).unwrap();
+        assert!(
+            loaded.value("map_output", OUTPUT_BYTES) == expected(&body, &context),
+            "seed {seed} differs:\n{}",
+            assembled.listing
+        );
+    }
+}

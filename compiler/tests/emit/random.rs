@@ -1,0 +1,380 @@
+//! Random bodies: arithmetic, branches, loops, slots, calls, and values that live long.
+
+use crate::build::{Body, helper, loss_map, map, module};
+use pfscript_compiler::emit::asm::{ARGUMENTS, Insn, R0, Reg, alu};
+use pfscript_compiler::emit::{AssembleError, Assembled, assemble_with};
+use pfscript_compiler::ir::{Arith, Condition, Function, InstData, MapId, Slot, Value, Width};
+use pfscript_probes::{Relocation, Template};
+use std::sync::LazyLock;
+
+/// Words of context.
+pub const CONTEXT_WORDS: usize = 12;
+/// Bytes of the map's value, where results go.
+pub const OUTPUT_BYTES: usize = 1024;
+/// Where the final results begin in the map's value.
+const RESULTS: i32 = 256;
+
+/// xorshift64*
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u64) as usize]
+    }
+
+    /// Numbers that find mistakes: small, at the edges of widths, anything.
+    pub fn number(&mut self) -> i64 {
+        match self.below(4) {
+            0 => self.below(16) as i64 - 4,
+            1 => {
+                let edge = 1i64 << self.below(64);
+                edge.wrapping_add(self.below(3) as i64 - 1)
+            }
+            2 => self.next() as i32 as i64,
+            _ => self.next() as i64,
+        }
+    }
+}
+
+const OPS: [Arith; 11] = [
+    Arith::Add,
+    Arith::Sub,
+    Arith::Mul,
+    Arith::UDiv,
+    Arith::UMod,
+    Arith::And,
+    Arith::Or,
+    Arith::Xor,
+    Arith::Shl,
+    Arith::LShr,
+    Arith::AShr,
+];
+const CONDITIONS: [Condition; 10] = [
+    Condition::Eq,
+    Condition::Ne,
+    Condition::ULt,
+    Condition::ULe,
+    Condition::UGt,
+    Condition::UGe,
+    Condition::SLt,
+    Condition::SLe,
+    Condition::SGt,
+    Condition::SGe,
+];
+const WIDTHS: [Width; 4] = [Width::W8, Width::W16, Width::W32, Width::W64];
+
+/// What bodies are made of.
+#[derive(Clone, Copy)]
+pub struct Recipe {
+    /// Loops too. The kernel cannot see that these end.
+    pub loops: bool,
+    /// Slots too big for the stack, so that the body needs a frame.
+    pub framed: bool,
+    /// How many statements.
+    pub statements: u64,
+}
+
+struct Maker {
+    random: Random,
+    recipe: Recipe,
+    body: Body,
+    slots: Vec<Slot>,
+    /// Values that dominate what is built next.
+    known: Vec<Value>,
+    output: Value,
+    left: u64,
+}
+
+/// A random body.
+pub fn body(seed: u64, recipe: Recipe, output: MapId) -> Function {
+    let mut random = Random::new(seed);
+    let mut body = Body::new();
+    let sizes: &[u32] = if recipe.framed {
+        &[8, 64, 400]
+    } else {
+        &[8, 16, 24]
+    };
+    let slots = (0..4)
+        .map(|index| body.zeroed_slot(&format!("slot {index}"), random.one_of(sizes)))
+        .collect();
+    let key = body.zeroed_slot("key", 8);
+    let map = body.map(output);
+    let key = body.slot_addr(key);
+    let output = body.helper(helper::MAP_LOOKUP_ELEM, &[map, key]);
+    let null = body.constant(0);
+    let (missing, found) = (body.block(), body.block());
+    body.branch(Condition::Eq, [output, null], missing, found);
+    body.block = missing;
+    body.push(InstData::Return);
+    body.block = found;
+    let context = body.context();
+    let first = body.load(context, 0, Width::W64);
+    let mut maker = Maker {
+        left: recipe.statements,
+        random,
+        recipe,
+        body,
+        slots,
+        known: vec![first],
+        output,
+    };
+    maker.sequence(3);
+    maker.finish()
+}
+
+impl Maker {
+    fn sequence(&mut self, depth: u32) {
+        let known = self.known.len();
+        for _ in 0..2 + self.random.below(20) {
+            if self.left == 0 {
+                break;
+            }
+            self.left -= 1;
+            match self.random.below(14) {
+                0 if depth > 0 => self.choice(depth),
+                1 if depth > 0 && self.recipe.loops => self.repeat(depth),
+                _ => self.statement(),
+            }
+        }
+        if depth < 3 {
+            self.known.truncate(known);
+        } else if self.left > 0 {
+            self.sequence(depth);
+        }
+    }
+
+    fn operand(&mut self) -> Value {
+        if self.random.below(4) == 0 {
+            let number = self.random.number();
+            return self.body.constant(number);
+        }
+        // Mostly recent ones, sometimes old ones, which then live long.
+        let count = self.known.len() as u64;
+        let back = if self.random.below(3) == 0 {
+            self.random.below(count)
+        } else {
+            self.random.below(count.min(4))
+        };
+        self.known[(count - 1 - back) as usize]
+    }
+
+    /// A slot and the offset of an access of some bytes in it.
+    fn place(&mut self, bytes: u32) -> (Slot, u32) {
+        let slot = self.random.one_of(&self.slots);
+        let size = self.body.function.slots[slot].size;
+        let offset = self.random.below(u64::from(size / bytes)) as u32 * bytes;
+        (slot, offset)
+    }
+
+    fn statement(&mut self) {
+        let value = match self.random.below(13) {
+            0..=3 => {
+                let op = self.random.one_of(&OPS);
+                let (left, right) = (self.operand(), self.operand());
+                self.body.arith(op, left, right)
+            }
+            4 => {
+                let condition = self.random.one_of(&CONDITIONS);
+                let (left, right) = (self.operand(), self.operand());
+                self.body.compare(condition, left, right)
+            }
+            5 => {
+                let width = self.random.one_of(&WIDTHS);
+                let signed = self.random.below(2) == 0;
+                let arg = self.operand();
+                self.body.extend(width, signed, arg)
+            }
+            6 => {
+                let context = self.body.context();
+                let word = self.random.below(CONTEXT_WORDS as u64) as i32;
+                self.body.load(context, word * 8, Width::W64)
+            }
+            7 => {
+                let width = self.random.one_of(&WIDTHS);
+                let (slot, offset) = self.place(width.bytes());
+                let signed = self.random.below(2) == 0;
+                self.body.slot_load(slot, offset, width, signed)
+            }
+            8 => {
+                let args: Vec<Value> = (0..self.random.below(6)).map(|_| self.operand()).collect();
+                self.body.routine(MIXES[args.len()], &args)
+            }
+            9 => return self.bytes(),
+            10 => {
+                let width = self.random.one_of(&WIDTHS);
+                let offset = self.random.below(8) as i32 * 8;
+                let value = self.operand();
+                return self.body.store(self.output, offset, width, value);
+            }
+            11 => {
+                let width = self.random.one_of(&WIDTHS);
+                let offset = self.random.below(8) as i32 * 8;
+                self.body.load(self.output, offset, width)
+            }
+            _ => {
+                let width = self.random.one_of(&WIDTHS);
+                let (slot, offset) = self.place(width.bytes());
+                let value = self.operand();
+                return self.body.slot_store(slot, offset, width, value);
+            }
+        };
+        self.known.push(value);
+    }
+
+    fn bytes(&mut self) {
+        let (slot, offset) = self.place(4);
+        let room = self.body.function.slots[slot].size - offset;
+        let bytes = 1 + self.random.below(room.min(64).into()) as u32;
+        match self.random.below(4) {
+            0 => self.body.push(InstData::SlotZero {
+                slot,
+                offset,
+                bytes,
+            }),
+            1 => {
+                let length = self.random.below(u64::from(bytes) + 1);
+                let text: Vec<u8> = (0..length).map(|_| self.random.next() as u8).collect();
+                let literal = self.body.literal(&text);
+                self.body.push(InstData::SlotBytes {
+                    slot,
+                    offset,
+                    literal,
+                    bytes,
+                });
+            }
+            2 => self.body.push(InstData::LoadBytes {
+                base: self.output,
+                slot,
+                offset,
+                bytes,
+            }),
+            _ => {
+                let from = self.random.one_of(&self.slots);
+                if from != slot {
+                    let bytes = bytes.min(self.body.function.slots[from].size);
+                    self.body.push(InstData::SlotCopy {
+                        from,
+                        from_offset: 0,
+                        to: slot,
+                        to_offset: offset,
+                        bytes,
+                    });
+                }
+            }
+        }
+    }
+
+    fn choice(&mut self, depth: u32) {
+        let condition = self.random.one_of(&CONDITIONS);
+        let args = [self.operand(), self.operand()];
+        let (then, otherwise, after) = (self.body.block(), self.body.block(), self.body.block());
+        if self.random.below(3) == 0 {
+            let truth = self.body.compare(condition, args[0], args[1]);
+            let zero = self.body.constant(0);
+            self.body
+                .branch(Condition::Ne, [truth, zero], then, otherwise);
+        } else {
+            self.body.branch(condition, args, then, otherwise);
+        }
+        for block in [then, otherwise] {
+            self.body.block = block;
+            if self.random.below(4) > 0 {
+                self.sequence(depth - 1);
+            }
+            self.body.jump(after);
+        }
+        self.body.block = after;
+    }
+
+    /// `for (counter = n; counter > 0; counter--) { … }`
+    fn repeat(&mut self, depth: u32) {
+        let counter = self.body.slot("counter", 8);
+        let count = self.random.below(4) as i64;
+        let count = self.body.constant(count);
+        self.body.slot_store(counter, 0, Width::W64, count);
+        let (head, inside, after) = (self.body.block(), self.body.block(), self.body.block());
+        self.body.jump(head);
+        self.body.block = head;
+        let left = self.body.slot_load(counter, 0, Width::W64, false);
+        let zero = self.body.constant(0);
+        self.body.branch(Condition::Ne, [left, zero], inside, after);
+        self.body.block = inside;
+        self.sequence(depth - 1);
+        let one = self.body.constant(1);
+        let less = self.body.arith(Arith::Sub, left, one);
+        self.body.slot_store(counter, 0, Width::W64, less);
+        self.body.jump(head);
+        self.body.block = after;
+    }
+
+    /// Stores what is known, so that it lives to the end.
+    fn finish(mut self) -> Function {
+        let mut offset = RESULTS;
+        let values: Vec<Value> = self.known.iter().rev().take(32).copied().collect();
+        for value in values {
+            self.body.store(self.output, offset, Width::W64, value);
+            offset += 8;
+        }
+        for slot in self.slots.clone() {
+            for word in 0..(self.body.function.slots[slot].size / 8).min(8) {
+                let value = self.body.slot_load(slot, word * 8, Width::W64, false);
+                self.body.store(self.output, offset, Width::W64, value);
+                offset += 8;
+            }
+        }
+        self.body.done()
+    }
+}
+
+/// Routines of 0 to 5 arguments, that depend on all of them and their order.
+pub const MIXES: [&str; 6] = ["mix0", "mix1", "mix2", "mix3", "mix4", "mix5"];
+
+/// What these routines compute.
+pub fn mix(_: &str, args: &[u64]) -> u64 {
+    args.iter()
+        .fold(7, |hash, &arg| hash.wrapping_mul(31).wrapping_add(arg))
+}
+
+fn mix_template(count: usize) -> Template<'static> {
+    let mut insns = vec![Insn::alu64_imm(alu::MOV, R0, 7)];
+    for argument in &ARGUMENTS[..count] {
+        insns.push(Insn::alu64_imm(alu::MUL, R0, 31));
+        insns.push(Insn::alu64(alu::ADD, R0, *argument));
+    }
+    // A routine may do what it likes with these.
+    insns.extend((1..6).map(|register| Insn::alu64_imm(alu::MOV, Reg(register), -1)));
+    insns.push(Insn::exit());
+    Template {
+        name: MIXES[count],
+        code: insns.iter().flat_map(|insn| insn.encode()).collect(),
+        relocations: Vec::<Relocation>::new(),
+    }
+}
+
+/// Assembles with the routines above beside the library's.
+pub fn assemble_mixed(body: Function) -> Result<Assembled, AssembleError> {
+    static MIX: LazyLock<Vec<Template<'static>>> =
+        LazyLock::new(|| (0..MIXES.len()).map(mix_template).collect());
+    let output = map("map_output", 2, 4, OUTPUT_BYTES as u32, 1);
+    let module = module(vec![output, loss_map()], vec![body]);
+    let library = pfscript_probes::library();
+    assemble_with(&module, "random.pf", "", &|name| {
+        let found = MIX.iter().find(|template| template.name == name);
+        found.or_else(|| library.get(name))
+    })
+}

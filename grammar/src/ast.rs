@@ -1,0 +1,363 @@
+//! The syntax tree of a script, with the span of every node.
+//!
+//! The tree says what was written, not what it means: names are not resolved and types are not known here.
+//! Equality of trees ignores spans, so that `parse(format(tree)) == tree` can be tested directly.
+
+use crate::span::{Span, Spanned};
+
+/// A whole script.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Script {
+    /// Top-level items in source order.
+    pub items: Vec<Item>,
+}
+
+impl Script {
+    /// The probes of the script, in source order.
+    pub fn probes(&self) -> impl Iterator<Item = &Probe> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Probe(probe) => Some(probe),
+            _ => None,
+        })
+    }
+}
+
+/// A top-level item.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// `probe, probe /predicate/ { … }`
+    Probe(Probe),
+    /// `#include <linux/mm.h>`: accepted; types come from BTF.
+    Include(Spanned<String>),
+    /// `config = { name = value; … }`; the values are kept as written.
+    Config(Vec<ConfigEntry>),
+    /// A construct of bpftrace's language that is parsed but has no meaning here yet.
+    Unsupported(Unsupported),
+}
+
+/// `name = value` of a `config` block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfigEntry {
+    /// The setting's name, such as `max_map_keys`.
+    pub name: Spanned<String>,
+    /// The value as written, quotes removed.
+    pub value: Spanned<String>,
+}
+
+/// A construct that the grammar knows and the compiler does not: it is answered with "not supported yet".
+#[derive(Clone, Debug)]
+pub struct Unsupported {
+    /// What it is, in the plural, as the message says it: `while loops`, `macros`, `struct definitions`.
+    pub what: &'static str,
+    /// The source text, as written (the formatter prints it back).
+    pub text: String,
+    /// The place to point at (a keyword or name, rather than the whole body).
+    pub span: Span,
+}
+
+impl PartialEq for Unsupported {
+    fn eq(&self, other: &Self) -> bool {
+        self.what == other.what && self.text == other.text
+    }
+}
+
+/// One probe: attach points, an optional predicate and a body.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// At least one attach point.
+    pub attach_points: Vec<AttachPoint>,
+    /// The expression between slashes.
+    pub predicate: Option<Expr>,
+    /// The action.
+    pub body: Block,
+    /// From the first attach point to the closing brace.
+    pub span: Span,
+}
+
+/// `provider:part:part`, split at colons, quotes removed, positional parameters not yet replaced.
+#[derive(Clone, Debug)]
+pub struct AttachPoint {
+    /// The parts: the provider's name (or alias) first. Never empty. A part may hold `*`, `?`, `[…]` and `$1`.
+    pub parts: Vec<Spanned<String>>,
+    /// The whole attach point.
+    pub span: Span,
+}
+
+/// `{ statement; … }`
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The statements in order.
+    pub statements: Vec<Stmt>,
+    /// From brace to brace.
+    pub span: Span,
+}
+
+/// A statement.
+#[derive(Clone, Debug)]
+pub struct Stmt {
+    /// What it is.
+    pub kind: StmtKind,
+    /// Where it stands, without the semicolon.
+    pub span: Span,
+}
+
+/// The kinds of statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StmtKind {
+    /// A call, `$x++`, or any other expression whose value is dropped.
+    Expr(Expr),
+    /// `target = value`, or `target op= value` when `op` is there. The target is a variable or a map element.
+    Assign {
+        /// [`ExprKind::Variable`] or [`ExprKind::Map`]; the compiler answers anything else.
+        target: Expr,
+        /// The operator of a compound assignment.
+        op: Option<Spanned<BinaryOp>>,
+        /// The right-hand side.
+        value: Expr,
+    },
+    /// `let $x`, `let $x = value`, `let $x : type = value`
+    Let {
+        /// Without the `$`.
+        name: Spanned<String>,
+        /// The declared type.
+        ty: Option<TypeName>,
+        /// The initial value.
+        value: Option<Expr>,
+    },
+    /// `if cond { … } else …`; an `else if` is an `otherwise` block that holds one `If`.
+    If {
+        /// The condition.
+        condition: Expr,
+        /// Run when it is not zero.
+        then: Block,
+        /// Run when it is zero.
+        otherwise: Option<Block>,
+    },
+    /// `return` or `return value`
+    Return(Option<Expr>),
+    /// `{ … }` by itself
+    Block(Block),
+    /// Parsed, but without meaning yet.
+    Unsupported(Unsupported),
+}
+
+/// An expression.
+#[derive(Clone, Debug)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// The kinds of expression.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExprKind {
+    /// An integer or character literal.
+    Int(u64),
+    /// A string literal, escapes resolved (bytes: `\xff` is one byte).
+    Str(Vec<u8>),
+    /// `true` or `false`
+    Bool(bool),
+    /// A builtin such as `pid`, or any other bare name.
+    Ident(String),
+    /// `$1`; zero-based numbers do not exist, so at least 1.
+    Positional(u32),
+    /// `$#`
+    PositionalCount,
+    /// `$name`, held without the `$`.
+    Variable(String),
+    /// `@name` or `@name[keys]`, held without the `@`; the anonymous map is "".
+    Map {
+        /// The map's name without the `@`.
+        name: String,
+        /// The keys, if brackets were written (never empty then).
+        keys: Option<Vec<Expr>>,
+    },
+    /// `name(arguments)`
+    Call {
+        /// The function.
+        name: Spanned<String>,
+        /// Its arguments.
+        args: Vec<Expr>,
+    },
+    /// `-x`, `!x`, `~x`, `*x`, `&x`
+    Unary {
+        /// The operator.
+        op: UnaryOp,
+        /// Its operand.
+        operand: Box<Expr>,
+    },
+    /// `x++`, `--x` and so on; the operand is a variable or a map element.
+    IncDec {
+        /// What is changed.
+        target: Box<Expr>,
+        /// True for `++`.
+        increment: bool,
+        /// True where the operator stands before the operand.
+        prefix: bool,
+    },
+    /// `x op y`
+    Binary {
+        /// The operator.
+        op: BinaryOp,
+        /// Left operand.
+        left: Box<Expr>,
+        /// Right operand.
+        right: Box<Expr>,
+    },
+    /// `condition ? then : otherwise`
+    Ternary {
+        /// The condition.
+        condition: Box<Expr>,
+        /// The value when it is not zero.
+        then: Box<Expr>,
+        /// The value when it is zero.
+        otherwise: Box<Expr>,
+    },
+    /// `x.name` or `x->name`
+    Field {
+        /// The structure or the pointer to it.
+        base: Box<Expr>,
+        /// The member.
+        name: Spanned<String>,
+        /// True for `->`.
+        arrow: bool,
+    },
+    /// `x.0`
+    TupleField {
+        /// The tuple.
+        base: Box<Expr>,
+        /// Zero-based.
+        index: Spanned<u32>,
+    },
+    /// `x[index]` of anything that is not a map
+    Index {
+        /// The array or pointer.
+        base: Box<Expr>,
+        /// The index.
+        index: Box<Expr>,
+    },
+    /// `(type)x`
+    Cast {
+        /// The type.
+        ty: TypeName,
+        /// The operand.
+        operand: Box<Expr>,
+    },
+    /// `(a, b)`: at least two, or one followed by a comma.
+    Tuple(Vec<Expr>),
+    /// Parsed, but without meaning yet.
+    Unsupported(Unsupported),
+}
+
+/// A type as written: `struct vm_area_struct *`, `uint64`, `unsigned long`, `uint8[4]`.
+#[derive(Clone, Debug)]
+pub struct TypeName {
+    /// `struct`, `union` or `enum`, if written.
+    pub tag: Option<TypeTag>,
+    /// The words of the name, joined by single spaces: `vm_area_struct`, `uint64`, `unsigned long`.
+    pub name: String,
+    /// How many `*` follow.
+    pub pointers: u32,
+    /// `[n]` or `[]` after it.
+    pub array: Option<Option<u64>>,
+    /// Where it stands, without the parentheses of a cast.
+    pub span: Span,
+}
+
+/// The keyword before a type's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypeTag {
+    /// `struct`
+    Struct,
+    /// `union`
+    Union,
+    /// `enum`
+    Enum,
+}
+
+/// Operators with one operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnaryOp {
+    /// `-x`
+    Neg,
+    /// `!x`
+    Not,
+    /// `~x`
+    BitNot,
+    /// `*x`
+    Deref,
+    /// `&x`
+    AddressOf,
+}
+
+/// Operators with two operands, C's precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the symbol says it all: see BinaryOp::symbol")]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+    BitAnd,
+    BitOr,
+    BitXor,
+    Shl,
+    Shr,
+    And,
+    Or,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+impl BinaryOp {
+    /// The operator as it is written.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            BinaryOp::Add => "+",
+            BinaryOp::Sub => "-",
+            BinaryOp::Mul => "*",
+            BinaryOp::Div => "/",
+            BinaryOp::Mod => "%",
+            BinaryOp::BitAnd => "&",
+            BinaryOp::BitOr => "|",
+            BinaryOp::BitXor => "^",
+            BinaryOp::Shl => "<<",
+            BinaryOp::Shr => ">>",
+            BinaryOp::And => "&&",
+            BinaryOp::Or => "||",
+            BinaryOp::Eq => "==",
+            BinaryOp::Ne => "!=",
+            BinaryOp::Lt => "<",
+            BinaryOp::Le => "<=",
+            BinaryOp::Gt => ">",
+            BinaryOp::Ge => ">=",
+        }
+    }
+}
+
+/// Equality that ignores spans, for the nodes that carry one.
+macro_rules! eq_without_span {
+    ($($ty:ident { $($field:ident),+ })+) => {$(
+        impl PartialEq for $ty {
+            fn eq(&self, other: &Self) -> bool {
+                $(self.$field == other.$field)&&+
+            }
+        }
+    )+};
+}
+
+eq_without_span! {
+    Probe { attach_points, predicate, body }
+    AttachPoint { parts }
+    Block { statements }
+    Stmt { kind }
+    Expr { kind }
+    TypeName { tag, name, pointers, array }
+}

@@ -1,0 +1,469 @@
+//! A script in one consistent layout. Comments are not part of the tree and are not kept.
+//!
+//! `parse(format(tree))` gives the same tree back.
+
+use pest::Parser;
+
+use crate::ast::*;
+use crate::literal::write_string;
+use crate::parse::{Rule, ScriptParser};
+
+/// Prints a script.
+///
+/// ```
+/// let script = pfscript_grammar::parse("BEGIN{@x=1+2*3;exit()}").unwrap();
+/// assert_eq!(pfscript_grammar::format(&script), "BEGIN {\n    @x = 1 + 2 * 3;\n    exit();\n}\n");
+/// ```
+pub fn format(script: &Script) -> String {
+    let mut printer = Printer::default();
+    let mut before: Option<&Item> = None;
+    for item in &script.items {
+        let line = |item: &Item| {
+            matches!(item, Item::Include(_))
+                || matches!(item, Item::Unsupported(u) if !u.text.contains('\n'))
+        };
+        if before.is_some_and(|before| !(line(before) && line(item))) {
+            printer.out.push('\n');
+        }
+        printer.item(item);
+        before = Some(item);
+    }
+    printer.out
+}
+
+/// Prints one expression, as [`format`] would.
+pub fn format_expr(expr: &Expr) -> String {
+    let mut printer = Printer::default();
+    printer.expr(expr, ANY);
+    printer.out
+}
+
+// How tightly an expression holds together.
+const ANY: u8 = 0;
+const TERNARY: u8 = 1;
+const UNARY: u8 = 12;
+const POSTFIX: u8 = 13;
+const PRIMARY: u8 = 14;
+
+fn binary_strength(op: BinaryOp) -> u8 {
+    match op {
+        BinaryOp::Or => 2,
+        BinaryOp::And => 3,
+        BinaryOp::BitOr => 4,
+        BinaryOp::BitXor => 5,
+        BinaryOp::BitAnd => 6,
+        BinaryOp::Eq | BinaryOp::Ne => 7,
+        BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => 8,
+        BinaryOp::Shl | BinaryOp::Shr => 9,
+        BinaryOp::Add | BinaryOp::Sub => 10,
+        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod => 11,
+    }
+}
+
+fn strength(expr: &Expr) -> u8 {
+    match &expr.kind {
+        ExprKind::Ternary { .. } => TERNARY,
+        ExprKind::Binary { op, .. } => binary_strength(*op),
+        ExprKind::Unary { .. } | ExprKind::Cast { .. } => UNARY,
+        ExprKind::IncDec { prefix: true, .. } => UNARY,
+        ExprKind::IncDec { .. }
+        | ExprKind::Field { .. }
+        | ExprKind::TupleField { .. }
+        | ExprKind::Index { .. } => POSTFIX,
+        // What closes with its own parenthesis holds together; blocks, `if`, casts and the like do not.
+        ExprKind::Unsupported(unsupported)
+            if ["sizeof", "offsetof", "typeof", "typeinfo"]
+                .iter()
+                .any(|word| unsupported.text.starts_with(word))
+                || matches!(unsupported.what, "records" | "empty tuples") =>
+        {
+            PRIMARY
+        }
+        ExprKind::Unsupported(_) => ANY,
+        _ => PRIMARY,
+    }
+}
+
+#[derive(Default)]
+struct Printer {
+    out: String,
+    indent: usize,
+}
+
+impl Printer {
+    fn push(&mut self, text: &str) {
+        self.out.push_str(text);
+    }
+
+    fn newline(&mut self) {
+        self.out.push('\n');
+        for _ in 0..self.indent {
+            self.out.push_str("    ");
+        }
+    }
+
+    fn item(&mut self, item: &Item) {
+        match item {
+            Item::Include(path) if path.node.starts_with('"') => {
+                self.push("#include ");
+                self.push(&path.node);
+            }
+            Item::Include(path) => {
+                self.push("#include <");
+                self.push(&path.node);
+                self.push(">");
+            }
+            Item::Config(entries) => {
+                self.push("config = {");
+                self.indent += 1;
+                for entry in entries {
+                    self.newline();
+                    self.push(&entry.name.node);
+                    self.push(" = ");
+                    self.config_value(&entry.value.node);
+                    self.push(";");
+                }
+                self.indent -= 1;
+                self.newline();
+                self.push("}");
+            }
+            Item::Probe(probe) => self.probe(probe),
+            Item::Unsupported(unsupported) => self.push(&unsupported.text),
+        }
+        self.out.push('\n');
+    }
+
+    fn config_value(&mut self, value: &str) {
+        let word = value.strip_prefix('-').unwrap_or(value);
+        if !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            self.push(value);
+        } else {
+            self.string(value.as_bytes());
+        }
+    }
+
+    fn probe(&mut self, probe: &Probe) {
+        for (i, point) in probe.attach_points.iter().enumerate() {
+            if i > 0 {
+                self.push(",\n");
+            }
+            for (i, part) in point.parts.iter().enumerate() {
+                if i > 0 {
+                    self.push(":");
+                }
+                self.part(&part.node, i == 0);
+            }
+        }
+        if let Some(predicate) = &probe.predicate {
+            self.push(" /");
+            let start = self.out.len();
+            self.expr(predicate, ANY);
+            // `/*` would open a comment.
+            if self.out[start..].starts_with(['*', '/']) {
+                self.out.insert(start, ' ');
+            }
+            self.push("/");
+        }
+        self.push(" ");
+        self.block(&probe.body);
+    }
+
+    fn part(&mut self, part: &str, provider: bool) {
+        if is_plain_part(part, provider) {
+            self.push(part);
+        } else {
+            self.push("\"");
+            for c in part.chars() {
+                if matches!(c, '"' | '\\') {
+                    self.out.push('\\');
+                }
+                self.out.push(c);
+            }
+            self.push("\"");
+        }
+    }
+
+    fn block(&mut self, block: &Block) {
+        if block.statements.is_empty() {
+            self.push("{ }");
+            return;
+        }
+        self.push("{");
+        self.indent += 1;
+        for statement in &block.statements {
+            self.newline();
+            self.statement(statement);
+        }
+        self.indent -= 1;
+        self.newline();
+        self.push("}");
+    }
+
+    fn statement(&mut self, statement: &Stmt) {
+        match &statement.kind {
+            StmtKind::Block(block) => return self.block(block),
+            StmtKind::If {
+                condition,
+                then,
+                otherwise,
+            } => return self.if_chain(condition, then, otherwise.as_ref()),
+            StmtKind::Unsupported(unsupported) => {
+                self.push(&unsupported.text);
+                if unsupported.what.ends_with("loops") || unsupported.what == "comptime statements" {
+                    return;
+                }
+            }
+            // A statement that begins with a brace or with `if` would be another one: hence TERNARY, not ANY.
+            StmtKind::Expr(expr) => self.expr(expr, TERNARY),
+            StmtKind::Assign { target, op, value } => {
+                self.expr(target, TERNARY);
+                self.push(" ");
+                self.push(op.as_ref().map_or("", |op| op.node.symbol()));
+                self.push("= ");
+                self.expr(value, ANY);
+            }
+            StmtKind::Let { name, ty, value } => {
+                self.push("let $");
+                self.push(&name.node);
+                if let Some(ty) = ty {
+                    self.push(": ");
+                    self.type_name(ty);
+                }
+                if let Some(value) = value {
+                    self.push(" = ");
+                    self.expr(value, ANY);
+                }
+            }
+            StmtKind::Return(value) => {
+                self.push("return");
+                if let Some(value) = value {
+                    self.push(" ");
+                    self.expr(value, ANY);
+                }
+            }
+        }
+        self.push(";");
+    }
+
+    fn if_chain(&mut self, condition: &Expr, then: &Block, otherwise: Option<&Block>) {
+        let (mut condition, mut then, mut otherwise) = (condition, then, otherwise);
+        loop {
+            self.push("if (");
+            self.expr(condition, ANY);
+            self.push(") ");
+            self.block(then);
+            let Some(block) = otherwise else { return };
+            self.push(" else ");
+            match block.statements.as_slice() {
+                [
+                    Stmt {
+                        kind:
+                            StmtKind::If {
+                                condition: next,
+                                then: body,
+                                otherwise: rest,
+                            },
+                        ..
+                    },
+                ] => (condition, then, otherwise) = (next, body, rest.as_ref()),
+                _ => return self.block(block),
+            }
+        }
+    }
+
+    fn list(&mut self, exprs: &[Expr]) {
+        for (i, expr) in exprs.iter().enumerate() {
+            if i > 0 {
+                self.push(", ");
+            }
+            self.expr(expr, ANY);
+        }
+    }
+
+    fn string(&mut self, bytes: &[u8]) {
+        self.push("\"");
+        write_string(bytes, &mut self.out);
+        self.push("\"");
+    }
+
+    /// Prints an expression, in parentheses unless it holds together at least this tightly.
+    fn expr(&mut self, expr: &Expr, at_least: u8) {
+        if strength(expr) < at_least {
+            self.push("(");
+            self.expr(expr, ANY);
+            self.push(")");
+            return;
+        }
+        match &expr.kind {
+            ExprKind::Int(value) => self.push(&value.to_string()),
+            ExprKind::Str(bytes) => self.string(bytes),
+            ExprKind::Bool(value) => self.push(if *value { "true" } else { "false" }),
+            ExprKind::Ident(name) => self.push(name),
+            ExprKind::Positional(number) => self.push(&format!("${number}")),
+            ExprKind::PositionalCount => self.push("$#"),
+            ExprKind::Variable(name) => {
+                self.push("$");
+                self.push(name);
+            }
+            ExprKind::Map { name, keys } => {
+                self.push("@");
+                self.push(name);
+                if let Some(keys) = keys {
+                    self.push("[");
+                    self.list(keys);
+                    self.push("]");
+                }
+            }
+            ExprKind::Call { name, args } => {
+                self.push(&name.node);
+                self.push("(");
+                self.list(args);
+                self.push(")");
+            }
+            ExprKind::Unary { op, operand } => {
+                self.push(match op {
+                    UnaryOp::Neg => "-",
+                    UnaryOp::Not => "!",
+                    UnaryOp::BitNot => "~",
+                    UnaryOp::Deref => "*",
+                    UnaryOp::AddressOf => "&",
+                });
+                self.sign_operand(operand, |sign| match op {
+                    UnaryOp::Neg => sign == '-',
+                    UnaryOp::AddressOf => sign == '&',
+                    _ => false,
+                });
+            }
+            ExprKind::IncDec {
+                target,
+                increment,
+                prefix,
+            } => {
+                let sign = if *increment { "++" } else { "--" };
+                if *prefix {
+                    self.push(sign);
+                    self.expr(target, UNARY);
+                } else {
+                    self.expr(target, POSTFIX);
+                    self.push(sign);
+                }
+            }
+            ExprKind::Binary { op, left, right } => {
+                let strength = binary_strength(*op);
+                self.expr(left, strength);
+                self.push(" ");
+                self.push(op.symbol());
+                self.push(" ");
+                self.expr(right, strength + 1);
+            }
+            ExprKind::Ternary {
+                condition,
+                then,
+                otherwise,
+            } => {
+                self.expr(condition, TERNARY + 1);
+                self.push(" ? ");
+                self.expr(then, ANY);
+                self.push(" : ");
+                self.expr(otherwise, TERNARY);
+            }
+            ExprKind::Field { base, name, arrow } => {
+                self.expr(base, POSTFIX);
+                self.push(if *arrow { "->" } else { "." });
+                self.push(&name.node);
+            }
+            ExprKind::TupleField { base, index } => {
+                self.expr(base, POSTFIX);
+                self.push(&format!(".{}", index.node));
+            }
+            ExprKind::Index { base, index } => {
+                // Brackets directly behind a map would be its keys.
+                let keyless = matches!(&base.kind, ExprKind::Map { keys: None, .. });
+                self.expr(base, if keyless { PRIMARY + 1 } else { POSTFIX });
+                self.push("[");
+                self.expr(index, ANY);
+                self.push("]");
+            }
+            ExprKind::Cast { ty, operand } => {
+                self.push("(");
+                self.type_name(ty);
+                self.push(")");
+                let sure = is_sure_type(ty);
+                self.sign_operand(operand, |sign| !sure && matches!(sign, '-' | '*' | '&' | '+'));
+            }
+            ExprKind::Tuple(fields) => {
+                self.push("(");
+                self.list(fields);
+                self.push(if fields.len() == 1 { ",)" } else { ")" });
+            }
+            ExprKind::Unsupported(unsupported) => self.push(&unsupported.text),
+        }
+    }
+
+    /// The operand of a prefix, in parentheses if its own leading sign would be read otherwise there.
+    fn sign_operand(&mut self, operand: &Expr, clashes: impl Fn(char) -> bool) {
+        let sign = match &operand.kind {
+            ExprKind::Unary { op, .. } => Some(match op {
+                UnaryOp::Neg => '-',
+                UnaryOp::Not => '!',
+                UnaryOp::BitNot => '~',
+                UnaryOp::Deref => '*',
+                UnaryOp::AddressOf => '&',
+            }),
+            ExprKind::IncDec {
+                prefix: true,
+                increment,
+                ..
+            } => Some(if *increment { '+' } else { '-' }),
+            _ => None,
+        };
+        let clash = sign.is_some_and(clashes);
+        self.expr(operand, if clash { PRIMARY + 1 } else { UNARY });
+    }
+
+    fn type_name(&mut self, ty: &TypeName) {
+        self.push(match ty.tag {
+            Some(TypeTag::Struct) => "struct ",
+            Some(TypeTag::Union) => "union ",
+            Some(TypeTag::Enum) => "enum ",
+            None => "",
+        });
+        self.push(&ty.name);
+        if ty.pointers > 0 {
+            self.push(" ");
+        }
+        for _ in 0..ty.pointers {
+            self.push("*");
+        }
+        match ty.array {
+            Some(Some(size)) => self.push(&format!("[{size}]")),
+            Some(None) => self.push("[]"),
+            None => {}
+        }
+    }
+}
+
+/// True if a cast to this type may stand before an operand with a sign.
+fn is_sure_type(ty: &TypeName) -> bool {
+    ty.tag.is_some()
+        || ty.pointers > 0
+        || ScriptParser::parse(Rule::type_sure, &ty.name)
+            .is_ok_and(|pairs| pairs.as_str().len() == ty.name.len())
+}
+
+/// True if a part of an attach point reads back without quotes.
+fn is_plain_part(part: &str, provider: bool) -> bool {
+    let rule = if provider { Rule::provider } else { Rule::part };
+    if part.contains('"') || provider && part.is_empty() {
+        return false;
+    }
+    // A slash is read by what follows, so it needs quotes unless the part is a path.
+    (!part.contains('/') || part.starts_with(['/', '.', '~']))
+        && ScriptParser::parse(rule, part).is_ok_and(|pairs| pairs.as_str().len() == part.len())
+}
+
+impl std::fmt::Display for Script {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&format(self))
+    }
+}

@@ -1,0 +1,177 @@
+/*
+ * Maps: aggregations (PERCPU_HASH, so that plain increments are enough), shared variables (HASH), and the counters of
+ * losses. A key that a map has no room for is counted as PF_MAP_FULL.
+ */
+#include "template.h"
+
+extern char pf_map_loss;  /* PERCPU_ARRAY: __u64 */
+extern char pf_map_zeros; /* ARRAY of one element as big as the biggest histogram, never written */
+
+struct pf_average {
+	__u64 count;
+	__u64 total;
+};
+
+struct pf_extreme {
+	__u64 value;
+	__u64 set;
+};
+
+/* Bits of the mode of pf_minmax. */
+#define PF_MAX 1
+#define PF_SIGNED 2
+
+pf_template void pf_loss(__u64 index)
+{
+	__u32 key = index;
+	__u64 *counter = bpf_map_lookup_elem(&pf_map_loss, &key);
+
+	if (counter)
+		++*counter;
+}
+
+/*
+ * The value of a key that was not there a moment ago, or null when there is no room. BPF_NOEXIST, and a second look:
+ * another CPU, or an interrupt here, may have brought the key in between, and what it counted must stay.
+ */
+static __always_inline void *create(void *map, const void *key, const void *initial, __u64 loss)
+{
+	void *value;
+
+	bpf_map_update_elem(map, key, initial, BPF_NOEXIST);
+	value = bpf_map_lookup_elem(map, key);
+	if (!value)
+		pf_loss(loss + PF_MAP_FULL);
+	return value;
+}
+
+pf_template void pf_count(void *map, const void *key, __u64 loss)
+{
+	__u64 *count = bpf_map_lookup_elem(map, key);
+
+	if (pf_unlikely(!count)) {
+		__u64 zero = 0;
+
+		count = create(map, key, &zero, loss);
+		if (!count)
+			return;
+	}
+	++*count;
+}
+
+pf_template void pf_sum(void *map, const void *key, __u64 value, __u64 loss)
+{
+	__u64 *sum = bpf_map_lookup_elem(map, key);
+
+	if (pf_unlikely(!sum)) {
+		__u64 zero = 0;
+
+		sum = create(map, key, &zero, loss);
+		if (!sum)
+			return;
+	}
+	*sum += value;
+}
+
+pf_template void pf_avg(void *map, const void *key, __u64 value, __u64 loss)
+{
+	struct pf_average *average = bpf_map_lookup_elem(map, key);
+
+	if (pf_unlikely(!average)) {
+		struct pf_average zero = {};
+
+		average = create(map, key, &zero, loss);
+		if (!average)
+			return;
+	}
+	average->count++;
+	average->total += value;
+}
+
+pf_template void pf_minmax(void *map, const void *key, __u64 value, __u64 mode, __u64 loss)
+{
+	struct pf_extreme *extreme = bpf_map_lookup_elem(map, key);
+
+	if (pf_unlikely(!extreme)) {
+		struct pf_extreme zero = {};
+
+		extreme = create(map, key, &zero, loss);
+		if (!extreme)
+			return;
+	}
+	if (extreme->set) {
+		/* Signed numbers in the order of unsigned ones: with the sign bit flipped. */
+		__u64 flip = (mode & PF_SIGNED) << 62;
+		__u64 new = value ^ flip, old = extreme->value ^ flip;
+
+		if (mode & PF_MAX) {
+			if (new <= old)
+				return;
+		} else if (new >= old) {
+			return;
+		}
+	}
+	extreme->value = value;
+	extreme->set = 1;
+}
+
+pf_template void pf_bucket(void *map, const void *key, __u64 index, __u64 buckets, __u64 loss)
+{
+	__u64 *histogram = bpf_map_lookup_elem(map, key);
+
+	if (pf_unlikely(!histogram)) {
+		__u32 first = 0;
+		void *zeros = bpf_map_lookup_elem(&pf_map_zeros, &first);
+
+		if (!zeros)
+			return;
+		histogram = create(map, key, zeros, loss);
+		if (!histogram)
+			return;
+	}
+	/* Just before the access: 5.10 forgets the bounds of what it spills, though not constants. */
+	if (index >= buckets)
+		index = buckets - 1;
+	histogram[index]++;
+}
+
+pf_template void pf_set(void *map, const void *key, const void *value, __u64 loss)
+{
+	if (bpf_map_update_elem(map, key, value, BPF_ANY))
+		pf_loss(loss + PF_MAP_FULL);
+}
+
+/* Adds atomically. The old value it returns is what was seen just before, since 5.10 has no atomic fetch. */
+pf_template __u64 pf_add(void *map, const void *key, __u64 delta, __u64 loss)
+{
+	__u64 *value = bpf_map_lookup_elem(map, key);
+	__u64 old;
+
+	if (pf_unlikely(!value)) {
+		__u64 zero = 0;
+
+		value = create(map, key, &zero, loss);
+		if (!value)
+			return 0;
+	}
+	old = *(volatile __u64 *)value;
+	__sync_fetch_and_add(value, delta);
+	return old;
+}
+
+/* Called by bpf_for_each_map_elem for each element. */
+pf_template long pf_map_counted(void *map __attribute__((unused)), void *key __attribute__((unused)),
+				void *value __attribute__((unused)), __u64 *elements)
+{
+	++*elements;
+	return 0;
+}
+
+/* The elements of a map. */
+pf_template __u64 pf_map_len(void *map)
+{
+	__u64 elements = 0;
+
+	bpf_for_each_map_elem(map, pf_map_counted, &elements, 0);
+	return elements;
+}

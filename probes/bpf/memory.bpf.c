@@ -1,0 +1,83 @@
+/*
+ * Memory of the kernel and of the current process: reads and comparisons.
+ *
+ * One address space, as in the language: an address with its top bit set is the kernel's, on x86-64 and on arm64.
+ */
+#include "template.h"
+
+static __always_inline int is_kernel(__u64 address)
+{
+	return (__s64)address < 0;
+}
+
+/*
+ * Whether `size` bytes could be read. If not, `to` is all zero: the kernel's helpers see to that
+ * (bpf_probe_read_user_common and bpf_probe_read_kernel_common, kernel/trace/bpf_trace.c).
+ */
+pf_template __u64 pf_read(void *to, __u64 size, __u64 address, __u64 loss)
+{
+	const void *from = (const void *)address;
+	long error;
+
+	if (is_kernel(address))
+		error = bpf_probe_read_kernel(to, size, from);
+	else
+		error = bpf_probe_read_user(to, size, from);
+	if (error) {
+		pf_loss(loss + PF_READ_FAILED);
+		return 0;
+	}
+	return 1;
+}
+
+/*
+ * The length of the string, with its NUL; 0 if it could not be read, and then `to` is all zero, as above.
+ * What follows the NUL in `to` stays as it was, but for the rest of the NUL's own word, which may be zero.
+ */
+pf_template __u64 pf_read_str(void *to, __u64 size, __u64 address, __u64 loss)
+{
+	const void *from = (const void *)address;
+	__u8 last = 0;
+	long length;
+
+	if (is_kernel(address))
+		length = bpf_probe_read_kernel_str(to, size, from);
+	else
+		length = bpf_probe_read_user_str(to, size, from);
+	if (length < 0) {
+		pf_loss(loss + PF_READ_FAILED);
+		return 0;
+	}
+	/* An empty string of a process: 0 in kernels up to 6.12 (strncpy_from_user_nofault, mm/maccess.c). */
+	if (length == 0)
+		return 1;
+	if (pf_unlikely((__u64)length == size)) {
+		/* Full: either the string just fits, or the NUL took the place of another character. */
+		from += size - 1;
+		if (is_kernel(address))
+			bpf_probe_read_kernel(&last, 1, from);
+		else
+			bpf_probe_read_user(&last, 1, from);
+		if (last)
+			pf_loss(loss + PF_STRING_TRUNCATED);
+	}
+	return length;
+}
+
+/* The longest comparison, in bytes. */
+#define PF_COMPARED 1024
+
+/* 1 if the first n bytes, n a multiple of 8, are the same. */
+pf_template __u64 pf_streq(const __u64 *a, const __u64 *b, __u64 n)
+{
+	__u64 words = n / 8;
+
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_COMPARED / 8; i++) {
+		if (i >= words)
+			break;
+		if (a[i] != b[i])
+			return 0;
+	}
+	return 1;
+}

@@ -1,0 +1,48 @@
+/*
+ * What every template shares: types, the maps and constants that a program brings, and the causes of loss.
+ *
+ * A template is a function of this directory. The compiler copies those that a script needs into the script's
+ * program, as static subprograms: the verifier checks them once per call, with the types of the caller's registers,
+ * so that a parameter may be a map, the context, or a pointer into the caller's stack.
+ *
+ * Undefined symbols are parameters. The address of `pf_map_NAME` is a map, that of `pf_param_NAME` a 64-bit constant.
+ *
+ * Written for Linux 5.10 and newer: no atomics that return a value, no signed division, no bpf_loop.
+ */
+#ifndef PFSCRIPT_TEMPLATE_H
+#define PFSCRIPT_TEMPLATE_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_helpers.h>
+
+/* The causes of loss, numbered as in src/loss.rs. */
+enum pf_loss_cause {
+	PF_MAP_FULL,
+	PF_EVENTS_FULL,
+	PF_STACKS_FULL,
+	PF_STACK_FAILED,
+	PF_STACK_TRUNCATED,
+	PF_STRING_TRUNCATED,
+	PF_READ_FAILED,
+	PF_SCRATCH_BUSY,
+};
+
+/* The constant that the program brings. In assembly, since C takes it that no symbol has the address 0. */
+#define pf_param(name)                                                \
+	({                                                            \
+		__u64 value_;                                         \
+		asm("%0 = pf_param_" #name " ll" : "=r"(value_));     \
+		value_;                                               \
+	})
+
+/* A function that stays one. */
+#define pf_template __attribute__((noinline))
+
+#define pf_unlikely(condition) __builtin_expect(!!(condition), 0)
+
+/* ++ of a counter in the map of losses (aggregate.bpf.c); `index` is probe * causes + cause. */
+void pf_loss(__u64 index);
+
+#endif

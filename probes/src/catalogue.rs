@@ -1,0 +1,379 @@
+//! The catalogue: every template by name, with its parameters and what it needs from the kernel.
+//!
+//! The objects in `prebuilt/` and these tables name the same functions; a test holds them to that. What a routine does
+//! in full is said beside its C source.
+
+use crate::Feature;
+
+/// A prebuilt function that the script's body calls.
+#[derive(Debug)]
+pub struct Routine {
+    /// Its symbol.
+    pub name: &'static str,
+    /// The names of its parameters, in `r1` and up. Those called `loss` are the first of the probe's counters:
+    /// the probe's index times [`LOSS_CAUSES`](crate::LOSS_CAUSES).
+    pub params: &'static [&'static str],
+    /// What the kernel must have.
+    pub needs: &'static [Feature],
+    /// What it does and returns, in a line.
+    pub doc: &'static str,
+}
+
+/// A prebuilt probe program, which the script's body becomes a part of. The body is called with the context and, if
+/// framed, the address of the frame.
+#[derive(Debug)]
+pub struct Entry {
+    /// The kernel's program type, in small letters; `once` is a raw tracepoint program that is run, not attached.
+    pub family: &'static str,
+    /// The symbol of the one without scratch memory.
+    pub name: &'static str,
+    /// The symbol of the one that claims a frame of scratch memory for the body.
+    pub framed_name: &'static str,
+    /// What the kernel must have.
+    pub needs: &'static [Feature],
+    /// What it is for, in a line.
+    pub doc: &'static str,
+}
+
+/// A prebuilt function that a routine has the kernel call back. Listed for completeness: scripts do not call it.
+#[derive(Debug)]
+pub struct Callback {
+    /// Its symbol.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub doc: &'static str,
+}
+
+/// All routines, by subject.
+pub const ROUTINES: &[Routine] = &[
+    Routine {
+        name: "pf_loss",
+        params: &["index"],
+        needs: &[],
+        doc: "adds one to a counter of the map of losses",
+    },
+    Routine {
+        name: "pf_count",
+        params: &["map", "key", "loss"],
+        needs: &[],
+        doc: "adds one to a count",
+    },
+    Routine {
+        name: "pf_sum",
+        params: &["map", "key", "value", "loss"],
+        needs: &[],
+        doc: "adds a value to a sum",
+    },
+    Routine {
+        name: "pf_avg",
+        params: &["map", "key", "value", "loss"],
+        needs: &[],
+        doc: "adds one to a count and a value to its total",
+    },
+    Routine {
+        name: "pf_minmax",
+        params: &["map", "key", "value", "mode", "loss"],
+        needs: &[],
+        doc: "keeps the least or, with MINMAX_MAX, the greatest value; MINMAX_SIGNED compares as signed",
+    },
+    Routine {
+        name: "pf_bucket",
+        params: &["map", "key", "index", "buckets", "loss"],
+        needs: &[],
+        doc: "adds one to a histogram's bucket, to the last one if there is none of that index",
+    },
+    Routine {
+        name: "pf_set",
+        params: &["map", "key", "value", "loss"],
+        needs: &[],
+        doc: "stores the value at an address",
+    },
+    Routine {
+        name: "pf_add",
+        params: &["map", "key", "delta", "loss"],
+        needs: &[],
+        doc: "adds to a shared number atomically; the number as it was seen before",
+    },
+    Routine {
+        name: "pf_log2",
+        params: &["value", "bits"],
+        needs: &[],
+        doc: "the bucket of a value in a power-of-two histogram",
+    },
+    Routine {
+        name: "pf_sdiv",
+        params: &["a", "b"],
+        needs: &[],
+        doc: "the signed quotient, rounded towards zero; 0 if b is 0",
+    },
+    Routine {
+        name: "pf_smod",
+        params: &["a", "b"],
+        needs: &[],
+        doc: "the signed remainder, with the sign of a; 0 if b is 0",
+    },
+    Routine {
+        name: "pf_read",
+        params: &["to", "size", "address", "loss"],
+        needs: &[],
+        doc: "copies memory of the kernel or the process, or zeroes; 1 if it could be read",
+    },
+    Routine {
+        name: "pf_read_str",
+        params: &["to", "size", "address", "loss"],
+        needs: &[],
+        doc: "copies a string; its length with the NUL, or 0 if it could not be read",
+    },
+    Routine {
+        name: "pf_streq",
+        params: &["a", "b", "n"],
+        needs: &[],
+        doc: "1 if n bytes are the same, n a multiple of 8 and at most 1024",
+    },
+    Routine {
+        name: "pf_emit",
+        params: &["record", "size", "loss"],
+        needs: &[Feature::RingBuffer],
+        doc: "sends a record to user space",
+    },
+    Routine {
+        name: "pf_stack",
+        params: &["ctx", "record", "flags", "size", "loss"],
+        needs: &[],
+        doc: "captures a stack into the record and stores it once; its id, or 0",
+    },
+    Routine {
+        name: "pf_stack_len",
+        params: &["id"],
+        needs: &[],
+        doc: "the frames of a stored stack, or 0",
+    },
+    Routine {
+        name: "pf_map_len",
+        params: &["map"],
+        needs: &[Feature::ForEachMapElement],
+        doc: "the elements of a map",
+    },
+    Routine {
+        name: "pf_vma",
+        params: &["address", "loss"],
+        needs: &[Feature::FindVma, Feature::CurrentTaskBtf],
+        doc: "the address of the vm_area_struct that an address of the process lies in, or 0",
+    },
+];
+
+/// All probe programs.
+pub const ENTRIES: &[Entry] = &[
+    Entry {
+        family: "perf_event",
+        name: "pf_enter_perf_event",
+        framed_name: "pf_enter_perf_event_framed",
+        needs: &[],
+        doc: "hardware and software events, profiles and intervals",
+    },
+    Entry {
+        family: "tracepoint",
+        name: "pf_enter_tracepoint",
+        framed_name: "pf_enter_tracepoint_framed",
+        needs: &[Feature::Tracepoints],
+        doc: "tracepoints",
+    },
+    Entry {
+        family: "kprobe",
+        name: "pf_enter_kprobe",
+        framed_name: "pf_enter_kprobe_framed",
+        needs: &[Feature::Kprobes],
+        doc: "kernel functions, entry and return",
+    },
+    Entry {
+        family: "once",
+        name: "pf_enter_once",
+        framed_name: "pf_enter_once_framed",
+        needs: &[Feature::RawTracepointTestRun],
+        doc: "BEGIN and END",
+    },
+];
+
+/// All callbacks.
+pub const CALLBACKS: &[Callback] = &[
+    Callback {
+        name: "pf_map_counted",
+        doc: "counts an element for pf_map_len",
+    },
+    Callback {
+        name: "pf_vma_found",
+        doc: "notes the mapping that bpf_find_vma found",
+    },
+];
+
+/// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
+pub const MINMAX_MAX: u64 = 1;
+/// Bit of `pf_minmax`'s mode: the values are signed.
+pub const MINMAX_SIGNED: u64 = 2;
+
+/// Flag of `pf_stack`: the stack of the process, not of the kernel (`BPF_F_USER_STACK`).
+pub const STACK_USER: u64 = 1 << 8;
+/// Flag of `pf_stack`: nobody asked for this depth, so a stack that fills it counts as truncated.
+pub const STACK_DEFAULT_DEPTH: u64 = 1 << 32;
+
+/// The most bytes that `pf_streq` compares.
+pub const STREQ_BYTES: u64 = 1024;
+
+/// The routine of that name.
+pub fn routine(name: &str) -> Option<&'static Routine> {
+    ROUTINES.iter().find(|routine| routine.name == name)
+}
+
+/// The probe programs of that family.
+pub fn entry(family: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.family == family)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{Target, library};
+
+    fn catalogued() -> Vec<&'static str> {
+        let routines = ROUTINES.iter().map(|routine| routine.name);
+        let entries = ENTRIES
+            .iter()
+            .flat_map(|entry| [entry.name, entry.framed_name]);
+        let callbacks = CALLBACKS.iter().map(|callback| callback.name);
+        routines.chain(entries).chain(callbacks).collect()
+    }
+
+    #[test]
+    fn catalogue_and_objects_name_the_same_templates() {
+        let names = catalogued();
+        let catalogue: BTreeSet<&str> = names.iter().copied().collect();
+        let objects: BTreeSet<&str> = library().names().collect();
+        assert_eq!(catalogue, objects);
+        assert_eq!(catalogue.len(), names.len(), "a name is listed twice");
+    }
+
+    #[test]
+    fn entries_and_nothing_else_have_the_hole_once() {
+        for name in library().names() {
+            let holes = library()
+                .get(name)
+                .unwrap()
+                .relocations
+                .iter()
+                .filter(|relocation| relocation.target == Target::Hole)
+                .count();
+            let is_entry = ENTRIES
+                .iter()
+                .any(|entry| entry.name == name || entry.framed_name == name);
+            assert_eq!(holes, usize::from(is_entry), "{name}");
+        }
+    }
+
+    #[test]
+    fn framed_entries_alone_use_scratch_memory() {
+        for entry in ENTRIES {
+            let uses_scratch = |name| {
+                let template = library().get(name).unwrap();
+                let scratch = Target::Map("pf_map_scratch");
+                template.relocations.iter().any(|r| r.target == scratch)
+            };
+            assert!(uses_scratch(entry.framed_name));
+            assert!(!uses_scratch(entry.name));
+        }
+    }
+
+    #[test]
+    fn callbacks_are_what_routines_have_called_back() {
+        let listed: BTreeSet<&str> = CALLBACKS.iter().map(|callback| callback.name).collect();
+        let mut used = BTreeSet::new();
+        for name in library().names() {
+            for relocation in &library().get(name).unwrap().relocations {
+                if let Target::Callback(target) = relocation.target {
+                    used.insert(target);
+                }
+            }
+        }
+        assert_eq!(listed, used);
+    }
+
+    #[test]
+    fn a_routine_that_counts_losses_is_told_where() {
+        for routine in ROUTINES {
+            let template = library().get(routine.name).unwrap();
+            let counts = template
+                .relocations
+                .iter()
+                .any(|relocation| relocation.target == Target::Call("pf_loss"));
+            assert_eq!(
+                counts,
+                routine.params.last() == Some(&"loss"),
+                "{}",
+                routine.name
+            );
+            assert!(routine.params.len() <= 5, "{}", routine.name);
+        }
+    }
+
+    /// The kernel allows 512 bytes for a program and all that it calls; what templates take the body lacks.
+    #[test]
+    fn templates_use_little_of_the_stack() {
+        for name in library().names() {
+            let entry = ENTRIES
+                .iter()
+                .any(|entry| entry.name == name || entry.framed_name == name);
+            let code = &library().get(name).unwrap().code;
+            let mut used = 0;
+            for (at, instruction) in code.chunks_exact(8).enumerate() {
+                let (target, source) = (instruction[1] & 15, instruction[1] >> 4);
+                let offset = i16::from_le_bytes(instruction[2..4].try_into().unwrap());
+                let accesses = match instruction[0] & 7 {
+                    1 => source == 10,
+                    2 | 3 => target == 10,
+                    _ => false,
+                };
+                if accesses {
+                    used = used.max(-i32::from(offset));
+                }
+                // An address on the stack: a copy of r10, and a constant added to it right after.
+                if instruction[0] == 0xbf && source == 10 {
+                    let next = &code[at * 8 + 8..at * 8 + 16];
+                    assert_eq!((next[0], next[1]), (0x07, target), "{name}");
+                    used = used.max(-i32::from_le_bytes(next[4..].try_into().unwrap()));
+                }
+            }
+            assert!(used <= if entry { 16 } else { 32 }, "{name}: {used}");
+        }
+    }
+
+    /// What eBPF lacked in 5.10, besides helpers: atomics that return a value, and everything of `-mcpu=v4`.
+    #[test]
+    fn no_instruction_is_newer_than_linux_5_10() {
+        for name in library().names() {
+            let template = library().get(name).unwrap();
+            let mut instructions = template.code.chunks_exact(8);
+            while let Some(instruction) = instructions.next() {
+                let (opcode, offset) = (instruction[0], &instruction[2..4]);
+                let immediate = i32::from_le_bytes(instruction[4..8].try_into().unwrap());
+                match opcode & 7 {
+                    // BPF_STX: atomics are additions without BPF_FETCH.
+                    3 if opcode & 0xe0 == 0xc0 => assert_eq!(immediate, 0, "{name}"),
+                    // BPF_LDX: no sign extension (BPF_MEMSX).
+                    1 => assert_ne!(opcode & 0xe0, 0x80, "{name}"),
+                    // BPF_ALU, BPF_ALU64: signed division and moves are marked by the offset; no bswap.
+                    4 | 7 => {
+                        assert_eq!(offset, [0, 0], "{name}");
+                        assert_ne!(opcode, 0xd7, "{name}");
+                    }
+                    // BPF_JMP32: no long jump.
+                    6 => assert_ne!(opcode, 0x06, "{name}"),
+                    _ => {}
+                }
+                if opcode == 0x18 {
+                    instructions.next();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What a template or an attach mechanism may need from the kernel, and what to say where it is missing.
+//!
+//! A feature is probed by the runtime (never derived from a version); the version here is for the message alone.
+
+/// Something that some kernels have and others do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Feature {
+    /// `/sys/kernel/btf/vmlinux`
+    Btf,
+    /// kprobe perf events (`/sys/bus/event_source/devices/kprobe`)
+    Kprobes,
+    /// `tracepoint` perf events through a mounted tracefs
+    Tracepoints,
+    /// Hash maps that allocate as they grow are allowed in perf-event programs.
+    HashWithoutPreallocation,
+    /// `BPF_MAP_TYPE_RINGBUF`
+    RingBuffer,
+    /// helper `bpf_find_vma`
+    FindVma,
+    /// helper `bpf_for_each_map_elem`
+    ForEachMapElement,
+    /// helper `bpf_get_func_ip`
+    FunctionAddress,
+    /// helper `bpf_get_attach_cookie`
+    AttachCookie,
+    /// helper `bpf_ktime_get_boot_ns`
+    BootTime,
+    /// helper `bpf_get_current_task_btf`
+    CurrentTaskBtf,
+    /// `BPF_PROG_TEST_RUN` of raw tracepoint programs
+    RawTracepointTestRun,
+    /// `kprobe.multi` links
+    KprobeMulti,
+}
+
+/// One row of the feature table.
+#[derive(Debug)]
+pub struct FeatureInfo {
+    /// The feature.
+    pub feature: Feature,
+    /// As `--info` and messages call it.
+    pub name: &'static str,
+    /// The number of the BPF helper whose presence decides it, where one does (`enum bpf_func_id`).
+    pub helper: Option<u32>,
+    /// The first kernel that has it.
+    pub since: &'static str,
+    /// The configuration option that must be set, where one decides it.
+    pub config: Option<&'static str>,
+}
+
+const fn row(
+    feature: Feature,
+    name: &'static str,
+    helper: Option<u32>,
+    since: &'static str,
+    config: Option<&'static str>,
+) -> FeatureInfo {
+    FeatureInfo {
+        feature,
+        name,
+        helper,
+        since,
+        config,
+    }
+}
+
+/// Every feature, in the order of `--info`.
+pub const FEATURES: &[FeatureInfo] = &[
+    row(
+        Feature::Btf,
+        "kernel BTF",
+        None,
+        "5.2",
+        Some("CONFIG_DEBUG_INFO_BTF"),
+    ),
+    row(
+        Feature::Kprobes,
+        "kprobes",
+        None,
+        "4.17",
+        Some("CONFIG_KPROBES"),
+    ),
+    row(
+        Feature::Tracepoints,
+        "tracepoints",
+        None,
+        "4.7",
+        Some("CONFIG_FTRACE_SYSCALLS"),
+    ),
+    row(
+        Feature::HashWithoutPreallocation,
+        "growing hash maps in any probe",
+        None,
+        "6.1",
+        None,
+    ),
+    row(Feature::RingBuffer, "ring buffer", None, "5.8", None),
+    row(
+        Feature::FindVma,
+        "helper bpf_find_vma",
+        Some(180),
+        "5.17",
+        None,
+    ),
+    row(
+        Feature::ForEachMapElement,
+        "helper bpf_for_each_map_elem",
+        Some(164),
+        "5.13",
+        None,
+    ),
+    row(
+        Feature::FunctionAddress,
+        "helper bpf_get_func_ip",
+        Some(173),
+        "5.15",
+        None,
+    ),
+    row(
+        Feature::AttachCookie,
+        "helper bpf_get_attach_cookie",
+        Some(174),
+        "5.15",
+        None,
+    ),
+    row(
+        Feature::BootTime,
+        "helper bpf_ktime_get_boot_ns",
+        Some(125),
+        "5.8",
+        None,
+    ),
+    row(
+        Feature::CurrentTaskBtf,
+        "helper bpf_get_current_task_btf",
+        Some(158),
+        "5.11",
+        None,
+    ),
+    row(
+        Feature::RawTracepointTestRun,
+        "test run of raw tracepoints",
+        None,
+        "5.10",
+        None,
+    ),
+    row(
+        Feature::KprobeMulti,
+        "kprobe.multi",
+        None,
+        "5.18",
+        Some("CONFIG_FPROBE"),
+    ),
+];
+
+impl Feature {
+    /// The feature's row in the table.
+    pub fn info(self) -> &'static FeatureInfo {
+        FEATURES
+            .iter()
+            .find(|row| row.feature == self)
+            .unwrap_or(&FEATURES[0])
+    }
+}

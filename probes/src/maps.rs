@@ -1,0 +1,348 @@
+//! Map specifications: for each kind of map that a script can need, its BPF type and the layout of its values.
+//!
+//! The compiler adds the layout of the key and the capacity; user space reads values by what is said here. The C in
+//! `bpf/` has the same layouts, and the tests in `tests/` see that the two agree.
+
+use crate::Feature;
+
+/// `BPF_MAP_TYPE_HASH`
+pub const BPF_MAP_TYPE_HASH: u32 = 1;
+/// `BPF_MAP_TYPE_ARRAY`
+pub const BPF_MAP_TYPE_ARRAY: u32 = 2;
+/// `BPF_MAP_TYPE_PERCPU_HASH`
+pub const BPF_MAP_TYPE_PERCPU_HASH: u32 = 5;
+/// `BPF_MAP_TYPE_PERCPU_ARRAY`
+pub const BPF_MAP_TYPE_PERCPU_ARRAY: u32 = 6;
+/// `BPF_MAP_TYPE_RINGBUF`
+pub const BPF_MAP_TYPE_RINGBUF: u32 = 27;
+
+/// How deep probes may nest on one CPU: elements of the map of scratch memory.
+pub const SCRATCH_LEVELS: u32 = 4;
+/// Bytes before the frame in an element of the map of scratch memory.
+pub const SCRATCH_HEADER: u32 = 8;
+
+/// The most frames that a stack can have (`PERF_MAX_STACK_DEPTH`).
+pub const STACK_MAX_DEPTH: u32 = 127;
+/// Bytes before the frames in a stack: `u32 tgid` (0: kernel), `u32 nr` (frames), `u64 first_ns` (`CLOCK_MONOTONIC`).
+pub const STACK_HEADER: u32 = 16;
+
+/// The most bits that a power-of-two histogram can have.
+pub const LOG2_MAX_BITS: u32 = 5;
+
+/// A kind of map. Sizes are in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MapTemplate {
+    /// A variable, shared by all CPUs: any value of that size. Numbers are `u64`.
+    Scalar {
+        /// Size of the value.
+        size: u32,
+    },
+    /// `u64 count`
+    Count,
+    /// `u64 sum`, the sum of the CPUs' ones, modulo 2^64
+    Sum,
+    /// `u64 count`, `i64 total`
+    Avg,
+    /// `u64 value`, `u64 set` (0: this CPU saw none)
+    MinMax,
+    /// `u64 count`, `i64 total`
+    Stats,
+    /// `u64` for each bucket of `hist(n, bits)`: see [`log2_bounds`]
+    Hist {
+        /// 2 to this power is the number of parts that each power of two is cut into.
+        bits: u32,
+    },
+    /// `u64` for each bucket of `lhist(n, min, max, step)`: see [`linear_bounds`]
+    LHist {
+        /// Where the first proper bucket begins.
+        min: i64,
+        /// Where the last proper bucket ends.
+        max: i64,
+        /// How wide a bucket is, at least 1.
+        step: i64,
+    },
+    /// Stacks by id: a header of [`STACK_HEADER`] bytes, then `u64` for each frame.
+    Stacks {
+        /// Frames there is room for.
+        depth: u32,
+    },
+    /// The ring buffer of records; its capacity is in bytes.
+    Events,
+    /// Scratch memory: `u64 busy`, then the frame. [`SCRATCH_LEVELS`] elements.
+    Scratch {
+        /// Size of the frame.
+        frame: u32,
+    },
+    /// `u64` counters of what was lost: see [`LossCause`](crate::LossCause).
+    Loss,
+    /// One element that stays zero: what a new histogram begins as.
+    Zeros {
+        /// Size of the biggest histogram.
+        size: u32,
+    },
+    /// One element that the program and its loader share.
+    Globals {
+        /// Size of the element.
+        size: u32,
+    },
+}
+
+impl MapTemplate {
+    /// The size of a value, on one CPU.
+    pub fn value_size(self) -> u32 {
+        match self {
+            MapTemplate::Scalar { size }
+            | MapTemplate::Zeros { size }
+            | MapTemplate::Globals { size } => size,
+            MapTemplate::Count | MapTemplate::Sum | MapTemplate::Loss => 8,
+            MapTemplate::Avg | MapTemplate::MinMax | MapTemplate::Stats => 16,
+            MapTemplate::Hist { .. } | MapTemplate::LHist { .. } => {
+                self.buckets().unwrap_or(0).saturating_mul(8)
+            }
+            MapTemplate::Stacks { depth } => STACK_HEADER + depth * 8,
+            MapTemplate::Events => 0,
+            MapTemplate::Scratch { frame } => SCRATCH_HEADER + frame,
+        }
+    }
+
+    /// The kernel's map type.
+    pub fn bpf_map_type(self) -> u32 {
+        match self {
+            MapTemplate::Scalar { .. } | MapTemplate::Stacks { .. } => BPF_MAP_TYPE_HASH,
+            MapTemplate::Count
+            | MapTemplate::Sum
+            | MapTemplate::Avg
+            | MapTemplate::MinMax
+            | MapTemplate::Stats
+            | MapTemplate::Hist { .. }
+            | MapTemplate::LHist { .. } => BPF_MAP_TYPE_PERCPU_HASH,
+            MapTemplate::Events => BPF_MAP_TYPE_RINGBUF,
+            MapTemplate::Scratch { .. } | MapTemplate::Loss => BPF_MAP_TYPE_PERCPU_ARRAY,
+            MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => BPF_MAP_TYPE_ARRAY,
+        }
+    }
+
+    /// Whether each CPU has its own values.
+    pub fn per_cpu(self) -> bool {
+        matches!(
+            self.bpf_map_type(),
+            BPF_MAP_TYPE_PERCPU_HASH | BPF_MAP_TYPE_PERCPU_ARRAY
+        )
+    }
+
+    /// The size of the key, where the kind of map decides it and not the script.
+    pub fn key_size(self) -> Option<u32> {
+        match self.bpf_map_type() {
+            BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY => Some(4),
+            BPF_MAP_TYPE_RINGBUF => Some(0),
+            _ => matches!(self, MapTemplate::Stacks { .. }).then_some(8),
+        }
+    }
+
+    /// The number of elements, where the kind of map decides it.
+    pub fn max_entries(self) -> Option<u32> {
+        match self {
+            MapTemplate::Scratch { .. } => Some(SCRATCH_LEVELS),
+            MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => Some(1),
+            _ => None,
+        }
+    }
+
+    /// The symbol by which routines know the map, where there is one map of the kind.
+    pub fn symbol(self) -> Option<&'static str> {
+        match self {
+            MapTemplate::Stacks { .. } => Some("pf_map_stacks"),
+            MapTemplate::Events => Some("pf_map_events"),
+            MapTemplate::Scratch { .. } => Some("pf_map_scratch"),
+            MapTemplate::Loss => Some("pf_map_loss"),
+            MapTemplate::Zeros { .. } => Some("pf_map_zeros"),
+            _ => None,
+        }
+    }
+
+    /// The number of buckets, of a histogram.
+    pub fn buckets(self) -> Option<u32> {
+        match self {
+            MapTemplate::Hist { bits } => Some(log2_buckets(bits)),
+            MapTemplate::LHist { min, max, step } => Some(linear_buckets(min, max, step)),
+            _ => None,
+        }
+    }
+
+    /// What the kernel must have.
+    pub fn needs(self) -> &'static [Feature] {
+        match self {
+            MapTemplate::Events => &[Feature::RingBuffer],
+            _ => &[],
+        }
+    }
+
+    /// What it holds, in a line.
+    pub fn doc(self) -> &'static str {
+        match self {
+            MapTemplate::Scalar { .. } => "values that the script assigns",
+            MapTemplate::Count => "how often, from count()",
+            MapTemplate::Sum => "totals, from sum()",
+            MapTemplate::Avg => "averages, from avg()",
+            MapTemplate::MinMax => "extremes, from min() and max()",
+            MapTemplate::Stats => "counts, totals and averages, from stats()",
+            MapTemplate::Hist { .. } => "power-of-two histograms, from hist()",
+            MapTemplate::LHist { .. } => "linear histograms, from lhist()",
+            MapTemplate::Stacks { .. } => "stacks, each once",
+            MapTemplate::Events => "records on their way to user space",
+            MapTemplate::Scratch { .. } => "memory for what exceeds the stack",
+            MapTemplate::Loss => "what was lost, by probe and cause",
+            MapTemplate::Zeros { .. } => "what a new histogram begins as",
+            MapTemplate::Globals { .. } => "what the program and its loader share",
+        }
+    }
+}
+
+/// The number of buckets of `hist(n, bits)`, `bits` up to [`LOG2_MAX_BITS`].
+pub fn log2_buckets(bits: u32) -> u32 {
+    let bits = bits.min(LOG2_MAX_BITS);
+    ((64 - bits) << bits) + 1
+}
+
+/// The values that the routine `pf_log2` puts into a bucket: from `.0` up to, not including, `.1`. The last bucket's
+/// `.1` is `i64::MAX`, and included; so is that of an index past it.
+///
+/// ```
+/// use pfscript_probes::maps::log2_bounds;
+/// assert_eq!(log2_bounds(0, 0), (i64::MIN, 0));
+/// assert_eq!(log2_bounds(4, 0), (4, 8));
+/// assert_eq!(log2_bounds(5, 1), (4, 6));
+/// ```
+pub fn log2_bounds(index: u32, bits: u32) -> (i64, i64) {
+    let bits = bits.min(LOG2_MAX_BITS);
+    let Some(place) = index.min(log2_buckets(bits) - 1).checked_sub(1) else {
+        return (i64::MIN, 0);
+    };
+    let part = i64::from(place & ((1 << bits) - 1));
+    let Some(exponent) = (place >> bits).checked_sub(1) else {
+        return (part, part + 1);
+    };
+    let first = (part + (1 << bits)) << exponent;
+    (first, first.saturating_add(1 << exponent))
+}
+
+/// The number of buckets of `lhist(n, min, max, step)`: one below `min`, one for each `step`, one from `max` up.
+pub fn linear_buckets(min: i64, max: i64, step: i64) -> u32 {
+    let steps = (i128::from(max) - i128::from(min)).max(0) / i128::from(step.max(1));
+    u32::try_from(steps + 2).unwrap_or(u32::MAX)
+}
+
+/// The values that belong into a bucket of `lhist(n, min, max, step)`: from `.0` up to, not including, `.1`; the last
+/// bucket's `.1` is `i64::MAX`, and included.
+///
+/// ```
+/// use pfscript_probes::maps::linear_bounds;
+/// assert_eq!(linear_bounds(0, 10, 30, 5), (i64::MIN, 10));
+/// assert_eq!(linear_bounds(2, 10, 30, 5), (15, 20));
+/// assert_eq!(linear_bounds(5, 10, 30, 5), (30, i64::MAX));
+/// ```
+pub fn linear_bounds(index: u32, min: i64, max: i64, step: i64) -> (i64, i64) {
+    let last = linear_buckets(min, max, step) - 1;
+    let edge = |n: u32| min.saturating_add(step.max(1).saturating_mul(i64::from(n)));
+    match index.min(last) {
+        0 => (i64::MIN, min),
+        index if index == last => (edge(index - 1), i64::MAX),
+        index => (edge(index - 1), edge(index)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interpreter::run;
+
+    fn index_of(value: i64, bits: u32) -> u32 {
+        run("pf_log2", &[value as u64, u64::from(bits)]) as u32
+    }
+
+    #[test]
+    fn log2_bounds_invert_the_routine_at_every_edge() {
+        for bits in 0..=LOG2_MAX_BITS {
+            let last = log2_buckets(bits) - 1;
+            for index in 0..=last {
+                let (lower, upper) = log2_bounds(index, bits);
+                assert!(lower < upper);
+                assert_eq!(index_of(lower, bits), index, "{lower} of {bits} bits");
+                if index == last {
+                    assert_eq!(upper, i64::MAX);
+                    assert_eq!(index_of(upper, bits), index);
+                } else {
+                    assert_eq!(
+                        index_of(upper - 1, bits),
+                        index,
+                        "{upper} - 1 of {bits} bits"
+                    );
+                    assert_eq!(log2_bounds(index + 1, bits).0, upper, "no gap at {index}");
+                }
+            }
+        }
+    }
+
+    /// What bpftrace 0.27.1 prints for `hist(value, bits)`.
+    #[test]
+    fn log2_buckets_are_those_of_bpftrace() {
+        for (value, bits, lower, upper) in [
+            (0, 0, 0, 1),
+            (1, 0, 1, 2),
+            (3, 0, 2, 4),
+            (7, 0, 4, 8),
+            (3, 1, 3, 4),
+            (5, 1, 4, 6),
+            (9, 1, 8, 12),
+            (31, 1, 24, 32),
+            (33, 1, 32, 48),
+            (7, 2, 7, 8),
+            (9, 2, 8, 10),
+            (63, 2, 56, 64),
+            (63, 5, 63, 64),
+            (64, 5, 64, 66),
+            (i64::MAX, 0, 4 << 60, i64::MAX),
+            (i64::MAX, 1, 6 << 60, i64::MAX),
+            (i64::MAX, 2, 7 << 60, i64::MAX),
+            (i64::MAX, 5, 8064 << 50, i64::MAX),
+        ] {
+            let bounds = log2_bounds(index_of(value, bits), bits);
+            assert_eq!(bounds, (lower, upper), "hist({value}, {bits})");
+        }
+    }
+
+    #[test]
+    fn a_histogram_fits_a_per_cpu_value() {
+        // PCPU_MIN_UNIT_SIZE (include/linux/percpu.h), the limit of htab_map_alloc_check, 32 KiB.
+        for bits in 0..=LOG2_MAX_BITS {
+            assert!(MapTemplate::Hist { bits }.value_size() <= 32 << 10);
+        }
+    }
+
+    #[test]
+    fn linear_buckets_leave_no_gap() {
+        for (min, max, step) in [(0, 100, 10), (-50, 50, 7), (0, 10, 3), (5, 6, 1)] {
+            let buckets = linear_buckets(min, max, step);
+            assert_eq!(linear_bounds(0, min, max, step), (i64::MIN, min));
+            for index in 1..buckets {
+                let below = linear_bounds(index - 1, min, max, step);
+                assert_eq!(below.1, linear_bounds(index, min, max, step).0);
+            }
+            assert_eq!(linear_bounds(buckets - 1, min, max, step).1, i64::MAX);
+        }
+    }
+
+    #[test]
+    fn nothing_overflows_on_absurd_bounds() {
+        assert_eq!(linear_buckets(i64::MIN, i64::MAX, 1), u32::MAX);
+        assert_eq!(linear_buckets(5, 0, 0), 2);
+        let huge = MapTemplate::LHist {
+            min: i64::MIN,
+            max: i64::MAX,
+            step: 0,
+        };
+        assert_eq!(huge.value_size(), u32::MAX);
+        assert_eq!(linear_bounds(7, i64::MIN, i64::MAX, i64::MAX).1, i64::MAX);
+        assert_eq!(log2_bounds(u32::MAX, 99).1, i64::MAX);
+    }
+}

@@ -1,0 +1,221 @@
+//! Probe programs: loaded, attached, nested.
+
+use std::{hint::black_box, ptr::null_mut};
+
+use pfscript_probes::{
+    ENTRIES, LossCause, MapTemplate,
+    catalogue::{STACK_DEFAULT_DEPTH, STACK_USER},
+    maps,
+};
+
+use crate::{
+    keyed, session,
+    support::{
+        DEPTH, LOSS,
+        kernel::{self, Map},
+        link::Code,
+    },
+};
+
+#[test]
+fn a_program_follows_the_process_it_is_told_to() {
+    for (tgid, runs) in [(0, 1), (std::process::id(), 1), (1, 0)] {
+        for entry in ["pf_enter_once", "pf_enter_once_framed"] {
+            let mut session = session!(MapTemplate::Count, 1);
+            if tgid == 1 && std::process::id() == 1 {
+                return println!("skip: this is process 1");
+            }
+            session.parameters.insert("pf_param_tgid", tgid.into());
+            let body = keyed().set(3, LOSS).call("pf_count").exit();
+            let program = session.load(kernel::BPF_PROG_TYPE_RAW_TRACEPOINT, entry, &body);
+            kernel::test_run(&program, &[7; 12]);
+            assert_eq!(session.value(7).map_or(0, |value| value[0]), runs);
+            session.assert_lost(&[]);
+        }
+    }
+}
+
+/// Marks the levels of scratch memory below `levels` as busy, the others as free.
+fn occupy(scratch: &Map, levels: u32) {
+    let mut value = vec![0; scratch.template.value_size() as usize / 8];
+    for level in 0..maps::SCRATCH_LEVELS {
+        value[0] = u64::from(level < levels);
+        scratch.fill(&level.to_ne_bytes(), &value);
+    }
+}
+
+/// Argument 0 goes into the frame.
+fn scribble() -> Code {
+    keyed()
+        .set(3, LOSS)
+        .call("pf_count")
+        .argument(1, 0)
+        .op(0x7b, 7, 1, 0, 0)
+        .exit()
+}
+
+#[test]
+fn a_program_takes_the_first_free_level_and_frees_it() {
+    let session = session!(MapTemplate::Count, 1);
+    let program = session.program(&scribble());
+    let scratch = &session.maps["pf_map_scratch"];
+    for busy in 0..maps::SCRATCH_LEVELS {
+        occupy(scratch, busy);
+        program.run(&[7]);
+        for level in 0..maps::SCRATCH_LEVELS {
+            let value = scratch.get(&level.to_ne_bytes()).unwrap();
+            let cpus = value.chunks_exact(scratch.template.value_size() as usize / 8);
+            let mut written = 0;
+            for cpu in cpus {
+                assert_eq!(
+                    cpu[0],
+                    u64::from(level < busy),
+                    "busy flag of level {level}"
+                );
+                written += cpu[1];
+            }
+            assert_eq!(
+                written,
+                if level == busy { 7 } else { 0 },
+                "frame of level {level}"
+            );
+        }
+    }
+    session.assert_lost(&[]);
+}
+
+#[test]
+fn a_run_without_a_free_level_is_counted_and_skipped() {
+    let session = session!(MapTemplate::Count, 1);
+    let program = session.program(&scribble());
+    occupy(&session.maps["pf_map_scratch"], maps::SCRATCH_LEVELS);
+    program.run(&[7]);
+    program.run(&[7]);
+    assert_eq!(session.value(7), None);
+    session.assert_lost(&[(LossCause::ScratchBusy, 2)]);
+    occupy(&session.maps["pf_map_scratch"], 0);
+    program.run(&[7]);
+    assert_eq!(session.value(7), Some(vec![1]));
+    session.assert_lost(&[(LossCause::ScratchBusy, 2)]);
+}
+
+#[test]
+fn every_entry_loads_as_its_program_type_with_and_without_a_frame() {
+    let session = session!(MapTemplate::Count, 1);
+    let plain = Code::body()
+        .set(1, 7)
+        .spill(-8, 1)
+        .map(1, "map")
+        .stack(2, -8)
+        .set(3, LOSS)
+        .call("pf_count");
+    let framed = plain
+        .clone()
+        .copy(1, 6)
+        .copy(2, 7)
+        .set(3, STACK_USER | STACK_DEFAULT_DEPTH)
+        .set(4, 127 * 8)
+        .set(5, LOSS)
+        .call("pf_stack");
+    for entry in ENTRIES {
+        let program_type = match entry.family {
+            "perf_event" => kernel::BPF_PROG_TYPE_PERF_EVENT,
+            "tracepoint" => kernel::BPF_PROG_TYPE_TRACEPOINT,
+            "kprobe" => kernel::BPF_PROG_TYPE_KPROBE,
+            _ => kernel::BPF_PROG_TYPE_RAW_TRACEPOINT,
+        };
+        session.load(program_type, entry.name, &plain.clone().exit());
+        session.load(program_type, entry.framed_name, &framed.clone().exit());
+    }
+}
+
+/// What `@[ustack] = count()` comes to, on argument-free contexts.
+fn count_by_stack() -> Code {
+    Code::body()
+        .copy(1, 6)
+        .copy(2, 7)
+        .set(3, STACK_USER | STACK_DEFAULT_DEPTH)
+        .set(4, u64::from(DEPTH) * 8)
+        .set(5, LOSS)
+        .call("pf_stack")
+        .spill(-8, 0)
+        .map(1, "map")
+        .stack(2, -8)
+        .set(3, LOSS)
+        .call("pf_count")
+        .exit()
+}
+
+#[test]
+fn page_faults_are_counted_by_stack() {
+    const PAGES: usize = 100;
+    let session = session!(MapTemplate::Count, 64);
+    let entry = "pf_enter_perf_event_framed";
+    let program = session.load(kernel::BPF_PROG_TYPE_PERF_EVENT, entry, &count_by_stack());
+    // PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS
+    let event = kernel::attach(1, 2, &program).expect("page-fault event");
+    let length = PAGES * 4096;
+    // SAFETY: a new mapping of that length.
+    let mapping = unsafe {
+        libc::mmap(
+            null_mut(),
+            length,
+            libc::PROT_READ | libc::PROT_WRITE,
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+            -1,
+            0,
+        )
+    };
+    assert_ne!(mapping, libc::MAP_FAILED);
+    // SAFETY: the mapping above; huge pages would make fewer faults.
+    unsafe { libc::madvise(mapping, length, libc::MADV_NOHUGEPAGE) };
+    for page in 0..PAGES {
+        // SAFETY: within the mapping above.
+        unsafe { black_box(mapping.cast::<u8>().add(page * 4096)).write_volatile(1) };
+    }
+    drop(event);
+    let counts: Vec<u64> = session.maps["map"]
+        .keys()
+        .into_iter()
+        .map(|id| session.value(id).unwrap()[0])
+        .collect();
+    assert!(
+        counts.iter().any(|count| *count >= PAGES as u64),
+        "{counts:?}"
+    );
+    for id in session.maps["map"].keys() {
+        if let Some(value) = session.maps["pf_map_stacks"].get(&id.to_ne_bytes()) {
+            assert_eq!(value[0] as u32, std::process::id());
+        }
+    }
+    assert_eq!(session.lost(LossCause::ScratchBusy), 0);
+}
+
+#[test]
+fn tracepoints_are_counted() {
+    let session = session!(MapTemplate::Count, 64);
+    let id = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"]
+        .iter()
+        .find_map(|root| {
+            std::fs::read_to_string(format!("{root}/events/syscalls/sys_enter_getppid/id")).ok()
+        });
+    let Some(id) = id else {
+        return println!("skip: tracefs is not mounted");
+    };
+    let entry = "pf_enter_tracepoint_framed";
+    let program = session.load(kernel::BPF_PROG_TYPE_TRACEPOINT, entry, &count_by_stack());
+    // PERF_TYPE_TRACEPOINT
+    let event = kernel::attach(2, id.trim().parse().unwrap(), &program).expect("tracepoint event");
+    for _ in 0..10 {
+        // SAFETY: has no arguments.
+        unsafe { libc::getppid() };
+    }
+    drop(event);
+    let total: u64 = session.maps["map"]
+        .keys()
+        .into_iter()
+        .map(|id| session.value(id).unwrap()[0])
+        .sum();
+    assert_eq!(total, 10);
+    session.assert_lost(&[]);
+}

@@ -1,0 +1,286 @@
+//! The command that `-c` traces: split into words, forked before tracing begins, held until it may start.
+
+use crate::error::{Error, ErrorKind};
+use crate::sys::process;
+use std::ffi::{CString, OsStr, OsString};
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+
+/// A child process that waits to execute its program. Dropped, it is ended.
+#[derive(Debug)]
+pub struct Command {
+    name: String,
+    pid: u32,
+    pidfd: OwnedFd,
+    gate: Option<OwnedFd>,
+    failure: Option<OwnedFd>,
+    reaped: bool,
+}
+
+impl Command {
+    /// Forks the child for a command line, split as a shell would (quotes and backslashes, nothing else).
+    ///
+    /// The child lives no longer than the calling thread.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Target`] if the line is empty or a quote is left open, or if the program is not found or not
+    /// executable.
+    pub fn parse(line: &str) -> Result<Command, Error> {
+        let words = split_words(line.as_bytes())
+            .map_err(|problem| Error::new(ErrorKind::Target, format!("{problem} in `{line}`")))?;
+        Command::new(words.into_iter().map(OsString::from_vec).collect())
+    }
+
+    /// Forks the child for a program and its arguments.
+    ///
+    /// # Errors
+    /// As [`Command::parse`].
+    pub fn new(words: Vec<OsString>) -> Result<Command, Error> {
+        let Some(name) = words.first() else {
+            return Err(Error::new(ErrorKind::Target, "the command to run is empty"));
+        };
+        let shown = name.to_string_lossy().into_owned();
+        let path = find_program(name)?;
+        let nul = |_| Error::new(ErrorKind::Target, format!("`{shown}` holds a zero byte"));
+        let program = process::Program::new(
+            CString::new(path.into_os_string().into_vec()).map_err(nul)?,
+            words
+                .iter()
+                .map(|word| CString::new(word.as_bytes()))
+                .collect::<Result<_, _>>()
+                .map_err(nul)?,
+        );
+        let cannot = |error| Error::new(ErrorKind::Target, format!("can't start `{shown}`: {error}"));
+        let (gate_reader, gate) = process::pipe().map_err(cannot)?;
+        let (failure, failure_writer) = process::pipe().map_err(cannot)?;
+        let pid = program
+            .fork((gate_reader.as_fd(), gate.as_fd()), failure_writer.as_fd())
+            .map_err(cannot)?;
+        let pidfd = process::pidfd(pid).map_err(cannot)?;
+        Ok(Command {
+            name: shown,
+            pid,
+            pidfd,
+            gate: Some(gate),
+            failure: Some(failure),
+            reaped: false,
+        })
+    }
+
+    /// The child's process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Becomes readable when the child ends.
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// Lets the child execute its program, and waits until it does.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Target`] if the kernel can't execute the file.
+    pub(crate) fn release(&mut self) -> Result<(), Error> {
+        let Some(gate) = self.gate.take() else {
+            return Ok(());
+        };
+        let cannot = |error| {
+            Error::new(
+                ErrorKind::Target,
+                format!("can't execute `{}`: {error}", self.name),
+            )
+        };
+        std::fs::File::from(gate).write_all(b"!").map_err(cannot)?;
+        let mut number = Vec::new();
+        if let Some(failure) = self.failure.take() {
+            // Ends with exec, which closes the child's end, or with its death.
+            std::fs::File::from(failure)
+                .read_to_end(&mut number)
+                .map_err(cannot)?;
+        }
+        match <[u8; 4]>::try_from(number.as_slice()) {
+            Ok(bytes) => Err(cannot(std::io::Error::from_raw_os_error(
+                i32::from_ne_bytes(bytes),
+            ))),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Whether the child has ended; its status is taken then.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.reaped = self.reaped || process::try_reap(self.pid).is_some();
+        self.reaped
+    }
+
+    /// Ends the child: SIGTERM, and SIGKILL if it is still there two seconds later. One that was never released sees its
+    /// gate close and ends by itself.
+    pub(crate) fn end(&mut self) {
+        const GRACE_MS: i32 = 2000;
+        let waits = self.gate.take().is_some();
+        for signal in [libc::SIGTERM, libc::SIGKILL] {
+            if self.has_ended() {
+                return;
+            }
+            if !waits || signal == libc::SIGKILL {
+                process::signal(self.pid, signal);
+            }
+            let since = std::time::Instant::now();
+            while !self.has_ended() && since.elapsed().as_millis() < GRACE_MS as u128 {
+                // Interrupted waits go round again; an error can't be, with a descriptor of our own.
+                let _ = crate::sys::poll(&[self.pidfd.as_fd()], GRACE_MS);
+            }
+        }
+    }
+}
+
+impl Drop for Command {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The file that a command's first word names, searched in `PATH` if it has no slash.
+fn find_program(name: &OsStr) -> Result<PathBuf, Error> {
+    if name.as_bytes().contains(&b'/') {
+        let path = PathBuf::from(name);
+        return match executable(&path) {
+            Ok(()) => Ok(path),
+            Err(why) => Err(Error::new(
+                ErrorKind::Target,
+                format!("can't execute `{}`: {why}", path.display()),
+            )),
+        };
+    }
+    let search = std::env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin"));
+    std::env::split_paths(&search)
+        .map(|folder| folder.join(name))
+        .find(|path| executable(path).is_ok())
+        .ok_or_else(|| {
+            Error::new(
+                ErrorKind::Target,
+                format!("there is no command `{}` in PATH", name.to_string_lossy()),
+            )
+        })
+}
+
+fn executable(path: &std::path::Path) -> Result<(), String> {
+    let meta = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        _ => error.to_string(),
+    })?;
+    if meta.is_dir() {
+        return Err("it is a directory".to_owned());
+    }
+    if meta.permissions().mode() & 0o111 == 0 {
+        return Err("it is not executable".to_owned());
+    }
+    Ok(())
+}
+
+/// Splits a command line at blanks; `'…'` is kept as it is, `"…"` too but for `\"`, `\\`, `\$` and `` \` ``, and a
+/// backslash elsewhere takes the next byte as it is. Nothing is expanded.
+fn split_words(line: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
+    let mut words = Vec::new();
+    let mut word: Option<Vec<u8>> = None;
+    let mut bytes = line.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b' ' | b'\t' | b'\n' => words.extend(word.take()),
+            b'\'' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match bytes.next() {
+                        Some(b'\'') => break,
+                        Some(byte) => word.push(byte),
+                        None => return Err("a single quote is left open"),
+                    }
+                }
+            }
+            b'"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match bytes.next() {
+                        Some(b'"') => break,
+                        Some(b'\\') => match bytes.next() {
+                            Some(byte @ (b'"' | b'\\' | b'$' | b'`')) => word.push(byte),
+                            Some(byte) => word.extend([b'\\', byte]),
+                            None => return Err("a double quote is left open"),
+                        },
+                        Some(byte) => word.push(byte),
+                        None => return Err("a double quote is left open"),
+                    }
+                }
+            }
+            b'\\' => match bytes.next() {
+                Some(byte) => word.get_or_insert_default().push(byte),
+                None => return Err("a backslash stands at the end"),
+            },
+            byte => word.get_or_insert_default().push(byte),
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        split_words(line.as_bytes())
+            .unwrap()
+            .into_iter()
+            .map(|word| String::from_utf8(word).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn words_are_split_as_a_shell_splits_them() {
+        assert_eq!(words("  ls -l  /tmp "), ["ls", "-l", "/tmp"]);
+        assert_eq!(words(r#"sh -c "exit 5""#), ["sh", "-c", "exit 5"]);
+        assert_eq!(words(r#"a 'b "c" \d' e\ f "" g"h"'i'"#), ["a", r#"b "c" \d"#, "e f", "", "ghi"]);
+        assert_eq!(words(r#""a\"b\\c\n""#), [r#"a"b\c\n"#]);
+        assert!(words("").is_empty());
+    }
+
+    #[test]
+    fn open_quotes_are_errors() {
+        for line in ["'a", "\"a", "a\\", "\"a\\"] {
+            assert!(split_words(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_executed_is_an_error_before_anything_starts() {
+        let message = |line: &str| Command::parse(line).unwrap_err().message;
+        assert_eq!(message("no-such-command-here a"), "there is no command `no-such-command-here` in PATH");
+        assert_eq!(message("/no/such/file"), "can't execute `/no/such/file`: there is no such file");
+        assert_eq!(message("/"), "can't execute `/`: it is a directory");
+        assert_eq!(message("/etc/passwd"), "can't execute `/etc/passwd`: it is not executable");
+        assert_eq!(message(" "), "the command to run is empty");
+    }
+
+    #[test]
+    fn the_child_waits_for_its_release() {
+        let mut command = Command::parse("true").unwrap();
+        let comm = std::fs::read_to_string(format!("/proc/{}/comm", command.pid())).unwrap();
+        assert_ne!(comm.trim(), "true");
+        assert!(!command.has_ended());
+        command.release().unwrap();
+        crate::sys::poll(&[command.pidfd()], 5000).unwrap();
+        assert!(command.has_ended());
+    }
+
+    #[test]
+    fn a_child_that_is_not_released_ends_with_its_command() {
+        let command = Command::parse("sleep 1000").unwrap();
+        let pid = command.pid();
+        let pidfd = process::pidfd(pid).unwrap();
+        drop(command);
+        assert_eq!(crate::sys::poll(&[pidfd.as_fd()], 0).unwrap(), [true]);
+    }
+}

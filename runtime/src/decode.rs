@@ -1,0 +1,407 @@
+//! From the kernel's bytes to values, by the manifest's layouts: numbers, fields, and whole maps with the CPUs' parts
+//! put together. Nothing is printed here.
+
+use crate::sys::bpf::{Cursor, MapHandle};
+use pfscript_compiler::manifest::{DataType, Field, Layout, MapManifest, MapValue};
+use std::cmp::Ordering;
+use std::io;
+
+/// Reads a little-endian unsigned integer of up to 8 bytes; missing bytes are zero.
+pub fn unsigned(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    let len = bytes.len().min(8);
+    word[..len].copy_from_slice(&bytes[..len]);
+    u64::from_le_bytes(word)
+}
+
+/// Reads a little-endian two's complement integer of up to 8 bytes.
+pub fn signed(bytes: &[u8]) -> i64 {
+    let unused = 64 - 8 * bytes.len().min(8) as u32;
+    let value = unsigned(bytes) as i64;
+    value.checked_shl(unused).unwrap_or(0) >> unused.min(63)
+}
+
+/// The bytes of `size` at `offset`; shorter if `bytes` ends before.
+pub fn slice(bytes: &[u8], offset: u32, size: u32) -> &[u8] {
+    let start = (offset as usize).min(bytes.len());
+    let end = (offset as usize + size as usize).min(bytes.len());
+    &bytes[start..end]
+}
+
+/// A field's bytes.
+pub fn field<'a>(bytes: &'a [u8], field: &Field) -> &'a [u8] {
+    slice(bytes, field.offset, field.layout.size)
+}
+
+/// The bytes of a string: up to the first zero byte.
+pub fn string(bytes: &[u8]) -> &[u8] {
+    let end = bytes
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(bytes.len());
+    &bytes[..end]
+}
+
+/// The value of an integer (`Int`, `Bool`, `Pointer`), as wide as any of them.
+pub fn number(layout: &Layout, bytes: &[u8]) -> Option<i128> {
+    match &layout.ty {
+        DataType::Int { bytes: size, signed: true } => Some(signed(slice(bytes, 0, *size)).into()),
+        DataType::Int { bytes: size, signed: false } => Some(unsigned(slice(bytes, 0, *size)).into()),
+        DataType::Bool => Some(unsigned(slice(bytes, 0, 1)).into()),
+        DataType::Pointer => Some(unsigned(slice(bytes, 0, 8)).into()),
+        _ => None,
+    }
+}
+
+/// Orders two values of the same layout: numbers by value, strings by bytes, composites field by field.
+pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
+    match &layout.ty {
+        DataType::String => string(slice(a, 0, layout.size)).cmp(string(slice(b, 0, layout.size))),
+        DataType::Tuple(fields) => fields
+            .iter()
+            .map(|part| compare(&part.layout, field(a, part), field(b, part)))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal),
+        DataType::Array { element, count } => (0..*count)
+            .map(|index| {
+                let at = |bytes| slice(bytes, index * element.size, element.size);
+                compare(element, at(a), at(b))
+            })
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal),
+        _ => match (number(layout, a), number(layout, b)) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            _ => a.cmp(b),
+        },
+    }
+}
+
+/// The entries of one map, as they stood when they were read; per-CPU values put together.
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    key_size: usize,
+    value_size: usize,
+    keys: Vec<u8>,
+    values: Vec<u8>,
+}
+
+impl Table {
+    /// Reads all entries of a map, in batches where the kernel has them.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn read(map: &MapHandle, info: &MapManifest, cpus: usize) -> io::Result<Table> {
+        let mut table = Table::new(map, info, cpus);
+        if !table.read_batches(map, info)? {
+            table.keys.clear();
+            table.values.clear();
+            table.read_one_by_one(map, info)?;
+        }
+        Ok(table)
+    }
+
+    fn new(map: &MapHandle, info: &MapManifest, cpus: usize) -> Table {
+        let per_cpu = !matches!(info.value, MapValue::Scalar(_));
+        Table {
+            key_size: map.key_size(),
+            value_size: map.value_size() / if per_cpu { cpus.max(1) } else { 1 },
+            keys: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// A table of given entries, for tests and other sources than the kernel.
+    pub fn from_entries(entries: &[(Vec<u8>, Vec<u8>)]) -> Table {
+        Table {
+            key_size: entries.first().map_or(0, |entry| entry.0.len()),
+            value_size: entries.first().map_or(0, |entry| entry.1.len()),
+            keys: entries.iter().flat_map(|entry| entry.0.clone()).collect(),
+            values: entries.iter().flat_map(|entry| entry.1.clone()).collect(),
+        }
+    }
+
+    /// False if the kernel has no batches for this map.
+    fn read_batches(&mut self, map: &MapHandle, info: &MapManifest) -> io::Result<bool> {
+        const BYTES_AT_ONCE: usize = 1 << 20;
+        let mut cursor = Cursor::default();
+        let per_entry = (map.key_size() + map.value_size()).max(1);
+        // A batch must have room for the fullest hash bucket.
+        let mut batch = (BYTES_AT_ONCE / per_entry).clamp(64, 4096) as u32;
+        batch = batch.min(map.max_entries().max(1));
+        let mut raw = Vec::new();
+        loop {
+            raw.clear();
+            match map.lookup_batch(&mut cursor, &mut self.keys, &mut raw, batch) {
+                Ok((_, more)) => {
+                    for value in raw.chunks_exact(map.value_size().max(1)) {
+                        self.push_value(info, value);
+                    }
+                    if !more {
+                        return Ok(true);
+                    }
+                }
+                Err(error) if error.raw_os_error() == Some(libc::ENOSPC) && batch < 1 << 20 => {
+                    batch *= 4;
+                }
+                Err(error) => {
+                    return match error.raw_os_error() {
+                        Some(libc::EINVAL | libc::ENOSPC | 524) => Ok(false),
+                        _ => Err(error),
+                    };
+                }
+            }
+        }
+    }
+
+    fn read_one_by_one(&mut self, map: &MapHandle, info: &MapManifest) -> io::Result<()> {
+        let mut key: Option<Vec<u8>> = None;
+        let mut value = vec![0; map.value_size()];
+        // A key removed meanwhile makes the kernel start again; never go round for ever.
+        for _ in 0..map.max_entries() {
+            let mut next = vec![0; map.key_size()];
+            if !map.next_key(key.as_deref(), &mut next)? {
+                break;
+            }
+            if map.lookup(&next, &mut value)? {
+                self.keys.extend_from_slice(&next);
+                self.push_value(info, &value);
+            }
+            key = Some(next);
+        }
+        Ok(())
+    }
+
+    fn push_value(&mut self, info: &MapManifest, value: &[u8]) {
+        if matches!(info.value, MapValue::Scalar(_)) {
+            self.values.extend_from_slice(value);
+        } else {
+            let start = self.values.len();
+            self.values.resize(start + self.value_size, 0);
+            merge(&info.value, value, &mut self.values[start..]);
+        }
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.keys.len().checked_div(self.key_size).unwrap_or(0)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// An entry's key.
+    pub fn key(&self, index: usize) -> &[u8] {
+        &self.keys[index * self.key_size..(index + 1) * self.key_size]
+    }
+
+    /// An entry's value.
+    pub fn value(&self, index: usize) -> &[u8] {
+        &self.values[index * self.value_size..(index + 1) * self.value_size]
+    }
+
+    /// The keys, one after another.
+    pub fn keys(&self) -> &[u8] {
+        &self.keys
+    }
+
+    /// The entries in the order of printing: by rising value where values are numbers, else by key; equal ones by key.
+    pub fn order(&self, info: &MapManifest) -> Vec<usize> {
+        let weights: Vec<i128> = (0..self.len())
+            .map(|index| weight(&info.value, self.value(index)))
+            .collect();
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_unstable_by(|a, b| {
+            weights[*a]
+                .cmp(&weights[*b])
+                .then_with(|| match &info.key {
+                    Some(layout) => compare(layout, self.key(*a), self.key(*b)),
+                    None => Ordering::Equal,
+                })
+        });
+        order
+    }
+}
+
+/// Puts the CPUs' values together into `out`, which is zero and has the size of one.
+fn merge(kind: &MapValue, per_cpu: &[u8], out: &mut [u8]) {
+    let parts = || per_cpu.chunks_exact(out_size(per_cpu, out.len()));
+    match kind {
+        MapValue::Min { signed } | MapValue::Max { signed } => {
+            let largest = matches!(kind, MapValue::Max { .. });
+            let best = parts()
+                .filter(|part| unsigned(slice(part, 8, 8)) != 0)
+                .map(|part| unsigned(slice(part, 0, 8)))
+                .max_by_key(|value| {
+                    let value = if *signed {
+                        i128::from(*value as i64)
+                    } else {
+                        i128::from(*value)
+                    };
+                    if largest { value } else { -value }
+                });
+            if let Some(value) = best {
+                out[..8].copy_from_slice(&value.to_le_bytes());
+                out[8..16].copy_from_slice(&1_u64.to_le_bytes());
+            }
+        }
+        _ => {
+            for part in parts() {
+                for (sum, word) in out.chunks_exact_mut(8).zip(part.chunks_exact(8)) {
+                    let total = unsigned(sum).wrapping_add(unsigned(word));
+                    sum.copy_from_slice(&total.to_le_bytes());
+                }
+            }
+        }
+    }
+}
+
+/// All values of per-CPU maps here are whole `u64`s, so that one CPU's part is as long as the result.
+fn out_size(per_cpu: &[u8], out: usize) -> usize {
+    out.clamp(1, per_cpu.len().max(1))
+}
+
+/// What a map's entries are ordered by; 0 for all where values are no numbers.
+fn weight(kind: &MapValue, value: &[u8]) -> i128 {
+    let word = |index: u32| unsigned(slice(value, index * 8, 8));
+    match kind {
+        MapValue::Scalar(layout) => match layout.ty {
+            DataType::Int { .. } => number(layout, value).unwrap_or(0),
+            _ => 0,
+        },
+        MapValue::Count => word(0).into(),
+        MapValue::Sum { signed } | MapValue::Min { signed } | MapValue::Max { signed } => {
+            as_number(word(0), *signed)
+        }
+        MapValue::Avg { signed } | MapValue::Stats { signed } => average(value, *signed),
+        MapValue::Hist { .. } | MapValue::LHist { .. } => value
+            .chunks_exact(8)
+            .map(|bucket| i128::from(unsigned(bucket)))
+            .sum(),
+    }
+}
+
+/// A 64-bit word as the number that it stands for.
+pub fn as_number(word: u64, signed: bool) -> i128 {
+    if signed {
+        i128::from(word as i64)
+    } else {
+        i128::from(word)
+    }
+}
+
+/// The average in `{ u64 count; u64 total }`, cut towards zero; 0 of none.
+pub fn average(value: &[u8], signed: bool) -> i128 {
+    let count = i128::from(unsigned(slice(value, 0, 8)));
+    as_number(unsigned(slice(value, 8, 8)), signed)
+        .checked_div(count)
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use pfscript_compiler::ir::MapId;
+
+    pub(crate) fn int(bytes: u32, signed: bool) -> Layout {
+        Layout {
+            size: bytes,
+            ty: DataType::Int { bytes, signed },
+        }
+    }
+
+    pub(crate) fn map(name: &str, key: Option<Layout>, value: MapValue) -> MapManifest {
+        MapManifest {
+            id: MapId::from_u32(0),
+            name: name.into(),
+            symbol: "m0".into(),
+            key,
+            value,
+            capacity: 4096,
+        }
+    }
+
+    pub(crate) fn words(words: &[i64]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn integers_of_all_sizes_are_read() {
+        assert_eq!(signed(&[0xfb]), -5);
+        assert_eq!(signed(&[0xff, 0x7f]), 0x7fff);
+        assert_eq!(signed(&[0xff; 8]), -1);
+        assert_eq!(signed(&[]), 0);
+        assert_eq!(unsigned(&[0xfb]), 251);
+        assert_eq!(unsigned(&[1, 0, 0, 0, 1]), 0x1_0000_0001);
+    }
+
+    fn merged(kind: &MapValue, per_cpu: &[i64], size: usize) -> Vec<u8> {
+        let mut out = vec![0; size];
+        merge(kind, &words(per_cpu), &mut out);
+        out
+    }
+
+    #[test]
+    fn the_cpus_parts_are_put_together() {
+        assert_eq!(merged(&MapValue::Count, &[1, 2, 3], 8), words(&[6]));
+        assert_eq!(merged(&MapValue::Sum { signed: true }, &[-5, 2], 8), words(&[-3]));
+        assert_eq!(
+            merged(&MapValue::Stats { signed: true }, &[1, 10, 2, -30], 16),
+            words(&[3, -20])
+        );
+        assert_eq!(merged(&MapValue::Hist { bits: 0 }, &[1, 0, 2, 3, 0, 4], 24), words(&[4, 0, 6]));
+    }
+
+    #[test]
+    fn extremes_leave_out_cpus_that_saw_nothing() {
+        let parts = [0, 0, -3, 1, 7, 1];
+        assert_eq!(merged(&MapValue::Min { signed: true }, &parts, 16), words(&[-3, 1]));
+        assert_eq!(merged(&MapValue::Max { signed: true }, &parts, 16), words(&[7, 1]));
+        assert_eq!(merged(&MapValue::Max { signed: false }, &parts, 16), words(&[-3, 1]));
+        assert_eq!(merged(&MapValue::Min { signed: false }, &parts, 16), words(&[7, 1]));
+        assert_eq!(merged(&MapValue::Min { signed: false }, &[0, 0], 16), words(&[0, 0]));
+    }
+
+    fn printed_order(info: &MapManifest, entries: &[(&[i64], &[i64])]) -> Vec<usize> {
+        let entries: Vec<_> = entries.iter().map(|(k, v)| (words(k), words(v))).collect();
+        Table::from_entries(&entries).order(info)
+    }
+
+    #[test]
+    fn entries_are_ordered_by_value_then_key() {
+        let info = map("@", Some(int(8, true)), MapValue::Scalar(int(8, true)));
+        let entries: [(&[i64], &[i64]); 4] = [(&[2], &[5]), (&[1], &[5]), (&[0], &[7]), (&[-3], &[-9])];
+        assert_eq!(printed_order(&info, &entries), [3, 1, 0, 2]);
+        let info = map("@", Some(int(8, true)), MapValue::Stats { signed: false });
+        let entries: [(&[i64], &[i64]); 3] = [(&[1], &[1, 50]), (&[2], &[2, 70]), (&[3], &[1, 100])];
+        assert_eq!(printed_order(&info, &entries), [1, 0, 2]);
+        let info = map("@", Some(int(8, true)), MapValue::Hist { bits: 0 });
+        let entries: [(&[i64], &[i64]); 2] = [(&[1], &[2, 0]), (&[2], &[0, 1])];
+        assert_eq!(printed_order(&info, &entries), [1, 0]);
+    }
+
+    #[test]
+    fn values_that_are_no_numbers_are_ordered_by_key() {
+        let text = Layout { size: 8, ty: DataType::String };
+        let info = map("@", Some(text), MapValue::Scalar(Layout { size: 8, ty: DataType::Pointer }));
+        let key = |text: &str| {
+            let mut key = text.as_bytes().to_vec();
+            key.resize(8, 0);
+            key
+        };
+        let table = Table::from_entries(&[
+            (key("b"), words(&[1])),
+            (key("bb"), words(&[0])),
+            (key("a"), words(&[9])),
+        ]);
+        assert_eq!(table.order(&info), [2, 0, 1]);
+    }
+
+    #[test]
+    fn averages_are_cut_towards_zero() {
+        assert_eq!(average(&words(&[2, 11]), false), 5);
+        assert_eq!(average(&words(&[2, -7]), true), -3);
+        assert_eq!(average(&words(&[0, 0]), true), 0);
+    }
+}

@@ -1,0 +1,176 @@
+//! `-l` and `-lv`: the attach points and types that a pattern matches, in bpftrace's form.
+
+use pfscript_compiler::btf::{Btf, Kind};
+use pfscript_compiler::facts::{FactError, KernelFacts};
+use pfscript_compiler::glob::{self, Glob};
+use pfscript_compiler::providers::{self, Provider, nearest};
+use pfscript_grammar::{Span, Spanned};
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// For standard output, in order; arguments and members are lines of their own.
+    pub lines: Vec<String>,
+    /// For standard error: what could not be listed, and why.
+    pub notes: Vec<String>,
+}
+
+/// Lists the attach points that `pattern` matches: `*page_fault*` among all families that have a finite list,
+/// `kprobe:vfs_*` in one. `struct file`, `union …` and `enum …` look for types instead. With `verbose`, arguments come
+/// below each attach point, and types come with their members.
+pub fn list(facts: &dyn KernelFacts, pattern: Option<&str>, verbose: bool) -> Listing {
+    let pattern = pattern.unwrap_or("*").trim();
+    let mut listing = Listing::default();
+    if let Some((kind, name)) = type_pattern(pattern) {
+        types(&mut listing, facts, kind, name, verbose);
+    } else {
+        probes(&mut listing, facts, pattern, verbose);
+    }
+    if listing.lines.is_empty() && listing.notes.is_empty() {
+        let mut note = format!("nothing matches `{pattern}`");
+        if !glob::is_pattern(pattern) && !pattern.contains([':', ' ']) {
+            note.push_str(&format!("; try `*{pattern}*`"));
+        }
+        listing.notes.push(note);
+    }
+    listing
+}
+
+/// `struct task_*`, taken apart.
+fn type_pattern(pattern: &str) -> Option<(Kind, &str)> {
+    let (tag, name) = pattern.split_once(char::is_whitespace)?;
+    let kind = match tag {
+        "struct" => Kind::Struct,
+        "union" => Kind::Union,
+        "enum" => Kind::Enum,
+        _ => return None,
+    };
+    Some((kind, name.trim()))
+}
+
+fn types(listing: &mut Listing, facts: &dyn KernelFacts, kind: Kind, name: &str, verbose: bool) {
+    let Some(btf) = facts.btf() else {
+        let note = "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF), so its types are unknown";
+        listing.notes.push(note.to_owned());
+        return;
+    };
+    let wanted = Glob::new(name);
+    let mut names: Vec<&str> = btf
+        .names(kind)
+        .filter(|candidate| !candidate.is_empty() && wanted.matches(candidate))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    listing.lines.extend(names.iter().flat_map(|name| definition(btf, kind, name, verbose)));
+    if names.is_empty()
+        && let Some(help) = nearest::did_you_mean(name, btf.names(kind))
+    {
+        listing.notes.push(format!("nothing matches `{name}`; {help}"));
+    }
+}
+
+fn definition(btf: &Btf, kind: Kind, name: &str, verbose: bool) -> Vec<String> {
+    let Some(id) = btf.find(kind, name) else {
+        return Vec::new();
+    };
+    match verbose {
+        true => btf.c_definition(id).lines().map(str::to_owned).collect(),
+        false => vec![btf.c_name(id)],
+    }
+}
+
+fn probes(listing: &mut Listing, facts: &dyn KernelFacts, pattern: &str, verbose: bool) {
+    let (family, rest) = match pattern.split_once(':') {
+        Some((family, rest)) => (family, rest),
+        None => (pattern, ""),
+    };
+    if pattern.contains(':') && !glob::is_pattern(family) {
+        match providers::find(&Spanned::new(family.to_owned(), Span::default())) {
+            Ok(provider) => one_family(listing, facts, provider, rest, verbose),
+            Err(error) => listing.notes.push(match error.help {
+                Some(help) => format!("{}; {help}", error.message),
+                None => error.message,
+            }),
+        }
+        return;
+    }
+    let wanted = Glob::new(pattern);
+    let mut families: Vec<&dyn Provider> = providers::registry()
+        .iter()
+        .copied()
+        .filter(|provider| provider.info().listed)
+        .collect();
+    families.sort_by_key(|provider| provider.info().names[0]);
+    for provider in families {
+        if let Some(names) = names(listing, facts, provider) {
+            let matching = names.into_iter().filter(|name| wanted.matches(name));
+            show(listing, facts, provider, matching, verbose);
+        }
+    }
+}
+
+/// The attach points of one family; `rest` is the pattern behind its name.
+fn one_family(
+    listing: &mut Listing,
+    facts: &dyn KernelFacts,
+    provider: &'static dyn Provider,
+    rest: &str,
+    verbose: bool,
+) {
+    let Some(names) = names(listing, facts, provider) else {
+        return;
+    };
+    // `software:`, `tracepoint:sched:`: all below.
+    let wanted = match rest.is_empty() || rest.ends_with(':') {
+        true => Glob::new(&format!("{rest}*")),
+        false => Glob::new(rest),
+    };
+    let matching = names.into_iter().filter(|name| {
+        let target = name.split_once(':').map_or("", |(_, target)| target);
+        // `software:page-faults` without the colon behind; `kprobe:xfs_*` without the module before.
+        let bare = target.trim_end_matches(':');
+        let last = bare.rsplit(':').next().unwrap_or(bare);
+        wanted.matches(target)
+            || wanted.matches(bare)
+            || (!rest.contains(':') && wanted.matches(last))
+    });
+    show(listing, facts, provider, matching, verbose);
+}
+
+/// A family's names, or a note why they can't be had.
+fn names(
+    listing: &mut Listing,
+    facts: &dyn KernelFacts,
+    provider: &dyn Provider,
+) -> Option<Vec<String>> {
+    match provider.list(facts) {
+        Ok(names) => Some(names),
+        Err(FactError::Unavailable { reason, help }) => {
+            let family = provider.info().names[0];
+            let help = help.map_or(String::new(), |help| format!("; {help}"));
+            listing.notes.push(format!("cannot list `{family}` probes: {reason}{help}"));
+            None
+        }
+        Err(FactError::Unknown) => None,
+    }
+}
+
+fn show(
+    listing: &mut Listing,
+    facts: &dyn KernelFacts,
+    provider: &dyn Provider,
+    names: impl Iterator<Item = String>,
+    verbose: bool,
+) {
+    for name in names {
+        let declarations = match verbose {
+            // What can't be read is left out: the attach point itself is there all the same.
+            true => provider.declarations(&name, facts).unwrap_or_default(),
+            false => Vec::new(),
+        };
+        listing.lines.push(name);
+        listing
+            .lines
+            .extend(declarations.iter().map(|declaration| format!("    {declaration}")));
+    }
+}

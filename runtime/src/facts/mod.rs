@@ -1,0 +1,316 @@
+//! What is true of the running kernel: [`LiveFacts`], what `--info` tells of it, and what `-l` lists.
+//!
+//! Nothing is read before it is asked for, and nothing twice: a script that names one software event reads neither
+//! BTF nor tracefs.
+
+mod describe;
+mod list;
+mod probe;
+mod tracefs;
+
+pub use describe::describe;
+pub use list::{Listing, list};
+
+use pfscript_compiler::btf::{Btf, Kind};
+use pfscript_compiler::facts::{Arch, FactError, KernelFacts, TracepointFormat};
+use pfscript_compiler::providers::tracepoint_format;
+use pfscript_probes::{FEATURES, Feature};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// The kernel's own types.
+const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
+
+/// Addresses and names of all symbols.
+const KALLSYMS_PATH: &str = "/proc/kallsyms";
+
+/// The number of the perf event type that makes kprobes; there if the kernel has them.
+const KPROBE_TYPE_PATH: &str = "/sys/bus/event_source/devices/kprobe/type";
+
+/// Whether a feature is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Presence {
+    /// It is.
+    Present,
+    /// The kernel lacks it.
+    Absent,
+    /// It could not be tried; the reason, such as a missing capability.
+    Unknown(String),
+}
+
+/// The running kernel.
+#[derive(Debug)]
+pub struct LiveFacts {
+    btf: OnceLock<Option<Btf>>,
+    tracefs: OnceLock<Result<&'static Path, FactError>>,
+    tracepoints: OnceLock<Result<Vec<(String, String)>, FactError>>,
+    functions: OnceLock<Result<Vec<String>, FactError>>,
+    /// By place in [`FEATURES`].
+    features: [OnceLock<Presence>; FEATURES.len()],
+}
+
+impl Default for LiveFacts {
+    fn default() -> Self {
+        LiveFacts::new()
+    }
+}
+
+impl LiveFacts {
+    /// Reads nothing yet.
+    pub fn new() -> LiveFacts {
+        LiveFacts {
+            btf: OnceLock::new(),
+            tracefs: OnceLock::new(),
+            tracepoints: OnceLock::new(),
+            functions: OnceLock::new(),
+            features: [const { OnceLock::new() }; FEATURES.len()],
+        }
+    }
+
+    /// Whether the kernel has a feature, as far as it can be tried.
+    pub fn presence(&self, feature: Feature) -> Presence {
+        let Some(place) = FEATURES.iter().position(|row| row.feature == feature) else {
+            return Presence::Absent;
+        };
+        self.features[place]
+            .get_or_init(|| match feature {
+                Feature::Btf => exists(BTF_PATH),
+                Feature::Kprobes => exists(KPROBE_TYPE_PATH),
+                Feature::Tracepoints => match self.tracefs() {
+                    Ok(root) => exists(root.join("events")),
+                    Err(FactError::Unavailable { reason, .. }) => Presence::Unknown(reason),
+                    Err(FactError::Unknown) => Presence::Absent,
+                },
+                Feature::KprobeMulti if self.presence(Feature::Kprobes) == Presence::Absent => {
+                    Presence::Absent
+                }
+                _ => probe::presence(feature),
+            })
+            .clone()
+    }
+
+    /// Where tracefs is mounted. Mounts it if nobody has and we may.
+    ///
+    /// # Errors
+    /// [`FactError::Unavailable`] if it is not there, or not to be read by us.
+    pub fn tracefs(&self) -> Result<&'static Path, FactError> {
+        self.tracefs.get_or_init(tracefs::find).clone()
+    }
+}
+
+fn exists(path: impl AsRef<Path>) -> Presence {
+    match path.as_ref().try_exists() {
+        Ok(true) => Presence::Present,
+        Ok(false) => Presence::Absent,
+        Err(error) => Presence::Unknown(format!("{}: {error}", path.as_ref().display())),
+    }
+}
+
+impl KernelFacts for LiveFacts {
+    fn arch(&self) -> Arch {
+        if cfg!(target_arch = "aarch64") {
+            Arch::Aarch64
+        } else {
+            Arch::X86_64
+        }
+    }
+
+    fn btf(&self) -> Option<&Btf> {
+        self.btf
+            .get_or_init(|| {
+                let bytes = KernelFile::open(BTF_PATH).ok()?;
+                Btf::new(bytes).ok()
+            })
+            .as_ref()
+    }
+
+    /// True unless the kernel is known to lack it: where a capability is missing to try, the kernel itself will say so
+    /// with the right words when the object is loaded.
+    fn has(&self, feature: Feature) -> bool {
+        self.presence(feature) != Presence::Absent
+    }
+
+    fn tracepoint(&self, category: &str, name: &str) -> Result<TracepointFormat, FactError> {
+        let is_name = |part: &str| !part.is_empty() && !part.contains('/') && !part.starts_with('.');
+        let events = self.tracefs()?.join("events");
+        if !is_name(category) || !is_name(name) {
+            return Err(FactError::Unknown);
+        }
+        let path = events.join(category).join(name).join("format");
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(tracepoint_format::parse(&text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(FactError::Unknown),
+            // A part that names one of the directory's files: `events/sched/filter/format`.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(FactError::Unknown),
+            Err(error) => Err(tracefs::unreadable(&path, &error)),
+        }
+    }
+
+    fn tracepoints(&self) -> Result<&[(String, String)], FactError> {
+        self.tracepoints
+            .get_or_init(|| tracefs::tracepoints(self.tracefs()?))
+            .as_ref()
+            .map(Vec::as_slice)
+            .map_err(Clone::clone)
+    }
+
+    fn functions(&self) -> Result<&[String], FactError> {
+        self.functions
+            .get_or_init(|| {
+                if self.presence(Feature::Kprobes) == Presence::Absent {
+                    return Err(FactError::Unavailable {
+                        reason: "this kernel has no kprobes".to_owned(),
+                        help: Some("it was built without CONFIG_KPROBES".to_owned()),
+                    });
+                }
+                // ftrace knows the functions of the kernel and of modules; its list may be closed to us (lockdown), or
+                // not be there.
+                let traced = self.tracefs().and_then(tracefs::functions);
+                traced.or_else(|error| self.functions_of_btf().ok_or(error))
+            })
+            .as_ref()
+            .map(Vec::as_slice)
+            .map_err(Clone::clone)
+    }
+
+    fn kernel_symbol(&self, name: &str) -> Result<u64, FactError> {
+        let found = symbols(|address, _, symbol| (symbol == name).then_some(address));
+        match found {
+            Ok(Some(0)) => Err(FactError::Unavailable {
+                reason: format!("the address of `{name}` is hidden"),
+                help: Some("run as root, with the sysctl kernel.kptr_restrict below 2".to_owned()),
+            }),
+            Ok(Some(address)) => Ok(address),
+            Ok(None) => Err(FactError::Unknown),
+            Err(error) => Err(FactError::Unavailable {
+                reason: format!("cannot read {KALLSYMS_PATH}: {error}"),
+                help: None,
+            }),
+        }
+    }
+}
+
+impl LiveFacts {
+    /// Functions that BTF describes and that still have code of their own.
+    fn functions_of_btf(&self) -> Option<Vec<String>> {
+        let btf = self.btf()?;
+        let mut with_code = Vec::new();
+        symbols(|_, kind, symbol| {
+            if matches!(kind, 't' | 'T' | 'w' | 'W') {
+                with_code.push(symbol.to_owned());
+            }
+            None::<()>
+        })
+        .ok()?;
+        with_code.sort_unstable();
+        let mut names: Vec<String> = btf
+            .names(Kind::Func)
+            .filter(|name| {
+                with_code
+                    .binary_search_by(|symbol| symbol.as_str().cmp(name))
+                    .is_ok()
+            })
+            .map(str::to_owned)
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        (!names.is_empty()).then_some(names)
+    }
+}
+
+/// Goes through the kernel's own symbols (address, kind, name), until `visit` gives an answer.
+fn symbols<T>(mut visit: impl FnMut(u64, char, &str) -> Option<T>) -> io::Result<Option<T>> {
+    let mut reader = BufReader::with_capacity(1 << 16, File::open(KALLSYMS_PATH)?);
+    let mut line = String::new();
+    while reader.read_line(&mut line)? > 0 {
+        let mut words = line.split_ascii_whitespace();
+        if let (Some(address), Some(kind), Some(name), None) =
+            (words.next(), words.next(), words.next(), words.next())
+            && let (Ok(address), Some(kind)) =
+                (u64::from_str_radix(address, 16), kind.chars().next())
+            && let Some(answer) = visit(address, kind, name)
+        {
+            return Ok(Some(answer));
+        }
+        line.clear();
+    }
+    Ok(None)
+}
+
+/// A file of sysfs as bytes: mapped where the kernel maps such files (BTF since 6.16), else read.
+enum KernelFile {
+    Mapped(Mapping),
+    Read(Vec<u8>),
+}
+
+impl KernelFile {
+    fn open(path: &str) -> io::Result<KernelFile> {
+        let file = File::open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+        if let Some(mapping) = Mapping::of(&file, length) {
+            return Ok(KernelFile::Mapped(mapping));
+        }
+        Ok(KernelFile::Read(std::fs::read(path)?))
+    }
+}
+
+impl AsRef<[u8]> for KernelFile {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            KernelFile::Mapped(mapping) => mapping.bytes(),
+            KernelFile::Read(bytes) => bytes,
+        }
+    }
+}
+
+/// A private, read-only mapping of a whole file whose pages belong to the kernel and never change.
+struct Mapping {
+    start: *const u8,
+    length: usize,
+}
+
+// SAFETY: the mapping is read-only for its whole life, so that any thread may read it.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    fn of(file: &File, length: usize) -> Option<Mapping> {
+        if length == 0 {
+            return None;
+        }
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory in use.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                length,
+                libc::PROT_READ,
+                libc::MAP_PRIVATE,
+                file.as_raw_fd(),
+                0,
+            )
+        };
+        (start != libc::MAP_FAILED).then_some(Mapping {
+            start: start.cast_const().cast(),
+            length,
+        })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: `start` is a mapping of `length` bytes that lives as long as `self`; the kernel's BTF does not change
+        // and cannot be cut short.
+        unsafe { std::slice::from_raw_parts(self.start, self.length) }
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `of`, and borrows of its bytes have ended.
+        unsafe {
+            libc::munmap(self.start.cast_mut().cast(), self.length);
+        }
+    }
+}

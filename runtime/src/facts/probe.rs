@@ -1,0 +1,224 @@
+//! Features of the BPF machinery, found by trying: a tiny program or map for each, made and dropped again.
+//!
+//! For a helper, a program that calls it with no arguments: the verifier refuses that either because it does not know
+//! the helper, or, further on, because of the arguments; its log tells which.
+
+use super::Presence;
+use crate::sys::bpf::{self, MapSpec, ProgramSpec};
+use aya_obj::generated::{
+    bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_type,
+};
+use pfscript_probes::Feature;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+
+/// The kernel's `ENOTSUPP`, which it returns to user space although it is not for it.
+const ENOTSUPP: i32 = 524;
+
+/// Tries a feature that [`super::LiveFacts`] does not find in a file.
+pub(super) fn presence(feature: Feature) -> Presence {
+    crate::sys::lift_memory_lock_limit();
+    match feature {
+        Feature::HashWithoutPreallocation => growing_hash(),
+        Feature::RingBuffer => ring_buffer(),
+        Feature::RawTracepointTestRun => test_run(),
+        Feature::KprobeMulti => kprobe_multi(),
+        _ => match feature.info().helper {
+            Some(number) => helper(number),
+            None => Presence::Absent,
+        },
+    }
+}
+
+/// An error of the attempt itself: a missing right is not a missing feature.
+fn verdict(result: io::Result<()>) -> Presence {
+    match result {
+        Ok(()) => Presence::Present,
+        Err(error) => match error.raw_os_error() {
+            Some(libc::EPERM | libc::ENOMEM | libc::EMFILE | libc::ENFILE) => {
+                Presence::Unknown(format!("bpf: {error}"))
+            }
+            // A kernel or sandbox without the system call.
+            Some(libc::ENOSYS) => Presence::Absent,
+            _ => Presence::Absent,
+        },
+    }
+}
+
+/// An instruction. Codes are those of `include/uapi/linux/bpf.h`; the source register is in the upper half of `registers`.
+fn instruction(code: u8, registers: u8, off: i16, imm: i32) -> bpf_insn {
+    let [low, high] = off.to_le_bytes();
+    let [a, b, c, d] = imm.to_le_bytes();
+    let bytes = [code, registers, low, high, a, b, c, d];
+    // SAFETY: `bpf_insn` is eight bytes of integers without padding, in this order.
+    unsafe { std::mem::transmute::<[u8; 8], bpf_insn>(bytes) }
+}
+
+fn call(helper: i32) -> bpf_insn {
+    instruction(0x85, 0, 0, helper)
+}
+
+/// `r0 = 0; exit`
+fn leave() -> [bpf_insn; 2] {
+    [instruction(0xb7, 0, 0, 0), instruction(0x95, 0, 0, 0)]
+}
+
+fn load(
+    program_type: bpf_prog_type,
+    instructions: &[bpf_insn],
+    log: Option<&mut [u8]>,
+) -> io::Result<OwnedFd> {
+    let spec = ProgramSpec {
+        name: "pf_probe",
+        program_type,
+        instructions,
+        license: c"GPL",
+        btf: None,
+    };
+    bpf::load_program(&spec, log)
+}
+
+fn helper(number: u32) -> Presence {
+    let mut instructions = vec![call(i32::try_from(number).unwrap_or(0))];
+    instructions.extend(leave());
+    let mut last = Presence::Absent;
+    // What is allowed in kprobes is most; without them, their program type may still be there, or not.
+    for program_type in [
+        bpf_prog_type::BPF_PROG_TYPE_KPROBE,
+        bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
+    ] {
+        let mut log = vec![0; 4096];
+        let error = match load(program_type, &instructions, Some(&mut log)) {
+            Ok(_) => return Presence::Present,
+            Err(error) => error,
+        };
+        if error.raw_os_error() == Some(libc::EPERM) {
+            return verdict(Err(error));
+        }
+        let length = log.iter().position(|&byte| byte == 0).unwrap_or(log.len());
+        let text = String::from_utf8_lossy(&log[..length]);
+        // "unknown func bpf_find_vma#180", "invalid func unknown#180", and since 6.11 "program of this type cannot use
+        // helper bpf_get_func_ip#173".
+        let refused = ["unknown func", "invalid func", "cannot use helper"]
+            .iter()
+            .any(|words| text.contains(words));
+        if refused || text.is_empty() {
+            last = Presence::Absent;
+            continue;
+        }
+        return Presence::Present;
+    }
+    last
+}
+
+/// The verifier of kernels before 6.1 refuses such maps to perf events.
+fn growing_hash() -> Presence {
+    let map = bpf::create_map(&MapSpec {
+        name: "pf_probe",
+        map_type: bpf_map_type::BPF_MAP_TYPE_HASH as u32,
+        key_size: 8,
+        value_size: 8,
+        max_entries: 1,
+        flags: 1, // BPF_F_NO_PREALLOC
+    });
+    let map = match map {
+        Ok(map) => map,
+        Err(error) => return verdict(Err(error)),
+    };
+    let mut instructions = vec![
+        // *(u64 *)(r10 - 8) = 0
+        instruction(0x7a, 0x0a, -8, 0),
+        // r2 = r10 - 8
+        instruction(0xbf, 0xa2, 0, 0),
+        instruction(0x07, 0x02, 0, -8),
+        // r1 = map (BPF_PSEUDO_MAP_FD)
+        instruction(0x18, 0x11, 0, map.as_raw_fd()),
+        instruction(0, 0, 0, 0),
+        // bpf_map_lookup_elem
+        call(1),
+    ];
+    instructions.extend(leave());
+    let program = load(
+        bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
+        &instructions,
+        None,
+    );
+    verdict(program.map(drop))
+}
+
+fn ring_buffer() -> Presence {
+    let map = bpf::create_map(&MapSpec {
+        name: "pf_probe",
+        map_type: bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32,
+        key_size: 0,
+        value_size: 0,
+        max_entries: u32::try_from(crate::sys::page_size()).unwrap_or(4096),
+        flags: 0,
+    });
+    verdict(map.map(drop))
+}
+
+fn test_run() -> Presence {
+    let program = load(
+        bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
+        &leave(),
+        None,
+    );
+    verdict(program.and_then(|program| bpf::run_program(program.as_fd())))
+}
+
+/// Tries to link a program to a function that does not exist: kernels that know such links look for it and say `ESRCH`.
+fn kprobe_multi() -> Presence {
+    match link_to_nothing() {
+        Ok(()) => Presence::Present,
+        Err(error) => match error.raw_os_error() {
+            Some(libc::EINVAL | libc::EOPNOTSUPP | libc::EBADF | ENOTSUPP) => Presence::Absent,
+            Some(libc::EPERM) => verdict(Err(error)),
+            _ => Presence::Present,
+        },
+    }
+}
+
+fn link_to_nothing() -> io::Result<()> {
+    let instructions = leave();
+    let multi = bpf_attach_type::BPF_TRACE_KPROBE_MULTI as u32;
+    // SAFETY: the union's members are integers and arrays of integers, for which all zeroes is a value.
+    let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
+    // SAFETY: this is the member that BPF_PROG_LOAD reads, and it was zeroed as a whole.
+    let load = unsafe { &mut attr.__bindgen_anon_3 };
+    load.prog_type = bpf_prog_type::BPF_PROG_TYPE_KPROBE as u32;
+    load.insns = instructions.as_ptr() as u64;
+    load.insn_cnt = instructions.len() as u32;
+    load.license = c"GPL".as_ptr() as u64;
+    load.expected_attach_type = multi;
+    let program = create(bpf_cmd::BPF_PROG_LOAD, &mut attr)?;
+
+    let names = [c"pfscript_no_such_function".as_ptr() as u64];
+    // SAFETY: as above.
+    let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
+    // `link_create` is written member by member; unions of integers need no `unsafe` for that.
+    attr.link_create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
+    attr.link_create.attach_type = multi;
+    attr.link_create.__bindgen_anon_3.kprobe_multi.cnt = 1;
+    attr.link_create.__bindgen_anon_3.kprobe_multi.syms = names.as_ptr() as u64;
+    create(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(drop)
+}
+
+/// A command of bpf(2) that makes a descriptor.
+fn create(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<OwnedFd> {
+    // SAFETY: the kernel reads `attr` within the size given; the pointers in it are to what the caller holds.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command as libc::c_long,
+            std::ptr::from_mut(attr),
+            size_of::<bpf_attr>(),
+        )
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let fd = i32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    // SAFETY: the kernel has just returned this descriptor for us alone to own.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}

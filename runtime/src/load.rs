@@ -1,0 +1,292 @@
+//! From ELF bytes to file descriptors: maps created, BTF and programs loaded.
+//!
+//! aya-obj parses the object and resolves its maps and calls. The kernel's own BTF is never parsed here: an object's
+//! types and offsets were settled by the compiler. Programs are loaded without a verifier log; only a rejected one is
+//! loaded again with a log, to say which line of the script it was.
+
+use crate::error::{Error, ErrorKind};
+use crate::sys;
+use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
+use aya_obj::generated::{bpf_line_info, bpf_prog_type};
+use pfscript_compiler::ir::ProbeId;
+use pfscript_compiler::manifest::{Manifest, ProgramType};
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+
+/// What the kernel holds for us, as long as this value lives.
+#[derive(Debug)]
+pub struct Loaded {
+    maps: BTreeMap<String, MapHandle>,
+    programs: Vec<OwnedFd>,
+}
+
+impl Loaded {
+    /// A map by its ELF symbol.
+    pub fn map(&self, symbol: &str) -> Option<&MapHandle> {
+        self.maps.get(symbol)
+    }
+
+    /// A probe's program.
+    pub fn program(&self, probe: ProbeId) -> Option<BorrowedFd<'_>> {
+        self.programs
+            .get(probe.as_u32() as usize)
+            .map(|fd| fd.as_fd())
+    }
+}
+
+/// Loads an object. `source` is the script, for messages.
+///
+/// # Errors
+/// [`ErrorKind::Permission`] if a capability is missing, [`ErrorKind::Kernel`] if a map is too big for the kernel,
+/// [`ErrorKind::Bug`] if the object is malformed or the verifier rejects a program.
+pub fn load(elf: &[u8], manifest: &Manifest, source: &str) -> Result<Loaded, Error> {
+    let mut object = aya_obj::Object::parse(elf).map_err(|error| malformed(&error))?;
+    let maps = create_maps(&object)?;
+
+    let text: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
+    let definitions = std::mem::take(&mut object.maps);
+    object
+        .relocate_maps(
+            definitions.iter().filter_map(|(name, map)| {
+                let fd = maps.get(name)?.fd().as_raw_fd();
+                Some((name.as_str(), fd, map))
+            }),
+            &text,
+        )
+        .and_then(|()| object.relocate_calls(&text))
+        .map_err(|error| malformed(&error))?;
+
+    // Without BTF a program that needs no callbacks loads all the same, so that a refusal is not the end; if one does
+    // need it, the verifier says so.
+    let btf = object
+        .btf
+        .as_ref()
+        .and_then(|btf| sys::bpf::load_btf(&btf.to_bytes()).ok());
+
+    let mut programs = Vec::with_capacity(manifest.probes.len());
+    for probe in manifest.probes.values() {
+        let function = object
+            .programs
+            .get(&probe.symbol)
+            .and_then(|program| object.functions.get(&program.function_key()))
+            .ok_or_else(|| malformed(&format!("there is no program `{}`", probe.symbol)))?;
+        let functions = function.func_info.func_info_bytes();
+        let lines = function.line_info.line_info_bytes();
+        let spec = ProgramSpec {
+            name: &probe.symbol,
+            program_type: match probe.program {
+                ProgramType::PerfEvent => bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
+                ProgramType::Tracepoint => bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT,
+                ProgramType::Kprobe => bpf_prog_type::BPF_PROG_TYPE_KPROBE,
+                ProgramType::RawTracepoint => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
+            },
+            instructions: &function.instructions,
+            license: &object.license,
+            btf: btf.as_ref().map(|fd| BtfInfo {
+                fd: fd.as_fd(),
+                functions: &functions,
+                function_size: function.func_info_rec_size as u32,
+                lines: &lines,
+                line_size: function.line_info_rec_size as u32,
+            }),
+        };
+        let program = sys::bpf::load_program(&spec, None).or_else(|error| {
+            rejected(
+                &error,
+                &spec,
+                &function.line_info.line_info,
+                &probe.name,
+                source,
+            )
+        })?;
+        programs.push(program);
+    }
+    Ok(Loaded { maps, programs })
+}
+
+fn malformed(error: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Bug,
+        format!("the compiled object is malformed: {error}"),
+    )
+    .with_help(PLEASE_REPORT)
+}
+
+const PLEASE_REPORT: &str = "this is a bug in pfscript; please report it together with the script";
+
+fn create_maps(object: &aya_obj::Object) -> Result<BTreeMap<String, MapHandle>, Error> {
+    let cpus = sys::possible_cpus().map_err(|error| {
+        Error::new(
+            ErrorKind::Kernel,
+            format!("can't read the number of CPUs from /sys: {error}"),
+        )
+    })?;
+    let mut maps = BTreeMap::new();
+    for (name, map) in &object.maps {
+        let spec = MapSpec {
+            name: name.strip_prefix("pf_map_").unwrap_or(name),
+            map_type: map.map_type(),
+            key_size: map.key_size(),
+            value_size: map.value_size(),
+            max_entries: map.max_entries(),
+            flags: map.map_flags(),
+        };
+        let handle = MapHandle::create(&spec, cpus)
+            .or_else(|error| {
+                // Before Linux 5.11 maps counted as locked memory.
+                if error.raw_os_error() == Some(libc::EPERM) && sys::lift_memory_lock_limit() {
+                    MapHandle::create(&spec, cpus)
+                } else {
+                    Err(error)
+                }
+            })
+            .map_err(|error| map_refused(&error, &spec, name))?;
+        maps.insert(name.clone(), handle);
+    }
+    Ok(maps)
+}
+
+fn map_refused(error: &io::Error, spec: &MapSpec<'_>, symbol: &str) -> Error {
+    match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => no_permission("create BPF maps", "CAP_BPF"),
+        Some(libc::ENOMEM | libc::E2BIG) => Error::new(
+            ErrorKind::Kernel,
+            format!(
+                "the kernel has no room for the map `{symbol}` of {} entries, {} bytes each",
+                spec.max_entries,
+                u64::from(spec.key_size) + u64::from(spec.value_size)
+            ),
+        )
+        .with_help("lower the capacity with `config = { max_map_keys = … }`"),
+        _ => Error::new(
+            ErrorKind::Kernel,
+            format!(
+                "the kernel refused to create the map `{symbol}` (type {}, keys of {} bytes, values of {}, {} entries): {error}",
+                spec.map_type, spec.key_size, spec.value_size, spec.max_entries
+            ),
+        ),
+    }
+}
+
+/// A missing right: `doing` completes "no permission to …".
+pub(crate) fn no_permission(doing: &str, capability: &str) -> Error {
+    Error::new(ErrorKind::Permission, format!("no permission to {doing}")).with_help(format!(
+        "run it as root, or with the capabilities CAP_BPF and CAP_PERFMON (missing here: {capability})"
+    ))
+}
+
+/// Loads a rejected program again for its log. Should it pass this time (memory was short), it is taken.
+fn rejected(
+    first: &io::Error,
+    spec: &ProgramSpec<'_>,
+    lines: &[bpf_line_info],
+    probe: &str,
+    source: &str,
+) -> Result<OwnedFd, Error> {
+    if first.raw_os_error() == Some(libc::EPERM) {
+        return Err(no_permission(
+            &format!("load the BPF program of `{probe}`"),
+            "CAP_BPF or CAP_PERFMON",
+        ));
+    }
+    let mut log = vec![0_u8; 1 << 20];
+    loop {
+        match sys::bpf::load_program(spec, Some(&mut log)) {
+            Ok(program) => return Ok(program),
+            // The log did not fit; its end is what matters.
+            Err(error) if error.raw_os_error() == Some(libc::ENOSPC) && log.len() < 1 << 26 => {
+                log = vec![0; log.len() * 8];
+            }
+            Err(_) => break,
+        }
+    }
+    let end = log.iter().position(|byte| *byte == 0).unwrap_or(log.len());
+    let log = String::from_utf8_lossy(&log[..end]).into_owned();
+    let line = last_instruction(&log).and_then(|index| line_of(lines, index));
+    let place = match line {
+        Some(number) => match source.lines().nth(number as usize - 1) {
+            Some(text) => format!(", line {number}: {}", text.trim()),
+            None => format!(", line {number}"),
+        },
+        None => String::new(),
+    };
+    Err(Error::new(
+        ErrorKind::Bug,
+        format!("the kernel's verifier rejected the program of `{probe}` ({first}){place}"),
+    )
+    .with_help(PLEASE_REPORT)
+    .with_detail(tail(&log, 25)))
+}
+
+/// The last instruction that the log shows: lines such as `12: (85) call bpf_map_lookup_elem#1`.
+fn last_instruction(log: &str) -> Option<u32> {
+    log.lines().rev().find_map(|line| {
+        let (index, rest) = line.trim_start().split_once(": (")?;
+        let code = rest.as_bytes();
+        let is_code = code.len() > 2
+            && code[0].is_ascii_hexdigit()
+            && code[1].is_ascii_hexdigit()
+            && code[2] == b')';
+        is_code.then(|| index.parse().ok()).flatten()
+    })
+}
+
+/// The script's line for an instruction: that of the last record at or before it. Line 0 stands for code that no line
+/// of the script made.
+fn line_of(lines: &[bpf_line_info], instruction: u32) -> Option<u32> {
+    const LINE_SHIFT: u32 = 10;
+    lines
+        .iter()
+        .filter(|record| record.insn_off <= instruction)
+        .max_by_key(|record| record.insn_off)
+        .map(|record| record.line_col >> LINE_SHIFT)
+        .filter(|line| *line > 0)
+}
+
+fn tail(log: &str, lines: usize) -> String {
+    let all: Vec<&str> = log.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "0: R1=ctx() R10=fp0\n0: (bf) r6 = r1\n; @ = 1 @ script:2\n1: (79) r1 = *(u64 *)(r6 +176)\n12: (85) call bpf_get_stack#67\nR3 unbounded memory access\nprocessed 2 insns (limit 1000000)\n";
+
+    #[test]
+    fn the_last_instruction_of_a_log_is_found() {
+        assert_eq!(last_instruction(LOG), Some(12));
+        assert_eq!(last_instruction("nothing here: (maybe)\n"), None);
+        assert_eq!(last_instruction(""), None);
+    }
+
+    #[test]
+    fn an_instruction_belongs_to_the_record_before_it() {
+        let record = |insn_off, line: u32| bpf_line_info {
+            insn_off,
+            file_name_off: 0,
+            line_off: 0,
+            line_col: line << 10 | 3,
+        };
+        let lines = [record(0, 1), record(5, 2), record(20, 0)];
+        assert_eq!(line_of(&lines, 4), Some(1));
+        assert_eq!(line_of(&lines, 5), Some(2));
+        assert_eq!(line_of(&lines, 19), Some(2));
+        assert_eq!(line_of(&lines, 30), None);
+        assert_eq!(line_of(&[], 30), None);
+    }
+
+    #[test]
+    fn the_tail_is_the_end_of_the_log() {
+        assert_eq!(tail("a\nb\nc", 2), "b\nc");
+        assert_eq!(tail("a", 2), "a");
+    }
+
+    #[test]
+    fn an_object_that_is_no_elf_is_our_bug() {
+        let error = load(b"nonsense", &Manifest::default(), "").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Bug);
+    }
+}

@@ -1,0 +1,215 @@
+//! What was lost, where and why: read from the kernel's counters when tracing has ended.
+
+use crate::decode::unsigned;
+use crate::load::Loaded;
+use crate::sys;
+use pfscript_compiler::manifest::Manifest;
+use pfscript_probes::{LOSS_CAUSES, LossCause};
+use std::fmt;
+use std::io;
+
+/// Why something is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The program counted it.
+    Counted(LossCause),
+    /// The kernel did not run the program, since it was running already on that CPU.
+    Missed,
+    /// Records of memory mappings did not arrive, so that addresses may lack names.
+    Mappings,
+}
+
+/// So many things lost for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// The probe as messages call it; `None` if it is not about one.
+    pub probe: Option<String>,
+    /// Why.
+    pub cause: Cause,
+    /// How many.
+    pub count: u64,
+    /// The capacity that was too small, where there is one (entries, frames or bytes).
+    pub capacity: Option<u64>,
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = self.count;
+        let of = match &self.probe {
+            Some(probe) => format!(" of {probe}"),
+            None => String::new(),
+        };
+        let plural = |one: &'static str, many: &'static str| if n == 1 { one } else { many };
+        let capacity = |unit: &str, setting: &str| match self.capacity {
+            Some(capacity) => format!(" ({capacity}{unit}; raise it with config {setting})"),
+            None => format!(" (raise its capacity with config {setting})"),
+        };
+        let events = plural("event", "events");
+        let stacks = plural("stack", "stacks");
+        match self.cause {
+            Cause::Counted(LossCause::MapFull) => write!(
+                f,
+                "lost {n} {events}{of}: a map was full{}",
+                capacity(" keys", "max_map_keys")
+            ),
+            Cause::Counted(LossCause::EventsFull) => write!(
+                f,
+                "lost {n} {events}{of}: the event buffer was full{}",
+                capacity(" bytes", "perf_rb_pages")
+            ),
+            Cause::Counted(LossCause::StacksFull) => write!(
+                f,
+                "lost {n} {stacks}{of}: the stack table was full{}",
+                capacity(" stacks", "max_map_keys")
+            ),
+            Cause::Counted(LossCause::StackFailed) => {
+                write!(f, "lost {n} {stacks}{of}: the kernel could not walk {}", plural("it", "them"))
+            }
+            Cause::Counted(LossCause::StackTruncated) => match self.capacity {
+                Some(depth) => write!(f, "cut {n} {stacks}{of} after {depth} frames"),
+                None => write!(f, "cut {n} {stacks}{of}"),
+            },
+            Cause::Counted(LossCause::StringTruncated) => write!(
+                f,
+                "cut {n} {}{of}: longer than the room for it (raise it with config max_strlen)",
+                plural("string", "strings")
+            ),
+            Cause::Counted(LossCause::ReadFailed) => write!(
+                f,
+                "lost {n} {}{of}: the memory could not be read (0 or \"\" stands for it)",
+                plural("value", "values")
+            ),
+            Cause::Counted(LossCause::ScratchBusy) => {
+                write!(f, "lost {n} {events}{of}: too many probes were running on one CPU at once")
+            }
+            Cause::Missed => {
+                write!(f, "lost {n} {events}{of}: it was running already on that CPU")
+            }
+            Cause::Mappings => write!(
+                f,
+                "lost {n} {} of memory mappings: some addresses may have no name",
+                plural("record", "records")
+            ),
+        }
+    }
+}
+
+/// Reads all counters.
+///
+/// # Errors
+/// The kernel's.
+pub fn read(
+    loaded: &Loaded,
+    manifest: &Manifest,
+    cpus: usize,
+    lost_mappings: u64,
+) -> io::Result<Vec<Loss>> {
+    let mut losses = Vec::new();
+    for (probe, info) in &manifest.probes {
+        for cause in LossCause::ALL {
+            let index = probe.as_u32() * LOSS_CAUSES + cause as u32;
+            let count = counter(loaded, index, cpus)?;
+            if count > 0 {
+                losses.push(Loss {
+                    probe: Some(info.name.clone()),
+                    cause: Cause::Counted(cause),
+                    count,
+                    capacity: capacity(cause, loaded, manifest),
+                });
+            }
+        }
+        let missed = match loaded.program(probe) {
+            Some(program) => sys::bpf::missed_runs(program).unwrap_or(0),
+            None => 0,
+        };
+        if missed > 0 {
+            losses.push(Loss {
+                probe: Some(info.name.clone()),
+                cause: Cause::Missed,
+                count: missed,
+                capacity: None,
+            });
+        }
+    }
+    if lost_mappings > 0 {
+        losses.push(Loss {
+            probe: None,
+            cause: Cause::Mappings,
+            count: lost_mappings,
+            capacity: None,
+        });
+    }
+    Ok(losses)
+}
+
+/// The sum of the CPUs' counters; 0 if the object has no such counter.
+fn counter(loaded: &Loaded, index: u32, cpus: usize) -> io::Result<u64> {
+    let Some(map) = loaded.map("pf_map_loss") else {
+        return Ok(0);
+    };
+    let mut value = vec![0; map.value_size()];
+    if index >= map.max_entries() || !map.lookup(&index.to_le_bytes(), &mut value)? {
+        return Ok(0);
+    }
+    Ok(value
+        .chunks_exact(8)
+        .take(cpus)
+        .map(unsigned)
+        .fold(0, u64::wrapping_add))
+}
+
+/// The capacity that a cause is about. Which of several maps was full is not known, so that theirs is given only if
+/// they agree.
+fn capacity(cause: LossCause, loaded: &Loaded, manifest: &Manifest) -> Option<u64> {
+    use pfscript_probes::maps::STACK_HEADER;
+    match cause {
+        LossCause::MapFull => {
+            let mut keyed = manifest.maps.iter().filter(|map| map.key.is_some());
+            let first = keyed.next()?.capacity;
+            keyed
+                .all(|map| map.capacity == first)
+                .then_some(first.into())
+        }
+        LossCause::EventsFull => Some(loaded.map("pf_map_events")?.max_entries().into()),
+        LossCause::StacksFull => Some(loaded.map("pf_map_stacks")?.max_entries().into()),
+        LossCause::StackTruncated => {
+            let size = loaded.map("pf_map_stacks")?.value_size();
+            Some((size.saturating_sub(STACK_HEADER as usize) / 8) as u64)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(cause: Cause, count: u64, capacity: Option<u64>) -> String {
+        let probe = (cause != Cause::Mappings).then(|| "kprobe:x".to_owned());
+        Loss { probe, cause, count, capacity }.to_string()
+    }
+
+    #[test]
+    fn losses_are_worded_for_users() {
+        assert_eq!(
+            text(Cause::Counted(LossCause::MapFull), 12, Some(4096)),
+            "lost 12 events of kprobe:x: a map was full (4096 keys; raise it with config max_map_keys)"
+        );
+        assert_eq!(
+            text(Cause::Counted(LossCause::MapFull), 1, None),
+            "lost 1 event of kprobe:x: a map was full (raise its capacity with config max_map_keys)"
+        );
+        assert_eq!(
+            text(Cause::Counted(LossCause::StackTruncated), 2, Some(127)),
+            "cut 2 stacks of kprobe:x after 127 frames"
+        );
+        assert_eq!(
+            text(Cause::Mappings, 1, None),
+            "lost 1 record of memory mappings: some addresses may have no name"
+        );
+        for cause in LossCause::ALL {
+            assert!(text(Cause::Counted(cause), 3, None).contains("3 "), "{cause:?}");
+        }
+    }
+}

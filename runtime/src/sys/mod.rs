@@ -1,0 +1,127 @@
+//! The system calls that the standard library lacks, in small safe functions.
+
+pub mod bpf;
+pub mod perf;
+pub mod process;
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Size of a page in bytes.
+pub fn page_size() -> usize {
+    // SAFETY: reads a constant of the system.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
+}
+
+/// Parses a CPU list of sysfs: `0-3,5`.
+pub fn parse_cpus(list: &str) -> Vec<u32> {
+    let mut cpus = Vec::new();
+    for range in list.trim().split(',').filter(|range| !range.is_empty()) {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        if let (Ok(first), Ok(last)) = (first.parse::<u32>(), last.parse::<u32>()) {
+            cpus.extend(first..=last);
+        }
+    }
+    cpus
+}
+
+/// The CPUs that are online.
+///
+/// # Errors
+/// If sysfs can't be read.
+pub fn online_cpus() -> io::Result<Vec<u32>> {
+    Ok(parse_cpus(&std::fs::read_to_string(
+        "/sys/devices/system/cpu/online",
+    )?))
+}
+
+/// How many CPUs there can be: per-CPU maps hold a value for each.
+///
+/// # Errors
+/// If sysfs can't be read.
+pub fn possible_cpus() -> io::Result<usize> {
+    let list = parse_cpus(&std::fs::read_to_string(
+        "/sys/devices/system/cpu/possible",
+    )?);
+    Ok(list.last().map_or(1, |last| *last as usize + 1))
+}
+
+/// Waits until one of `fds` is readable or hung up, or `timeout_ms` has passed (−1: for ever). Returns which are; an
+/// interrupted wait returns none.
+///
+/// # Errors
+/// The kernel's.
+pub fn poll(fds: &[BorrowedFd<'_>], timeout_ms: i32) -> io::Result<Vec<bool>> {
+    let mut set: Vec<libc::pollfd> = fds
+        .iter()
+        .map(|fd| libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        })
+        .collect();
+    // SAFETY: `set` is a slice of that many elements.
+    let result = unsafe { libc::poll(set.as_mut_ptr(), set.len() as libc::nfds_t, timeout_ms) };
+    if result < 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Ok(vec![false; fds.len()]);
+        }
+        return Err(error);
+    }
+    Ok(set.iter().map(|entry| entry.revents != 0).collect())
+}
+
+/// Lifts the limit on locked memory, which kernels before 5.11 count maps against.
+pub fn lift_memory_lock_limit() -> bool {
+    let limit = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    // SAFETY: the kernel reads the struct.
+    unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) == 0 }
+}
+
+/// Lifts the soft limit on open files to the hard one: a probe may need an event per CPU and function.
+pub fn lift_open_files_limit() {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel writes, then reads, the struct.
+    unsafe {
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 && limit.rlim_cur < limit.rlim_max
+        {
+            limit.rlim_cur = limit.rlim_max;
+            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+        }
+    }
+}
+
+/// `CLOCK_BOOTTIME` or another clock, in nanoseconds.
+pub fn clock_ns(clock: libc::clockid_t) -> u64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the kernel writes the struct; a clock that it does not know leaves it zero.
+    unsafe {
+        libc::clock_gettime(clock, &mut time);
+    }
+    (time.tv_sec as u64)
+        .wrapping_mul(1_000_000_000)
+        .wrapping_add(time.tv_nsec as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_lists_have_ranges() {
+        assert_eq!(parse_cpus("0-2,5,7-8\n"), vec![0, 1, 2, 5, 7, 8]);
+        assert_eq!(parse_cpus("\n"), Vec::<u32>::new());
+        assert_eq!(parse_cpus("0"), vec![0]);
+    }
+}

@@ -1,0 +1,259 @@
+//! Processes and signals: pidfds, a forked child that waits before exec, and the process's own end signals.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+/// A descriptor that becomes readable when the process ends (Linux 5.3).
+///
+/// # Errors
+/// `ESRCH` if there is no such process.
+pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: takes and returns integers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let fd = i32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    // SAFETY: the kernel has just returned this descriptor for us alone to own.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sends a signal; a process that is gone is no error.
+pub fn signal(pid: u32, signal: libc::c_int) {
+    // SAFETY: takes integers. The caller owns the child, which is not reaped yet, so that the id is still its own.
+    unsafe {
+        libc::kill(pid as libc::pid_t, signal);
+    }
+}
+
+/// Takes the child's exit status if it has ended; `None` if it still runs.
+pub fn try_reap(pid: u32) -> Option<i32> {
+    let mut status = 0;
+    // SAFETY: the kernel writes `status`.
+    let result = unsafe { libc::waitpid(pid as libc::pid_t, &mut status, libc::WNOHANG) };
+    (result == pid as libc::pid_t).then_some(status)
+}
+
+/// A close-on-exec pipe: reading end, writing end.
+///
+/// # Errors
+/// The kernel's.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    // SAFETY: the kernel writes two descriptors.
+    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just returned these descriptors for us alone to own.
+    Ok(unsafe {
+        (
+            OwnedFd::from_raw_fd(ends[0]),
+            OwnedFd::from_raw_fd(ends[1]),
+        )
+    })
+}
+
+/// A counter that can be polled.
+///
+/// # Errors
+/// The kernel's.
+pub fn eventfd() -> io::Result<OwnedFd> {
+    // SAFETY: takes and returns integers.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just returned this descriptor for us alone to own.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Makes an [`eventfd`] readable, for good.
+pub fn raise(fd: BorrowedFd<'_>) {
+    raise_raw(fd.as_raw_fd());
+}
+
+fn raise_raw(fd: i32) {
+    let one = 1_u64.to_ne_bytes();
+    // SAFETY: writes 8 bytes from an array of 8; write(2) may be called in a signal handler.
+    unsafe {
+        libc::write(fd, one.as_ptr().cast(), one.len());
+    }
+}
+
+/// What a child needs to start, all made before the fork, since hardly anything may be done between fork and exec.
+#[derive(Debug)]
+pub struct Program {
+    path: CString,
+    arguments: Vec<CString>,
+}
+
+impl Program {
+    /// `path` is what is executed, `arguments` start with the name that it sees.
+    pub fn new(path: CString, arguments: Vec<CString>) -> Program {
+        Program { path, arguments }
+    }
+
+    /// Forks a child that waits for a byte on `gate` (a pipe, reading end first) and then executes the program. If that
+    /// fails it writes `errno` as four bytes to `failure`. The child gets SIGKILL when the thread that forked it ends,
+    /// however it ends.
+    ///
+    /// # Errors
+    /// The kernel's, of the fork.
+    pub fn fork(
+        &self,
+        gate: (BorrowedFd<'_>, BorrowedFd<'_>),
+        failure: BorrowedFd<'_>,
+    ) -> io::Result<u32> {
+        let shell = c"/bin/sh";
+        let mut argv: Vec<*const libc::c_char> =
+            self.arguments.iter().map(|word| word.as_ptr()).collect();
+        argv.push(std::ptr::null());
+        // As execvp(3) does for a file without `#!`: /bin/sh PATH ARGUMENTS…
+        let mut shell_argv: Vec<*const libc::c_char> = vec![shell.as_ptr(), self.path.as_ptr()];
+        shell_argv.extend(argv.iter().skip(1));
+        // SAFETY: the child calls nothing but async-signal-safe functions before exec or `_exit`.
+        let pid = unsafe { libc::fork() };
+        if pid < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if pid == 0 {
+            // SAFETY: this is the child of the fork; the vectors end in null and outlive the call.
+            unsafe {
+                child(
+                    &self.path,
+                    shell,
+                    &argv,
+                    &shell_argv,
+                    (gate.0.as_raw_fd(), gate.1.as_raw_fd()),
+                    failure.as_raw_fd(),
+                )
+            }
+        }
+        Ok(pid as u32)
+    }
+}
+
+/// The child's side, from fork to exec.
+///
+/// # Safety
+/// Only in a child just forked; `argv` and `shell_argv` must be null-terminated arrays of C strings.
+unsafe fn child(
+    path: &CStr,
+    shell: &CStr,
+    argv: &[*const libc::c_char],
+    shell_argv: &[*const libc::c_char],
+    (gate, gate_writer): (i32, i32),
+    failure: i32,
+) -> ! {
+    // SAFETY: async-signal-safe functions on descriptors and strings that the caller vouches for.
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+        let mut none: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
+        // Rust ignores SIGPIPE, and an ignored signal stays ignored across exec.
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        // Without our copy of the writing end the read below ends when the parent does.
+        libc::close(gate_writer);
+        let mut byte = 0_u8;
+        let got = loop {
+            let got = libc::read(gate, std::ptr::from_mut(&mut byte).cast(), 1);
+            if got >= 0 || *libc::__errno_location() != libc::EINTR {
+                break got;
+            }
+        };
+        if got != 1 {
+            // The parent went away or gave up.
+            libc::_exit(127);
+        }
+        libc::execve(path.as_ptr(), argv.as_ptr(), libc_environment());
+        if *libc::__errno_location() == libc::ENOEXEC {
+            libc::execve(shell.as_ptr(), shell_argv.as_ptr(), libc_environment());
+        }
+        let error = (*libc::__errno_location()).to_ne_bytes();
+        libc::write(failure, error.as_ptr().cast(), error.len());
+        libc::_exit(127);
+    }
+}
+
+fn libc_environment() -> *const *const libc::c_char {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    // SAFETY: the C library's own variable; nothing changes it between fork and exec.
+    unsafe { environ }
+}
+
+/// The descriptor that the handler raises; −1 while no handler is installed.
+static SIGNALLED: AtomicI32 = AtomicI32::new(-1);
+
+const END_SIGNALS: [libc::c_int; 2] = [libc::SIGINT, libc::SIGTERM];
+
+/// The first end signal raises the descriptor and restores the default actions, so that the second ends the process
+/// at once, in the middle of whatever it does.
+extern "C" fn on_end_signal(_: libc::c_int) {
+    // SAFETY: the signals below and `errno` are this process's own; signal(2) and write(2) may be called in a handler.
+    unsafe {
+        let errno = *libc::__errno_location();
+        for signal in END_SIGNALS {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        let fd = SIGNALLED.load(Ordering::Relaxed);
+        if fd >= 0 {
+            raise_raw(fd);
+        }
+        *libc::__errno_location() = errno;
+    }
+}
+
+/// Handlers for SIGINT and SIGTERM while it lives.
+#[derive(Debug)]
+pub struct EndSignals {
+    fd: OwnedFd,
+    before: [libc::sigaction; 2],
+}
+
+impl EndSignals {
+    /// Installs the handlers. There can be one such value in a process.
+    ///
+    /// # Errors
+    /// `EBUSY` if there is one already, else the kernel's.
+    pub fn install() -> io::Result<EndSignals> {
+        let fd = eventfd()?;
+        SIGNALLED
+            .compare_exchange(-1, fd.as_raw_fd(), Ordering::Relaxed, Ordering::Relaxed)
+            .map_err(|_| io::Error::from_raw_os_error(libc::EBUSY))?;
+        // SAFETY: a struct of integers and an optional pointer, for which all zeroes is a value.
+        let mut before: [libc::sigaction; 2] = unsafe { std::mem::zeroed() };
+        for (signal, before) in END_SIGNALS.iter().zip(&mut before) {
+            // SAFETY: as above; the handler does only what a handler may.
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                let handler: extern "C" fn(libc::c_int) = on_end_signal;
+                action.sa_sigaction = handler as libc::sighandler_t;
+                libc::sigaction(*signal, &action, before);
+            }
+        }
+        Ok(EndSignals { fd, before })
+    }
+
+    /// Readable once a signal has come.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        use std::os::fd::AsFd as _;
+        self.fd.as_fd()
+    }
+}
+
+impl Drop for EndSignals {
+    fn drop(&mut self) {
+        for (signal, before) in END_SIGNALS.iter().zip(&self.before) {
+            // SAFETY: restores what the kernel reported when the handlers were installed.
+            unsafe {
+                libc::sigaction(*signal, before, std::ptr::null_mut());
+            }
+        }
+        SIGNALLED.store(-1, Ordering::Relaxed);
+    }
+}

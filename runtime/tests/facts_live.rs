@@ -1,0 +1,191 @@
+//! Facts of the kernel that the tests run on. Everything that needs root is skipped without it.
+
+use pfscript_compiler::btf::Kind;
+use pfscript_compiler::facts::{FactError, KernelFacts};
+use pfscript_probes::{FEATURES, Feature};
+use pfscript_runtime::facts::{LiveFacts, Presence, describe, list};
+use std::time::{Duration, Instant};
+
+fn is_root() -> bool {
+    // SAFETY: reads a number.
+    unsafe { libc::geteuid() == 0 }
+}
+
+#[test]
+fn layouts_come_from_the_running_kernel() {
+    let facts = LiveFacts::new();
+    let Some(btf) = facts.btf() else {
+        assert_eq!(facts.presence(Feature::Btf), Presence::Absent);
+        return;
+    };
+    let start = Instant::now();
+    let task = btf.find(Kind::Struct, "task_struct").unwrap();
+    let first = start.elapsed();
+    let comm = btf.member(task, "comm").unwrap();
+    assert_eq!(btf.size_of(comm.ty), Some(16));
+    assert_eq!(btf.c_declaration(comm.ty, "comm"), "char comm[16]");
+    assert!(btf.member(task, "mm").is_some());
+    let file = btf.find(Kind::Struct, "file").unwrap();
+    assert!(btf.member(file, "f_path").is_some());
+    assert_eq!(btf.function("vfs_read").unwrap().params.len(), 4);
+    assert_eq!(btf.enumerator("PIDTYPE_TGID"), Some(1));
+    // Optimised, it takes about one millisecond.
+    assert!(first < Duration::from_millis(500), "{first:?}");
+}
+
+#[test]
+fn every_type_of_the_running_kernel_can_be_spelled() {
+    let facts = LiveFacts::new();
+    let Some(btf) = facts.btf() else {
+        return;
+    };
+    for id in btf.ids() {
+        assert!(!btf.c_name(id).contains("..."), "{:?} {}", id, btf.c_name(id));
+        btf.size_of(id);
+        if btf.kind(id) == Kind::Struct {
+            let bits = btf.size_of(id).unwrap() * 8;
+            for name in btf.member_names(id) {
+                assert!(btf.member(id, name).unwrap().bit_offset <= bits);
+            }
+        }
+    }
+}
+
+#[test]
+fn tracepoints_have_formats() {
+    let facts = LiveFacts::new();
+    if !is_root() || facts.presence(Feature::Tracepoints) != Presence::Present {
+        return;
+    }
+    let all = facts.tracepoints().unwrap();
+    assert!(all.is_sorted());
+    assert!(all.contains(&("sched".to_owned(), "sched_switch".to_owned())));
+    let format = facts.tracepoint("sched", "sched_switch").unwrap();
+    let comm = format.fields.iter().find(|field| field.name == "prev_comm").unwrap();
+    assert_eq!((comm.array, comm.size), (Some(16), 16));
+    for (category, name) in [
+        ("sched", "nosuch"),
+        ("nosuch", "sched_switch"),
+        ("..", "sched"),
+        ("sched", "../sched/sched_switch"),
+        ("sched", "filter"),
+        ("", ""),
+    ] {
+        assert_eq!(facts.tracepoint(category, name), Err(FactError::Unknown), "{category}:{name}");
+    }
+}
+
+#[test]
+fn every_format_of_the_running_kernel_is_understood() {
+    let facts = LiveFacts::new();
+    if !is_root() || facts.presence(Feature::Tracepoints) != Presence::Present {
+        return;
+    }
+    for (category, name) in facts.tracepoints().unwrap() {
+        let format = facts.tracepoint(category, name).unwrap();
+        assert!(format.fields.len() >= 4, "{category}:{name} has its common fields");
+        for field in &format.fields {
+            assert!(!field.c_type.is_empty());
+            assert_eq!(field.argument().is_some(), field.offset >= 8);
+        }
+    }
+}
+
+#[test]
+fn functions_agree_with_kprobes() {
+    let facts = LiveFacts::new();
+    if !is_root() {
+        return;
+    }
+    match facts.presence(Feature::Kprobes) {
+        Presence::Present => {
+            let functions = facts.functions().unwrap();
+            assert!(functions.is_sorted());
+            assert!(functions.iter().any(|name| name == "vfs_read"));
+        }
+        _ => assert!(matches!(facts.functions(), Err(FactError::Unavailable { .. }))),
+    }
+}
+
+#[test]
+fn symbols_have_addresses() {
+    let facts = LiveFacts::new();
+    if !is_root() {
+        return;
+    }
+    match facts.kernel_symbol("vfs_read") {
+        Ok(address) => assert!(address > 1 << 63),
+        Err(error) => assert!(matches!(error, FactError::Unavailable { .. })),
+    }
+    assert_eq!(facts.kernel_symbol("no_such_symbol"), Err(FactError::Unknown));
+}
+
+#[test]
+fn features_can_be_tried() {
+    if !is_root() {
+        return;
+    }
+    let facts = LiveFacts::new();
+    for row in FEATURES {
+        let presence = facts.presence(row.feature);
+        assert!(!matches!(presence, Presence::Unknown(_)), "{} {presence:?}", row.name);
+    }
+    // All kernels that pfscript supports have these.
+    assert!(facts.has(Feature::RingBuffer));
+    assert!(facts.has(Feature::RawTracepointTestRun));
+    assert!(facts.has(Feature::BootTime));
+}
+
+#[test]
+fn the_description_names_every_feature() {
+    let text = describe(&LiveFacts::new());
+    for row in FEATURES {
+        assert!(text.contains(row.name), "{text}");
+    }
+    assert!(text.contains("release") && text.contains("software"));
+}
+
+#[test]
+fn lists_are_in_the_form_of_bpftrace() {
+    if !is_root() {
+        return;
+    }
+    let facts = LiveFacts::new();
+    let listing = list(&facts, Some("*page-faults*"), false);
+    assert_eq!(listing.lines, ["software:page-faults:"]);
+    let listing = list(&facts, Some("s:page-faults"), false);
+    assert_eq!(listing.lines, ["software:page-faults:"]);
+    assert_eq!(
+        list(&facts, Some("profile:*"), false).lines,
+        ["profile:hz:", "profile:ms:", "profile:s:", "profile:us:"]
+    );
+    if facts.presence(Feature::Tracepoints) == Presence::Present {
+        let listing = list(&facts, Some("t:sched:sched_switch"), true);
+        assert_eq!(listing.lines[0], "tracepoint:sched:sched_switch");
+        assert_eq!(listing.lines[1], "    char prev_comm[16]");
+        let listing = list(&facts, Some("t:sched:"), false);
+        assert!(listing.lines.contains(&"tracepoint:sched:sched_wakeup".to_owned()));
+    }
+    let listing = list(&facts, Some("nosuch:*"), false);
+    assert!(listing.notes[0].starts_with("unknown probe type `nosuch`"), "{listing:?}");
+    let listing = list(&facts, Some("uprobe:*"), false);
+    assert!(listing.notes[0].contains("not supported yet"), "{listing:?}");
+    let listing = list(&facts, Some("page"), false);
+    assert_eq!(listing.notes, ["nothing matches `page`; try `*page*`"]);
+}
+
+#[test]
+fn types_are_listed_with_their_members() {
+    let facts = LiveFacts::new();
+    if facts.btf().is_none() {
+        return;
+    }
+    assert_eq!(list(&facts, Some("struct task_struct"), false).lines, ["struct task_struct"]);
+    let listing = list(&facts, Some("struct path"), true);
+    assert_eq!(listing.lines[0], "struct path {");
+    assert!(listing.lines.contains(&"\tstruct dentry *dentry;".to_owned()), "{listing:?}");
+    let listing = list(&facts, Some("struct task_strukt"), true);
+    assert!(listing.notes[0].contains("did you mean `task_struct`"), "{listing:?}");
+    let listing = list(&facts, Some("enum pid_type"), true);
+    assert_eq!(listing.lines[1], "\tPIDTYPE_PID = 0,");
+}

@@ -1,0 +1,271 @@
+//! The command `pfscript`: arguments to a session.
+
+mod cli;
+
+use clap::Parser;
+use cli::{Cli, Stage};
+use pfscript::compiler::ir_text;
+use pfscript::grammar::escape;
+use pfscript::runtime::facts::{self, LiveFacts};
+use pfscript::{Command, Limits, Options, Program, Stop, Target, grammar};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Rust ignores SIGPIPE, so that a closed pipe is an error that can be handled: it ends the command quietly.
+    match run(Cli::parse()) {
+        Ok(status) => ExitCode::from(status),
+        Err(Failure::Quiet) => ExitCode::SUCCESS,
+        Err(Failure::Message(message)) => {
+            complain(&message);
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Why the command ends early.
+enum Failure {
+    /// With a message, complete and rendered.
+    Message(String),
+    /// The reader of the output went away.
+    Quiet,
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::Quiet,
+            _ => failure(format_args!("can't write the output: {error}")),
+        }
+    }
+}
+
+fn failure(message: std::fmt::Arguments<'_>) -> Failure {
+    Failure::Message(format!("pfscript: {message}"))
+}
+
+/// Writes to standard error. If that is closed, there is nobody left to tell.
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "{}", message.trim_end());
+}
+
+fn color() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
+fn run(cli: Cli) -> Result<u8, Failure> {
+    if cli.info {
+        let text = facts::describe(&LiveFacts::new());
+        io::stdout().write_all(text.as_bytes())?;
+        return Ok(0);
+    }
+    if let Some(pattern) = &cli.list {
+        return list(pattern, cli.verbose);
+    }
+    let (name, source, parameters) = script(&cli)?;
+    let source = decode(&name, &source)?;
+    if cli.dump == Some(Stage::Ast) {
+        let script = grammar::parse(source)
+            .map_err(|diagnostics| rendered(&diagnostics, &name, source))?;
+        return print(&cli, grammar::dump(&script).as_bytes());
+    }
+
+    let stop = Stop::on_signals().map_err(|error| failure(format_args!("{error}")))?;
+    let command = match &cli.command {
+        Some(line) if !cli.check && cli.dump.is_none() => {
+            Some(Command::parse(line).map_err(|error| failure(format_args!("{error}")))?)
+        }
+        _ => None,
+    };
+    if let Some(pid) = cli.pid
+        && !Path::new("/proc").join(pid.to_string()).exists()
+    {
+        return Err(failure(format_args!("there is no process {pid}")));
+    }
+    let options = Options {
+        positional: parameters,
+        tgid: cli.pid,
+        command_pid: match &command {
+            Some(command) => Some(command.pid()),
+            // A check starts no command; any number stands for its process id.
+            None => cli.command.as_ref().map(|_| 1),
+        },
+        limits: limits()?,
+    };
+    let facts = LiveFacts::new();
+    let program = Program::compile_for(&name, source, &options, &facts)
+        .map_err(|error| rendered(&error.diagnostics, &name, source))?;
+    if !cli.quiet && !program.object.warnings.is_empty() {
+        complain(&grammar::render(&program.object.warnings, &name, source, color()));
+    }
+    match cli.dump {
+        Some(Stage::Ir) => {
+            return print(&cli, ir_text::print(&program.object.module).as_bytes());
+        }
+        Some(Stage::Asm) => return print(&cli, program.object.listing.as_bytes()),
+        Some(Stage::Object) => return print(&cli, &program.object.elf),
+        Some(Stage::Ast) | None => {}
+    }
+    if cli.check {
+        return Ok(0);
+    }
+    trace(&cli, &program, command, &stop)
+}
+
+/// Runs a compiled script.
+fn trace(
+    cli: &Cli,
+    program: &Program,
+    command: Option<Command>,
+    stop: &Stop,
+) -> Result<u8, Failure> {
+    let target = match (command, cli.pid) {
+        (Some(command), _) => Target::Command(command),
+        (None, Some(pid)) => Target::Process(pid),
+        (None, None) => Target::All,
+    };
+    let mut session = program
+        .session()
+        .target(target)
+        .quiet(cli.quiet)
+        .verbose(cli.verbose)
+        .dry_run(cli.dry_run)
+        .print_maps(!cli.no_maps);
+    if let Some(path) = &cli.output {
+        session = session.output(create(path)?);
+    }
+    let outcome = session.run(stop).map_err(|error| match error.span {
+        Some(span) => {
+            let mut diagnostic = grammar::Diagnostic::error(span, error.message.clone());
+            diagnostic.help = error.help.clone();
+            let mut text = grammar::render(&[diagnostic], &program.name, &program.source, color());
+            if let Some(detail) = &error.detail {
+                text.push_str(detail);
+            }
+            Failure::Message(text)
+        }
+        None => failure(format_args!("{error}")),
+    })?;
+    Ok(outcome.status(cli.strict))
+}
+
+/// The script's name, bytes and parameters.
+fn script(cli: &Cli) -> Result<(String, Vec<u8>, Vec<String>), Failure> {
+    let text = |argument: &OsString| {
+        argument.clone().into_string().map_err(|argument| {
+            failure(format_args!(
+                "a parameter is not UTF-8: {}",
+                escape::escape(&argument.to_string_lossy())
+            ))
+        })
+    };
+    if let Some(script) = &cli.script {
+        let parameters = cli.arguments.iter().map(text).collect::<Result<_, _>>()?;
+        return Ok(("-e".into(), script.clone().into_bytes(), parameters));
+    }
+    let Some((file, rest)) = cli.arguments.split_first() else {
+        return Err(failure(format_args!(
+            "no script: give a file, or a script with -e; --help says more"
+        )));
+    };
+    let parameters = rest.iter().map(text).collect::<Result<_, _>>()?;
+    let mut source = Vec::new();
+    // One byte more than the limit is enough to know that it is exceeded.
+    let limit = grammar::MAX_SOURCE_BYTES as u64 + 1;
+    if file == "-" {
+        io::stdin()
+            .lock()
+            .take(limit)
+            .read_to_end(&mut source)
+            .map_err(|error| failure(format_args!("can't read standard input: {error}")))?;
+        return Ok(("stdin".into(), source, parameters));
+    }
+    let name = escape::escape(&file.to_string_lossy()).into_owned();
+    std::fs::File::open(file)
+        .and_then(|file| file.take(limit).read_to_end(&mut source))
+        .map_err(|error| failure(format_args!("can't read the script {name}: {error}")))?;
+    Ok((name, source, parameters))
+}
+
+fn decode<'a>(name: &str, source: &'a [u8]) -> Result<&'a str, Failure> {
+    grammar::decode(source).map_err(|diagnostic| {
+        let lossy = String::from_utf8_lossy(source);
+        rendered(&[diagnostic], name, &lossy)
+    })
+}
+
+fn rendered(diagnostics: &[grammar::Diagnostic], name: &str, source: &str) -> Failure {
+    Failure::Message(grammar::render(diagnostics, name, source, color()))
+}
+
+/// Sizes that the environment sets.
+fn limits() -> Result<Limits, Failure> {
+    let mut limits = Limits::default();
+    let number = |setting: &str| -> Result<Option<u32>, Failure> {
+        for prefix in ["PFSCRIPT", "BPFTRACE"] {
+            let name = format!("{prefix}_{setting}");
+            let Some(value) = std::env::var_os(&name) else {
+                continue;
+            };
+            let value = value.to_string_lossy();
+            return match value.parse() {
+                Ok(number) => Ok(Some(number)),
+                Err(_) => Err(failure(format_args!(
+                    "{name} is not a number: {}",
+                    escape::escape(&value)
+                ))),
+            };
+        }
+        Ok(None)
+    };
+    if let Some(bytes) = number("MAX_STRLEN")? {
+        pfscript::compiler::set_max_strlen(&mut limits, bytes)
+            .map_err(|message| failure(format_args!("PFSCRIPT_MAX_STRLEN: {message}")))?;
+    }
+    limits.max_map_keys = number("MAX_MAP_KEYS")?.map(|keys| keys.max(1));
+    Ok(limits)
+}
+
+fn create(path: &Path) -> Result<std::fs::File, Failure> {
+    std::fs::File::create(path).map_err(|error| {
+        failure(format_args!(
+            "can't write {}: {error}",
+            escape::escape(&path.to_string_lossy())
+        ))
+    })
+}
+
+/// Writes to standard output, or to the file of `-o`.
+fn print(cli: &Cli, bytes: &[u8]) -> Result<u8, Failure> {
+    match &cli.output {
+        Some(path) => create(path)?.write_all(bytes)?,
+        None => {
+            let mut out = io::stdout().lock();
+            out.write_all(bytes)?;
+            out.flush()?;
+        }
+    }
+    Ok(0)
+}
+
+/// `-l`
+fn list(pattern: &str, verbose: bool) -> Result<u8, Failure> {
+    let listing = facts::list(&LiveFacts::new(), (!pattern.is_empty()).then_some(pattern), verbose);
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for line in &listing.lines {
+        writeln!(out, "{line}")?;
+    }
+    out.flush()?;
+    for note in &listing.notes {
+        complain(&format!("pfscript: {note}"));
+    }
+    if listing.lines.is_empty() {
+        return Err(failure(format_args!(
+            "no attach point matches `{}`",
+            escape::escape(pattern)
+        )));
+    }
+    Ok(0)
+}

@@ -1,0 +1,47 @@
+# kprobes and kretprobes: arguments, return values, names, wildcards.
+
+kretprobe_retval() {
+    trace_well -e 'kretprobe:do_sys_openat2 /comm == "opens"/ { @[(int32)retval] = count(); }' -c "opens 50 /missing"
+    # ENOENT
+    exactly 50 "$(rows out | sed -n 's/^@\[-2\]: //p')" "calls that returned -2"
+}
+check kretprobe-retval kretprobe_retval
+
+# The second argument is a string of the user's.
+kprobe_arguments() {
+    trace_well -e 'kprobe:do_sys_openat2 /comm == "opens"/ { @[str(uptr(arg1))] = count(); }' -c "opens 50 /missing"
+    exactly 50 "$(rows out | sed -n 's/^@\[\/missing\]: //p')" "calls with /missing"
+}
+check kprobe-arguments kprobe_arguments
+
+kprobe_wildcard() {
+    trace_well -e 'kprobe:vfs_re* { @[func] = count(); }' -c "cat /guest/lib"
+    at_least 1 "$(rows out | sed -n 's/^@\[vfs_read\]: //p')" "calls of vfs_read"
+    contains err '^Attached ([2-9]|[0-9][0-9]+) probes' "the wildcard"
+    ! rows out | grep -v '^@\[vfs_re' || fail "a function that the wildcard does not match"
+}
+check kprobe-wildcard kprobe_wildcard
+
+list_agrees_with_the_kernel() {
+    trace_well -l 'kprobe:vfs_re*'
+    grep -x 'kprobe:vfs_read' out || fail "kprobe:vfs_read is not listed"
+    lacks out '^kprobe:vfs_write' "the list"
+}
+check kprobe-list list_agrees_with_the_kernel
+
+predicate_by_pid() {
+    start_trace -e 'kprobe:do_sys_openat2 /pid != 0/ { @[pid, comm] = count(); }'
+    opens 40 /missing >first
+    opens 30 /missing >second
+    end_trace
+    exactly 40 "$(rows out | sed -n "s/^@\[$(value pid first), opens\]: //p")" "calls of the first process"
+    exactly 30 "$(rows out | sed -n "s/^@\[$(value pid second), opens\]: //p")" "calls of the second process"
+}
+check kprobe-by-pid predicate_by_pid
+
+no_such_function() {
+    trace -e 'kprobe:no_such_function_at_all { @ = count(); }' -c "opens 1 /missing"
+    exactly 1 "$status" "status"
+    contains err 'no_such_function_at_all' "the error"
+}
+check kprobe-missing-function no_such_function
