@@ -10,7 +10,10 @@
 /// assert!(!pfscript_compiler::glob::is_pattern("vfs_read"));
 /// ```
 pub fn is_pattern(text: &str) -> bool {
-    text.contains(['*', '?']) || text.split_once('[').is_some_and(|(_, rest)| rest.contains(']'))
+    text.contains(['*', '?'])
+        || text
+            .split_once('[')
+            .is_some_and(|(_, rest)| rest.contains(']'))
 }
 
 /// A pattern, ready to match.
@@ -39,7 +42,9 @@ impl Token {
             Token::One => true,
             Token::Run => false,
             Token::Set { negated, ranges } => {
-                let inside = ranges.iter().any(|&(low, high)| low <= byte && byte <= high);
+                let inside = ranges
+                    .iter()
+                    .any(|&(low, high)| low <= byte && byte <= high);
                 inside != *negated
             }
         }
@@ -102,7 +107,9 @@ impl Glob {
                 },
             }
         }
-        tokens[token..].iter().all(|token| matches!(token, Token::Run))
+        tokens[token..]
+            .iter()
+            .all(|token| matches!(token, Token::Run))
     }
 }
 
@@ -111,7 +118,12 @@ fn set(text: &[u8]) -> Option<(Token, usize)> {
     let negated = matches!(text.first(), Some(b'!' | b'^'));
     let start = usize::from(negated);
     // A `]` in first place belongs to the set.
-    let length = start + 1 + text.get(start + 1..)?.iter().position(|&byte| byte == b']')?;
+    let length = start
+        + 1
+        + text
+            .get(start + 1..)?
+            .iter()
+            .position(|&byte| byte == b']')?;
     let mut ranges = Vec::new();
     let mut members = &text[start..length];
     while let [low, rest @ ..] = members {
@@ -149,7 +161,11 @@ mod tests {
             ("?fs_read", "vfs_read", true),
             ("?", "", false),
         ] {
-            assert_eq!(Glob::new(pattern).matches(text), expected, "{pattern} {text}");
+            assert_eq!(
+                Glob::new(pattern).matches(text),
+                expected,
+                "{pattern} {text}"
+            );
         }
     }
 
@@ -163,7 +179,11 @@ mod tests {
             ("a[", "a[", true),
             ("a[-z]", "a-", true),
         ] {
-            assert_eq!(Glob::new(pattern).matches(text), expected, "{pattern} {text}");
+            assert_eq!(
+                Glob::new(pattern).matches(text),
+                expected,
+                "{pattern} {text}"
+            );
         }
     }
 

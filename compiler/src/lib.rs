@@ -14,6 +14,7 @@ pub mod language;
 pub mod lower;
 pub mod manifest;
 pub mod providers;
+pub mod recorded;
 pub mod sema;
 pub mod types;
 

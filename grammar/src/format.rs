@@ -71,15 +71,11 @@ fn strength(expr: &Expr) -> u8 {
         | ExprKind::TupleField { .. }
         | ExprKind::Index { .. } => POSTFIX,
         // What closes with its own parenthesis holds together; blocks, `if`, casts and the like do not.
-        ExprKind::Unsupported(unsupported)
-            if ["sizeof", "offsetof", "typeof", "typeinfo"]
-                .iter()
-                .any(|word| unsupported.text.starts_with(word))
-                || matches!(unsupported.what, "records" | "empty tuples") =>
-        {
-            PRIMARY
-        }
-        ExprKind::Unsupported(_) => ANY,
+        ExprKind::Unsupported(unsupported) => match unsupported.what {
+            "sizeof expressions" | "offsetof expressions" | "records" | "empty tuples" => PRIMARY,
+            "typeof expressions" if unsupported.text.starts_with("type") => PRIMARY,
+            _ => ANY,
+        },
         _ => PRIMARY,
     }
 }

@@ -7,7 +7,7 @@
 //! let errors = pfscript_grammar::parse(source).unwrap_err();
 //! let text = pfscript_grammar::render(&errors, "hello.pf", source, false);
 //! assert!(text.contains("error: expected an expression, found `)`"));
-//! assert!(text.contains("hello.pf:1:26"));
+//! assert!(text.contains("hello.pf:1:28"));
 //! ```
 
 pub mod ast;

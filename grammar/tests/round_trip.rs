@@ -347,6 +347,8 @@ impl Generator {
     }
 
     fn operand(&mut self, depth: usize) {
+        // A script stays small enough to read when it fails.
+        let depth = if self.out.len() > 400 { 0 } else { depth };
         for _ in 0..self.random.below(6).saturating_sub(3) {
             self.word(&[
                 " -", "!", "~", " *", " &", "(u8)", "(struct foo *)", "(foo)!", "(size_t)",
@@ -387,7 +389,7 @@ impl Generator {
                     self.exprs(depth);
                     self.word(&["]"]);
                 }
-                4 => self.word(&["++$x", "--@m", "$x++", "@m[1]--", "(@m)"]),
+                4 => self.word(&["(++$x)", "(--@m)", "$x++", "@m[1]--", "(@m)"]),
                 5 => self.word(&["(a = 1, b=2)", "()"]),
                 6 => {
                     self.word(&["({ ", "(if (1) { 1 } else { "]);
@@ -397,13 +399,13 @@ impl Generator {
                 _ => self.operand(0),
             }
         }
-        for _ in 0..self.random.below(5).saturating_sub(2) {
+        for _ in 0..self.random.below(6).saturating_sub(3) {
             match self.random.below(4) {
                 0 => self.word(&[".f", "->f", " -> end", ".if", "->comm"]),
                 1 => self.word(&[".0", ".1", ".0.1"]),
                 _ => {
                     self.word(&["["]);
-                    self.expr(depth.saturating_sub(1));
+                    self.operand(depth.saturating_sub(2));
                     self.word(&["]"]);
                 }
             }

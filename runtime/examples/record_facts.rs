@@ -157,7 +157,9 @@ const FUNCTIONS: &[&str] = &[
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let directory = arguments.next().ok_or("usage: record_facts DIRECTORY [BTF-FILE]")?;
+    let directory = arguments
+        .next()
+        .ok_or("usage: record_facts DIRECTORY [BTF-FILE]")?;
     let directory = Path::new(&directory);
     std::fs::create_dir_all(directory)?;
     if let Some(file) = arguments.next() {

@@ -364,9 +364,8 @@ impl Btf {
         let found = match kind {
             Kind::Int => {
                 let wanted = spelling::plain_integer(name);
-                headers.find(|(_, header)| {
-                    spelling::plain_integer(self.string(header.name)) == wanted
-                })
+                headers
+                    .find(|(_, header)| spelling::plain_integer(self.string(header.name)) == wanted)
             }
             _ => headers.find(|(_, header)| self.is_named(header, name)),
         };
@@ -567,10 +566,7 @@ impl Btf {
     /// The element type and count of an array, typedefs looked through.
     pub fn array(&self, id: TypeId) -> Option<(TypeId, u32)> {
         let header = self.resolved(id, &[Kind::Array])?;
-        Some((
-            TypeId(self.trailer(&header, 0)?),
-            self.trailer(&header, 2)?,
-        ))
+        Some((TypeId(self.trailer(&header, 0)?), self.trailer(&header, 2)?))
     }
 
     /// The size in bytes; `None` for what has none: `void`, functions, structures that are only declared.
@@ -728,9 +724,7 @@ impl Btf {
             })
             .collect::<Option<Vec<_>>>()?;
         // A last parameter without type stands for `...`.
-        let variadic = params
-            .pop_if(|&mut (_, ty)| ty == TypeId::VOID)
-            .is_some();
+        let variadic = params.pop_if(|&mut (_, ty)| ty == TypeId::VOID).is_some();
         Some(FunctionPrototype {
             params,
             ret: TypeId(header.size_or_type),

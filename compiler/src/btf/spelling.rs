@@ -55,7 +55,10 @@ impl Btf {
                     let inner = self.declare(target, declarator, depth - 1, effort);
                     return inner.replacen(&format!("*{word}"), &format!("* {word}"), 1);
                 }
-                format!("{word} {}", self.declare(target, declarator, depth - 1, effort))
+                format!(
+                    "{word} {}",
+                    self.declare(target, declarator, depth - 1, effort)
+                )
             }
             Kind::TypeTag | Kind::DeclTag => self.declare(target, declarator, depth - 1, effort),
             Kind::Array => {
@@ -83,7 +86,12 @@ impl Btf {
                     }
                     None => String::new(),
                 };
-                self.declare(target, format!("{declarator}({parameters})"), depth - 1, effort)
+                self.declare(
+                    target,
+                    format!("{declarator}({parameters})"),
+                    depth - 1,
+                    effort,
+                )
             }
             Kind::Struct | Kind::Union | Kind::Enum | Kind::Enum64 | Kind::Forward => {
                 let tag = match header.kind {

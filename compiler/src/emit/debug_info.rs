@@ -60,7 +60,13 @@ pub fn describe(linked: &Linked, source: &Source<'_>) -> DebugInfo {
             let id = types.function(&mut strings, &function.symbol);
             func_info.extend([start, id]);
             let template = format!("routine {}", function.symbol);
-            lines.extend(lines_of(&function.code, start, source, &template, &mut strings));
+            lines.extend(lines_of(
+                &function.code,
+                start,
+                source,
+                &template,
+                &mut strings,
+            ));
             start += function.code.bytes() as u32;
         }
         line_info.extend([name, lines.len() as u32]);
@@ -181,7 +187,14 @@ fn ext(func_info: &[u32], line_info: &[u32]) -> Vec<u8> {
     // The last pair is the CO-RE relocations, of which there are none.
     let mut bytes = header(
         EXT_HEADER_BYTES,
-        &[0, func_bytes, func_bytes, line_bytes, func_bytes + line_bytes, 0],
+        &[
+            0,
+            func_bytes,
+            func_bytes,
+            line_bytes,
+            func_bytes + line_bytes,
+            0,
+        ],
     );
     bytes.extend(encode(func_info));
     bytes.extend(encode(line_info));

@@ -5,8 +5,8 @@
 //! [`BODY_STACK_BYTES`]; entries and routines share the rest. Scratch memory is a frame in a map's value, whose address
 //! the entry passes to the body.
 
-use crate::ir::{InstData, Slot};
 use super::simplify::{Operand, Simplified};
+use crate::ir::{InstData, Slot};
 use cranelift_entity::{EntitySet, SecondaryMap};
 
 /// All that a program's active functions may use together (`MAX_BPF_STACK`).
@@ -76,7 +76,10 @@ impl FrameLayout {
     fn place(simplified: &Simplified, used: &UsedSlots, stack_bytes: u32) -> FrameLayout {
         let slots = &simplified.function.slots;
         let mut layout = FrameLayout::default();
-        let mut by_size: Vec<Slot> = slots.keys().filter(|&slot| used.all.contains(slot)).collect();
+        let mut by_size: Vec<Slot> = slots
+            .keys()
+            .filter(|&slot| used.all.contains(slot))
+            .collect();
         by_size.sort_by_key(|&slot| (slots[slot].size, slot));
         for slot in by_size {
             let size = slots[slot].size.next_multiple_of(8);

@@ -78,7 +78,9 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
         let framed = body.frame_bytes > 0;
         let program =
             enter(probe, data, framed, &body_symbol, &body.code, templates).map_err(fail)?;
-        linked.templates.extend(program_template(data, framed, &linked.templates));
+        linked
+            .templates
+            .extend(program_template(data, framed, &linked.templates));
         linked.programs.push(program);
         linked.functions.push(Function {
             symbol: body_symbol,
@@ -138,7 +140,10 @@ fn enter(
     let symbol = format!("p{}", probe.as_u32());
     let mut entry = instantiate(template, &symbol, Some(body_symbol), &parameter)?;
     // The entry has no place in the script of its own: the kernel's messages about it show where the body begins.
-    let place = body.places.first().map_or(Span::default(), |&(_, span)| span);
+    let place = body
+        .places
+        .first()
+        .map_or(Span::default(), |&(_, span)| span);
     entry.code.places.push((0, place));
     Ok(Program {
         section: format!("{}/{symbol}", data.section),

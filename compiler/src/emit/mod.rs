@@ -1,9 +1,9 @@
 //! The back end: a lowered [`Module`] to a BPF ELF object and a listing of it.
 //!
 //! Each probe becomes a program: a copy of its family's entry template, whose hole calls the probe's body. Bodies are
-//! compiled here ([`simplify`] folds, [`regalloc`] and [`frame`] give places, [`select`] picks instructions); they and the
-//! routines that are reached share the section `.text`. [`link`] puts these together, [`debug_info`] describes them in
-//! BTF, [`object`] writes the ELF file. No I/O, and the same module gives the same bytes.
+//! compiled here (`simplify` folds, `regalloc` and `frame` give places, `select` picks instructions); they and the
+//! routines that are reached share the section `.text`. `link` puts these together, `debug_info` describes them in
+//! BTF, `object` writes the ELF file. No I/O, and the same module gives the same bytes.
 
 mod access;
 mod arguments;
@@ -111,9 +111,9 @@ impl fmt::Display for ErrorKind {
                 "it needs {bytes} bytes of stack, and the kernel gives {}",
                 frame::STACK_BYTES
             ),
-            ErrorKind::TooLong => {
-                f.write_str("it is too long for one program: a jump spans more than 32,767 instructions")
-            }
+            ErrorKind::TooLong => f.write_str(
+                "it is too long for one program: a jump spans more than 32,767 instructions",
+            ),
             ErrorKind::TooManyBytes(bytes) => write!(
                 f,
                 "{bytes} bytes cannot be copied or cleared in one step, only {}",

@@ -5,14 +5,16 @@
 //! - `maps`: legacy map definitions, a symbol each, which need no BTF; their addresses are `R_BPF_64_64`;
 //! - `license`, `.BTF`, `.BTF.ext`.
 
+use super::ErrorKind;
 use super::asm::{Code, INSN_BYTES, Reference};
 use super::debug_info;
 use super::link::Linked;
 use super::source::Source;
-use super::ErrorKind;
 use crate::ir::MapData;
 use object::elf::{R_BPF_64_32, R_BPF_64_64};
-use object::write::{Object, Relocation, SectionId, StandardSection, Symbol, SymbolId, SymbolSection};
+use object::write::{
+    Object, Relocation, SectionId, StandardSection, Symbol, SymbolId, SymbolSection,
+};
 use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind,
     SymbolScope,
@@ -36,7 +38,9 @@ pub fn write(linked: &Linked, source: &Source<'_>) -> Result<Vec<u8>, ErrorKind>
     let mut sections = Vec::new();
     for program in &linked.programs {
         let name = program.section.as_bytes().to_vec();
-        let section = writer.object.add_section(Vec::new(), name, SectionKind::Text);
+        let section = writer
+            .object
+            .add_section(Vec::new(), name, SectionKind::Text);
         let entry = &program.entry;
         writer.function(section, &entry.symbol, &entry.code, SymbolScope::Dynamic);
         sections.push((section, 0, &entry.code));
@@ -44,8 +48,12 @@ pub fn write(linked: &Linked, source: &Source<'_>) -> Result<Vec<u8>, ErrorKind>
     if !linked.functions.is_empty() {
         let text = writer.object.section_id(StandardSection::Text);
         for function in &linked.functions {
-            let (symbol, start) =
-                writer.function(text, &function.symbol, &function.code, SymbolScope::Compilation);
+            let (symbol, start) = writer.function(
+                text,
+                &function.symbol,
+                &function.code,
+                SymbolScope::Compilation,
+            );
             writer.functions.insert(function.symbol.clone(), symbol);
             sections.push((text, start, &function.code));
         }
@@ -116,9 +124,9 @@ impl Writer<'_> {
         code: &Code,
         scope: SymbolScope,
     ) -> (SymbolId, u64) {
-        let start =
-            self.object
-                .append_section_data(section, &code.encode(), INSN_BYTES as u64);
+        let start = self
+            .object
+            .append_section_data(section, &code.encode(), INSN_BYTES as u64);
         let symbol = self.symbol(name, section, start, code.bytes(), SymbolKind::Text, scope);
         (symbol, start)
     }
@@ -151,8 +159,8 @@ impl Writer<'_> {
                 Reference::Callback(symbol) => (self.functions.get(symbol), R_BPF_64_64),
                 Reference::Map(symbol) => (self.maps.get(symbol), R_BPF_64_64),
             };
-            let &symbol = found
-                .ok_or_else(|| ErrorKind::Object(format!("{reference:?} has no symbol")))?;
+            let &symbol =
+                found.ok_or_else(|| ErrorKind::Object(format!("{reference:?} has no symbol")))?;
             self.object
                 .add_relocation(
                     section,

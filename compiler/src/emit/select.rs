@@ -4,13 +4,13 @@
 //! is a function `(context, frame)` that returns 0. Context and frame live in `r6` and `r9`, values where the allocation
 //! says; `r4` and `r5` are free for use within the code of one IR instruction.
 
+use super::access::Memory;
 use super::asm::{
     Assembler, Code, Insn, Label, R0, R1, R2, R4, R5, R6, R9, R10, Reg, alu, jump, size,
 };
 use super::frame::{BODY_STACK_BYTES, FrameLayout, SPILL_BYTES, SlotPlace};
 use super::regalloc::{self, Allocation, Location};
 use super::simplify::{Operand, Simplified, Terminator, inverted, swapped};
-use super::access::Memory;
 use super::{AssembleError, ErrorKind};
 use crate::ir::{
     Arith, Block, Condition, Function, Inst, InstData, Module, ProbeId, Slot, Value, Width,
@@ -334,8 +334,7 @@ impl Selector<'_> {
                     right = R5;
                 }
                 self.load_operand(target, left);
-                self.assembler
-                    .push(Insn::alu64(alu_op(op), target, right));
+                self.assembler.push(Insn::alu64(alu_op(op), target, right));
             }
         }
         self.settle(result, target);
@@ -373,8 +372,7 @@ impl Selector<'_> {
             (Width::W8 | Width::W16, false) => {
                 self.load_operand(target, arg);
                 let mask = (1 << (8 * width.bytes())) - 1;
-                self.assembler
-                    .push(Insn::alu64_imm(alu::AND, target, mask));
+                self.assembler.push(Insn::alu64_imm(alu::AND, target, mask));
             }
             (width, _) => {
                 self.load_operand(target, arg);
@@ -552,9 +550,9 @@ fn with_immediate(op: Arith, constant: i64) -> Option<(u8, i32)> {
         Arith::UDiv if unsigned.is_power_of_two() => {
             Some((alu::RSH, unsigned.trailing_zeros() as i32))
         }
-        Arith::UMod if unsigned.is_power_of_two() => {
-            i32::try_from(unsigned - 1).ok().map(|mask| (alu::AND, mask))
-        }
+        Arith::UMod if unsigned.is_power_of_two() => i32::try_from(unsigned - 1)
+            .ok()
+            .map(|mask| (alu::AND, mask)),
         Arith::Shl | Arith::LShr | Arith::AShr => Some((alu_op(op), (constant & 63) as i32)),
         _ => i32::try_from(constant).ok().map(|imm| (alu_op(op), imm)),
     }

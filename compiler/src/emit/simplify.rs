@@ -65,7 +65,7 @@ impl Terminator {
 pub struct Simplified<'f> {
     /// The function.
     pub function: &'f Function,
-    /// The blocks that are reached, in their order, with the instructions to emit and their end.
+    /// The blocks that are reached, in the order to emit them in.
     pub blocks: Vec<BlockPlan>,
     operands: SecondaryMap<Value, Option<Operand>>,
 }
@@ -87,6 +87,9 @@ pub struct BlockPlan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unterminated(pub Block);
 
+/// Each block's end.
+type Ends = SecondaryMap<Block, Option<(Inst, Terminator)>>;
+
 impl<'f> Simplified<'f> {
     /// Looks through a function.
     pub fn new(function: &'f Function) -> Result<Simplified<'f>, Unterminated> {
@@ -100,13 +103,13 @@ impl<'f> Simplified<'f> {
             this.operands[value] = this.fold(value, inst);
         }
         let ends = this.terminators()?;
-        let reached = this.reached(&ends);
-        let needed = this.needed(&reached, &ends);
-        for (block, data) in function.blocks.iter() {
-            let (true, Some((end, terminator))) = (reached[block], ends[block]) else {
+        let order = order(function, &ends);
+        let needed = this.needed(&order, &ends);
+        for block in order {
+            let Some((end, terminator)) = ends[block] else {
                 continue;
             };
-            let insts = data.insts.iter().copied();
+            let insts = function.blocks[block].insts.iter().copied();
             this.blocks.push(BlockPlan {
                 block,
                 insts: insts.filter(|&inst| needed[inst]).collect(),
@@ -216,7 +219,7 @@ impl<'f> Simplified<'f> {
         }
     }
 
-    fn terminators(&self) -> Result<SecondaryMap<Block, Option<(Inst, Terminator)>>, Unterminated> {
+    fn terminators(&self) -> Result<Ends, Unterminated> {
         let mut ends = SecondaryMap::new();
         for (block, data) in self.function.blocks.iter() {
             let count = data
@@ -243,12 +246,7 @@ impl<'f> Simplified<'f> {
                 args,
                 then,
                 otherwise,
-            } => Some(self.branch(
-                condition,
-                args,
-                self.forward(then),
-                self.forward(otherwise),
-            )),
+            } => Some(self.branch(condition, args, self.forward(then), self.forward(otherwise))),
             _ => None,
         }
     }
@@ -310,36 +308,12 @@ impl<'f> Simplified<'f> {
         block
     }
 
-    fn reached(
-        &self,
-        ends: &SecondaryMap<Block, Option<(Inst, Terminator)>>,
-    ) -> SecondaryMap<Block, bool> {
-        let mut reached = SecondaryMap::new();
-        let mut work: Vec<Block> = self.function.blocks.keys().take(1).collect();
-        while let Some(block) = work.pop() {
-            if std::mem::replace(&mut reached[block], true) {
-                continue;
-            }
-            if let Some((_, terminator)) = &ends[block] {
-                terminator.for_each_successor(|next| work.push(next));
-            }
-        }
-        reached
-    }
-
     /// The instructions, other than terminators, that have an effect or whose value something needed uses.
-    fn needed(
-        &self,
-        reached: &SecondaryMap<Block, bool>,
-        ends: &SecondaryMap<Block, Option<(Inst, Terminator)>>,
-    ) -> SecondaryMap<Inst, bool> {
+    fn needed(&self, order: &[Block], ends: &Ends) -> SecondaryMap<Inst, bool> {
         let mut needed: SecondaryMap<Inst, bool> = SecondaryMap::new();
         let mut work = Vec::new();
-        for (block, data) in self.function.blocks.iter() {
-            if !reached[block] {
-                continue;
-            }
-            for &inst in &data.insts {
+        for &block in order {
+            for &inst in &self.function.blocks[block].insts {
                 let data = &self.function.insts[inst];
                 if !data.is_terminator() && (!data.has_result() || is_call(data)) {
                     needed[inst] = true;
@@ -365,6 +339,35 @@ impl<'f> Simplified<'f> {
         }
         needed
     }
+}
+
+/// The blocks that are reached, each before those that it leads to (but for loops), and what is done if a condition
+/// holds right behind the condition. So definitions come before uses, live intervals are short and few jumps are needed.
+fn order(function: &Function, ends: &Ends) -> Vec<Block> {
+    /// A block to enter, or one whose successors are done.
+    enum Visit {
+        Enter(Block),
+        Leave(Block),
+    }
+    let mut seen: SecondaryMap<Block, bool> = SecondaryMap::new();
+    let mut order = Vec::new();
+    let first = function.blocks.keys().next();
+    let mut work: Vec<Visit> = first.map(Visit::Enter).into_iter().collect();
+    while let Some(visit) = work.pop() {
+        match visit {
+            Visit::Leave(block) => order.push(block),
+            Visit::Enter(block) if std::mem::replace(&mut seen[block], true) => {}
+            Visit::Enter(block) => {
+                work.push(Visit::Leave(block));
+                // The last one pushed is finished first, so it comes last.
+                if let Some((_, terminator)) = &ends[block] {
+                    terminator.for_each_successor(|next| work.push(Visit::Enter(next)));
+                }
+            }
+        }
+    }
+    order.reverse();
+    order
 }
 
 /// Whether an instruction clobbers the registers that calls clobber.

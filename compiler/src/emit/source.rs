@@ -45,7 +45,10 @@ impl<'s> Source<'s> {
     pub fn line(&self, line: u32) -> String {
         let index = line as usize - 1;
         let start = self.starts[index];
-        let end = self.starts.get(index + 1).map_or(self.text.len(), |&end| end);
+        let end = self
+            .starts
+            .get(index + 1)
+            .map_or(self.text.len(), |&end| end);
         let text = self.text[start..end].trim();
         text.replace(|c: char| c.is_control(), " ")
     }

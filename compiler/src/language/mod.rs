@@ -16,7 +16,8 @@ pub fn reference() -> String {
     }
     out += "\n### Functions\n\n| call | what it does |\n|---|---|\n";
     for row in FUNCTIONS {
-        out += &format!("| `{}` | {} |\n", row.signature, row.doc);
+        let call = row.signature.replace('|', "\\|");
+        out += &format!("| `{call}` | {} |\n", row.doc);
     }
     out
 }

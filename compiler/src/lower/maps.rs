@@ -20,7 +20,7 @@ const PREALLOCATED_KEYS: u32 = 16_384;
 /// Different stacks that are kept, likewise.
 const GROWING_STACKS: u32 = 131_072;
 const PREALLOCATED_STACKS: u32 = 8_192;
-/// Bytes of the event buffer, when scripts print from probes and when they only end so.
+/// Bytes of the event buffer where records carry data, and where they only say what to do.
 const EVENT_BYTES: u32 = 4 << 20;
 const FEW_EVENT_BYTES: u32 = 64 << 10;
 /// The longest key that the kernel's hash maps take is larger; this keeps keys within reason.

@@ -3,9 +3,7 @@
 //! Besides the generic events there are perf's cache events, spelled as perf does (`L1-dcache-load-misses`), and raw
 //! ones (`r01c2`: `r` and the event's number in hexadecimal).
 
-use super::perf_event::{
-    self, Event, Selected, TYPE_HARDWARE, TYPE_HARDWARE_CACHE, TYPE_RAW,
-};
+use super::perf_event::{self, Event, Selected, TYPE_HARDWARE, TYPE_HARDWARE_CACHE, TYPE_RAW};
 use super::{Access, Expansion, Provider, ProviderInfo};
 use crate::facts::{Arch, FactError, KernelFacts};
 use crate::manifest::ProgramType;

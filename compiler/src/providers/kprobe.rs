@@ -4,9 +4,7 @@
 //! A function without wildcards that BTF knows is taken without a look at the list of all functions, which the kernel
 //! takes tens of milliseconds to print; that kprobes may attach to it the kernel itself says soon after.
 
-use super::{
-    Access, Argument, ArgumentType, Expansion, Provider, ProviderInfo, nearest, parts,
-};
+use super::{Access, Argument, ArgumentType, Expansion, Provider, ProviderInfo, nearest, parts};
 use crate::btf::{Btf, Kind, TypeId};
 use crate::facts::{Arch, FactError, KernelFacts};
 use crate::glob::{self, Glob};
@@ -190,7 +188,9 @@ fn expand(
     };
     let is_pattern = |text: &str| glob::is_pattern(text);
     if is_pattern(written.function)
-        || written.module.is_some_and(|module| is_pattern(&module.node))
+        || written
+            .module
+            .is_some_and(|module| is_pattern(&module.node))
     {
         let found = matching(&written, facts)?;
         return Ok(found.into_iter().map(|listed| make(listed, 0)).collect());
@@ -283,7 +283,9 @@ fn no_kprobes(written: &Written<'_>, info: &ProviderInfo) -> Diagnostic {
     );
     let config = "it was built without CONFIG_KPROBES";
     let help = if written.function.contains("fault") {
-        format!("{config}; page faults are also the event `software:page-faults:1`, which `ffaults.pf` uses")
+        format!(
+            "{config}; page faults are also the event `software:page-faults:1`, which `ffaults.pf` uses"
+        )
     } else {
         format!("{config}; tracepoints and software events remain: see `pfscript -l`")
     };

@@ -97,7 +97,9 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_names_take_milliseconds() {
-        let names: Vec<String> = (0..100_000).map(|n| format!("some_function_{n}_name")).collect();
+        let names: Vec<String> = (0..100_000)
+            .map(|n| format!("some_function_{n}_name"))
+            .collect();
         let start = std::time::Instant::now();
         let found = nearest("some_functoin_77777_name", names.iter().map(String::as_str));
         assert_eq!(found[0], "some_function_77777_name");

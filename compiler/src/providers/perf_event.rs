@@ -45,15 +45,20 @@ pub(super) fn expand(
     let event = &written[0];
     if glob::is_pattern(&event.node) {
         let message = format!("`{}` probes take no wildcards", info.names[0]);
-        return Err(Diagnostic::error(event.span, message)
-            .help(format!("see `pfscript -l '{}:*'` for the events", info.names[0])));
+        return Err(Diagnostic::error(event.span, message).help(format!(
+            "see `pfscript -l '{}:*'` for the events",
+            info.names[0]
+        )));
     }
     let Some(selected) = select(&event.node) else {
         let message = format!("no {} event is called `{}`", info.names[0], event.node);
         let error = Diagnostic::error(event.span, message);
         return Err(match nearest::did_you_mean(&event.node, names) {
             Some(help) => error.help(help),
-            None => error.help(format!("see `pfscript -l '{}:*'` for the events", info.names[0])),
+            None => error.help(format!(
+                "see `pfscript -l '{}:*'` for the events",
+                info.names[0]
+            )),
         });
     };
     let mut name = format!("{}:{}", info.names[0], event.node);

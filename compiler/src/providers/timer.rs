@@ -69,7 +69,10 @@ fn unit_and_number(
     };
     let value = parts::number(number, "the rate")?;
     if value == 0 {
-        return Err(Diagnostic::error(number.span, "the rate must be at least 1"));
+        return Err(Diagnostic::error(
+            number.span,
+            "the rate must be at least 1",
+        ));
     }
     let sample = match scale {
         None => Sample::Frequency(value),
@@ -124,11 +127,11 @@ fn without_unit(
             Ok((format!("hz:{number}"), Sample::Frequency(number)))
         }
         // Could be either, and nanoseconds would keep the machine busy with nothing else.
-        (PerfScope::EveryCpu, SHORTEST..100_000) | (PerfScope::OneCpu, 0..SHORTEST) => {
-            Err(Diagnostic::error(rate.span, format!("`{number}` lacks a unit")).help(format!(
+        (PerfScope::EveryCpu, SHORTEST..100_000) | (PerfScope::OneCpu, 0..SHORTEST) => Err(
+            Diagnostic::error(rate.span, format!("`{number}` lacks a unit")).help(format!(
                 "write `{family}:hz:{number}` for a frequency or `{family}:{number}ms` for a period"
-            )))
-        }
+            )),
+        ),
         _ => in_nanoseconds(number, rate),
     }
 }

@@ -70,7 +70,10 @@ fn unknown(
     categories.dedup();
     let help = elsewhere(written, all)
         .or_else(|| nearest::did_you_mean(wanted, categories))
-        .unwrap_or_else(|| format!("see `pfscript -l 'tracepoint:*:*{written}*'`"));
+        .unwrap_or_else(|| match glob::is_pattern(written) {
+            true => "see `pfscript -l 'tracepoint:*'`".to_owned(),
+            false => format!("see `pfscript -l 'tracepoint:*:*{written}*'`"),
+        });
     Diagnostic::error(category.span, message).help(help)
 }
 
@@ -121,9 +124,14 @@ impl Provider for Tracepoint {
         if !all.iter().any(matching) {
             return Err(unknown(category, name, facts));
         }
-        let message = format!("no tracepoint in `{}` matches `{}`", category.node, name.node);
-        Err(Diagnostic::error(name.span, message)
-            .help(format!("see `pfscript -l 'tracepoint:{}:*'`", category.node)))
+        let message = format!(
+            "no tracepoint in `{}` matches `{}`",
+            category.node, name.node
+        );
+        Err(Diagnostic::error(name.span, message).help(format!(
+            "see `pfscript -l 'tracepoint:{}:*'`",
+            category.node
+        )))
     }
 
     fn arguments(
@@ -133,18 +141,18 @@ impl Provider for Tracepoint {
     ) -> Result<Vec<Argument>, FactError> {
         let (category, name) = names(expansion).ok_or(FactError::Unknown)?;
         let TracepointFormat { fields } = facts.tracepoint(category, name)?;
-        Ok(fields
-            .iter()
-            .filter_map(|field| field.argument())
-            .collect())
+        Ok(fields.iter().filter_map(|field| field.argument()).collect())
     }
 
     fn list(&self, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
-        Ok(facts
+        let mut names: Vec<String> = facts
             .tracepoints()?
             .iter()
             .map(|(category, name)| format!("{}:{category}:{name}", INFO.names[0]))
-            .collect())
+            .collect();
+        // By the whole name: `fib6:` comes before `fib:`.
+        names.sort_unstable();
+        Ok(names)
     }
 
     fn declarations(

@@ -20,7 +20,7 @@ pub fn parse(text: &str) -> TracepointFormat {
     }
 }
 
-/// `	field:char comm[16];	offset:8;	size:16;	signed:0;`
+/// `field:char comm[16]; offset:8; size:16; signed:0;`, with tabs between.
 fn field(line: &str) -> Option<TracepointField> {
     let mut parts = line.trim().split(';').map(str::trim);
     let declaration = parts.next()?.strip_prefix("field:")?;
@@ -89,7 +89,8 @@ fn scalar(c_type: &str) -> Option<(u32, bool)> {
 /// The type that a pointer points to, without qualifiers: `char` for `const char *`.
 fn pointee(c_type: &str) -> Option<String> {
     let target = c_type.strip_suffix('*')?;
-    let words: Vec<&str> = target
+    let spaced = target.replace('*', " * ");
+    let words: Vec<&str> = spaced
         .split_whitespace()
         .filter(|word| {
             !matches!(
@@ -98,7 +99,8 @@ fn pointee(c_type: &str) -> Option<String> {
             )
         })
         .collect();
-    Some(words.join(" "))
+    // `char * *` is spelled `char **`.
+    Some(words.join(" ").replace("* *", "**"))
 }
 
 impl TracepointField {
@@ -301,12 +303,27 @@ mod tests {
         let int = |bytes, signed| ArgumentType::Int { bytes, signed };
         for (line, expected) in [
             ("field:int dfd; offset:16; size:8; signed:0;", int(4, true)),
-            ("field:umode_t mode; offset:40; size:8; signed:0;", int(2, false)),
-            ("field:size_t count; offset:40; size:8; signed:0;", int(8, false)),
+            (
+                "field:umode_t mode; offset:40; size:8; signed:0;",
+                int(2, false),
+            ),
+            (
+                "field:size_t count; offset:40; size:8; signed:0;",
+                int(8, false),
+            ),
             ("field:long ret; offset:16; size:8; signed:1;", int(8, true)),
-            ("field:int __syscall_nr; offset:8; size:4; signed:1;", int(4, true)),
-            ("field:enum zone_type idx; offset:8; size:4; signed:0;", int(4, false)),
-            ("field:pid_t pid; offset:12; size:4; signed:1;", int(4, true)),
+            (
+                "field:int __syscall_nr; offset:8; size:4; signed:1;",
+                int(4, true),
+            ),
+            (
+                "field:enum zone_type idx; offset:8; size:4; signed:0;",
+                int(4, false),
+            ),
+            (
+                "field:pid_t pid; offset:12; size:4; signed:1;",
+                int(4, true),
+            ),
         ] {
             assert_eq!(described(line).0, expected, "{line}");
         }
@@ -319,10 +336,18 @@ mod tests {
     #[test]
     fn arrays_and_structures_stay_in_the_record() {
         for (line, element, count) in [
-            ("field:unsigned long args[6]; offset:16; size:48; signed:0;", 8, 6),
+            (
+                "field:unsigned long args[6]; offset:16; size:48; signed:0;",
+                8,
+                6,
+            ),
             ("field:__u8 saddr[4]; offset:16; size:4; signed:0;", 1, 4),
             ("field:u8 grid[4][2]; offset:16; size:8; signed:0;", 1, 8),
-            ("field:struct btrfs_key key; offset:16; size:17; signed:0;", 1, 17),
+            (
+                "field:struct btrfs_key key; offset:16; size:17; signed:0;",
+                1,
+                17,
+            ),
             ("field:u64 none[0]; offset:16; size:0; signed:0;", 1, 0),
         ] {
             let (ty, access) = described(line);

@@ -1,7 +1,7 @@
 //! BTF bytes from descriptions of types: for recorded facts and for tests, and no more complete than they need.
 
 use crate::btf::{Btf, Kind, TypeId};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Types and strings so far. Types are numbered from 1 in the order of [`BtfWriter::add`], and may refer to numbers
 /// not yet given.
@@ -73,7 +73,7 @@ impl BtfWriter {
 
     /// An integer type; `encoding` is 1 for signed, 2 for characters, 4 for booleans.
     pub fn int(&mut self, name: &str, bytes: u32, encoding: u32) -> TypeId {
-        self.add(name, 1, false, 0, bytes, &[encoding << 24 | bytes * 8])
+        self.add(name, 1, false, 0, bytes, &[(encoding << 24) | (bytes * 8)])
     }
 
     /// A pointer, typedef, qualifier, tag or function: what refers to one other type.
@@ -156,7 +156,10 @@ impl BtfWriter {
             self.types.len() as u32,
             self.strings.len() as u32,
         ];
-        let mut bytes: Vec<u8> = header.iter().flat_map(|word: &u32| word.to_le_bytes()).collect();
+        let mut bytes: Vec<u8> = header
+            .iter()
+            .flat_map(|word: &u32| word.to_le_bytes())
+            .collect();
         bytes.extend_from_slice(&self.types);
         bytes.extend_from_slice(&self.strings);
         bytes
@@ -170,6 +173,7 @@ pub fn trim(btf: &Btf, keep: &[&str]) -> Vec<u8> {
         btf,
         keep,
         numbers: HashMap::new(),
+        visited: HashSet::new(),
         order: Vec::new(),
     };
     for &name in keep {
@@ -199,8 +203,10 @@ enum Extent {
 struct Trimmer<'a> {
     btf: &'a Btf,
     keep: &'a [&'a str],
-    /// New numbers; a structure can be there both whole and declared.
+    /// New numbers.
     numbers: HashMap<TypeId, u32>,
+    /// Types seen, and whether by value.
+    visited: HashSet<(TypeId, bool)>,
     order: Vec<(TypeId, Extent)>,
 }
 
@@ -218,16 +224,18 @@ impl Trimmer<'_> {
             true if !self.keep.contains(&name) => Extent::Declared,
             _ => Extent::Whole,
         };
-        match self.numbers.get(&id) {
-            Some(&number) if extent == Extent::Declared || self.order[number as usize - 1].1 == Extent::Whole => {
-                return;
-            }
-            // Declared so far.
-            Some(&number) => self.order[number as usize - 1].1 = Extent::Whole,
+        let known = self.numbers.get(&id).map(|&number| number as usize - 1);
+        match known {
+            Some(place) if extent == Extent::Whole => self.order[place].1 = Extent::Whole,
+            Some(_) => {}
             None => {
                 self.order.push((id, extent));
                 self.numbers.insert(id, self.order.len() as u32);
             }
+        }
+        // A typedef may be met behind a pointer first and by value later.
+        if !self.visited.insert((id, by_value)) {
+            return;
         }
         if extent == Extent::Declared {
             return;
@@ -291,8 +299,7 @@ impl Trimmer<'_> {
                 Kind::Int => {
                     let int = btf.int(id);
                     let bit = |set: bool, bit: u32| if set { bit } else { 0 };
-                    let encoding =
-                        int.map_or(0, |int| bit(int.signed, 1) | bit(int.is_bool, 4));
+                    let encoding = int.map_or(0, |int| bit(int.signed, 1) | bit(int.is_bool, 4));
                     writer.int(name, int.map_or(0, |int| int.bytes), encoding)
                 }
                 Kind::Enum | Kind::Enum64 => {

@@ -59,6 +59,20 @@ impl RecordedFacts {
         .expect("a whole record")
     }
 
+    /// The types of another recorded kernel on x86-64: `5.10`, `6.1`, `6.12` and `7.2` are Debian's, `6.18` has no
+    /// kprobes. For [`RecordedFacts::with_btf`].
+    pub fn types_of(kernel: &str) -> Option<Btf> {
+        let bytes: &'static [u8] = match kernel {
+            "5.10" => include_bytes!("../../tests/facts/5.10-x86_64/types.btf"),
+            "6.1" => include_bytes!("../../tests/facts/6.1-x86_64/types.btf"),
+            "6.12" => include_bytes!("../../tests/facts/6.12-x86_64/types.btf"),
+            "6.18" => include_bytes!("../../tests/facts/6.18-x86_64/types.btf"),
+            "7.2" => include_bytes!("../../tests/facts/7.2-x86_64/types.btf"),
+            _ => return None,
+        };
+        Btf::new(bytes).ok()
+    }
+
     /// A record from its four files.
     ///
     /// # Errors
@@ -196,5 +210,91 @@ impl KernelFacts for RecordedFacts {
             .find(|symbol| symbol.0 == name)
             .map(|symbol| symbol.1)
             .ok_or(FactError::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::btf::{Kind, TypeId};
+
+    const KERNELS: [&str; 5] = ["5.10", "6.1", "6.12", "6.18", "7.2"];
+
+    #[test]
+    fn every_record_has_the_types_that_scripts_use() {
+        for kernel in KERNELS {
+            let btf = RecordedFacts::types_of(kernel).unwrap();
+            let find = |name: &str| btf.find(Kind::Struct, name).unwrap();
+            let path = |start: &str, members: &[&str]| -> TypeId {
+                members.iter().fold(find(start), |ty, name| {
+                    let ty = btf.pointee(ty).unwrap_or(ty);
+                    let member = btf.member(ty, name);
+                    member.unwrap_or_else(|| panic!("{name} on {kernel}")).ty
+                })
+            };
+            let name = path(
+                "vm_area_struct",
+                &["vm_file", "f_path", "dentry", "d_name", "name"],
+            );
+            assert!(
+                btf.c_name(name).starts_with("const unsigned char"),
+                "{kernel}"
+            );
+            assert_eq!(
+                btf.size_of(path("task_struct", &["comm"])),
+                Some(16),
+                "{kernel}"
+            );
+            path("task_struct", &["mm", "pgd"]);
+            path("task_struct", &["real_parent", "tgid"]);
+            path("file", &["f_inode", "i_sb", "s_dev"]);
+            path("sock", &["__sk_common", "skc_daddr"]);
+            let kind = btf.member(find("sk_buff"), "pkt_type").unwrap();
+            assert_eq!(kind.bitfield_bits, Some(3), "{kernel}");
+            assert_eq!(
+                btf.function("vfs_read").unwrap().params.len(),
+                4,
+                "{kernel}"
+            );
+            assert_eq!(btf.enumerator("PIDTYPE_TGID"), Some(1), "{kernel}");
+        }
+    }
+
+    #[test]
+    fn the_record_of_a_record_is_the_same() {
+        let btf = RecordedFacts::types_of("6.18").unwrap();
+        let keep = [
+            "task_struct",
+            "file",
+            "sk_buff",
+            "vfs_read",
+            "pid_type",
+            "pid_t",
+        ];
+        let trimmed = Btf::new(trim(&btf, &keep)).unwrap();
+        for name in ["task_struct", "file", "sk_buff"] {
+            let of = |btf: &Btf| btf.c_definition(btf.find(Kind::Struct, name).unwrap());
+            assert_eq!(of(&trimmed), of(&btf), "{name}");
+        }
+        assert!(trimmed.type_count() < btf.type_count());
+        // Behind a pointer and not asked for: declared alone.
+        assert_eq!(trimmed.find(Kind::Struct, "mm_struct"), None);
+        assert!(trimmed.find(Kind::Forward, "mm_struct").is_some());
+    }
+
+    #[test]
+    fn records_tell_what_was_recorded() {
+        let facts = RecordedFacts::linux_6_18();
+        assert!(facts.has(Feature::FindVma) && !facts.has(Feature::Kprobes));
+        assert!(facts.functions().is_err());
+        let facts = facts.with(Feature::Kprobes).on(Arch::Aarch64);
+        assert!(facts.functions().unwrap().is_sorted());
+        assert_eq!(facts.arch(), Arch::Aarch64);
+        let format = facts.tracepoint("exceptions", "page_fault_user").unwrap();
+        assert_eq!(format.fields.len(), 7);
+        assert_eq!(facts.tracepoint("no", "such"), Err(FactError::Unknown));
+        let facts = facts.with_symbol("jiffies", 64).without(Feature::Btf);
+        assert_eq!(facts.kernel_symbol("jiffies"), Ok(64));
+        assert!(facts.btf().is_none());
     }
 }

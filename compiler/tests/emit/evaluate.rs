@@ -89,7 +89,10 @@ impl<'f> Evaluator<'f> {
                 signed,
             } => {
                 let from = if self.get(base) == CONTEXT_ADDRESS {
-                    self.context.iter().flat_map(|word| word.to_le_bytes()).collect()
+                    self.context
+                        .iter()
+                        .flat_map(|word| word.to_le_bytes())
+                        .collect()
                 } else {
                     self.output.clone()
                 };
@@ -102,7 +105,11 @@ impl<'f> Evaluator<'f> {
                 ..
             } => {
                 let bytes = self.get(value).to_le_bytes();
-                write(&mut self.output, offset as usize, &bytes[..width.bytes() as usize]);
+                write(
+                    &mut self.output,
+                    offset as usize,
+                    &bytes[..width.bytes() as usize],
+                );
                 0
             }
             InstData::SlotAddr { .. } | InstData::MapPointer(_) => 0,
@@ -111,7 +118,11 @@ impl<'f> Evaluator<'f> {
                 offset,
                 width,
                 signed,
-            } => extend(width, signed, read(&self.slots[&slot], offset as usize, width)),
+            } => extend(
+                width,
+                signed,
+                read(&self.slots[&slot], offset as usize, width),
+            ),
             InstData::SlotStore {
                 slot,
                 offset,

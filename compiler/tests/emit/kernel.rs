@@ -105,9 +105,15 @@ pub fn parse(elf: &[u8]) -> Result<Object, String> {
 
 /// Resolves references to maps and functions, so that each program is one list of instructions.
 pub fn link(object: &mut Object, fd: &dyn Fn(&str) -> RawFd) -> Result<(), String> {
-    let text: HashSet<usize> = object.functions.keys().map(|&(section, _)| section).collect();
+    let text: HashSet<usize> = object
+        .functions
+        .keys()
+        .map(|&(section, _)| section)
+        .collect();
     let maps = object.maps.clone();
-    let fds = maps.iter().map(|(name, map)| (name.as_str(), fd(name), map));
+    let fds = maps
+        .iter()
+        .map(|(name, map)| (name.as_str(), fd(name), map));
     object
         .relocate_maps(fds, &text)
         .map_err(|error| format!("aya-obj: {error:?}"))?;

@@ -3,7 +3,9 @@
 use crate::build::{Body, FAMILIES, helper, loss_map, map, module};
 use crate::kernel::{Loaded, unavailable};
 use pfscript_compiler::emit::assemble;
-use pfscript_compiler::ir::{Condition, Function, MapId, Module, ProbeData, Width};
+use pfscript_compiler::ir::{
+    Arith, Condition, Function, InstData, MapId, Module, ProbeData, ProbeId, Width,
+};
 use pfscript_grammar::Span;
 
 macro_rules! needs_kernel {
@@ -22,9 +24,9 @@ fn count_by_comm(map: MapId) -> Function {
     let key = body.slot("key", 24);
     let pid_tgid = body.helper(helper::GET_CURRENT_PID_TGID, &[]);
     let shift = body.constant(32);
-    let pid = body.arith(pfscript_compiler::ir::Arith::LShr, pid_tgid, shift);
+    let pid = body.arith(Arith::LShr, pid_tgid, shift);
     body.slot_store(key, 0, Width::W64, pid);
-    let comm = body.value(pfscript_compiler::ir::InstData::SlotAddr {
+    let comm = body.value(InstData::SlotAddr {
         slot: key,
         offset: 8,
     });
@@ -37,25 +39,170 @@ fn count_by_comm(map: MapId) -> Function {
     body.done()
 }
 
-#[test]
-fn every_family_loads() {
-    needs_kernel!();
-    let mut all = Module::default();
-    all.maps.push(loss_map());
-    let counts = all.maps.push(map("map_counts", 5, 24, 8, 64));
+/// A record of 512 bytes, in the frame.
+fn emit_record() -> Function {
+    let mut body = Body::new();
+    body.span = Span::new(12, 38);
+    let record = body.zeroed_slot("record", 512);
+    let comm = body.value(InstData::SlotAddr {
+        slot: record,
+        offset: 8,
+    });
+    let size = body.constant(16);
+    body.helper(helper::GET_CURRENT_COMM, &[comm, size]);
+    let arguments = [body.slot_addr(record), body.constant(512), body.constant(0)];
+    body.routine("pf_emit", &arguments);
+    body.done()
+}
+
+const SOURCE: &str = "software:1 { @[pid, comm] = count(); }\n";
+
+/// A probe of every family, with these bodies.
+fn every_family(body: &dyn Fn(MapId) -> Function) -> Module {
+    let mut module = Module::default();
+    module.maps.push(loss_map());
+    module.maps.push(map("pf_map_events", 27, 0, 0, 1 << 16));
+    let counts = module.maps.push(map("map_counts", 1, 24, 8, 64));
     for (family, section) in FAMILIES {
-        all.probes.push(ProbeData {
+        module.probes.push(ProbeData {
             family,
             section,
             tgid: std::process::id(),
-            body: count_by_comm(counts),
+            body: body(counts),
         });
     }
-    let source = "software:1 { @[pid, comm] = count(); }";
-    let assembled = assemble(&all, "counts.pf", source).unwrap();
+    module
+}
+
+#[test]
+fn every_family_loads() {
+    needs_kernel!();
+    for body in [&count_by_comm as &dyn Fn(MapId) -> Function, &|_| {
+        emit_record()
+    }] {
+        let assembled = assemble(&every_family(body), "counts.pf", SOURCE).unwrap();
+        let loaded = Loaded::new(&assembled.elf).unwrap();
+        assert_eq!(loaded.programs.len(), FAMILIES.len());
+        assert_eq!(loaded.run("p3", &[]).unwrap(), 0);
+    }
+}
+
+#[test]
+fn the_verifier_shows_the_lines_of_the_script() {
+    needs_kernel!();
+    let assembled = assemble(&every_family(&count_by_comm), "counts.pf", SOURCE).unwrap();
+    let loaded = Loaded::with_logs(&assembled.elf).unwrap();
+    for (name, log) in &loaded.logs {
+        // Since 6.7 the file and the line stand behind it.
+        let line = "; software:1 { @[pid, comm] = count(); }";
+        assert!(log.contains(line), "{name}: {log}");
+        assert!(log.contains("; routine pf_count"), "{name}: {log}");
+    }
+}
+
+#[test]
+fn a_program_for_another_process_does_nothing() {
+    needs_kernel!();
+    for (tgid, expected) in [(0, 7), (std::process::id(), 7), (1, 0)] {
+        let mut body = Body::new();
+        let key = body.zeroed_slot("key", 8);
+        let arguments = [body.map(MapId::from_u32(0)), body.slot_addr(key)];
+        let entry = body.helper(helper::MAP_LOOKUP_ELEM, &arguments);
+        let (found, end) = (body.block(), body.block());
+        let zero = body.constant(0);
+        body.branch(Condition::Ne, [entry, zero], found, end);
+        body.block = found;
+        let seven = body.constant(7);
+        body.store(entry, 0, Width::W64, seven);
+        body.jump(end);
+        body.block = end;
+        let mut module = module(vec![map("map_seen", 2, 4, 8, 1)], vec![body.done()]);
+        module.probes[ProbeId::from_u32(0)].tgid = tgid;
+        let loaded = Loaded::new(&assemble(&module, "seen.pf", "").unwrap().elf).unwrap();
+        loaded.run("p0", &[]).unwrap();
+        assert_eq!(loaded.value("map_seen", 8), u64::to_le_bytes(expected));
+    }
+}
+
+/// The verifier knows a map's value again when it comes back from the stack.
+#[test]
+fn a_spilled_pointer_is_still_a_pointer() {
+    needs_kernel!();
+    let mut body = Body::new();
+    let key = body.zeroed_slot("key", 8);
+    let arguments = [body.map(MapId::from_u32(0)), body.slot_addr(key)];
+    let entry = body.helper(helper::MAP_LOOKUP_ELEM, &arguments);
+    let values: Vec<_> = (0..6)
+        .map(|_| body.helper(helper::GET_SMP_PROCESSOR_ID, &[]))
+        .collect();
+    for value in values {
+        body.slot_store(key, 0, Width::W64, value);
+    }
+    let (found, end) = (body.block(), body.block());
+    let zero = body.constant(0);
+    body.branch(Condition::Ne, [entry, zero], found, end);
+    body.block = found;
+    body.helper(helper::KTIME_GET_NS, &[]);
+    let seven = body.constant(7);
+    body.store(entry, 0, Width::W64, seven);
+    body.jump(end);
+    body.block = end;
+    let module = module(vec![map("map_seen", 2, 4, 8, 1)], vec![body.done()]);
+    let assembled = assemble(&module, "seen.pf", "").unwrap();
+    assert!(
+        assembled.listing.contains("r4 = *(u64 *)(r10 -"),
+        "{}",
+        assembled.listing
+    );
     let loaded = Loaded::new(&assembled.elf).unwrap();
-    assert_eq!(loaded.programs.len(), FAMILIES.len());
-    assert_eq!(loaded.run("p3", &[]).unwrap(), 0);
-    println!("{}", assembled.listing);
-    println!("{}", loaded.logs["p3"]);
+    loaded.run("p0", &[]).unwrap();
+    assert_eq!(loaded.value("map_seen", 8), u64::to_le_bytes(7));
+}
+
+/// `pf_vma` hands the kernel a callback. `bpf_find_vma` is there from 5.17 on.
+#[test]
+fn a_routine_with_a_callback_loads() {
+    needs_kernel!();
+    if !has_find_vma() {
+        println!("skip: this kernel has no bpf_find_vma");
+        return;
+    }
+    let mut module = Module::default();
+    module.maps.push(loss_map());
+    let counts = module.maps.push(map("map_counts", 1, 8, 8, 64));
+    let mut body = Body::new();
+    let key = body.slot("key", 8);
+    let context = body.context();
+    // `addr` of `struct bpf_perf_event_data`: behind `struct pt_regs` and the period.
+    let address = body.load(
+        context,
+        if cfg!(target_arch = "x86_64") {
+            176
+        } else {
+            280
+        },
+        Width::W64,
+    );
+    let loss = body.constant(0);
+    let vma = body.routine("pf_vma", &[address, loss]);
+    body.slot_store(key, 0, Width::W64, vma);
+    let arguments = [body.map(counts), body.slot_addr(key), loss];
+    body.routine("pf_count", &arguments);
+    module.probes.push(ProbeData {
+        family: "perf_event",
+        section: "perf_event",
+        tgid: 0,
+        body: body.done(),
+    });
+    let assembled = assemble(&module, "vma.pf", SOURCE).unwrap();
+    Loaded::new(&assembled.elf).unwrap();
+}
+
+/// Whether the running kernel is 5.17 or newer.
+fn has_find_vma() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release
+        .split('.')
+        .map_while(|part| part.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(5), Some(17))
 }

@@ -46,9 +46,9 @@ impl Machine {
         Machine {
             insns: insns.collect(),
             regions: std::iter::once((CONTEXT * REGION, context))
-                .chain(maps.map(|(index, &bytes)| {
-                    (map_number(index) as u64 * REGION, vec![0; bytes])
-                }))
+                .chain(
+                    maps.map(|(index, &bytes)| (map_number(index) as u64 * REGION, vec![0; bytes])),
+                )
                 .collect(),
             steps: 0,
         }

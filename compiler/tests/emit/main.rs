@@ -1,9 +1,13 @@
 //! Tests of the back end: what it emits, as text, as bytes, and as it runs.
 
 mod build;
+mod encoding;
 mod evaluate;
+mod golden;
 mod kernel;
 mod live;
 mod machine;
+mod object;
 mod property;
 mod random;
+mod selection;

@@ -3,7 +3,9 @@
 use crate::build::{Body, helper, loss_map, map, module};
 use pfscript_compiler::emit::asm::{ARGUMENTS, Insn, R0, Reg, alu};
 use pfscript_compiler::emit::{AssembleError, Assembled, assemble_with};
-use pfscript_compiler::ir::{Arith, Condition, Function, InstData, MapId, Slot, Value, Width};
+use pfscript_compiler::ir::{
+    Arith, Block, Condition, Function, InstData, MapId, Slot, Value, Width,
+};
 use pfscript_probes::{Relocation, Template};
 use std::sync::LazyLock;
 
@@ -85,6 +87,8 @@ pub struct Recipe {
     pub loops: bool,
     /// Slots too big for the stack, so that the body needs a frame.
     pub framed: bool,
+    /// Blocks in any order, so that some are before what they depend on.
+    pub shuffled: bool,
     /// How many statements.
     pub statements: u64,
 }
@@ -337,8 +341,43 @@ impl Maker {
                 offset += 8;
             }
         }
-        self.body.done()
+        let function = self.body.done();
+        if self.recipe.shuffled {
+            shuffle(&function, &mut self.random)
+        } else {
+            function
+        }
     }
+}
+
+/// The same function with its blocks, but for the first, in another order.
+fn shuffle(function: &Function, random: &mut Random) -> Function {
+    let mut order: Vec<Block> = function.blocks.keys().collect();
+    for index in (2..order.len()).rev() {
+        order.swap(index, 1 + random.below(index as u64) as usize);
+    }
+    let renamed = |block: Block| {
+        let index = order.iter().position(|&old| old == block);
+        Block::from_u32(index.expect("every block is in the order") as u32)
+    };
+    let mut shuffled = function.clone();
+    shuffled.blocks.clear();
+    for &old in &order {
+        shuffled.blocks.push(function.blocks[old].clone());
+    }
+    for data in shuffled.insts.values_mut() {
+        match data {
+            InstData::Jump(target) => *target = renamed(*target),
+            InstData::Branch {
+                then, otherwise, ..
+            } => {
+                *then = renamed(*then);
+                *otherwise = renamed(*otherwise);
+            }
+            _ => {}
+        }
+    }
+    shuffled
 }
 
 /// Routines of 0 to 5 arguments, that depend on all of them and their order.

@@ -1,6 +1,6 @@
 //! `-l` and `-lv`: the attach points and types that a pattern matches, in bpftrace's form.
 
-use pfscript_compiler::btf::{Btf, Kind};
+use pfscript_compiler::btf::Kind;
 use pfscript_compiler::facts::{FactError, KernelFacts};
 use pfscript_compiler::glob::{self, Glob};
 use pfscript_compiler::providers::{self, Provider, nearest};
@@ -21,12 +21,16 @@ pub struct Listing {
 pub fn list(facts: &dyn KernelFacts, pattern: Option<&str>, verbose: bool) -> Listing {
     let pattern = pattern.unwrap_or("*").trim();
     let mut listing = Listing::default();
-    if let Some((kind, name)) = type_pattern(pattern) {
-        types(&mut listing, facts, kind, name, verbose);
+    if let Some((tag, name)) = pattern.split_once(char::is_whitespace)
+        && let Some(kind) = tagged(tag)
+    {
+        types(&mut listing, facts, (tag, kind), name.trim(), verbose);
     } else {
         probes(&mut listing, facts, pattern, verbose);
     }
-    if listing.lines.is_empty() && listing.notes.is_empty() {
+    // A family that was named and can't be listed has said why.
+    let explained = !listing.notes.is_empty() && pattern.contains([':', ' ']);
+    if listing.lines.is_empty() && !explained {
         let mut note = format!("nothing matches `{pattern}`");
         if !glob::is_pattern(pattern) && !pattern.contains([':', ' ']) {
             note.push_str(&format!("; try `*{pattern}*`"));
@@ -36,19 +40,23 @@ pub fn list(facts: &dyn KernelFacts, pattern: Option<&str>, verbose: bool) -> Li
     listing
 }
 
-/// `struct task_*`, taken apart.
-fn type_pattern(pattern: &str) -> Option<(Kind, &str)> {
-    let (tag, name) = pattern.split_once(char::is_whitespace)?;
-    let kind = match tag {
-        "struct" => Kind::Struct,
-        "union" => Kind::Union,
-        "enum" => Kind::Enum,
-        _ => return None,
-    };
-    Some((kind, name.trim()))
+/// What a tag before a type's name asks for.
+fn tagged(tag: &str) -> Option<Kind> {
+    match tag {
+        "struct" => Some(Kind::Struct),
+        "union" => Some(Kind::Union),
+        "enum" => Some(Kind::Enum),
+        _ => None,
+    }
 }
 
-fn types(listing: &mut Listing, facts: &dyn KernelFacts, kind: Kind, name: &str, verbose: bool) {
+fn types(
+    listing: &mut Listing,
+    facts: &dyn KernelFacts,
+    (tag, kind): (&str, Kind),
+    name: &str,
+    verbose: bool,
+) {
     let Some(btf) = facts.btf() else {
         let note = "this kernel has no BTF (CONFIG_DEBUG_INFO_BTF), so its types are unknown";
         listing.notes.push(note.to_owned());
@@ -61,21 +69,20 @@ fn types(listing: &mut Listing, facts: &dyn KernelFacts, kind: Kind, name: &str,
         .collect();
     names.sort_unstable();
     names.dedup();
-    listing.lines.extend(names.iter().flat_map(|name| definition(btf, kind, name, verbose)));
+    for name in &names {
+        match verbose.then(|| btf.find(kind, name)).flatten() {
+            Some(id) => listing
+                .lines
+                .extend(btf.c_definition(id).lines().map(str::to_owned)),
+            None => listing.lines.push(format!("{tag} {name}")),
+        }
+    }
     if names.is_empty()
         && let Some(help) = nearest::did_you_mean(name, btf.names(kind))
     {
-        listing.notes.push(format!("nothing matches `{name}`; {help}"));
-    }
-}
-
-fn definition(btf: &Btf, kind: Kind, name: &str, verbose: bool) -> Vec<String> {
-    let Some(id) = btf.find(kind, name) else {
-        return Vec::new();
-    };
-    match verbose {
-        true => btf.c_definition(id).lines().map(str::to_owned).collect(),
-        false => vec![btf.c_name(id)],
+        listing
+            .notes
+            .push(format!("nothing matches `{name}`; {help}"));
     }
 }
 
@@ -148,7 +155,9 @@ fn names(
         Err(FactError::Unavailable { reason, help }) => {
             let family = provider.info().names[0];
             let help = help.map_or(String::new(), |help| format!("; {help}"));
-            listing.notes.push(format!("cannot list `{family}` probes: {reason}{help}"));
+            listing
+                .notes
+                .push(format!("cannot list `{family}` probes: {reason}{help}"));
             None
         }
         Err(FactError::Unknown) => None,
@@ -169,8 +178,10 @@ fn show(
             false => Vec::new(),
         };
         listing.lines.push(name);
-        listing
-            .lines
-            .extend(declarations.iter().map(|declaration| format!("    {declaration}")));
+        listing.lines.extend(
+            declarations
+                .iter()
+                .map(|declaration| format!("    {declaration}")),
+        );
     }
 }

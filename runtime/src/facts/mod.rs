@@ -134,7 +134,8 @@ impl KernelFacts for LiveFacts {
     }
 
     fn tracepoint(&self, category: &str, name: &str) -> Result<TracepointFormat, FactError> {
-        let is_name = |part: &str| !part.is_empty() && !part.contains('/') && !part.starts_with('.');
+        let is_name =
+            |part: &str| !part.is_empty() && !part.contains('/') && !part.starts_with('.');
         let events = self.tracefs()?.join("events");
         if !is_name(category) || !is_name(name) {
             return Err(FactError::Unknown);

@@ -138,11 +138,7 @@ fn growing_hash() -> Presence {
         call(1),
     ];
     instructions.extend(leave());
-    let program = load(
-        bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
-        &instructions,
-        None,
-    );
+    let program = load(bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT, &instructions, None);
     verdict(program.map(drop))
 }
 
@@ -159,11 +155,7 @@ fn ring_buffer() -> Presence {
 }
 
 fn test_run() -> Presence {
-    let program = load(
-        bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
-        &leave(),
-        None,
-    );
+    let program = load(bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT, &leave(), None);
     verdict(program.and_then(|program| bpf::run_program(program.as_fd())))
 }
 

@@ -17,7 +17,9 @@ pub(super) fn find() -> Result<&'static Path, FactError> {
         match place.join("events").try_exists() {
             Ok(true) => return Ok(place),
             Ok(false) => {}
-            Err(error) => denied = Some(unreadable(place, &error)),
+            Err(error) => {
+                denied.get_or_insert_with(|| unreadable(place, &error));
+            }
         }
     }
     // Not root: tracefs may well be mounted behind a directory that we can't look into.

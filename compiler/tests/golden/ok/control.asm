@@ -1,0 +1,213 @@
+map map_0_seen: type 1 key 16 value 8 entries 262144 flags 0x1
+map map_1_total: type 1 key 8 value 8 entries 1 flags 0x1
+map pf_map_loss: type 6 key 4 value 8 entries 8 flags 0x0
+map pf_map_events: type 27 key 0 value 0 entries 65536 flags 0x0
+
+perf_event/p0: p0
+; control.pf:1: profile:hz:99 /pid > 1 && (comm == "bash" || uid != 0)/ {
+   0: r6 = 0x0 ll
+   2: if r6 == 0x0 goto +5
+   3: r7 = r1
+   4: call bpf_get_current_pid_tgid#14
+   5: r1 = r7
+   6: r0 >>= 32
+   7: if r0 != r6 goto +2
+   8: r2 = 0
+   9: call body_p0
+  10: w0 = 0
+  11: exit
+
+.text: body_p0
+; control.pf:1: profile:hz:99 /pid > 1 && (comm == "bash" || uid != 0)/ {
+   0: *(u64 *)(r10 -16) = 0
+   1: call bpf_get_current_pid_tgid#14
+   2: r0 >>= 32
+   3: if r0 s> 0x1 goto +4
+   4: goto +86
+; control.pf:2: if (cpu == 0) {
+   5: call bpf_get_smp_processor_id#8
+   6: if r0 == 0x0 goto +17
+   7: goto +18
+; control.pf:1: profile:hz:99 /pid > 1 && (comm == "bash" || uid != 0)/ {
+   8: r1 = r10
+   9: r1 += -40
+  10: r2 = 16
+  11: call bpf_get_current_comm#16
+  12: *(u64 *)(r10 -8) = 1752392034
+  13: r1 = r10
+  14: r1 += -40
+  15: r2 = r10
+  16: r2 += -8
+  17: r3 = 8
+  18: call pf_streq
+  19: if r0 != 0x0 goto -15
+  20: call bpf_get_current_uid_gid#15
+  21: w0 = w0
+  22: if r0 != 0x0 goto -18
+  23: goto +67
+; control.pf:3: $x = "zero";
+  24: *(u64 *)(r10 -16) = 1869768058
+; control.pf:7: return;
+  25: goto +6
+; control.pf:4: } else if (cpu == 1) {
+  26: call bpf_get_smp_processor_id#8
+  27: if r0 != 0x1 goto +2
+; control.pf:5: $x = "one";
+  28: *(u64 *)(r10 -16) = 6647407
+; control.pf:7: return;
+  29: goto +2
+  30: r0 = 0
+  31: exit
+; control.pf:9: $y = tid % 2 == 0 ? 10 : 20;
+  32: call bpf_get_current_pid_tgid#14
+  33: w1 = w0
+  34: r2 = 2
+  35: call pf_smod
+  36: if r0 != 0x0 goto +2
+  37: *(u64 *)(r10 -24) = 10
+  38: goto +1
+  39: *(u64 *)(r10 -24) = 20
+; control.pf:10: @seen[$x, $y]++;
+  40: r4 = *(u64 *)(r10 -16)
+  41: *(u64 *)(r10 -40) = r4
+  42: r1 = *(u64 *)(r10 -24)
+  43: *(u64 *)(r10 -32) = r1
+  44: r1 = map[map_0_seen] ll
+  46: r2 = r10
+  47: r2 += -40
+  48: r3 = 1
+  49: r4 = 0
+  50: call pf_add
+; control.pf:11: @total += $y;
+  51: r3 = *(u64 *)(r10 -24)
+  52: *(u64 *)(r10 -8) = 0
+  53: r1 = map[map_1_total] ll
+  55: r2 = r10
+  56: r2 += -8
+  57: r4 = 0
+  58: call pf_add
+; control.pf:12: @total -= 1;
+  59: *(u64 *)(r10 -8) = 0
+  60: r1 = map[map_1_total] ll
+  62: r2 = r10
+  63: r2 += -8
+  64: r3 = -1
+  65: r4 = 0
+  66: call pf_add
+; control.pf:13: if (!@seen["one", 10]) { exit(); }
+  67: *(u64 *)(r10 -40) = 6647407
+  68: *(u64 *)(r10 -32) = 10
+  69: *(u64 *)(r10 -8) = 0
+  70: r1 = map[map_0_seen] ll
+  72: r2 = r10
+  73: r2 += -40
+  74: call bpf_map_lookup_elem#1
+  75: r7 = r0
+  76: if r7 != 0x0 goto +10
+  77: goto +11
+  78: *(u64 *)(r10 -48) = 0
+  79: *(u64 *)(r10 -56) = 0
+  80: r1 = r10
+  81: r1 += -56
+  82: r2 = 16
+  83: r3 = 0
+  84: call pf_emit
+  85: r0 = 0
+  86: exit
+  87: r4 = *(u64 *)(r7 +0)
+  88: *(u64 *)(r10 -8) = r4
+  89: r1 = *(u64 *)(r10 -8)
+  90: if r1 == 0x0 goto -13
+  91: r0 = 0
+  92: exit
+
+.text: pf_streq
+   0: r0 = 1
+   1: w4 = 0
+   2: if w4 != 0x0 goto +14
+   3: if r3 < 0x8 goto +13
+   4: r3 >>= 3
+   5: r4 = 0
+   6: goto +6
+   7: r0 = 1
+   8: if r4 > 0x7e goto +8
+   9: r1 += 8
+  10: r2 += 8
+  11: r4 += 1
+  12: if r4 >= r3 goto +4
+  13: r5 = *(u64 *)(r2 +0)
+  14: r6 = *(u64 *)(r1 +0)
+  15: r0 = 0
+  16: if r6 == r5 goto -10
+  17: exit
+
+.text: pf_smod
+   0: r0 = 0
+   1: if r2 == 0x0 goto +10
+   2: r3 = r2
+   3: r3 s>>= 63
+   4: r2 ^= r3
+   5: r2 -= r3
+   6: r3 = r1
+   7: r3 s>>= 63
+   8: r0 = r1
+   9: r0 ^= r3
+  10: r0 -= r3
+  11: r0 %= r2
+  12: r1 s>>= 63
+  13: r0 ^= r1
+  14: r0 -= r1
+  15: exit
+
+.text: pf_add
+   0: r7 = r4
+   1: r6 = r3
+   2: r8 = r2
+   3: r9 = r1
+   4: call bpf_map_lookup_elem#1
+   5: if r0 != 0x0 goto +16
+   6: r1 = 0
+   7: *(u64 *)(r10 -8) = r1
+   8: r3 = r10
+   9: r3 += -8
+  10: r1 = r9
+  11: r2 = r8
+  12: r4 = 1
+  13: call bpf_map_update_elem#2
+  14: r1 = r9
+  15: r2 = r8
+  16: call bpf_map_lookup_elem#1
+  17: if r0 != 0x0 goto +4
+  18: r1 = r7
+  19: call pf_loss
+  20: r1 = 0
+  21: goto +2
+  22: r1 = *(u64 *)(r0 +0)
+  23: lock *(u64 *)(r0 +0) += r6
+  24: r0 = r1
+  25: exit
+
+.text: pf_emit
+   0: r6 = r3
+   1: r3 = r2
+   2: r2 = r1
+   3: r1 = map[pf_map_events] ll
+   5: r4 = 0
+   6: call bpf_ringbuf_output#130
+   7: if r0 == 0x0 goto +3
+   8: r6 += 1
+   9: r1 = r6
+  10: call pf_loss
+  11: exit
+
+.text: pf_loss
+   0: *(u32 *)(r10 -4) = r1
+   1: r2 = r10
+   2: r2 += -4
+   3: r1 = map[pf_map_loss] ll
+   5: call bpf_map_lookup_elem#1
+   6: if r0 == 0x0 goto +3
+   7: r1 = *(u64 *)(r0 +0)
+   8: r1 += 1
+   9: *(u64 *)(r0 +0) = r1
+  10: exit
