@@ -67,8 +67,8 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let (name, source, parameters) = script(&cli)?;
     let source = decode(&name, &source)?;
     if cli.dump == Some(Stage::Ast) {
-        let script = grammar::parse(source)
-            .map_err(|diagnostics| rendered(&diagnostics, &name, source))?;
+        let script =
+            grammar::parse(source).map_err(|diagnostics| rendered(&diagnostics, &name, source))?;
         return print(&cli, grammar::dump(&script).as_bytes());
     }
 
@@ -98,7 +98,12 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let program = Program::compile_for(&name, source, &options, &facts)
         .map_err(|error| rendered(&error.diagnostics, &name, source))?;
     if !cli.quiet && !program.object.warnings.is_empty() {
-        complain(&grammar::render(&program.object.warnings, &name, source, color()));
+        complain(&grammar::render(
+            &program.object.warnings,
+            &name,
+            source,
+            color(),
+        ));
     }
     match cli.dump {
         Some(Stage::Ir) => {
@@ -252,7 +257,11 @@ fn print(cli: &Cli, bytes: &[u8]) -> Result<u8, Failure> {
 
 /// `-l`
 fn list(pattern: &str, verbose: bool) -> Result<u8, Failure> {
-    let listing = facts::list(&LiveFacts::new(), (!pattern.is_empty()).then_some(pattern), verbose);
+    let listing = facts::list(
+        &LiveFacts::new(),
+        (!pattern.is_empty()).then_some(pattern),
+        verbose,
+    );
     let mut out = io::BufWriter::new(io::stdout().lock());
     for line in &listing.lines {
         writeln!(out, "{line}")?;

@@ -64,7 +64,11 @@ pub enum ExprKind {
         loss: bool,
     },
     /// The id of an interned stack.
-    Stack { user: bool, depth: u32, default_depth: bool },
+    Stack {
+        user: bool,
+        depth: u32,
+        default_depth: bool,
+    },
     /// The frames in an interned stack.
     StackLength(Box<Expr>),
     /// `{ address, tgid }` of a user symbol.
@@ -103,9 +107,17 @@ pub enum ExprKind {
     /// `c ? x : y`
     Ternary(Box<Expr>, Box<Expr>, Box<Expr>),
     /// The low bits of a value.
-    Extend { width: Width, signed: bool, value: Box<Expr> },
+    Extend {
+        width: Width,
+        signed: bool,
+        value: Box<Expr>,
+    },
     /// An integer or pointer in memory.
-    Read { address: Box<Expr>, width: Width, signed: bool },
+    Read {
+        address: Box<Expr>,
+        width: Width,
+        signed: bool,
+    },
     /// A bit field in memory: `bits` bits from bit `shift` of the `width` bytes at the address.
     ReadBits {
         address: Box<Expr>,

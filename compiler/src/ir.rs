@@ -119,37 +119,88 @@ pub enum InstData {
     /// `args[0] op args[1]`
     Arith { op: Arith, args: [Value; 2] },
     /// 1 or 0
-    Compare { condition: Condition, args: [Value; 2] },
+    Compare {
+        condition: Condition,
+        args: [Value; 2],
+    },
     /// The low `width` bits of `arg`, sign- or zero-extended.
-    Extend { width: Width, signed: bool, arg: Value },
+    Extend {
+        width: Width,
+        signed: bool,
+        arg: Value,
+    },
     /// A load through a pointer that the verifier knows: context or map value.
-    Load { base: Value, offset: i32, width: Width, signed: bool },
+    Load {
+        base: Value,
+        offset: i32,
+        width: Width,
+        signed: bool,
+    },
     /// A store through a pointer to a map value.
-    Store { base: Value, offset: i32, width: Width, value: Value },
+    Store {
+        base: Value,
+        offset: i32,
+        width: Width,
+        value: Value,
+    },
     /// The address of a byte of a slot.
     SlotAddr { slot: Slot, offset: u32 },
     /// A load from a slot.
-    SlotLoad { slot: Slot, offset: u32, width: Width, signed: bool },
+    SlotLoad {
+        slot: Slot,
+        offset: u32,
+        width: Width,
+        signed: bool,
+    },
     /// A store to a slot.
-    SlotStore { slot: Slot, offset: u32, width: Width, value: Value },
+    SlotStore {
+        slot: Slot,
+        offset: u32,
+        width: Width,
+        value: Value,
+    },
     /// Zeroes `bytes` bytes of a slot.
     SlotZero { slot: Slot, offset: u32, bytes: u32 },
     /// Copies `bytes` bytes between slots (which do not overlap).
-    SlotCopy { from: Slot, from_offset: u32, to: Slot, to_offset: u32, bytes: u32 },
+    SlotCopy {
+        from: Slot,
+        from_offset: u32,
+        to: Slot,
+        to_offset: u32,
+        bytes: u32,
+    },
     /// Copies `bytes` bytes from a map value to a slot.
-    LoadBytes { base: Value, slot: Slot, offset: u32, bytes: u32 },
+    LoadBytes {
+        base: Value,
+        slot: Slot,
+        offset: u32,
+        bytes: u32,
+    },
     /// Writes a literal, then zeroes up to `bytes` bytes in all.
-    SlotBytes { slot: Slot, offset: u32, literal: Literal, bytes: u32 },
+    SlotBytes {
+        slot: Slot,
+        offset: u32,
+        literal: Literal,
+        bytes: u32,
+    },
     /// A map, as helpers and routines take it.
     MapPointer(MapId),
     /// Calls helper number `helper` (`enum bpf_func_id`); at most five arguments.
     CallHelper { helper: u32, args: Vec<Value> },
     /// Calls a routine of the template library; at most five arguments.
-    CallRoutine { routine: &'static str, args: Vec<Value> },
+    CallRoutine {
+        routine: &'static str,
+        args: Vec<Value>,
+    },
     /// Terminator.
     Jump(Block),
     /// Terminator: `if args[0] condition args[1] goto then else goto otherwise`.
-    Branch { condition: Condition, args: [Value; 2], then: Block, otherwise: Block },
+    Branch {
+        condition: Condition,
+        args: [Value; 2],
+        then: Block,
+        otherwise: Block,
+    },
     /// Terminator: leaves the body.
     Return,
 }

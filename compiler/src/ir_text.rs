@@ -12,12 +12,7 @@ pub fn print(module: &Module) -> String {
             &mut out,
             format_args!(
                 "{id} = map {} type {} key {} value {} entries {} flags {:#x}",
-                map.symbol,
-                map.map_type,
-                map.key_size,
-                map.value_size,
-                map.max_entries,
-                map.flags
+                map.symbol, map.map_type, map.key_size, map.value_size, map.max_entries, map.flags
             ),
         );
     }

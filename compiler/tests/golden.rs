@@ -25,7 +25,9 @@ fn build(source: &str, name: &str, facts: &dyn KernelFacts) -> Result<Object, Ve
 }
 
 fn scripts(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(folder);
     let mut paths: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -84,7 +86,12 @@ fn scripts_become_the_recorded_types_ir_and_instructions() {
         match build(&source, file_name(&path), &facts) {
             Ok(object) => {
                 golden(&path, "types", &types(&object), &mut differences);
-                golden(&path, "ir", &ir_text::print(&object.module), &mut differences);
+                golden(
+                    &path,
+                    "ir",
+                    &ir_text::print(&object.module),
+                    &mut differences,
+                );
                 golden(&path, "asm", &object.listing, &mut differences);
             }
             Err(errors) => differences.push(render(&errors, file_name(&path), &source, false)),
@@ -138,9 +145,15 @@ fn a_feature_that_the_kernel_lacks_is_named_with_the_kernel_that_has_it() {
     };
     let vma = "software:faults:1 { @[vma(addr)] = count(); }";
     let text = message(vma, facts().without(Feature::FindVma));
-    assert!(text.contains("this kernel has no helper bpf_find_vma"), "{text}");
+    assert!(
+        text.contains("this kernel has no helper bpf_find_vma"),
+        "{text}"
+    );
     assert!(text.contains("Linux 5.17 and newer have it"), "{text}");
-    let text = message("kprobe:vfs_read { @ = 1; }", facts().without(Feature::Kprobes));
+    let text = message(
+        "kprobe:vfs_read { @ = 1; }",
+        facts().without(Feature::Kprobes),
+    );
     assert!(text.contains("CONFIG_KPROBES"), "{text}");
     let cast = "BEGIN { @ = ((struct file *)0)->f_inode; }";
     let text = message(cast, facts().without(Feature::Btf));

@@ -3,7 +3,8 @@
 use pfscript_compiler::language;
 use std::path::Path;
 
-const MARK: &str = "<!-- What follows is generated from the tables in compiler/src/language/. -->\n";
+const MARK: &str =
+    "<!-- What follows is generated from the tables in compiler/src/language/. -->\n";
 
 #[test]
 fn the_language_reference_is_what_the_tables_say() {
@@ -14,7 +15,10 @@ fn the_language_reference_is_what_the_tables_say() {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, format!("{written}{MARK}{reference}")).unwrap();
     } else {
-        assert_eq!(generated, reference, "run UPDATE_GOLDEN=1 cargo test -p pfscript-compiler");
+        assert_eq!(
+            generated, reference,
+            "run UPDATE_GOLDEN=1 cargo test -p pfscript-compiler"
+        );
     }
 }
 

@@ -90,14 +90,18 @@ impl Dumper {
         match &statement.kind {
             StmtKind::Expr(expr) => self.expr(expr),
             StmtKind::Assign { target, op, value } => {
-                let op = op.as_ref().map_or(String::new(), |op| format!(" {}=", op.node.symbol()));
+                let op = op
+                    .as_ref()
+                    .map_or(String::new(), |op| format!(" {}=", op.node.symbol()));
                 self.nest(format!("assign{op}"), |d| {
                     d.expr(target);
                     d.expr(value);
                 });
             }
             StmtKind::Let { name, ty, value } => {
-                let ty = ty.as_ref().map_or(String::new(), |ty| format!(": {}", type_text(ty)));
+                let ty = ty
+                    .as_ref()
+                    .map_or(String::new(), |ty| format!(": {}", type_text(ty)));
                 self.nest(format!("let ${}{ty}", name.node), |d| {
                     if let Some(value) = value {
                         d.expr(value);

@@ -205,7 +205,8 @@ impl Printer {
             } => return self.if_chain(condition, then, otherwise.as_ref()),
             StmtKind::Unsupported(unsupported) => {
                 self.push(&unsupported.text);
-                if unsupported.what.ends_with("loops") || unsupported.what == "comptime statements" {
+                if unsupported.what.ends_with("loops") || unsupported.what == "comptime statements"
+                {
                     return;
                 }
             }
@@ -385,7 +386,9 @@ impl Printer {
                 self.type_name(ty);
                 self.push(")");
                 let sure = is_sure_type(ty);
-                self.sign_operand(operand, |sign| !sure && matches!(sign, '-' | '*' | '&' | '+'));
+                self.sign_operand(operand, |sign| {
+                    !sure && matches!(sign, '-' | '*' | '&' | '+')
+                });
             }
             ExprKind::Tuple(fields) => {
                 self.push("(");

@@ -10,6 +10,9 @@
 //! assert!(text.contains("hello.pf:1:28"));
 //! ```
 
+// The code that pest derives without its `std` names this crate.
+extern crate alloc;
+
 pub mod ast;
 pub mod diagnostic;
 pub mod dump;

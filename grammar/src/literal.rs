@@ -67,12 +67,10 @@ pub(crate) fn integer(text: &str) -> Result<u64, LiteralError> {
     for (i, c) in digits.char_indices().filter(|&(_, c)| c != '_') {
         let Some(digit) = c.to_digit(radix) else {
             let at = prefix + i;
-            return Err(LiteralError::new(
-                at,
-                at + 1,
-                format!("`{c}` is not an octal digit"),
-            )
-            .help("an integer that begins with 0 is octal, as in C"));
+            return Err(
+                LiteralError::new(at, at + 1, format!("`{c}` is not an octal digit"))
+                    .help("an integer that begins with 0 is octal, as in C"),
+            );
         };
         value = value
             .checked_mul(u64::from(radix))
@@ -121,12 +119,10 @@ fn is_type_suffix(suffix: &str) -> bool {
 pub(crate) fn character(text: &str) -> Result<u8, LiteralError> {
     match string(text)?.as_slice() {
         [byte] => Ok(*byte),
-        _ => Err(LiteralError::new(
-            0,
-            text.len(),
-            "a character literal holds exactly one byte",
-        )
-        .help("use a string: \"…\"")),
+        _ => Err(
+            LiteralError::new(0, text.len(), "a character literal holds exactly one byte")
+                .help("use a string: \"…\""),
+        ),
     }
 }
 
@@ -167,10 +163,9 @@ pub(crate) fn string(text: &str) -> Result<Vec<u8>, LiteralError> {
                     i += 1;
                 }
                 let Ok(byte) = u8::try_from(value) else {
-                    let message = format!("the escape `{}` does not fit into a byte", &text[start..i]);
-                    return Err(
-                        LiteralError::new(start, i, message).help("the largest is `\\377`")
-                    );
+                    let message =
+                        format!("the escape `{}` does not fit into a byte", &text[start..i]);
+                    return Err(LiteralError::new(start, i, message).help("the largest is `\\377`"));
                 };
                 out.push(byte);
             }
@@ -195,7 +190,10 @@ pub(crate) fn string(text: &str) -> Result<Vec<u8>, LiteralError> {
                 return Err(LiteralError::new(
                     start,
                     i,
-                    format!("unknown escape `\\{}`", crate::escape::escape(c.encode_utf8(&mut [0; 4]))),
+                    format!(
+                        "unknown escape `\\{}`",
+                        crate::escape::escape(c.encode_utf8(&mut [0; 4]))
+                    ),
                 )
                 .help("a backslash is written `\\\\`"));
             }
@@ -272,10 +270,19 @@ mod tests {
     #[test]
     fn integers_that_are_none_say_why() {
         let cases = [
-            ("18446744073709551616", "this integer does not fit into 64 bits"),
-            ("0x1ffffffffffffffff", "this integer does not fit into 64 bits"),
+            (
+                "18446744073709551616",
+                "this integer does not fit into 64 bits",
+            ),
+            (
+                "0x1ffffffffffffffff",
+                "this integer does not fit into 64 bits",
+            ),
             ("1e20", "this integer does not fit into 64 bits"),
-            ("1e99999999999999999999", "this integer does not fit into 64 bits"),
+            (
+                "1e99999999999999999999",
+                "this integer does not fit into 64 bits",
+            ),
             ("400000d", "this integer does not fit into 64 bits"),
             ("09", "`9` is not an octal digit"),
             ("1_", "an integer cannot end in `_`"),
@@ -294,7 +301,10 @@ mod tests {
     #[test]
     fn escapes_are_those_of_c() {
         assert_eq!(string(r#"a\n\t\r\\\"\'\0b"#).unwrap(), b"a\n\t\r\\\"'\0b");
-        assert_eq!(string(r"\x41\x4g\101\1012\377\xfFf").unwrap(), b"A\x04gAA2\xff\xfff");
+        assert_eq!(
+            string(r"\x41\x4g\101\1012\377\xfFf").unwrap(),
+            b"A\x04gAA2\xff\xfff"
+        );
         assert_eq!(string("a\\\nb").unwrap(), b"ab");
         assert_eq!(string("检查").unwrap(), "检查".as_bytes());
         for bad in [r"\q", r"\400", r"\x", r"\xg", "\\", "\\检"] {
@@ -304,7 +314,10 @@ mod tests {
 
     #[test]
     fn written_strings_read_back() {
-        for bytes in [&b"a\"b\\\n\x00\x011\xff\xe6\xa3"[..], "检\u{202e}查\u{85}".as_bytes()] {
+        for bytes in [
+            &b"a\"b\\\n\x00\x011\xff\xe6\xa3"[..],
+            "检\u{202e}查\u{85}".as_bytes(),
+        ] {
             let mut text = String::new();
             write_string(bytes, &mut text);
             assert!(!text.chars().any(crate::escape::is_unprintable), "{text:?}");

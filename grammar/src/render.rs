@@ -33,12 +33,7 @@ const LEAD: usize = 40;
 ///   = help: did you mean `pid`?
 /// ");
 /// ```
-pub fn render(
-    diagnostics: &[Diagnostic],
-    source_name: &str,
-    source: &str,
-    color: bool,
-) -> String {
+pub fn render(diagnostics: &[Diagnostic], source_name: &str, source: &str, color: bool) -> String {
     let renderer = if color {
         Renderer::styled()
     } else {
@@ -131,7 +126,9 @@ impl View {
             .iter()
             .position(|&byte| byte == b'\n')
             .map_or(source.len(), |n| start + n);
-        let end = ceil_char(source, span.end.max(start)).min(line_end).max(start);
+        let end = ceil_char(source, span.end.max(start))
+            .min(line_end)
+            .max(start);
         let line = bytes[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
         let column = source[line_start..start].chars().count() + 1;
 
@@ -288,6 +285,9 @@ error: wrong
         let error = Diagnostic::warning(Span::new(0, 1), "w\x1b[31m");
         let text = render(&[error], "x.pf", "a\x1b", true);
         assert!(text.contains("warning"));
-        assert!(text.contains("\x1b[0m") && !text.contains("\x1b[31m"), "{text:?}");
+        assert!(
+            text.contains("\x1b[0m") && !text.contains("\x1b[31m"),
+            "{text:?}"
+        );
     }
 }

@@ -135,8 +135,9 @@ pub(crate) fn of_failure(source: &str, failure: &Failure<'_>, flaw: Option<Flaw>
                     Some(b')' | b']') if previous(source, failure, at).ends_with(',') => {
                         diagnostic.help("remove the comma")
                     }
-                    Some(b']') if previous(source, failure, at).ends_with('[') => diagnostic
-                        .help("a map without keys is written without brackets: `@x`"),
+                    Some(b']') if previous(source, failure, at).ends_with('[') => {
+                        diagnostic.help("a map without keys is written without brackets: `@x`")
+                    }
                     _ => diagnostic,
                 };
             }
@@ -167,7 +168,9 @@ pub(crate) fn of_failure(source: &str, failure: &Failure<'_>, flaw: Option<Flaw>
                 return error(format!("expected the name of a field, found {found}"));
             }
             if failure.expects(&[Rule::predicate_end]) {
-                return error(format!("expected `/` at the end of the predicate, found {found}"));
+                return error(format!(
+                    "expected `/` at the end of the predicate, found {found}"
+                ));
             }
             if failure.expects(&[Rule::macro_param, Rule::fn_param]) {
                 return specific(failure, &found);
@@ -176,13 +179,14 @@ pub(crate) fn of_failure(source: &str, failure: &Failure<'_>, flaw: Option<Flaw>
                 b'(' | b'[' => char::from(scan::closing(bracket)),
                 _ => return specific(failure, &found),
             };
-            if failure.expects(&[
-                Rule::close_paren,
-                Rule::close_bracket,
-                Rule::comma,
-            ]) || failure.expects(OPERATORS)
+            if failure.expects(&[Rule::close_paren, Rule::close_bracket, Rule::comma])
+                || failure.expects(OPERATORS)
             {
-                let comma = if failure.expects(&[Rule::comma]) { "`,` or " } else { "" };
+                let comma = if failure.expects(&[Rule::comma]) {
+                    "`,` or "
+                } else {
+                    ""
+                };
                 return error(format!("expected {comma}`{wanted}`, found {found}")).help(format!(
                     "the `{}` {} is still open",
                     char::from(bracket),
@@ -203,22 +207,20 @@ const OPERANDS: &[Rule] = &[
 ];
 const STATEMENTS: &[Rule] = &[
     Rule::close_brace,
-    Rule::let_stmt,
     Rule::expr_stmt,
-    Rule::if_chain,
+    Rule::stmt_keyword,
     Rule::empty,
 ];
-const OPERATORS: &[Rule] = &[Rule::add, Rule::mul, Rule::eq, Rule::ternary, Rule::index, Rule::dot];
+const OPERATORS: &[Rule] = &[Rule::operator, Rule::index];
 
 /// Text that no token begins with.
 fn unknown_text(source: &str, at: usize, found: &Found<'_>) -> Option<Diagnostic> {
     let c = source[at..].chars().next()?;
     let error = |message: String| Diagnostic::error(found.span, message);
     match c {
-        '\'' => Some(
-            error("unterminated character literal".to_owned())
-                .help("a character literal is one character in single quotes; strings take double quotes"),
-        ),
+        '\'' => Some(error("unterminated character literal".to_owned()).help(
+            "a character literal is one character in single quotes; strings take double quotes",
+        )),
         '#' => Some(
             error("a preprocessor line cannot stand here".to_owned())
                 .help("move it in front of the probes; comments begin with `//`"),
@@ -226,22 +228,33 @@ fn unknown_text(source: &str, at: usize, found: &Found<'_>) -> Option<Diagnostic
         '`' => Some(error("unknown character '`'".to_owned())),
         '\\' => Some(error("unknown character `\\`".to_owned())),
         '$' if source[at + 1..].starts_with(|c: char| c.is_ascii_digit()) => Some(
-            error(format!("`{}` is neither a variable nor a parameter", escape(found.text?)))
-                .help("the names of variables begin with a letter; parameters are numbers: `$1`"),
+            error(format!(
+                "`{}` is neither a variable nor a parameter",
+                escape(found.text?)
+            ))
+            .help("the names of variables begin with a letter; parameters are numbers: `$1`"),
         )
-        .filter(|_| found.text.is_some_and(|text| text.contains(|c: char| c.is_ascii_alphabetic() || c == '_'))),
+        .filter(|_| {
+            found
+                .text
+                .is_some_and(|text| text.contains(|c: char| c.is_ascii_alphabetic() || c == '_'))
+        }),
         '$' => Some(
             error("expected a name after `$`".to_owned())
                 .help("variables are written `$name`, parameters `$1`, their number `$#`"),
         )
         .filter(|_| {
-            !source[at + 1..].starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '#'))
+            !source[at + 1..]
+                .starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '#'))
         }),
         c if c.is_ascii() && !c.is_ascii_control() => None,
         c => Some(
-            error(format!("unknown character `{}`", escape(c.encode_utf8(&mut [0; 4]))))
-                .label(format!("U+{:04X}", u32::from(c)))
-                .help("outside of strings and comments, only ASCII characters have a meaning"),
+            error(format!(
+                "unknown character `{}`",
+                escape(c.encode_utf8(&mut [0; 4]))
+            ))
+            .label(format!("U+{:04X}", u32::from(c)))
+            .help("outside of strings and comments, only ASCII characters have a meaning"),
         ),
     }
 }
@@ -280,12 +293,17 @@ fn outside(source: &str, failure: &Failure<'_>, found: &Found<'_>) -> Diagnostic
         }
         return match found.text {
             None => diagnostic.help("add `{ … }` with the statements to run"),
-            Some(_) => diagnostic.help("add `{ … }`; attach points are separated by commas and hold no blanks"),
+            Some(_) => diagnostic
+                .help("add `{ … }`; attach points are separated by commas and hold no blanks"),
         };
     }
     if failure.expects(OPERATORS) || failure.expects(&[Rule::predicate_end]) {
-        return error(format!("expected `/` at the end of the predicate, found {found}"))
-            .help("a predicate is an expression between slashes, and a body follows: `/pid == 1/ { … }`");
+        return error(format!(
+            "expected `/` at the end of the predicate, found {found}"
+        ))
+        .help(
+            "a predicate is an expression between slashes, and a body follows: `/pid == 1/ { … }`",
+        );
     }
     specific(failure, found)
 }
@@ -309,7 +327,9 @@ fn statement(failure: &Failure<'_>, found: &Found<'_>, rest: &str) -> Diagnostic
 }
 
 fn missing_semicolon(source: &str, failure: &Failure<'_>, found: &Found<'_>) -> Diagnostic {
-    let what = if failure.expects(&[Rule::config_value]) || source[failure.start..].starts_with("config") {
+    let what = if failure.expects(&[Rule::config_value])
+        || source[failure.start..].starts_with("config")
+    {
         "setting"
     } else {
         "statement"
@@ -327,7 +347,8 @@ fn missing_semicolon(source: &str, failure: &Failure<'_>, found: &Found<'_>) -> 
         return diagnostic.help("only `$variables` and `@maps` can be assigned to");
     }
     if before.ends_with('@') && rest.starts_with(|c: char| c.is_ascii_alphanumeric()) {
-        return diagnostic.help("the name of a map follows its `@` directly and begins with a letter");
+        return diagnostic
+            .help("the name of a map follows its `@` directly and begins with a letter");
     }
     diagnostic
 }
@@ -335,9 +356,15 @@ fn missing_semicolon(source: &str, failure: &Failure<'_>, found: &Found<'_>) -> 
 /// The rules that say what they are.
 fn specific(failure: &Failure<'_>, found: &Found<'_>) -> Diagnostic {
     let wanted: &[(&[Rule], &str)] = &[
-        (&[Rule::config_name, Rule::config_entry], "a setting: `name = value;`"),
+        (
+            &[Rule::config_name, Rule::config_entry],
+            "a setting: `name = value;`",
+        ),
         (&[Rule::macro_param, Rule::fn_param], "a parameter"),
-        (&[Rule::tag_name], "a name behind `struct`, `union` or `enum`"),
+        (
+            &[Rule::tag_name],
+            "a name behind `struct`, `union` or `enum`",
+        ),
         (&[Rule::semicolon], "`;`"),
         (&[Rule::close_brace], "`}`"),
         (&[Rule::close_paren, Rule::comma], "`,` or `)`"),
@@ -349,7 +376,12 @@ fn specific(failure: &Failure<'_>, found: &Found<'_>) -> Diagnostic {
         (&[Rule::map_name], "a map, such as `@x`"),
         (&[Rule::config_value], "a value"),
         (
-            &[Rule::type_any, Rule::type_name, Rule::type_sure, Rule::base_word],
+            &[
+                Rule::type_any,
+                Rule::type_name,
+                Rule::type_sure,
+                Rule::base_word,
+            ],
             "a type",
         ),
         (&[Rule::ident, Rule::field_name, Rule::name], "a name"),
@@ -430,10 +462,44 @@ fn place(source: &str, open: usize, from: usize) -> String {
 /// True if a probe seems to begin on this line: a known provider stands at its start.
 fn starts_probe(source: &str, at: usize) -> bool {
     const PROVIDERS: &[&str] = &[
-        "begin", "end", "kprobe", "kretprobe", "uprobe", "uretprobe", "usdt", "tracepoint",
-        "rawtracepoint", "fentry", "fexit", "kfunc", "kretfunc", "profile", "interval", "software",
-        "hardware", "iter", "watchpoint", "asyncwatchpoint", "self", "bench", "test", "k", "kr",
-        "u", "ur", "t", "rt", "f", "fr", "p", "i", "s", "h", "it", "w", "aw",
+        "begin",
+        "end",
+        "kprobe",
+        "kretprobe",
+        "uprobe",
+        "uretprobe",
+        "usdt",
+        "tracepoint",
+        "rawtracepoint",
+        "fentry",
+        "fexit",
+        "kfunc",
+        "kretfunc",
+        "profile",
+        "interval",
+        "software",
+        "hardware",
+        "iter",
+        "watchpoint",
+        "asyncwatchpoint",
+        "self",
+        "bench",
+        "test",
+        "k",
+        "kr",
+        "u",
+        "ur",
+        "t",
+        "rt",
+        "f",
+        "fr",
+        "p",
+        "i",
+        "s",
+        "h",
+        "it",
+        "w",
+        "aw",
     ];
     let line_start = source[..at].rfind('\n').map_or(0, |n| n + 1);
     let line = source[line_start..].trim_start();

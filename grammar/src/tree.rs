@@ -84,8 +84,9 @@ impl<'s> Builder<'s> {
 
     /// The item of a pair whose rule is one of the items' rules.
     pub(crate) fn item(&self, pair: Pair<'_, Rule>) -> Item {
-        let unsupported =
-            |what, pair: &Pair<'_, Rule>, head| Item::Unsupported(self.unsupported(what, pair, head));
+        let unsupported = |what, pair: &Pair<'_, Rule>, head| {
+            Item::Unsupported(self.unsupported(what, pair, head))
+        };
         match pair.as_rule() {
             Rule::probe => self.probe(pair),
             Rule::include => self.include(pair),
@@ -508,22 +509,16 @@ impl<'s> Builder<'s> {
                     ExprKind::Positional(1)
                 }
                 Err(_) => {
-                    self.error(Diagnostic::error(span, "there are not that many parameters"));
+                    self.error(Diagnostic::error(
+                        span,
+                        "there are not that many parameters",
+                    ));
                     ExprKind::Positional(1)
                 }
             },
             Rule::variable => ExprKind::Variable(text[1..].to_owned()),
-            Rule::name => {
-                // Without the blanks that lead up to the lookahead.
-                let name = pair.into_inner().next().map(|ident| {
-                    let span = self.span(&ident);
-                    (ident.as_str().to_owned(), span)
-                });
-                let (name, span) = name.unwrap_or((String::new(), span));
-                return self.node(ExprKind::Ident(name), span, 0);
-            }
+            Rule::name => return self.name(pair),
             Rule::map => return self.map(pair),
-            Rule::call => return self.call(pair),
             Rule::paren => return self.paren(pair),
             Rule::block_expr => return unsupported("block expressions"),
             Rule::if_expr => return unsupported("if expressions"),
@@ -556,20 +551,27 @@ impl<'s> Builder<'s> {
         self.node(ExprKind::Map { name, keys }, span, depth)
     }
 
-    fn call(&self, pair: Pair<'_, Rule>) -> Deep<Expr> {
-        let span = self.span(&pair);
+    /// A call, or a name by itself.
+    fn name(&self, pair: Pair<'_, Rule>) -> Deep<Expr> {
+        let mut span = self.span(&pair);
         let mut name = Spanned::new(String::new(), span);
-        let mut args = Vec::new();
-        let mut depth = 0;
+        let mut call = None;
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::ident => {
                     name = Spanned::new(part.as_str().to_owned(), self.span(&part));
+                    span = name.span;
                 }
-                _ => (args, depth) = self.exprs(part),
+                _ => {
+                    span = span.to(self.span(&part));
+                    call = Some(self.exprs(part));
+                }
             }
         }
-        self.node(ExprKind::Call { name, args }, span, depth)
+        match call {
+            Some((args, depth)) => self.node(ExprKind::Call { name, args }, span, depth),
+            None => self.node(ExprKind::Ident(name.node), span, 0),
+        }
     }
 
     /// The expressions directly within a pair, and the depth of the deepest.
@@ -726,8 +728,9 @@ impl<'s> Builder<'s> {
         {
             let sign = if increment { "++" } else { "--" };
             self.error(
-                Diagnostic::error(op, format!("`{sign}` needs a variable or a map element"))
-                    .help("only these can be changed; to subtract a negative number, write `1 - -1`"),
+                Diagnostic::error(op, format!("`{sign}` needs a variable or a map element")).help(
+                    "only these can be changed; to subtract a negative number, write `1 - -1`",
+                ),
             );
         }
         ExprKind::IncDec {
@@ -898,7 +901,12 @@ impl<'s> Builder<'s> {
 
     fn too_deep(&self, span: Span) {
         let error = crate::syntax_error::too_deep(span);
-        if !self.errors.borrow().iter().any(|e| e.message == error.message) {
+        if !self
+            .errors
+            .borrow()
+            .iter()
+            .any(|e| e.message == error.message)
+        {
             self.error(error);
         }
     }

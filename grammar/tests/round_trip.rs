@@ -157,9 +157,9 @@ impl Generator {
         self.out.push_str(word);
         // Between any two tokens there may be blanks and comments.
         if self.random.chance(12) {
-            let blank = self
-                .random
-                .pick(&[" ", "\n", "\t", " /* \" { */ ", " // } 检查 '\n", "\r\n"]);
+            let blank =
+                self.random
+                    .pick(&[" ", "\n", "\t", " /* \" { */ ", " // } 检查 '\n", "\r\n"]);
             self.out.push_str(blank);
         }
     }
@@ -337,9 +337,9 @@ impl Generator {
                 self.word(&[" : "]);
             } else {
                 self.word(&[
-                    " + ", " - ", " * ", " / ", " % ", " & ", " | ", " ^ ", " << ", " >> ",
-                    " && ", " || ", " == ", " != ", " < ", " <= ", " > ", " >= ", "+", "-", "<",
-                    "||", "==",
+                    " + ", " - ", " * ", " / ", " % ", " & ", " | ", " ^ ", " << ", " >> ", " && ",
+                    " || ", " == ", " != ", " < ", " <= ", " > ", " >= ", "+", "-", "<", "||",
+                    "==",
                 ]);
             }
             self.operand(depth);
@@ -351,15 +351,47 @@ impl Generator {
         let depth = if self.out.len() > 400 { 0 } else { depth };
         for _ in 0..self.random.below(6).saturating_sub(3) {
             self.word(&[
-                " -", "!", "~", " *", " &", "(u8)", "(struct foo *)", "(foo)!", "(size_t)",
-                "(unsigned long)", "(x_t[4])", "(foo **)", "comptime ",
+                " -",
+                "!",
+                "~",
+                " *",
+                " &",
+                "(u8)",
+                "(struct foo *)",
+                "(foo)!",
+                "(size_t)",
+                "(unsigned long)",
+                "(x_t[4])",
+                "(foo **)",
+                "comptime ",
             ]);
         }
         if depth == 0 {
             self.word(&[
-                "0", "1", "0x1f", "017", "1e3", "5ms", "'a'", "'\\n'", "pid", "$1", "$#", "$x",
-                "@", "@m", "\"s\"", "\"\\x41\\n\\\\\"", "true", "false", "long_name", "int64",
-                "sizeof(struct foo)", "sizeof($x)", "offsetof(struct foo, a.b)", "typeof(pid)",
+                "0",
+                "1",
+                "0x1f",
+                "017",
+                "1e3",
+                "5ms",
+                "'a'",
+                "'\\n'",
+                "pid",
+                "$1",
+                "$#",
+                "$x",
+                "@",
+                "@m",
+                "\"s\"",
+                "\"\\x41\\n\\\\\"",
+                "true",
+                "false",
+                "long_name",
+                "int64",
+                "sizeof(struct foo)",
+                "sizeof($x)",
+                "offsetof(struct foo, a.b)",
+                "typeof(pid)",
             ]);
         } else {
             match self.random.below(9) {

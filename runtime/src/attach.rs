@@ -232,7 +232,8 @@ impl Opener<'_> {
         (pid, cpu): (i32, i32),
         start: Start,
     ) -> Result<(), Error> {
-        let event = perf::open(attr, pid, cpu).map_err(|error| refused(&error, info, &info.name))?;
+        let event =
+            perf::open(attr, pid, cpu).map_err(|error| refused(&error, info, &info.name))?;
         if !matches!(start, Start::SetProgram(_)) {
             set_program(event.as_fd(), probe, self.loaded, info)?;
         }
@@ -306,7 +307,9 @@ impl Opener<'_> {
                         ErrorKind::Attach,
                         format!("can't attach `{}`: this kernel has no kprobes", info.name),
                     )
-                    .with_help("kprobes need a kernel built with CONFIG_KPROBES and CONFIG_KPROBE_EVENTS")
+                    .with_help(
+                        "kprobes need a kernel built with CONFIG_KPROBES and CONFIG_KPROBE_EVENTS",
+                    )
                     .at(info.span)
                 })?;
                 *self.kprobe.get_or_init(|| unit)
@@ -351,8 +354,9 @@ fn refused(error: &io::Error, info: &ProbeManifest, name: &str) -> Error {
         Some(libc::EACCES | libc::EPERM) => {
             no_permission(&format!("attach `{name}`"), "CAP_PERFMON").at(info.span)
         }
-        Some(libc::ENOENT) => attach("this machine has no such event")
-            .with_help("virtual machines often lack hardware events; `software:` events are always there"),
+        Some(libc::ENOENT) => attach("this machine has no such event").with_help(
+            "virtual machines often lack hardware events; `software:` events are always there",
+        ),
         Some(libc::EOPNOTSUPP) => attach("this machine does not support the event"),
         Some(libc::ENODEV) => attach("this machine has no device that counts it"),
         Some(libc::EMFILE | libc::ENFILE) => {
@@ -384,7 +388,13 @@ mod tests {
 
     #[test]
     fn refusals_are_explained() {
-        let explain = |code| refused(&io::Error::from_raw_os_error(code), &probe(), "hardware:cycles:100");
+        let explain = |code| {
+            refused(
+                &io::Error::from_raw_os_error(code),
+                &probe(),
+                "hardware:cycles:100",
+            )
+        };
         assert_eq!(
             explain(libc::ENOENT).message,
             "can't attach `hardware:cycles:100`: this machine has no such event"

@@ -53,7 +53,8 @@ impl Command {
                 .collect::<Result<_, _>>()
                 .map_err(nul)?,
         );
-        let cannot = |error| Error::new(ErrorKind::Target, format!("can't start `{shown}`: {error}"));
+        let cannot =
+            |error| Error::new(ErrorKind::Target, format!("can't start `{shown}`: {error}"));
         let (gate_reader, gate) = process::pipe().map_err(cannot)?;
         let (failure, failure_writer) = process::pipe().map_err(cannot)?;
         let pid = program
@@ -242,7 +243,10 @@ mod tests {
     fn words_are_split_as_a_shell_splits_them() {
         assert_eq!(words("  ls -l  /tmp "), ["ls", "-l", "/tmp"]);
         assert_eq!(words(r#"sh -c "exit 5""#), ["sh", "-c", "exit 5"]);
-        assert_eq!(words(r#"a 'b "c" \d' e\ f "" g"h"'i'"#), ["a", r#"b "c" \d"#, "e f", "", "ghi"]);
+        assert_eq!(
+            words(r#"a 'b "c" \d' e\ f "" g"h"'i'"#),
+            ["a", r#"b "c" \d"#, "e f", "", "ghi"]
+        );
         assert_eq!(words(r#""a\"b\\c\n""#), [r#"a"b\c\n"#]);
         assert!(words("").is_empty());
     }
@@ -257,10 +261,19 @@ mod tests {
     #[test]
     fn what_cannot_be_executed_is_an_error_before_anything_starts() {
         let message = |line: &str| Command::parse(line).unwrap_err().message;
-        assert_eq!(message("no-such-command-here a"), "there is no command `no-such-command-here` in PATH");
-        assert_eq!(message("/no/such/file"), "can't execute `/no/such/file`: there is no such file");
+        assert_eq!(
+            message("no-such-command-here a"),
+            "there is no command `no-such-command-here` in PATH"
+        );
+        assert_eq!(
+            message("/no/such/file"),
+            "can't execute `/no/such/file`: there is no such file"
+        );
         assert_eq!(message("/"), "can't execute `/`: it is a directory");
-        assert_eq!(message("/etc/passwd"), "can't execute `/etc/passwd`: it is not executable");
+        assert_eq!(
+            message("/etc/passwd"),
+            "can't execute `/etc/passwd`: it is not executable"
+        );
         assert_eq!(message(" "), "the command to run is empty");
     }
 

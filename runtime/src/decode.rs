@@ -45,8 +45,14 @@ pub fn string(bytes: &[u8]) -> &[u8] {
 /// The value of an integer (`Int`, `Bool`, `Pointer`), as wide as any of them.
 pub fn number(layout: &Layout, bytes: &[u8]) -> Option<i128> {
     match &layout.ty {
-        DataType::Int { bytes: size, signed: true } => Some(signed(slice(bytes, 0, *size)).into()),
-        DataType::Int { bytes: size, signed: false } => Some(unsigned(slice(bytes, 0, *size)).into()),
+        DataType::Int {
+            bytes: size,
+            signed: true,
+        } => Some(signed(slice(bytes, 0, *size)).into()),
+        DataType::Int {
+            bytes: size,
+            signed: false,
+        } => Some(unsigned(slice(bytes, 0, *size)).into()),
         DataType::Bool => Some(unsigned(slice(bytes, 0, 1)).into()),
         DataType::Pointer => Some(unsigned(slice(bytes, 0, 8)).into()),
         _ => None,
@@ -213,12 +219,10 @@ impl Table {
             .collect();
         let mut order: Vec<usize> = (0..self.len()).collect();
         order.sort_unstable_by(|a, b| {
-            weights[*a]
-                .cmp(&weights[*b])
-                .then_with(|| match &info.key {
-                    Some(layout) => compare(layout, self.key(*a), self.key(*b)),
-                    None => Ordering::Equal,
-                })
+            weights[*a].cmp(&weights[*b]).then_with(|| match &info.key {
+                Some(layout) => compare(layout, self.key(*a), self.key(*b)),
+                None => Ordering::Equal,
+            })
         });
         order
     }
@@ -345,22 +349,43 @@ pub(crate) mod tests {
     #[test]
     fn the_cpus_parts_are_put_together() {
         assert_eq!(merged(&MapValue::Count, &[1, 2, 3], 8), words(&[6]));
-        assert_eq!(merged(&MapValue::Sum { signed: true }, &[-5, 2], 8), words(&[-3]));
+        assert_eq!(
+            merged(&MapValue::Sum { signed: true }, &[-5, 2], 8),
+            words(&[-3])
+        );
         assert_eq!(
             merged(&MapValue::Stats { signed: true }, &[1, 10, 2, -30], 16),
             words(&[3, -20])
         );
-        assert_eq!(merged(&MapValue::Hist { bits: 0 }, &[1, 0, 2, 3, 0, 4], 24), words(&[4, 0, 6]));
+        assert_eq!(
+            merged(&MapValue::Hist { bits: 0 }, &[1, 0, 2, 3, 0, 4], 24),
+            words(&[4, 0, 6])
+        );
     }
 
     #[test]
     fn extremes_leave_out_cpus_that_saw_nothing() {
         let parts = [0, 0, -3, 1, 7, 1];
-        assert_eq!(merged(&MapValue::Min { signed: true }, &parts, 16), words(&[-3, 1]));
-        assert_eq!(merged(&MapValue::Max { signed: true }, &parts, 16), words(&[7, 1]));
-        assert_eq!(merged(&MapValue::Max { signed: false }, &parts, 16), words(&[-3, 1]));
-        assert_eq!(merged(&MapValue::Min { signed: false }, &parts, 16), words(&[7, 1]));
-        assert_eq!(merged(&MapValue::Min { signed: false }, &[0, 0], 16), words(&[0, 0]));
+        assert_eq!(
+            merged(&MapValue::Min { signed: true }, &parts, 16),
+            words(&[-3, 1])
+        );
+        assert_eq!(
+            merged(&MapValue::Max { signed: true }, &parts, 16),
+            words(&[7, 1])
+        );
+        assert_eq!(
+            merged(&MapValue::Max { signed: false }, &parts, 16),
+            words(&[-3, 1])
+        );
+        assert_eq!(
+            merged(&MapValue::Min { signed: false }, &parts, 16),
+            words(&[7, 1])
+        );
+        assert_eq!(
+            merged(&MapValue::Min { signed: false }, &[0, 0], 16),
+            words(&[0, 0])
+        );
     }
 
     fn printed_order(info: &MapManifest, entries: &[(&[i64], &[i64])]) -> Vec<usize> {
@@ -371,10 +396,12 @@ pub(crate) mod tests {
     #[test]
     fn entries_are_ordered_by_value_then_key() {
         let info = map("@", Some(int(8, true)), MapValue::Scalar(int(8, true)));
-        let entries: [(&[i64], &[i64]); 4] = [(&[2], &[5]), (&[1], &[5]), (&[0], &[7]), (&[-3], &[-9])];
+        let entries: [(&[i64], &[i64]); 4] =
+            [(&[2], &[5]), (&[1], &[5]), (&[0], &[7]), (&[-3], &[-9])];
         assert_eq!(printed_order(&info, &entries), [3, 1, 0, 2]);
         let info = map("@", Some(int(8, true)), MapValue::Stats { signed: false });
-        let entries: [(&[i64], &[i64]); 3] = [(&[1], &[1, 50]), (&[2], &[2, 70]), (&[3], &[1, 100])];
+        let entries: [(&[i64], &[i64]); 3] =
+            [(&[1], &[1, 50]), (&[2], &[2, 70]), (&[3], &[1, 100])];
         assert_eq!(printed_order(&info, &entries), [1, 0, 2]);
         let info = map("@", Some(int(8, true)), MapValue::Hist { bits: 0 });
         let entries: [(&[i64], &[i64]); 2] = [(&[1], &[2, 0]), (&[2], &[0, 1])];
@@ -383,8 +410,18 @@ pub(crate) mod tests {
 
     #[test]
     fn values_that_are_no_numbers_are_ordered_by_key() {
-        let text = Layout { size: 8, ty: DataType::String };
-        let info = map("@", Some(text), MapValue::Scalar(Layout { size: 8, ty: DataType::Pointer }));
+        let text = Layout {
+            size: 8,
+            ty: DataType::String,
+        };
+        let info = map(
+            "@",
+            Some(text),
+            MapValue::Scalar(Layout {
+                size: 8,
+                ty: DataType::Pointer,
+            }),
+        );
         let key = |text: &str| {
             let mut key = text.as_bytes().to_vec();
             key.resize(8, 0);

@@ -41,7 +41,9 @@ fn convert(
         b's' => match &layout.ty {
             DataType::String => {
                 let whole = string(decode::slice(bytes, 0, layout.size));
-                let most = conversion.precision.map_or(whole.len(), |most| most as usize);
+                let most = conversion
+                    .precision
+                    .map_or(whole.len(), |most| most as usize);
                 push_escaped(&mut text, &whole[..most.min(whole.len())]);
             }
             _ => print::value(layout, bytes, names, &mut text),
@@ -95,8 +97,14 @@ fn integer(conversion: &Conversion, kind: u8, layout: &Layout, bytes: &[u8]) -> 
     }
     let number = word >> unused;
     let (prefix, digits) = match kind {
-        b'x' => ("0x", with_precision(conversion, number, |n| format!("{n:x}"))),
-        b'X' => ("0X", with_precision(conversion, number, |n| format!("{n:X}"))),
+        b'x' => (
+            "0x",
+            with_precision(conversion, number, |n| format!("{n:x}")),
+        ),
+        b'X' => (
+            "0X",
+            with_precision(conversion, number, |n| format!("{n:X}")),
+        ),
         b'p' => ("0x", format!("{number:x}")),
         b'o' => {
             let digits = with_precision(conversion, number, |n| format!("{n:o}"));
@@ -116,11 +124,7 @@ fn integer(conversion: &Conversion, kind: u8, layout: &Layout, bytes: &[u8]) -> 
 }
 
 /// At least as many digits as the precision says; none for zero with precision zero.
-fn with_precision(
-    conversion: &Conversion,
-    number: u64,
-    digits: impl Fn(u64) -> String,
-) -> String {
+fn with_precision(conversion: &Conversion, number: u64, digits: impl Fn(u64) -> String) -> String {
     match conversion.precision {
         Some(0) if number == 0 => String::new(),
         Some(least) => format!("{:0>1$}", digits(number), least as usize),
@@ -168,12 +172,7 @@ pub fn local_time(format: &str) -> Vec<u8> {
         let now = libc::time(std::ptr::null_mut());
         let mut parts: libc::tm = std::mem::zeroed();
         libc::localtime_r(&now, &mut parts);
-        libc::strftime(
-            out.as_mut_ptr().cast(),
-            out.len(),
-            format.as_ptr(),
-            &parts,
-        )
+        libc::strftime(out.as_mut_ptr().cast(), out.len(), format.as_ptr(), &parts)
     };
     out.truncate(written);
     out
@@ -199,7 +198,8 @@ mod tests {
             }
             rest = &rest[1..];
         }
-        let digits = |rest: &str| rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let digits =
+            |rest: &str| rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
         let width = digits(rest);
         conversion.width = rest[..width].parse().ok();
         rest = &rest[width..];
@@ -234,12 +234,33 @@ mod tests {
     #[test]
     fn flags_and_widths_are_those_of_c() {
         for (format, expected) in [
-            ("%d", "42"), ("%5d", "   42"), ("%-5d", "42   "), ("%05d", "00042"), ("%+d", "+42"),
-            ("% d", " 42"), ("%i", "42"), ("%u", "42"), ("%x", "2a"), ("%X", "2A"), ("%#x", "0x2a"),
-            ("%#X", "0X2A"), ("%o", "52"), ("%#o", "052"), ("%c", "*"), ("%p", "0x2a"),
-            ("%10p", "      0x2a"), ("%.3d", "042"), ("%8.3d", "     042"), ("%-8.3d", "042     "),
-            ("%+5d", "  +42"), ("%08.3d", "     042"), ("%#06x", "0x002a"), ("%-06d", "42    "),
-            ("%+05d", "+0042"), ("%5c", "    *"), ("%-5c", "*    "),
+            ("%d", "42"),
+            ("%5d", "   42"),
+            ("%-5d", "42   "),
+            ("%05d", "00042"),
+            ("%+d", "+42"),
+            ("% d", " 42"),
+            ("%i", "42"),
+            ("%u", "42"),
+            ("%x", "2a"),
+            ("%X", "2A"),
+            ("%#x", "0x2a"),
+            ("%#X", "0X2A"),
+            ("%o", "52"),
+            ("%#o", "052"),
+            ("%c", "*"),
+            ("%p", "0x2a"),
+            ("%10p", "      0x2a"),
+            ("%.3d", "042"),
+            ("%8.3d", "     042"),
+            ("%-8.3d", "042     "),
+            ("%+5d", "  +42"),
+            ("%08.3d", "     042"),
+            ("%#06x", "0x002a"),
+            ("%-06d", "42    "),
+            ("%+05d", "+0042"),
+            ("%5c", "    *"),
+            ("%-5c", "*    "),
         ] {
             assert_eq!(number(format, 42), expected, "{format}");
         }
@@ -254,8 +275,15 @@ mod tests {
     #[test]
     fn lengths_cut_the_argument() {
         for (format, expected) in [
-            ("%hhd", "-1"), ("%hd", "-1"), ("%ld", "-1"), ("%lld", "-1"), ("%hhu", "255"),
-            ("%hu", "65535"), ("%lu", "18446744073709551615"), ("%zx", "ffffffffffffffff"), ("%jd", "-1"),
+            ("%hhd", "-1"),
+            ("%hd", "-1"),
+            ("%ld", "-1"),
+            ("%lld", "-1"),
+            ("%hhu", "255"),
+            ("%hu", "65535"),
+            ("%lu", "18446744073709551615"),
+            ("%zx", "ffffffffffffffff"),
+            ("%jd", "-1"),
         ] {
             assert_eq!(number(format, -1), expected, "{format}");
         }
@@ -274,12 +302,23 @@ mod tests {
 
     #[test]
     fn strings_are_cut_and_padded() {
-        let text = Layout { size: 8, ty: DataType::String };
+        let text = Layout {
+            size: 8,
+            ty: DataType::String,
+        };
         for (format, expected) in [
-            ("%s", "abc"), ("%10s", "       abc"), ("%-10s", "abc       "), ("%.2s", "ab"), ("%10.2s", "        ab"),
+            ("%s", "abc"),
+            ("%10s", "       abc"),
+            ("%-10s", "abc       "),
+            ("%.2s", "ab"),
+            ("%10.2s", "        ab"),
             ("%.9s", "abc"),
         ] {
-            assert_eq!(shown(format, text.clone(), b"abc\0xxxx"), expected, "{format}");
+            assert_eq!(
+                shown(format, text.clone(), b"abc\0xxxx"),
+                expected,
+                "{format}"
+            );
         }
     }
 
@@ -287,11 +326,17 @@ mod tests {
     fn any_value_can_be_a_string() {
         assert_eq!(number("%s", 5), "5");
         assert_eq!(number("%-5s", 5), "5    ");
-        let flag = Layout { size: 1, ty: DataType::Bool };
+        let flag = Layout {
+            size: 1,
+            ty: DataType::Bool,
+        };
         assert_eq!(shown("%5s", flag.clone(), &[1]), " true");
         assert_eq!(shown("%-6s", flag.clone(), &[0]), "false ");
         assert_eq!(shown("%d", flag, &[1]), "1");
-        let pointer = Layout { size: 8, ty: DataType::Pointer };
+        let pointer = Layout {
+            size: 8,
+            ty: DataType::Pointer,
+        };
         assert_eq!(shown("%5s", pointer.clone(), &words(&[7])), "  0x7");
         assert_eq!(shown("%x", pointer.clone(), &words(&[7])), "7");
         assert_eq!(shown("%p", pointer, &words(&[-1])), "0xffffffffffffffff");
@@ -300,13 +345,30 @@ mod tests {
     #[test]
     fn text_and_arguments_come_in_order() {
         let text = |text: &str| FormatPiece::Text(text.as_bytes().to_vec());
-        let pieces = [text("a"), FormatPiece::Conversion(parse("%d")), text("%\n"), FormatPiece::Conversion(parse("%x"))];
+        let pieces = [
+            text("a"),
+            FormatPiece::Conversion(parse("%d")),
+            text("%\n"),
+            FormatPiece::Conversion(parse("%x")),
+        ];
         let fields = [
-            Field { offset: 8, layout: int(8, true) },
-            Field { offset: 16, layout: int(4, false) },
+            Field {
+                offset: 8,
+                layout: int(8, true),
+            },
+            Field {
+                offset: 16,
+                layout: int(4, false),
+            },
         ];
         let mut out = Vec::new();
-        printf(&pieces, &fields, &words(&[0, -1, 255]), &mut NoNames, &mut out);
+        printf(
+            &pieces,
+            &fields,
+            &words(&[0, -1, 255]),
+            &mut NoNames,
+            &mut out,
+        );
         assert_eq!(String::from_utf8(out).unwrap(), "a-1%\nff");
     }
 

@@ -8,6 +8,7 @@ pub mod attach;
 pub mod command;
 pub mod decode;
 pub mod error;
+pub mod facts;
 pub mod format;
 pub mod load;
 pub mod loss;
@@ -19,6 +20,7 @@ mod sys;
 
 pub use command::Command;
 pub use error::{Error, ErrorKind};
+pub use facts::LiveFacts;
 pub use loss::{Cause, Loss};
 pub use output::{Sink, Text};
 pub use session::{Object, Outcome, Session, Stop, StopHandle, Target};

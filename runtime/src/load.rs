@@ -44,7 +44,11 @@ pub fn load(elf: &[u8], manifest: &Manifest, source: &str) -> Result<Loaded, Err
     let mut object = aya_obj::Object::parse(elf).map_err(|error| malformed(&error))?;
     let maps = create_maps(&object)?;
 
-    let text: HashSet<usize> = object.functions.keys().map(|(section, _)| *section).collect();
+    let text: HashSet<usize> = object
+        .functions
+        .keys()
+        .map(|(section, _)| *section)
+        .collect();
     let definitions = std::mem::take(&mut object.maps);
     object
         .relocate_maps(

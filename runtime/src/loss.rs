@@ -64,7 +64,11 @@ impl fmt::Display for Loss {
                 capacity(" stacks", "max_map_keys")
             ),
             Cause::Counted(LossCause::StackFailed) => {
-                write!(f, "lost {n} {stacks}{of}: the kernel could not walk {}", plural("it", "them"))
+                write!(
+                    f,
+                    "lost {n} {stacks}{of}: the kernel could not walk {}",
+                    plural("it", "them")
+                )
             }
             Cause::Counted(LossCause::StackTruncated) => match self.capacity {
                 Some(depth) => write!(f, "cut {n} {stacks}{of} after {depth} frames"),
@@ -81,10 +85,16 @@ impl fmt::Display for Loss {
                 plural("value", "values")
             ),
             Cause::Counted(LossCause::ScratchBusy) => {
-                write!(f, "lost {n} {events}{of}: too many probes were running on one CPU at once")
+                write!(
+                    f,
+                    "lost {n} {events}{of}: too many probes were running on one CPU at once"
+                )
             }
             Cause::Missed => {
-                write!(f, "lost {n} {events}{of}: it was running already on that CPU")
+                write!(
+                    f,
+                    "lost {n} {events}{of}: it was running already on that CPU"
+                )
             }
             Cause::Mappings => write!(
                 f,
@@ -187,7 +197,13 @@ mod tests {
 
     fn text(cause: Cause, count: u64, capacity: Option<u64>) -> String {
         let probe = (cause != Cause::Mappings).then(|| "kprobe:x".to_owned());
-        Loss { probe, cause, count, capacity }.to_string()
+        Loss {
+            probe,
+            cause,
+            count,
+            capacity,
+        }
+        .to_string()
     }
 
     #[test]
@@ -209,7 +225,10 @@ mod tests {
             "lost 1 record of memory mappings: some addresses may have no name"
         );
         for cause in LossCause::ALL {
-            assert!(text(Cause::Counted(cause), 3, None).contains("3 "), "{cause:?}");
+            assert!(
+                text(Cause::Counted(cause), 3, None).contains("3 "),
+                "{cause:?}"
+            );
         }
     }
 }

@@ -46,10 +46,19 @@ pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
 /// Appends a value: `5`, `true`, `0x7f`, `text`, `(1, x)`, `[1,2]`, a stack or a symbol.
 pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names, out: &mut Vec<u8>) {
     match &layout.ty {
-        DataType::Int { bytes: size, signed: true } => {
-            push(out, format_args!("{}", decode::signed(slice(bytes, 0, *size))));
+        DataType::Int {
+            bytes: size,
+            signed: true,
+        } => {
+            push(
+                out,
+                format_args!("{}", decode::signed(slice(bytes, 0, *size))),
+            );
         }
-        DataType::Int { bytes: size, signed: false } => {
+        DataType::Int {
+            bytes: size,
+            signed: false,
+        } => {
             push(out, format_args!("{}", unsigned(slice(bytes, 0, *size))));
         }
         DataType::Bool => {
@@ -69,7 +78,12 @@ pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names, out: &mut Vec
                 if index > 0 {
                     out.push(b',');
                 }
-                value(element, slice(bytes, index * element.size, element.size), names, out);
+                value(
+                    element,
+                    slice(bytes, index * element.size, element.size),
+                    names,
+                    out,
+                );
             }
             out.push(b']');
         }
@@ -140,7 +154,13 @@ pub fn map<E>(
             line.push(b']');
         }
         line.push(b':');
-        map_value(&info.value, table.value(index), options.divisor.max(1), names, &mut line);
+        map_value(
+            &info.value,
+            table.value(index),
+            options.divisor.max(1),
+            names,
+            &mut line,
+        );
         emit(&line)?;
     }
     Ok(())
@@ -160,14 +180,19 @@ fn map_value(
         MapValue::Scalar(layout) => {
             out.push(b' ');
             match (&layout.ty, decode::number(layout, bytes)) {
-                (DataType::Int { .. }, Some(number)) => push(out, format_args!("{}", divided(number))),
+                (DataType::Int { .. }, Some(number)) => {
+                    push(out, format_args!("{}", divided(number)))
+                }
                 _ => value(layout, bytes, names, out),
             }
             out.push(b'\n');
         }
         MapValue::Count => push(out, format_args!(" {}\n", divided(word(0).into()))),
         MapValue::Sum { signed } | MapValue::Min { signed } | MapValue::Max { signed } => {
-            push(out, format_args!(" {}\n", divided(as_number(word(0), *signed))));
+            push(
+                out,
+                format_args!(" {}\n", divided(as_number(word(0), *signed))),
+            );
         }
         MapValue::Avg { signed } => {
             push(out, format_args!(" {}\n", divided(average(bytes, *signed))));
@@ -185,7 +210,9 @@ fn map_value(
             histogram(bytes, divisor, out, |index| log2_label(index, *bits));
         }
         MapValue::LHist { min, max, step } => {
-            histogram(bytes, divisor, out, |index| linear_label(index, *min, *max, *step));
+            histogram(bytes, divisor, out, |index| {
+                linear_label(index, *min, *max, *step)
+            });
         }
     }
 }
@@ -196,8 +223,7 @@ fn histogram(bytes: &[u8], divisor: u64, out: &mut Vec<u8>, label: impl Fn(u32) 
     let counts: Vec<u64> = bytes.chunks_exact(8).map(unsigned).collect();
     out.push(b'\n');
     let used = |count: &u64| *count > 0;
-    if let (Some(first), Some(last)) =
-        (counts.iter().position(used), counts.iter().rposition(used))
+    if let (Some(first), Some(last)) = (counts.iter().position(used), counts.iter().rposition(used))
     {
         let most = counts.iter().copied().max().unwrap_or(1);
         for (index, count) in counts.iter().enumerate().take(last + 1).skip(first) {
@@ -231,11 +257,7 @@ fn interval((lower, upper): (i64, i64), edge: impl Fn(i64) -> String) -> String 
 fn log2_label(index: u32, bits: u32) -> String {
     const SUFFIXES: [&str; 7] = ["", "K", "M", "G", "T", "P", "E"];
     interval(log2_bounds(index, bits), |edge| {
-        let decade = edge
-            .checked_ilog2()
-            .unwrap_or(0)
-            .saturating_sub(bits)
-            / 10;
+        let decade = edge.checked_ilog2().unwrap_or(0).saturating_sub(bits) / 10;
         let suffix = SUFFIXES.get(decade as usize).copied().unwrap_or("");
         format!("{}{suffix}", edge >> (10 * decade))
     })
@@ -275,20 +297,33 @@ mod tests {
     }
 
     fn tuple(parts: &[(u32, Layout)]) -> Layout {
-        let size = parts.iter().map(|(offset, part)| offset + part.size).max().unwrap_or(0);
+        let size = parts
+            .iter()
+            .map(|(offset, part)| offset + part.size)
+            .max()
+            .unwrap_or(0);
         let fields = parts
             .iter()
-            .map(|(offset, layout)| Field { offset: *offset, layout: layout.clone() })
+            .map(|(offset, layout)| Field {
+                offset: *offset,
+                layout: layout.clone(),
+            })
             .collect();
         layout(size, DataType::Tuple(fields))
     }
 
     fn map_text(info: &MapManifest, entries: &[(Vec<u8>, Vec<u8>)], options: MapOptions) -> String {
         let mut out = Vec::new();
-        map::<()>(info, &Table::from_entries(entries), options, &mut NoNames, |line| {
-            out.extend_from_slice(line);
-            Ok(())
-        })
+        map::<()>(
+            info,
+            &Table::from_entries(entries),
+            options,
+            &mut NoNames,
+            |line| {
+                out.extend_from_slice(line);
+                Ok(())
+            },
+        )
         .unwrap();
         String::from_utf8(out).unwrap()
     }
@@ -299,16 +334,29 @@ mod tests {
         assert_eq!(text(&int(8, false), &[0xff; 8]), "18446744073709551615");
         assert_eq!(text(&layout(1, DataType::Bool), &[1]), "true");
         assert_eq!(text(&layout(8, DataType::Pointer), &words(&[0])), "0x0");
-        assert_eq!(text(&layout(8, DataType::Pointer), &words(&[0x7f01])), "0x7f01");
+        assert_eq!(
+            text(&layout(8, DataType::Pointer), &words(&[0x7f01])),
+            "0x7f01"
+        );
         assert_eq!(text(&layout(4, DataType::String), b"ab\0c"), "ab");
         assert_eq!(text(&layout(4, DataType::String), b"abcd"), "abcd");
         let inner = tuple(&[(0, int(8, true)), (8, int(8, true))]);
-        let outer = tuple(&[(0, int(8, true)), (8, layout(8, DataType::String)), (16, inner)]);
+        let outer = tuple(&[
+            (0, int(8, true)),
+            (8, layout(8, DataType::String)),
+            (16, inner),
+        ]);
         let mut bytes = words(&[1]);
         bytes.extend(b"x\0\0\0\0\0\0\0");
         bytes.extend(words(&[2, 3]));
         assert_eq!(text(&outer, &bytes), "(1, x, (2, 3))");
-        let array = layout(3, DataType::Array { element: Box::new(int(1, false)), count: 3 });
+        let array = layout(
+            3,
+            DataType::Array {
+                element: Box::new(int(1, false)),
+                count: 3,
+            },
+        );
         assert_eq!(text(&array, &[1, 2, 255]), "[1,2,255]");
     }
 
@@ -322,7 +370,10 @@ mod tests {
     #[test]
     fn a_map_without_key_is_one_line() {
         let info = map_info("@y", None, MapValue::Scalar(int(8, true)));
-        assert_eq!(map_text(&info, &[(words(&[0]), words(&[5]))], MapOptions::default()), "@y: 5\n");
+        assert_eq!(
+            map_text(&info, &[(words(&[0]), words(&[5]))], MapOptions::default()),
+            "@y: 5\n"
+        );
         assert_eq!(map_text(&info, &[], MapOptions::default()), "");
     }
 
@@ -343,11 +394,18 @@ mod tests {
     #[test]
     fn aggregates_print_as_in_bpftrace() {
         let line = |kind, value: &[i64]| {
-            map_text(&map_info("@", None, kind), &[(words(&[0]), words(value))], MapOptions::default())
+            map_text(
+                &map_info("@", None, kind),
+                &[(words(&[0]), words(value))],
+                MapOptions::default(),
+            )
         };
         assert_eq!(line(MapValue::Count, &[3]), "@: 3\n");
         assert_eq!(line(MapValue::Sum { signed: true }, &[-5]), "@: -5\n");
-        assert_eq!(line(MapValue::Sum { signed: false }, &[-1]), "@: 18446744073709551615\n");
+        assert_eq!(
+            line(MapValue::Sum { signed: false }, &[-1]),
+            "@: 18446744073709551615\n"
+        );
         assert_eq!(line(MapValue::Avg { signed: true }, &[2, 11]), "@: 5\n");
         assert_eq!(line(MapValue::Min { signed: true }, &[-3, 1]), "@: -3\n");
         assert_eq!(
@@ -377,17 +435,29 @@ mod tests {
         );
         let info = map_info("@g", None, MapValue::Avg { signed: true });
         let entries = [(words(&[0]), words(&[1, -7]))];
-        assert_eq!(map_text(&info, &entries, MapOptions { top: 0, divisor: 2 }), "@g: -3\n");
+        assert_eq!(
+            map_text(&info, &entries, MapOptions { top: 0, divisor: 2 }),
+            "@g: -3\n"
+        );
     }
 
     /// The histogram whose buckets hold `counts`, from index 0.
-    fn histogram_text(kind: MapValue, size: usize, counts: &[(usize, i64)], divisor: u64) -> String {
+    fn histogram_text(
+        kind: MapValue,
+        size: usize,
+        counts: &[(usize, i64)],
+        divisor: u64,
+    ) -> String {
         let mut buckets = vec![0; size];
         for (index, count) in counts {
             buckets[*index] = *count;
         }
         let info = map_info("@", None, kind);
-        map_text(&info, &[(words(&[0]), words(&buckets))], MapOptions { top: 0, divisor })
+        map_text(
+            &info,
+            &[(words(&[0]), words(&buckets))],
+            MapOptions { top: 0, divisor },
+        )
     }
 
     #[test]
@@ -410,14 +480,26 @@ mod tests {
 "
         );
         let shown = histogram_text(MapValue::Hist { bits: 0 }, 65, &[(12, 2), (51, 2)], 2);
-        assert!(shown.starts_with("@:\n[1K, 2K)               1 |@@@"), "{shown}");
-        assert!(shown.contains("\n[512K, 1M)             0 |    "), "{shown}");
-        assert!(shown.contains("\n[512T, 1P)             1 |@@@@"), "{shown}");
+        assert!(
+            shown.starts_with("@:\n[1K, 2K)               1 |@@@"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("\n[512K, 1M)             0 |    "),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("\n[512T, 1P)             1 |@@@@"),
+            "{shown}"
+        );
     }
 
     #[test]
     fn an_empty_histogram_has_no_rows() {
-        assert_eq!(histogram_text(MapValue::Hist { bits: 0 }, 65, &[], 1), "@:\n\n");
+        assert_eq!(
+            histogram_text(MapValue::Hist { bits: 0 }, 65, &[], 1),
+            "@:\n\n"
+        );
     }
 
     #[test]
@@ -432,7 +514,13 @@ mod tests {
             ]
         );
         let all: Vec<String> = (0..250).map(|index| log2_label(index, 2)).collect();
-        for label in ["[896, 1024)", "[1024, 1280)", "[3584, 4K)", "[4K, 5K)", "[28K, 32K)"] {
+        for label in [
+            "[896, 1024)",
+            "[1024, 1280)",
+            "[3584, 4K)",
+            "[4K, 5K)",
+            "[28K, 32K)",
+        ] {
             assert!(all.iter().any(|one| one == label), "{label}");
         }
         assert_eq!(log2_label(65, 5), "[64, 66)");
@@ -441,7 +529,11 @@ mod tests {
 
     #[test]
     fn linear_histograms_print_as_in_bpftrace() {
-        let kind = MapValue::LHist { min: 0, max: 100, step: 10 };
+        let kind = MapValue::LHist {
+            min: 0,
+            max: 100,
+            step: 10,
+        };
         let shown = histogram_text(kind, 12, &[(0, 1), (1, 1), (3, 1), (11, 1)], 1);
         assert!(
             shown.starts_with(
@@ -467,7 +559,10 @@ mod tests {
         assert_eq!(label(11, 10240, 1024), "[10K, ...)");
         assert_eq!(label(3, 10 << 20, 1 << 20), "[2M, 3M)");
         assert_eq!(label(2, 2147483647, 500 << 20), "[500M, 1000M)");
-        assert_eq!(linear_label(2, 512 << 10, 10 << 20, 512 << 10), "[1M, 1536K)");
+        assert_eq!(
+            linear_label(2, 512 << 10, 10 << 20, 512 << 10),
+            "[1M, 1536K)"
+        );
         assert_eq!(linear_label(4, 0, 10, 3), "[9, ...)");
     }
 }

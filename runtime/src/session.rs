@@ -13,7 +13,7 @@ use crate::load::{self, Loaded};
 use crate::loss::{self, Loss};
 use crate::output::{Sink, Text};
 use crate::print::MapOptions;
-use crate::symbols::{SymbolNames, Symbols};
+use crate::symbols::{Scope, SymbolNames, Symbols};
 use crate::sys::bpf::MapHandle;
 use crate::sys::{self, process};
 use aya::maps::{Map, MapData, RingBuf};
@@ -265,10 +265,10 @@ impl<'a> Running<'a> {
     /// Loads and opens everything; nothing fires yet.
     fn begin(session: Session, stop: &'a Stop) -> Result<Running<'a>, Error> {
         let manifest = &session.object.manifest;
-        let (process, command) = match &session.target {
-            Target::All => (None, None),
-            Target::Process(pid) => (Some(open_process(*pid)?), None),
-            Target::Command(command) => (None, Some(command.pid())),
+        let (process, command, scope) = match &session.target {
+            Target::All => (None, None, Scope::All),
+            Target::Process(pid) => (Some(open_process(*pid)?), None, Scope::Process(*pid)),
+            Target::Command(command) => (None, Some(command.pid()), Scope::Command),
         };
         let cpus = sys::possible_cpus().map_err(kernel_error("can't read the number of CPUs"))?;
         let loaded = load::load(&session.object.elf, manifest, &session.source)?;
@@ -276,7 +276,7 @@ impl<'a> Running<'a> {
             Some(map) => Some(ring_buffer(map.fd())?),
             None => None,
         };
-        let symbols = Symbols::begin(manifest, &loaded, command)?;
+        let symbols = Symbols::begin(manifest, scope)?;
         let attached = attach::open(&loaded, manifest, command)?;
         Ok(Running {
             session,
@@ -390,9 +390,14 @@ impl<'a> Running<'a> {
                 Delivered::Some => 0,
                 Delivered::All => {
                     self.session.sink.flush()?;
-                    -1
+                    if self.symbols.read_some_processes() {
+                        0
+                    } else {
+                        -1
+                    }
                 }
             };
+            self.symbols.tidy(&self.loaded);
             if self.wait(timeout)? {
                 self.attached.detach();
                 self.deliver(usize::MAX)?;

@@ -87,7 +87,7 @@ fn step_define(step: usize) -> u32 {
 /// All values' intervals, by rising start.
 fn intervals(simplified: &Simplified) -> Vec<Interval> {
     let function = simplified.function;
-    let liveness = liveness_of(simplified);
+    let live_out = live_out(simplified);
     let mut ranges: SecondaryMap<Value, Option<(u32, u32)>> = SecondaryMap::new();
     let mut hints: SecondaryMap<Value, Option<Reg>> = SecondaryMap::new();
     let mut order = Vec::new();
@@ -105,7 +105,6 @@ fn intervals(simplified: &Simplified) -> Vec<Interval> {
 
     let mut step = 0;
     for plan in &simplified.blocks {
-        let first = step;
         for &inst in &plan.insts {
             simplified.for_each_use(inst, |value| extend(&mut ranges, value, step_use(step)));
             if let Some(value) = defined(simplified, inst) {
@@ -124,11 +123,9 @@ fn intervals(simplified: &Simplified) -> Vec<Interval> {
                 }
             }
         }
-        for value in liveness[plan.block].live_out.iter() {
+        // Definitions come before uses in the order of blocks, so only ends can be elsewhere: in loops, behind all uses.
+        for value in live_out[plan.block].iter() {
             extend(&mut ranges, value, step_define(step));
-        }
-        for value in liveness[plan.block].live_in.iter() {
-            extend(&mut ranges, value, 2 * first as u32);
         }
         step += 1;
     }
@@ -174,26 +171,17 @@ fn note_hints(simplified: &Simplified, inst: Inst, hints: &mut SecondaryMap<Valu
     }
 }
 
-/// The values that live at a block's two ends.
-#[derive(Clone, Debug, Default)]
-struct Liveness {
-    live_in: EntitySet<Value>,
-    live_out: EntitySet<Value>,
-}
-
-/// Liveness by iteration to the fixed point, so that loops are right too.
-fn liveness_of(simplified: &Simplified) -> SecondaryMap<Block, Liveness> {
-    let mut liveness: SecondaryMap<Block, Liveness> = SecondaryMap::new();
+/// The values that live at each block's end, by iteration to the fixed point, so that loops are right too.
+fn live_out(simplified: &Simplified) -> SecondaryMap<Block, EntitySet<Value>> {
+    let mut live_in: SecondaryMap<Block, EntitySet<Value>> = SecondaryMap::new();
+    let mut live_out: SecondaryMap<Block, EntitySet<Value>> = SecondaryMap::new();
     loop {
         let mut changed = false;
         for plan in simplified.blocks.iter().rev() {
             let mut live = EntitySet::new();
-            plan.terminator.for_each_successor(|next| {
-                for value in liveness[next].live_in.iter() {
-                    live.insert(value);
-                }
-            });
-            let out = live.clone();
+            plan.terminator
+                .for_each_successor(|next| live.extend(live_in[next].iter()));
+            live_out[plan.block] = live.clone();
             if let Terminator::Branch { args, .. } = plan.terminator {
                 for arg in args {
                     if let Operand::Value(value) = arg {
@@ -209,15 +197,13 @@ fn liveness_of(simplified: &Simplified) -> SecondaryMap<Block, Liveness> {
                     live.insert(value);
                 });
             }
-            let slot = &mut liveness[plan.block];
-            if slot.live_in.iter().ne(live.iter()) || slot.live_out.iter().ne(out.iter()) {
+            if live_in[plan.block].iter().ne(live.iter()) {
                 changed = true;
-                slot.live_in = live;
-                slot.live_out = out;
+                live_in[plan.block] = live;
             }
         }
         if !changed {
-            return liveness;
+            return live_out;
         }
     }
 }

@@ -89,6 +89,8 @@ functions! {
     "kaddr(string name)", 1, 1, Value(kaddr), "the address of a kernel symbol";
     "ustack([mode,] [int depth])", 0, 2, Value(|c, call| stack(c, call, true)), "the user stack";
     "kstack([mode,] [int depth])", 0, 2, Value(|c, call| stack(c, call, false)), "the kernel stack";
+    "kptr(ptr p)", 1, 1, Value(address), "`p` itself: whether an address is the kernel's is seen when it is read";
+    "uptr(ptr p)", 1, 1, Value(address), "`p` itself, likewise";
     "vma(ptr p)", 1, 1, Value(vma), "the `struct vm_area_struct` of the current process that holds the address `p`, or 0; needs Linux 5.17";
     "len(map|stack x)", 1, 1, Value(len), "entries in a map, or frames in a stack";
     "delete(map m[, key])", 1, 2, Statement(delete), "removes an element: `delete(@m[key])` or `delete(@m, key)`";
@@ -102,14 +104,69 @@ functions! {
 
 /// Functions of bpftrace that pfscript does not have yet.
 pub const LATER: &[&str] = &[
-    "assert", "assert_str", "bswap", "buf", "cat", "cgroup_path", "cgroupid", "errorf", "fail",
-    "getopt", "has_key", "is_array", "is_err", "is_integer", "is_literal", "is_null", "is_ptr",
-    "is_str", "is_unsigned_integer", "join", "jstr", "kptr", "kstr", "macaddr", "memcmp",
-    "nsecs", "ntop", "offsetof", "override", "path", "percpu_kaddr", "ppid", "pton", "reg",
-    "signal", "sizeof", "skboutput", "socket_cookie", "static_assert", "strcap", "strcontains",
-    "strerror", "strftime", "strlen", "strncmp", "strstr", "stack_len", "system", "timestamp",
-    "tseries", "tolower", "toupper", "uaddr", "unwatch", "uptr", "usermode", "ustr", "warnf",
-    "find", "ncpus", "comm", "pcomm", "numaid", "syscall_name", "default_str_length",
+    "assert",
+    "assert_str",
+    "bswap",
+    "buf",
+    "cat",
+    "cgroup_path",
+    "cgroupid",
+    "errorf",
+    "fail",
+    "getopt",
+    "has_key",
+    "is_array",
+    "is_err",
+    "is_integer",
+    "is_literal",
+    "is_null",
+    "is_ptr",
+    "is_str",
+    "is_unsigned_integer",
+    "join",
+    "jstr",
+    "kstr",
+    "macaddr",
+    "memcmp",
+    "nsecs",
+    "ntop",
+    "offsetof",
+    "override",
+    "path",
+    "percpu_kaddr",
+    "ppid",
+    "pton",
+    "reg",
+    "signal",
+    "sizeof",
+    "skboutput",
+    "socket_cookie",
+    "static_assert",
+    "strcap",
+    "strcontains",
+    "strerror",
+    "strftime",
+    "strlen",
+    "strncmp",
+    "strstr",
+    "stack_len",
+    "system",
+    "timestamp",
+    "tseries",
+    "tolower",
+    "toupper",
+    "uaddr",
+    "unwatch",
+    "usermode",
+    "ustr",
+    "warnf",
+    "find",
+    "ncpus",
+    "comm",
+    "pcomm",
+    "numaid",
+    "syscall_name",
+    "default_str_length",
 ];
 
 fn number(
@@ -209,7 +266,10 @@ fn str_(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> 
             let limit = checker.number(arg)?;
             match limit.constant() {
                 Some(n) if n <= 0 => {
-                    return Err(Diagnostic::error(arg.span, "the limit must be greater than zero"));
+                    return Err(Diagnostic::error(
+                        arg.span,
+                        "the limit must be greater than zero",
+                    ));
                 }
                 Some(n) => (None, (n as u64).min(max.into()) as u32),
                 None => (Some(Box::new(limit)), max),
@@ -237,7 +297,11 @@ fn address(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnosti
     }
     Err(Diagnostic::error(
         call.args[0].span,
-        format!("`{}` takes an address, not {}", call.name, value.ty.describe()),
+        format!(
+            "`{}` takes an address, not {}",
+            call.name,
+            value.ty.describe()
+        ),
     ))
 }
 
@@ -262,7 +326,10 @@ fn usym(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> 
 fn kaddr(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> {
     let arg = &call.args[0];
     let Ast::Str(name) = &arg.kind else {
-        return Err(Diagnostic::error(arg.span, "`kaddr` takes a constant string"));
+        return Err(Diagnostic::error(
+            arg.span,
+            "`kaddr` takes a constant string",
+        ));
     };
     let name = String::from_utf8_lossy(name);
     match checker.facts.kernel_symbol(&name) {
@@ -360,7 +427,10 @@ fn len(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> {
 
 fn delete(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> {
     let Ast::Map { name, keys } = &call.args[0].kind else {
-        return Err(Diagnostic::error(call.args[0].span, "`delete` takes a map element"));
+        return Err(Diagnostic::error(
+            call.args[0].span,
+            "`delete` takes a map element",
+        ));
     };
     let keys = match (keys, call.args.get(1)) {
         (None, Some(key)) => Some(std::slice::from_ref(key)),
@@ -408,13 +478,20 @@ fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic>
         let mut option = |index: usize, what| match call.args.get(index) {
             Some(arg) => match constant(checker, arg, what)? {
                 n if n >= 0 => Ok(n as u64),
-                _ => Err(Diagnostic::error(arg.span, format!("{what} must not be negative"))),
+                _ => Err(Diagnostic::error(
+                    arg.span,
+                    format!("{what} must not be negative"),
+                )),
             },
             None => Ok(0),
         };
         let top = option(1, "the number of entries")?;
         let divisor = option(2, "the divisor")?.max(1);
-        return Ok(checker.emit(Action::PrintMap { map, top, divisor }, Vec::new(), call.span));
+        return Ok(checker.emit(
+            Action::PrintMap { map, top, divisor },
+            Vec::new(),
+            call.span,
+        ));
     }
     if let Some(extra) = call.args.get(1) {
         return Err(Diagnostic::error(
@@ -439,7 +516,10 @@ fn time(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> 
             ..
         }) => String::from_utf8_lossy(format).into_owned(),
         Some(arg) => {
-            return Err(Diagnostic::error(arg.span, "`time` takes a constant string"));
+            return Err(Diagnostic::error(
+                arg.span,
+                "`time` takes a constant string",
+            ));
         }
     };
     Ok(checker.emit(Action::Time { format }, Vec::new(), call.span))

@@ -5,8 +5,8 @@ use crate::hir::Expr;
 use crate::manifest::{Action, Conversion, FormatPiece};
 use crate::sema::Checker;
 use crate::types::Type;
-use pfscript_grammar::ast::ExprKind as Ast;
 use pfscript_grammar::Diagnostic;
+use pfscript_grammar::ast::ExprKind as Ast;
 
 /// Bytes of a record before its fields: the action's and the probe's number.
 pub(super) const HEADER: u32 = 8;

@@ -50,7 +50,8 @@ impl Lower<'_> {
                 let record = self.stack_record();
                 let context = self.push(InstData::Context);
                 let address = self.address(record);
-                let flags = i64::from(*user) * USER_STACK + i64::from(*default_depth) * DEFAULT_DEPTH;
+                let flags =
+                    i64::from(*user) * USER_STACK + i64::from(*default_depth) * DEFAULT_DEPTH;
                 let flags = self.constant(flags);
                 let size = self.constant(i64::from(*depth) * 8);
                 let loss = self.loss();
@@ -335,7 +336,8 @@ impl Lower<'_> {
             ExprKind::HelperString { helper } => {
                 let Type::Str { bytes } = expr.ty else { return };
                 let used = bytes.min(room);
-                self.zero(place.at(used), room - used);
+                // Linux 5.17 to 6.3 leave what follows the terminator as it was (bpf_get_current_comm: strscpy).
+                self.zero(place, room);
                 let address = self.address(place);
                 let size = self.constant(used.into());
                 self.helper(*helper, vec![address, size]);

@@ -50,7 +50,10 @@ pub(super) fn define(
             errors.push(
                 Diagnostic::error(
                     map.span,
-                    format!("the key of `{}` takes {key_size} bytes; the most is {MOST_KEY_BYTES}", map.name),
+                    format!(
+                        "the key of `{}` takes {key_size} bytes; the most is {MOST_KEY_BYTES}",
+                        map.name
+                    ),
                 )
                 .help("use fewer or shorter strings in it"),
             );
@@ -95,15 +98,27 @@ pub(super) fn define(
         })
     };
     let probes = checked.actions.len() as u32;
-    own(MapTemplate::Loss, "pf_map_loss", probes.max(1) * LOSS_CAUSES, 0);
+    own(
+        MapTemplate::Loss,
+        "pf_map_loss",
+        probes.max(1) * LOSS_CAUSES,
+        0,
+    );
     if checked.output.stacks > 0 {
         let depth = checked.output.stacks;
-        own(MapTemplate::Stacks { depth }, "pf_map_stacks", stacks, flags);
+        own(
+            MapTemplate::Stacks { depth },
+            "pf_map_stacks",
+            stacks,
+            flags,
+        );
     }
     if !checked.output.actions.is_empty() {
-        let prints = checked.output.actions.iter().any(|action| {
-            matches!(action, Action::Printf { .. } | Action::PrintValue { .. })
-        });
+        let prints = checked
+            .output
+            .actions
+            .iter()
+            .any(|action| matches!(action, Action::Printf { .. } | Action::PrintValue { .. }));
         let bytes = if prints { EVENT_BYTES } else { FEW_EVENT_BYTES };
         own(MapTemplate::Events, "pf_map_events", bytes, 0);
     }

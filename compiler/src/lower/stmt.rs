@@ -157,10 +157,7 @@ impl Lower<'_> {
         aggregate: Aggregate,
         value: Option<Value>,
     ) {
-        let signed = matches!(
-            self.checked.maps[map].value,
-            MapContent::Aggregate(_, true)
-        );
+        let signed = matches!(self.checked.maps[map].value, MapContent::Aggregate(_, true));
         let value = value.unwrap_or_else(|| self.constant(0));
         // Computed before the map's pointer and the key's address, which are wanted right at the call.
         let index = match aggregate {

@@ -154,8 +154,11 @@ impl Checker<'_> {
     pub(crate) fn printable(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
         let value = self.storable(expr)?;
         match value.ty {
-            Type::Record(_) => Err(Diagnostic::unsupported(expr.span, "whole structures as values")
-                .help("name the field that you want")),
+            Type::Record(_) => Err(Diagnostic::unsupported(
+                expr.span,
+                "whole structures as values",
+            )
+            .help("name the field that you want")),
             Type::Array { .. } => Err(Diagnostic::unsupported(expr.span, "whole arrays as values")
                 .help("name the element that you want")),
             _ => Ok(value),
@@ -252,12 +255,7 @@ impl Checker<'_> {
         )
     }
 
-    fn unary(
-        &mut self,
-        op: UnaryOp,
-        operand: &ast::Expr,
-        span: Span,
-    ) -> Result<Expr, Diagnostic> {
+    fn unary(&mut self, op: UnaryOp, operand: &ast::Expr, span: Span) -> Result<Expr, Diagnostic> {
         match op {
             UnaryOp::Not => {
                 let value = self.condition(operand)?;
@@ -282,13 +280,17 @@ impl Checker<'_> {
             UnaryOp::Deref => {
                 let value = self.expr(operand)?;
                 match value.ty.clone() {
-                    Type::Pointer(pointee) | Type::Array { element: pointee, .. } => {
-                        self.read_pointee(value, &pointee, span)
-                    }
+                    Type::Pointer(pointee)
+                    | Type::Array {
+                        element: pointee, ..
+                    } => self.read_pointee(value, &pointee, span),
                     Type::Unknown => Ok(value),
                     other => Err(Diagnostic::error(
                         span,
-                        format!("only pointers can be dereferenced, and this is {}", other.describe()),
+                        format!(
+                            "only pointers can be dereferenced, and this is {}",
+                            other.describe()
+                        ),
                     )
                     .help("cast it: `*(uint64 *)x`")),
                 }
@@ -375,7 +377,10 @@ impl Checker<'_> {
                 let ty = match self.content(map) {
                     MapContent::Scalar(ty) if ty.is_number() => ty.clone(),
                     _ => {
-                        return Err(Diagnostic::error(span, "only numbers can be counted up or down"));
+                        return Err(Diagnostic::error(
+                            span,
+                            "only numbers can be counted up or down",
+                        ));
                     }
                 };
                 Ok(Expr {
@@ -412,7 +417,10 @@ impl Checker<'_> {
                 _ => {
                     return Err(Diagnostic::error(
                         span,
-                        format!("strings can be compared with `==` and `!=`, not `{}`", op.symbol()),
+                        format!(
+                            "strings can be compared with `==` and `!=`, not `{}`",
+                            op.symbol()
+                        ),
                     ));
                 }
             };
@@ -427,7 +435,11 @@ impl Checker<'_> {
             });
         }
         if !(left.ty.is_condition() && right.ty.is_condition()) {
-            let wrong = if left.ty.is_condition() { &right } else { &left };
+            let wrong = if left.ty.is_condition() {
+                &right
+            } else {
+                &left
+            };
             return Err(Diagnostic::error(
                 wrong.span,
                 format!("`{}` does not take {}", op.symbol(), wrong.ty.describe()),
@@ -472,7 +484,11 @@ impl Checker<'_> {
             (BinaryOp::Shr, false) => Arith::LShr,
             (BinaryOp::Shr, true) => Arith::AShr,
             (BinaryOp::Div | BinaryOp::Mod, true) => {
-                let routine = if op == BinaryOp::Div { "pf_sdiv" } else { "pf_smod" };
+                let routine = if op == BinaryOp::Div {
+                    "pf_sdiv"
+                } else {
+                    "pf_smod"
+                };
                 return Ok(Expr {
                     kind: ExprKind::Routine {
                         routine,
@@ -517,11 +533,18 @@ fn parse_integer(text: &str) -> Option<u64> {
         Some(digits) => (true, digits),
         None => (false, text),
     };
-    let value = match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+    let value = match digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
         Some(hex) => u64::from_str_radix(hex, 16).ok()?,
         None => digits.parse().ok()?,
     };
-    Some(if negative { value.wrapping_neg() } else { value })
+    Some(if negative {
+        value.wrapping_neg()
+    } else {
+        value
+    })
 }
 
 fn condition(op: BinaryOp, signed: bool) -> Option<Condition> {
@@ -547,8 +570,20 @@ fn fold(op: BinaryOp, a: i64, b: i64, signed: bool) -> i64 {
         (BinaryOp::Add, _) => a.wrapping_add(b),
         (BinaryOp::Sub, _) => a.wrapping_sub(b),
         (BinaryOp::Mul, _) => a.wrapping_mul(b),
-        (BinaryOp::Div, true) => if b == 0 { 0 } else { a.wrapping_div(b) },
-        (BinaryOp::Mod, true) => if b == 0 { a } else { a.wrapping_rem(b) },
+        (BinaryOp::Div, true) => {
+            if b == 0 {
+                0
+            } else {
+                a.wrapping_div(b)
+            }
+        }
+        (BinaryOp::Mod, true) => {
+            if b == 0 {
+                a
+            } else {
+                a.wrapping_rem(b)
+            }
+        }
         (BinaryOp::Div, false) => (a as u64).checked_div(b as u64).unwrap_or(0) as i64,
         (BinaryOp::Mod, false) => (a as u64).checked_rem(b as u64).unwrap_or(a as u64) as i64,
         (BinaryOp::BitAnd, _) => a & b,

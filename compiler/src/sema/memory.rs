@@ -94,7 +94,10 @@ impl Checker<'_> {
                 Some(ty) => Ok(ty),
                 None => Err(Diagnostic::error(
                     name.span,
-                    format!("`{}` is a structure; only pointers to it can be cast to", name.name),
+                    format!(
+                        "`{}` is a structure; only pointers to it can be cast to",
+                        name.name
+                    ),
                 )
                 .help(format!("write `(struct {} *)`", name.name))),
             };
@@ -108,8 +111,7 @@ impl Checker<'_> {
 
     fn pointee(&mut self, name: &TypeName) -> Result<Pointee, Diagnostic> {
         if name.tag.is_none() {
-            if let Some(&(_, bytes, signed)) = INTEGER_TYPES.iter().find(|row| row.0 == name.name)
-            {
+            if let Some(&(_, bytes, signed)) = INTEGER_TYPES.iter().find(|row| row.0 == name.name) {
                 return Ok(Pointee::Int { bytes, signed });
             }
             if name.name == "void" {
@@ -156,7 +158,13 @@ impl Checker<'_> {
             Some(TypeTag::Struct) => &[Kind::Struct],
             Some(TypeTag::Union) => &[Kind::Union],
             Some(TypeTag::Enum) => &[Kind::Enum],
-            None => &[Kind::Typedef, Kind::Struct, Kind::Union, Kind::Int, Kind::Enum],
+            None => &[
+                Kind::Typedef,
+                Kind::Struct,
+                Kind::Union,
+                Kind::Int,
+                Kind::Enum,
+            ],
         };
         if let Some(id) = kinds.iter().find_map(|&kind| btf.find(kind, &name.name)) {
             return Ok(id);
@@ -205,8 +213,10 @@ impl Checker<'_> {
                 span,
             })),
             (Type::Str { .. }, _) => {
-                return Err(Diagnostic::error(span, "a number cannot be cast to a string")
-                    .help("read a string with `str(pointer)`"));
+                return Err(
+                    Diagnostic::error(span, "a number cannot be cast to a string")
+                        .help("read a string with `str(pointer)`"),
+                );
             }
             _ => value.kind,
         };
@@ -231,9 +241,15 @@ impl Checker<'_> {
             Type::Pointer(_) | Type::Int { .. } => {
                 return Err(Diagnostic::error(
                     span,
-                    format!("it is not known what this points to, so it has no field `{}`", name.node),
+                    format!(
+                        "it is not known what this points to, so it has no field `{}`",
+                        name.node
+                    ),
                 )
-                .help(format!("cast it first: `((struct NAME *)x)->{}`", name.node)));
+                .help(format!(
+                    "cast it first: `((struct NAME *)x)->{}`",
+                    name.node
+                )));
             }
             other => {
                 return Err(Diagnostic::error(
@@ -275,7 +291,12 @@ impl Checker<'_> {
         // The smallest aligned access that holds all the bits.
         let (width, start) = [Width::W8, Width::W16, Width::W32, Width::W64]
             .into_iter()
-            .map(|width| (width, bit_offset / (width.bytes() * 8) * (width.bytes() * 8)))
+            .map(|width| {
+                (
+                    width,
+                    bit_offset / (width.bytes() * 8) * (width.bytes() * 8),
+                )
+            })
             .find(|(width, start)| bit_offset + bits <= start + width.bytes() * 8)
             .ok_or_else(|| Diagnostic::unsupported(span, "bit fields that cross 8 bytes"))?;
         Ok(Expr {
@@ -291,11 +312,7 @@ impl Checker<'_> {
         })
     }
 
-    fn named_argument(
-        &mut self,
-        name: &Spanned<String>,
-        span: Span,
-    ) -> Result<Expr, Diagnostic> {
+    fn named_argument(&mut self, name: &Spanned<String>, span: Span) -> Result<Expr, Diagnostic> {
         self.used_expansion = true;
         let provider = self.probe.provider;
         let arguments = match provider.arguments(&self.probe.expansion, self.facts) {
@@ -415,11 +432,10 @@ impl Checker<'_> {
     ) -> Result<Expr, Diagnostic> {
         let (width, signed, ty) = match pointee {
             Pointee::Void => {
-                return Err(Diagnostic::error(
-                    span,
-                    "it is not known what this points to",
-                )
-                .help("cast it: `*(uint64 *)x`"));
+                return Err(
+                    Diagnostic::error(span, "it is not known what this points to")
+                        .help("cast it: `*(uint64 *)x`"),
+                );
             }
             Pointee::Int { bytes, signed } => {
                 (Width::of(*bytes), *signed, Type::int(*bytes, *signed))
@@ -443,7 +459,11 @@ impl Checker<'_> {
         let most = self.options.limits.max_strlen;
         let btf = self.btf(span)?;
         if let Some((element, count)) = btf.array(id) {
-            if btf.int(element).is_some_and(|int| int.is_char || int.bytes == 1 && int.signed) && count > 0 {
+            if btf
+                .int(element)
+                .is_some_and(|int| int.is_char || int.bytes == 1 && int.signed)
+                && count > 0
+            {
                 let most = count.min(most);
                 return Ok(Expr {
                     kind: ExprKind::ReadString {

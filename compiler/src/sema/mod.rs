@@ -264,9 +264,8 @@ fn expand(
             Ok(expansions) => {
                 let written: Vec<&str> =
                     point.parts.iter().map(|part| part.node.as_str()).collect();
-                let same = |group: &&mut Group| {
-                    group.provider.info().names[0] == provider.info().names[0]
-                };
+                let same =
+                    |group: &&mut Group| group.provider.info().names[0] == provider.info().names[0];
                 match groups.iter_mut().find(same) {
                     Some(group) => {
                         group.expansions.extend(expansions);
@@ -299,7 +298,9 @@ fn substitute(point: &ast::AttachPoint, options: &Options) -> ast::AttachPoint {
         while let Some(at) = rest.find('$') {
             out.push_str(&rest[..at]);
             rest = &rest[at + 1..];
-            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let digits = rest
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len());
             match rest[..digits].parse::<usize>() {
                 Ok(number) if number > 0 => {
                     let value = options.positional.get(number - 1);
@@ -328,17 +329,38 @@ fn substitute(point: &ast::AttachPoint, options: &Options) -> ast::AttachPoint {
 fn configure(entries: &[ast::ConfigEntry], limits: &mut Limits, errors: &mut Vec<Diagnostic>) {
     const KNOWN: &[&str] = &["max_strlen", "max_map_keys"];
     const IGNORED: &[&str] = &[
-        "cache_user_symbols", "cpp_demangle", "debuginfo", "lazy_symbolication", "license",
-        "log_size", "max_ast_nodes", "max_bpf_progs", "max_cat_bytes", "max_probes",
-        "missing_probes", "on_stack_limit", "perf_rb_pages", "print_maps_on_exit",
-        "show_debug_info", "stack_mode", "str_trunc_trailer", "symbol_source", "unstable_import",
-        "unstable_macro", "unstable_map_decl", "unstable_tseries", "use_blazesym", "probe_inline",
+        "cache_user_symbols",
+        "cpp_demangle",
+        "debuginfo",
+        "lazy_symbolication",
+        "license",
+        "log_size",
+        "max_ast_nodes",
+        "max_bpf_progs",
+        "max_cat_bytes",
+        "max_probes",
+        "missing_probes",
+        "on_stack_limit",
+        "perf_rb_pages",
+        "print_maps_on_exit",
+        "show_debug_info",
+        "stack_mode",
+        "str_trunc_trailer",
+        "symbol_source",
+        "unstable_import",
+        "unstable_macro",
+        "unstable_map_decl",
+        "unstable_tseries",
+        "use_blazesym",
+        "probe_inline",
     ];
     for entry in entries {
         let number = || {
-            entry.value.node.parse::<u32>().map_err(|_| {
-                Diagnostic::error(entry.value.span, "expected a number")
-            })
+            entry
+                .value
+                .node
+                .parse::<u32>()
+                .map_err(|_| Diagnostic::error(entry.value.span, "expected a number"))
         };
         let result = match entry.name.node.as_str() {
             "max_strlen" => number().and_then(|bytes| {
@@ -365,7 +387,9 @@ pub const MOST_STRLEN: u32 = 1024;
 /// A message, if it is out of range.
 pub fn set_max_strlen(limits: &mut Limits, bytes: u32) -> Result<(), String> {
     if !(8..=MOST_STRLEN).contains(&bytes) {
-        return Err(format!("max_strlen must be between 8 and {MOST_STRLEN} bytes"));
+        return Err(format!(
+            "max_strlen must be between 8 and {MOST_STRLEN} bytes"
+        ));
     }
     limits.max_strlen = crate::types::round_up(bytes);
     Ok(())
@@ -461,7 +485,10 @@ impl Pass<'_> {
                 self.diagnostics.push(
                     Diagnostic::error(
                         map.span,
-                        format!("map `{}` is used, but nothing is ever assigned to it", map.name),
+                        format!(
+                            "map `{}` is used, but nothing is ever assigned to it",
+                            map.name
+                        ),
                     )
                     .suggest(
                         &map.name,
@@ -562,7 +589,11 @@ impl Checker<'_> {
                         known.iter().zip(&types).map(|(a, b)| a.join(b)).collect();
                     joined.ok_or_else(|| {
                         let describe = |types: &[Type]| {
-                            types.iter().map(Type::describe).collect::<Vec<_>>().join(", ")
+                            types
+                                .iter()
+                                .map(Type::describe)
+                                .collect::<Vec<_>>()
+                                .join(", ")
                         };
                         Diagnostic::error(
                             span,
@@ -642,9 +673,18 @@ impl Checker<'_> {
                 let message = if std::mem::discriminant(old) == std::mem::discriminant(new)
                     && describe(old) == describe(new)
                 {
-                    format!("`{}` is {} with other parameters elsewhere", info.name, describe(old))
+                    format!(
+                        "`{}` is {} with other parameters elsewhere",
+                        info.name,
+                        describe(old)
+                    )
                 } else {
-                    format!("`{}` is {} elsewhere, and {} here", info.name, describe(old), describe(new))
+                    format!(
+                        "`{}` is {} elsewhere, and {} here",
+                        info.name,
+                        describe(old),
+                        describe(new)
+                    )
                 };
                 return Err(Diagnostic::error(span, message).help("use another map"));
             }

@@ -35,12 +35,18 @@ impl Scopes {
 
     /// The variable of the nearest open block.
     pub fn open(&self, name: &str) -> Option<Var> {
-        self.open.iter().rev().find_map(|block| block.get(name)).copied()
+        self.open
+            .iter()
+            .rev()
+            .find_map(|block| block.get(name))
+            .copied()
     }
 
     /// Whether the innermost block has the name.
     pub fn is_local(&self, name: &str) -> bool {
-        self.open.last().is_some_and(|block| block.contains_key(name))
+        self.open
+            .last()
+            .is_some_and(|block| block.contains_key(name))
     }
 
     /// The variables of closed blocks, each once, the latest first.

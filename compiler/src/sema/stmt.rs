@@ -63,7 +63,9 @@ impl Checker<'_> {
                 let op = op.as_ref().map(|op| op.node);
                 self.assign(target, op, value, stmt.span, out)?;
             }
-            StmtKind::Let { name, ty, value } => self.declare(name, ty.as_ref(), value.as_ref(), out)?,
+            StmtKind::Let { name, ty, value } => {
+                self.declare(name, ty.as_ref(), value.as_ref(), out)?
+            }
             StmtKind::If {
                 condition,
                 then,
@@ -72,7 +74,9 @@ impl Checker<'_> {
                 let condition = self.condition(condition);
                 let condition = self.keep(condition);
                 let then = self.block(then);
-                let otherwise = otherwise.as_ref().map_or(Vec::new(), |block| self.block(block));
+                let otherwise = otherwise
+                    .as_ref()
+                    .map_or(Vec::new(), |block| self.block(block));
                 if let Some(condition) = condition {
                     out.push(Stmt::If {
                         condition,
@@ -169,7 +173,11 @@ impl Checker<'_> {
                     if let Some(op) = op {
                         return Err(Diagnostic::error(
                             span,
-                            format!("`{}()` is assigned by `=`, not `{}=`", aggregate.name(), op.symbol()),
+                            format!(
+                                "`{}()` is assigned by `=`, not `{}=`",
+                                aggregate.name(),
+                                op.symbol()
+                            ),
                         ));
                     }
                     let (map, key) = self.map_element(name, keys.as_deref(), target.span)?;
@@ -311,7 +319,12 @@ impl Checker<'_> {
             (Some(declared), Some(value)) => declared.join(&value.ty).ok_or_else(|| {
                 Diagnostic::error(
                     value.span,
-                    format!("`${}` is declared as {}, and this is {}", name.node, declared.describe(), value.ty.describe()),
+                    format!(
+                        "`${}` is declared as {}, and this is {}",
+                        name.node,
+                        declared.describe(),
+                        value.ty.describe()
+                    ),
                 )
             })?,
             (Some(declared), None) => declared.clone(),
@@ -329,7 +342,10 @@ impl Checker<'_> {
 
     fn new_variable(&mut self, name: &str, ty: Type) -> Var {
         let var = self.vars.next_key();
-        let known = self.known_vars.get(var).filter(|known| known.name[1..] == *name);
+        let known = self
+            .known_vars
+            .get(var)
+            .filter(|known| known.name[1..] == *name);
         let ty = match known {
             Some(known) => known.ty.join(&ty).unwrap_or(ty),
             None => ty,
@@ -396,8 +412,12 @@ impl Checker<'_> {
                     var
                 }
                 [] => {
-                    let names: Vec<String> =
-                        self.scopes.names().iter().map(|name| format!("${name}")).collect();
+                    let names: Vec<String> = self
+                        .scopes
+                        .names()
+                        .iter()
+                        .map(|name| format!("${name}"))
+                        .collect();
                     return Err(Diagnostic::error(
                         span,
                         format!("`${name}` is read, but nothing was assigned to it"),

@@ -47,7 +47,7 @@ fn only_the_templates_that_are_reached_are_in_the_object() {
 
 #[test]
 fn the_scratch_map_has_room_for_the_biggest_frame() {
-    let bodies = vec![sized(8), sized(1000), sized(4000)];
+    let bodies = vec![sized(8), sized(4000), sized(1000)];
     let assembled = assemble(&module(vec![loss_map()], bodies), "a.pf", "").unwrap();
     assert_eq!(assembled.frame_bytes, 4000);
     let object = parse(&assembled.elf).unwrap();

@@ -143,8 +143,8 @@ impl Records {
         }
     }
 
-    /// Hands every record that is there to `visit`: its type, and its bytes after the header.
-    pub fn drain(&mut self, mut visit: impl FnMut(u32, &[u8])) {
+    /// Hands every record that is there to `visit`: its type, its `misc` bits, and its bytes after the header.
+    pub fn drain(&mut self, mut visit: impl FnMut(u32, u16, &[u8])) {
         const HEADER: usize = 8;
         let head = self
             .position(std::mem::offset_of!(perf_event_mmap_page, data_head))
@@ -155,7 +155,7 @@ impl Records {
         while head.wrapping_sub(tail) >= HEADER as u64 {
             let mut header = [0_u8; HEADER];
             self.copy(tail, &mut header);
-            let [t0, t1, t2, t3, _, _, s0, s1] = header;
+            let [t0, t1, t2, t3, m0, m1, s0, s1] = header;
             let kind = u32::from_le_bytes([t0, t1, t2, t3]);
             let size = usize::from(u16::from_le_bytes([s0, s1]));
             if size < HEADER || size as u64 > head.wrapping_sub(tail) {
@@ -167,7 +167,7 @@ impl Records {
             buffer.resize(size - HEADER, 0);
             self.copy(tail.wrapping_add(HEADER as u64), &mut buffer);
             tail = tail.wrapping_add(size as u64);
-            visit(kind, &buffer);
+            visit(kind, u16::from_le_bytes([m0, m1]), &buffer);
         }
         self.position(tail_cell).store(tail, Ordering::Release);
     }

@@ -47,12 +47,21 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: the kernel has just returned these descriptors for us alone to own.
-    Ok(unsafe {
-        (
-            OwnedFd::from_raw_fd(ends[0]),
-            OwnedFd::from_raw_fd(ends[1]),
-        )
-    })
+    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+}
+
+/// An empty file in memory.
+///
+/// # Errors
+/// The kernel's.
+pub fn memory_file(name: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: takes a C string and returns an integer.
+    let fd = unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just returned this descriptor for us alone to own.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// A counter that can be polled.

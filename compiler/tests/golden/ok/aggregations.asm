@@ -46,105 +46,111 @@ perf_event/p0: p0
   17: r4 = 0
   18: call pf_sum
 ; aggregations.pf:4: @min[comm] = min(-1);
-  19: r1 = r10
-  20: r1 += -32
-  21: r2 = 16
-  22: call bpf_get_current_comm#16
-  23: r1 = map[map_2_min] ll
-  25: r2 = r10
-  26: r2 += -32
-  27: r3 = -1
-  28: r4 = 2
-  29: r5 = 0
-  30: call pf_minmax
+  19: *(u64 *)(r10 -32) = 0
+  20: *(u64 *)(r10 -24) = 0
+  21: r1 = r10
+  22: r1 += -32
+  23: r2 = 16
+  24: call bpf_get_current_comm#16
+  25: r1 = map[map_2_min] ll
+  27: r2 = r10
+  28: r2 += -32
+  29: r3 = -1
+  30: r4 = 2
+  31: r5 = 0
+  32: call pf_minmax
 ; aggregations.pf:5: @max[comm] = max(nsecs);
-  31: call bpf_ktime_get_boot_ns#125
-  32: r7 = r0
-  33: r1 = r10
-  34: r1 += -32
-  35: r2 = 16
-  36: call bpf_get_current_comm#16
-  37: r3 = r7
-  38: r1 = map[map_3_max] ll
-  40: r2 = r10
-  41: r2 += -32
-  42: r4 = 1
-  43: r5 = 0
-  44: call pf_minmax
+  33: call bpf_ktime_get_boot_ns#125
+  34: r7 = r0
+  35: *(u64 *)(r10 -32) = 0
+  36: *(u64 *)(r10 -24) = 0
+  37: r1 = r10
+  38: r1 += -32
+  39: r2 = 16
+  40: call bpf_get_current_comm#16
+  41: r3 = r7
+  42: r1 = map[map_3_max] ll
+  44: r2 = r10
+  45: r2 += -32
+  46: r4 = 1
+  47: r5 = 0
+  48: call pf_minmax
 ; aggregations.pf:6: @avg[pid, comm] = avg(cpu);
-  45: call bpf_get_smp_processor_id#8
-  46: r7 = r0
-  47: call bpf_get_current_pid_tgid#14
-  48: r0 >>= 32
-  49: *(u64 *)(r10 -56) = r0
-  50: r1 = r10
-  51: r1 += -48
-  52: r2 = 16
-  53: call bpf_get_current_comm#16
-  54: r3 = r7
-  55: r1 = map[map_4_avg] ll
-  57: r2 = r10
-  58: r2 += -56
-  59: r4 = 0
-  60: call pf_avg
+  49: call bpf_get_smp_processor_id#8
+  50: r7 = r0
+  51: call bpf_get_current_pid_tgid#14
+  52: r0 >>= 32
+  53: *(u64 *)(r10 -56) = r0
+  54: *(u64 *)(r10 -48) = 0
+  55: *(u64 *)(r10 -40) = 0
+  56: r1 = r10
+  57: r1 += -48
+  58: r2 = 16
+  59: call bpf_get_current_comm#16
+  60: r3 = r7
+  61: r1 = map[map_4_avg] ll
+  63: r2 = r10
+  64: r2 += -56
+  65: r4 = 0
+  66: call pf_avg
 ; aggregations.pf:7: @stats = stats(cpu);
-  61: call bpf_get_smp_processor_id#8
-  62: *(u64 *)(r10 -8) = 0
-  63: r3 = r0
-  64: r1 = map[map_5_stats] ll
-  66: r2 = r10
-  67: r2 += -8
-  68: r4 = 0
-  69: call pf_avg
+  67: call bpf_get_smp_processor_id#8
+  68: *(u64 *)(r10 -8) = 0
+  69: r3 = r0
+  70: r1 = map[map_5_stats] ll
+  72: r2 = r10
+  73: r2 += -8
+  74: r4 = 0
+  75: call pf_avg
 ; aggregations.pf:8: @hist = hist(nsecs);
-  70: call bpf_ktime_get_boot_ns#125
-  71: *(u64 *)(r10 -8) = 0
-  72: r1 = r0
-  73: r2 = 0
-  74: call pf_log2
-  75: r3 = r0
-  76: r1 = map[map_6_hist] ll
-  78: r2 = r10
-  79: r2 += -8
-  80: r4 = 65
-  81: r5 = 0
-  82: call pf_bucket
+  76: call bpf_ktime_get_boot_ns#125
+  77: *(u64 *)(r10 -8) = 0
+  78: r1 = r0
+  79: r2 = 0
+  80: call pf_log2
+  81: r3 = r0
+  82: r1 = map[map_6_hist] ll
+  84: r2 = r10
+  85: r2 += -8
+  86: r4 = 65
+  87: r5 = 0
+  88: call pf_bucket
 ; aggregations.pf:9: @fine = hist(nsecs, 3);
-  83: call bpf_ktime_get_boot_ns#125
-  84: *(u64 *)(r10 -8) = 0
-  85: r1 = r0
-  86: r2 = 3
-  87: call pf_log2
-  88: r3 = r0
-  89: r1 = map[map_7_fine] ll
-  91: r2 = r10
-  92: r2 += -8
-  93: r4 = 489
-  94: r5 = 0
-  95: call pf_bucket
+  89: call bpf_ktime_get_boot_ns#125
+  90: *(u64 *)(r10 -8) = 0
+  91: r1 = r0
+  92: r2 = 3
+  93: call pf_log2
+  94: r3 = r0
+  95: r1 = map[map_7_fine] ll
+  97: r2 = r10
+  98: r2 += -8
+  99: r4 = 489
+ 100: r5 = 0
+ 101: call pf_bucket
 ; aggregations.pf:10: @linear[cpu] = lhist(cpu, 0, 100, 10);
-  96: call bpf_get_smp_processor_id#8
-  97: r7 = r0
-  98: call bpf_get_smp_processor_id#8
-  99: *(u64 *)(r10 -8) = r0
- 100: if r7 s>= 0x0 goto +2
- 101: *(u64 *)(r10 -16) = 0
- 102: goto +6
- 103: if r7 s< 0x64 goto +2
- 104: *(u64 *)(r10 -16) = 11
- 105: goto +3
- 106: r7 /= 10
- 107: r7 += 1
- 108: *(u64 *)(r10 -16) = r7
- 109: r3 = *(u64 *)(r10 -16)
- 110: r1 = map[map_8_linear] ll
- 112: r2 = r10
- 113: r2 += -8
- 114: r4 = 12
- 115: r5 = 0
- 116: call pf_bucket
- 117: r0 = 0
- 118: exit
+ 102: call bpf_get_smp_processor_id#8
+ 103: r7 = r0
+ 104: call bpf_get_smp_processor_id#8
+ 105: *(u64 *)(r10 -8) = r0
+ 106: if r7 s>= 0x0 goto +2
+ 107: *(u64 *)(r10 -16) = 0
+ 108: goto +6
+ 109: if r7 s< 0x64 goto +2
+ 110: *(u64 *)(r10 -16) = 11
+ 111: goto +3
+ 112: r7 /= 10
+ 113: r7 += 1
+ 114: *(u64 *)(r10 -16) = r7
+ 115: r3 = *(u64 *)(r10 -16)
+ 116: r1 = map[map_8_linear] ll
+ 118: r2 = r10
+ 119: r2 += -8
+ 120: r4 = 12
+ 121: r5 = 0
+ 122: call pf_bucket
+ 123: r0 = 0
+ 124: exit
 
 .text: pf_count
    0: r6 = r3

@@ -22,104 +22,100 @@ perf_event/p0: p0
    0: *(u64 *)(r10 -16) = 0
    1: call bpf_get_current_pid_tgid#14
    2: r0 >>= 32
-   3: if r0 s> 0x1 goto +4
-   4: goto +86
+   3: if r0 s<= 0x1 goto +83
+   4: *(u64 *)(r10 -40) = 0
+   5: *(u64 *)(r10 -32) = 0
+   6: r1 = r10
+   7: r1 += -40
+   8: r2 = 16
+   9: call bpf_get_current_comm#16
+  10: *(u64 *)(r10 -8) = 1752392034
+  11: r1 = r10
+  12: r1 += -40
+  13: r2 = r10
+  14: r2 += -8
+  15: r3 = 8
+  16: call pf_streq
+  17: if r0 != 0x0 goto +3
+  18: call bpf_get_current_uid_gid#15
+  19: w0 = w0
+  20: if r0 == 0x0 goto +66
 ; control.pf:2: if (cpu == 0) {
-   5: call bpf_get_smp_processor_id#8
-   6: if r0 == 0x0 goto +17
-   7: goto +18
-; control.pf:1: profile:hz:99 /pid > 1 && (comm == "bash" || uid != 0)/ {
-   8: r1 = r10
-   9: r1 += -40
-  10: r2 = 16
-  11: call bpf_get_current_comm#16
-  12: *(u64 *)(r10 -8) = 1752392034
-  13: r1 = r10
-  14: r1 += -40
-  15: r2 = r10
-  16: r2 += -8
-  17: r3 = 8
-  18: call pf_streq
-  19: if r0 != 0x0 goto -15
-  20: call bpf_get_current_uid_gid#15
-  21: w0 = w0
-  22: if r0 != 0x0 goto -18
-  23: goto +67
+  21: call bpf_get_smp_processor_id#8
+  22: if r0 != 0x0 goto +2
 ; control.pf:3: $x = "zero";
-  24: *(u64 *)(r10 -16) = 1869768058
+  23: *(u64 *)(r10 -16) = 1869768058
 ; control.pf:7: return;
-  25: goto +6
+  24: goto +3
 ; control.pf:4: } else if (cpu == 1) {
-  26: call bpf_get_smp_processor_id#8
-  27: if r0 != 0x1 goto +2
+  25: call bpf_get_smp_processor_id#8
+  26: if r0 != 0x1 goto +58
 ; control.pf:5: $x = "one";
-  28: *(u64 *)(r10 -16) = 6647407
-; control.pf:7: return;
-  29: goto +2
-  30: r0 = 0
-  31: exit
+  27: *(u64 *)(r10 -16) = 6647407
 ; control.pf:9: $y = tid % 2 == 0 ? 10 : 20;
-  32: call bpf_get_current_pid_tgid#14
-  33: w1 = w0
-  34: r2 = 2
-  35: call pf_smod
-  36: if r0 != 0x0 goto +2
-  37: *(u64 *)(r10 -24) = 10
-  38: goto +1
-  39: *(u64 *)(r10 -24) = 20
+  28: call bpf_get_current_pid_tgid#14
+  29: w1 = w0
+  30: r2 = 2
+  31: call pf_smod
+  32: if r0 != 0x0 goto +2
+  33: *(u64 *)(r10 -24) = 10
+  34: goto +1
+  35: *(u64 *)(r10 -24) = 20
 ; control.pf:10: @seen[$x, $y]++;
-  40: r4 = *(u64 *)(r10 -16)
-  41: *(u64 *)(r10 -40) = r4
-  42: r1 = *(u64 *)(r10 -24)
-  43: *(u64 *)(r10 -32) = r1
-  44: r1 = map[map_0_seen] ll
-  46: r2 = r10
-  47: r2 += -40
-  48: r3 = 1
-  49: r4 = 0
-  50: call pf_add
+  36: r4 = *(u64 *)(r10 -16)
+  37: *(u64 *)(r10 -40) = r4
+  38: r1 = *(u64 *)(r10 -24)
+  39: *(u64 *)(r10 -32) = r1
+  40: r1 = map[map_0_seen] ll
+  42: r2 = r10
+  43: r2 += -40
+  44: r3 = 1
+  45: r4 = 0
+  46: call pf_add
 ; control.pf:11: @total += $y;
-  51: r3 = *(u64 *)(r10 -24)
-  52: *(u64 *)(r10 -8) = 0
-  53: r1 = map[map_1_total] ll
-  55: r2 = r10
-  56: r2 += -8
-  57: r4 = 0
-  58: call pf_add
+  47: r3 = *(u64 *)(r10 -24)
+  48: *(u64 *)(r10 -8) = 0
+  49: r1 = map[map_1_total] ll
+  51: r2 = r10
+  52: r2 += -8
+  53: r4 = 0
+  54: call pf_add
 ; control.pf:12: @total -= 1;
-  59: *(u64 *)(r10 -8) = 0
-  60: r1 = map[map_1_total] ll
-  62: r2 = r10
-  63: r2 += -8
-  64: r3 = -1
-  65: r4 = 0
-  66: call pf_add
+  55: *(u64 *)(r10 -8) = 0
+  56: r1 = map[map_1_total] ll
+  58: r2 = r10
+  59: r2 += -8
+  60: r3 = -1
+  61: r4 = 0
+  62: call pf_add
 ; control.pf:13: if (!@seen["one", 10]) { exit(); }
-  67: *(u64 *)(r10 -40) = 6647407
-  68: *(u64 *)(r10 -32) = 10
-  69: *(u64 *)(r10 -8) = 0
-  70: r1 = map[map_0_seen] ll
-  72: r2 = r10
-  73: r2 += -40
-  74: call bpf_map_lookup_elem#1
-  75: r7 = r0
-  76: if r7 != 0x0 goto +10
-  77: goto +11
-  78: *(u64 *)(r10 -48) = 0
-  79: *(u64 *)(r10 -56) = 0
-  80: r1 = r10
-  81: r1 += -56
-  82: r2 = 16
-  83: r3 = 0
-  84: call pf_emit
+  63: *(u64 *)(r10 -40) = 6647407
+  64: *(u64 *)(r10 -32) = 10
+  65: *(u64 *)(r10 -8) = 0
+  66: r1 = map[map_0_seen] ll
+  68: r2 = r10
+  69: r2 += -40
+  70: call bpf_map_lookup_elem#1
+  71: if r0 == 0x0 goto +2
+  72: r4 = *(u64 *)(r0 +0)
+  73: *(u64 *)(r10 -8) = r4
+  74: r1 = *(u64 *)(r10 -8)
+  75: if r1 != 0x0 goto +11
+  76: *(u64 *)(r10 -48) = 0
+  77: *(u64 *)(r10 -56) = 0
+  78: r1 = r10
+  79: r1 += -56
+  80: r2 = 16
+  81: r3 = 0
+  82: call pf_emit
+  83: r0 = 0
+  84: exit
+; control.pf:7: return;
   85: r0 = 0
   86: exit
-  87: r4 = *(u64 *)(r7 +0)
-  88: *(u64 *)(r10 -8) = r4
-  89: r1 = *(u64 *)(r10 -8)
-  90: if r1 == 0x0 goto -13
-  91: r0 = 0
-  92: exit
+; control.pf:13: if (!@seen["one", 10]) { exit(); }
+  87: r0 = 0
+  88: exit
 
 .text: pf_streq
    0: r0 = 1

@@ -77,17 +77,19 @@ perf_event/p0: p0
   10: call bpf_get_current_pid_tgid#14
   11: r0 >>= 32
   12: *(u64 *)(r10 -24) = r0
-  13: r1 = r10
-  14: r1 += -16
-  15: r2 = 16
-  16: call bpf_get_current_comm#16
-  17: r1 = map[map_0_] ll
-  19: r2 = r10
-  20: r2 += -32
-  21: r3 = 0
-  22: call pf_count
-  23: r0 = 0
-  24: exit
+  13: *(u64 *)(r10 -16) = 0
+  14: *(u64 *)(r10 -8) = 0
+  15: r1 = r10
+  16: r1 += -16
+  17: r2 = 16
+  18: call bpf_get_current_comm#16
+  19: r1 = map[map_0_] ll
+  21: r2 = r10
+  22: r2 += -32
+  23: r3 = 0
+  24: call pf_count
+  25: r0 = 0
+  26: exit
 
 .text: pf_loss
    0: *(u32 *)(r10 -4) = r1

@@ -70,98 +70,100 @@ perf_event/p0: p0
 ; printing.pf:2: printf("%-16s %5d %08llx %c %p%%\n", comm, pid, nsecs, 65, curtask);
    0: r6 = r1
    1: r9 = r2
-   2: r1 = r10
-   3: r1 += -96
-   4: r2 = 16
-   5: call bpf_get_current_comm#16
-   6: call bpf_get_current_pid_tgid#14
-   7: r0 >>= 32
-   8: *(u64 *)(r10 -80) = r0
-   9: call bpf_ktime_get_boot_ns#125
-  10: *(u64 *)(r10 -72) = r0
-  11: *(u64 *)(r10 -64) = 65
-  12: call bpf_get_current_task#35
-  13: *(u64 *)(r10 -56) = r0
-  14: *(u64 *)(r10 -104) = 0
-  15: r1 = r10
-  16: r1 += -104
-  17: r2 = 56
-  18: r3 = 0
-  19: call pf_emit
+   2: *(u64 *)(r10 -96) = 0
+   3: *(u64 *)(r10 -88) = 0
+   4: r1 = r10
+   5: r1 += -96
+   6: r2 = 16
+   7: call bpf_get_current_comm#16
+   8: call bpf_get_current_pid_tgid#14
+   9: r0 >>= 32
+  10: *(u64 *)(r10 -80) = r0
+  11: call bpf_ktime_get_boot_ns#125
+  12: *(u64 *)(r10 -72) = r0
+  13: *(u64 *)(r10 -64) = 65
+  14: call bpf_get_current_task#35
+  15: *(u64 *)(r10 -56) = r0
+  16: *(u64 *)(r10 -104) = 0
+  17: r1 = r10
+  18: r1 += -104
+  19: r2 = 56
+  20: r3 = 0
+  21: call pf_emit
 ; printing.pf:3: printf("%s%s\n", ustack(3), kstack(perf, 2));
-  20: r1 = r6
-  21: r2 = r9
-  22: r3 = 256
-  23: r4 = 24
-  24: r5 = 0
-  25: call pf_stack
-  26: *(u64 *)(r10 -40) = r0
-  27: r1 = r6
-  28: r2 = r9
-  29: r3 = 0
-  30: r4 = 16
-  31: r5 = 0
-  32: call pf_stack
-  33: *(u64 *)(r10 -32) = r0
-  34: *(u64 *)(r10 -48) = 1
-  35: r1 = r10
-  36: r1 += -48
-  37: r2 = 24
-  38: r3 = 0
-  39: call pf_emit
+  22: r1 = r6
+  23: r2 = r9
+  24: r3 = 256
+  25: r4 = 24
+  26: r5 = 0
+  27: call pf_stack
+  28: *(u64 *)(r10 -40) = r0
+  29: r1 = r6
+  30: r2 = r9
+  31: r3 = 0
+  32: r4 = 16
+  33: r5 = 0
+  34: call pf_stack
+  35: *(u64 *)(r10 -32) = r0
+  36: *(u64 *)(r10 -48) = 1
+  37: r1 = r10
+  38: r1 += -48
+  39: r2 = 24
+  40: r3 = 0
+  41: call pf_emit
 ; printing.pf:4: print(@, 5, 10);
-  40: *(u64 *)(r10 -8) = 2
-  41: r1 = r10
-  42: r1 += -8
-  43: r2 = 8
-  44: r3 = 0
-  45: call pf_emit
+  42: *(u64 *)(r10 -8) = 2
+  43: r1 = r10
+  44: r1 += -8
+  45: r2 = 8
+  46: r3 = 0
+  47: call pf_emit
 ; printing.pf:5: print(pid);
-  46: call bpf_get_current_pid_tgid#14
-  47: r0 >>= 32
-  48: *(u64 *)(r10 -16) = r0
-  49: *(u64 *)(r10 -24) = 3
-  50: r1 = r10
-  51: r1 += -24
-  52: r2 = 16
-  53: r3 = 0
-  54: call pf_emit
-  55: *(u64 *)(r10 -8) = 0
+  48: call bpf_get_current_pid_tgid#14
+  49: r0 >>= 32
+  50: *(u64 *)(r10 -16) = r0
+  51: *(u64 *)(r10 -24) = 3
+  52: r1 = r10
+  53: r1 += -24
+  54: r2 = 16
+  55: r3 = 0
+  56: call pf_emit
+  57: *(u64 *)(r10 -8) = 0
 ; printing.pf:6: @ = count();
-  56: r1 = map[map_0_] ll
-  58: r2 = r10
-  59: r2 += -8
-  60: r3 = 0
-  61: call pf_count
+  58: r1 = map[map_0_] ll
+  60: r2 = r10
+  61: r2 += -8
+  62: r3 = 0
+  63: call pf_count
 ; printing.pf:7: time("%H:%M\n");
-  62: *(u64 *)(r10 -8) = 4
-  63: r1 = r10
-  64: r1 += -8
-  65: r2 = 8
-  66: r3 = 0
-  67: call pf_emit
+  64: *(u64 *)(r10 -8) = 4
+  65: r1 = r10
+  66: r1 += -8
+  67: r2 = 8
+  68: r3 = 0
+  69: call pf_emit
 ; printing.pf:8: @sym[ksym(kaddr("vfs_read")), usym(addr)] = count();
-  68: *(u64 *)(r10 -48) = -2128609280
-  69: r1 = *(u64 *)(r6 +176)
-  70: *(u64 *)(r10 -40) = r1
-  71: call bpf_get_current_pid_tgid#14
-  72: r0 >>= 32
-  73: *(u64 *)(r10 -32) = r0
-  74: r1 = map[map_1_sym] ll
-  76: r2 = r10
-  77: r2 += -48
-  78: r3 = 0
-  79: call pf_count
+  70: *(u64 *)(r10 -48) = -2128609280
+  71: r1 = *(u64 *)(r6 +176)
+  72: *(u64 *)(r10 -40) = r1
+  73: call bpf_get_current_pid_tgid#14
+  74: r0 >>= 32
+  75: *(u64 *)(r10 -32) = r0
+  76: r1 = map[map_1_sym] ll
+  78: r2 = r10
+  79: r2 += -48
+  80: r3 = 0
+  81: call pf_count
 ; printing.pf:9: exit(2);
-  80: *(u64 *)(r10 -16) = 2
-  81: *(u64 *)(r10 -24) = 5
-  82: r1 = r10
-  83: r1 += -24
-  84: r2 = 16
-  85: r3 = 0
-  86: call pf_emit
-  87: r0 = 0
-  88: exit
+  82: *(u64 *)(r10 -16) = 2
+  83: *(u64 *)(r10 -24) = 5
+  84: r1 = r10
+  85: r1 += -24
+  86: r2 = 16
+  87: r3 = 0
+  88: call pf_emit
+  89: r0 = 0
+  90: exit
 
 .text: pf_loss
    0: *(u32 *)(r10 -4) = r1

@@ -1,0 +1,172 @@
+//! What one event costs: the kernel's own figures of the time that a program ran and how often.
+//!
+//! They are read from `fdinfo` of the descriptors that a tracer holds, so that programs of others do not count.
+
+use crate::Bench;
+use crate::contender::Contender;
+use crate::faults;
+use crate::process::{self, median};
+use crate::table::{Table, ratio};
+use aya::sys::{Stats, enable_stats};
+use std::collections::BTreeMap;
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const SCRIPT: &str = "software:page-faults:1 { @[ustack, pid, comm] = count(); }";
+
+/// Events of a workload; each is one page of memory.
+const PAGES: u64 = 100_000;
+
+/// How long a tracer may take to begin.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn measure(bench: &Bench) -> Result<(), String> {
+    let _stats = enable_stats(Stats::RunTime).map_err(|error| format!("kernel statistics: {error}"))?;
+    let pages = PAGES.to_string();
+    let mut workloads = vec![
+        Workload::new("touch pages", bench, "anon2mmap", &[&pages]),
+        Workload::new("the same, 20 frames deep", bench, "deepstack", &["20", &pages]),
+        Workload::new("the same, 100 frames deep", bench, "deepstack", &["100", &pages]),
+    ];
+    let tracers: Vec<&Contender> =
+        [&bench.pfscript, &bench.bpftrace].into_iter().filter(|tracer| tracer.installed()).collect();
+    for _ in 0..bench.rounds {
+        {
+            let _program = faults::attach(&bench.scratch.join("faults.bpf.o"))?;
+            for workload in &mut workloads {
+                workload.run("C", std::process::id())?;
+            }
+        }
+        for tracer in &tracers {
+            let mut tracer_process = start(bench, tracer)?;
+            let result = workloads
+                .iter_mut()
+                .try_for_each(|workload| workload.run(tracer.name, tracer_process.id()));
+            process::interrupt(&tracer_process);
+            tracer_process.wait().map_err(|error| format!("{}: {error}", tracer.name))?;
+            result?;
+        }
+    }
+    for workload in &workloads {
+        workload.print(bench);
+    }
+    Ok(())
+}
+
+/// A command that causes many page faults, and what each of them cost.
+struct Workload {
+    title: &'static str,
+    words: Vec<String>,
+    /// By contender: ns per event, of each round.
+    costs: BTreeMap<&'static str, Vec<f64>>,
+}
+
+impl Workload {
+    fn new(title: &'static str, bench: &Bench, program: &str, arguments: &[&str]) -> Workload {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned());
+        Workload {
+            title,
+            words: std::iter::once(bench.workload(program)).chain(arguments).collect(),
+            costs: BTreeMap::new(),
+        }
+    }
+
+    /// Runs it under the programs that process `holder` has attached.
+    fn run(&mut self, name: &'static str, holder: u32) -> Result<(), String> {
+        let before = Runs::of(holder);
+        process::run(Command::new(&self.words[0]).args(&self.words[1..]).stdout(Stdio::null()))?;
+        let after = Runs::of(holder);
+        let events = after.count - before.count;
+        if events < PAGES {
+            return Err(format!("{name} ran on {events} of {PAGES} events or more"));
+        }
+        let cost = (after.time_ns - before.time_ns) as f64 / events as f64;
+        self.costs.entry(name).or_default().push(cost);
+        Ok(())
+    }
+
+    fn print(&self, bench: &Bench) {
+        let of = |name: &str| self.costs.get(name).map(|costs| median(costs.clone()));
+        let yardstick = of("C").unwrap_or(0.0);
+        let mut table = Table::new(&format!("ns per event, {}", self.title), &["ns", "/ C"]);
+        let mut row = |label: &str, name: &str| match of(name) {
+            Some(cost) => table.row(label, [format!("{cost:.0}"), ratio(cost, yardstick)]),
+            None => table.row(label, ["not installed".to_owned()]),
+        };
+        row("C, by clang, through aya", "C");
+        row("pfscript", bench.pfscript.name);
+        row("bpftrace", bench.bpftrace.name);
+        table.row("target", [String::new(), "1.100".to_owned()]);
+        table.print();
+    }
+}
+
+/// Starts a tracer and waits until its program runs on every event.
+fn start(bench: &Bench, tracer: &Contender) -> Result<Child, String> {
+    let mut command = tracer.command(&["-e", SCRIPT]);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("{}: {error}", tracer.name))?;
+    let begun = Instant::now();
+    // Enough pages that a run of the program on each cannot be chance, and more than one CPU is likely to have its turn.
+    const PAGES: u64 = 1000;
+    let mut seen = 0;
+    while seen < 5 {
+        let ended = child.try_wait().map_err(|error| format!("{}: {error}", tracer.name))?;
+        if ended.is_some() || begun.elapsed() > PATIENCE {
+            let mut text = String::new();
+            // The error is that it did not start; what it said is all there is to add.
+            let _ = child.kill();
+            let _ = child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut text));
+            return Err(format!("{} did not start: {text}", tracer.name));
+        }
+        let before = Runs::of(child.id());
+        let mut warm_up = Command::new(bench.workload("anon2mmap"));
+        process::run(warm_up.arg(PAGES.to_string()).stdout(Stdio::null()))?;
+        if Runs::of(child.id()).count >= before.count + PAGES {
+            seen += 1;
+        } else {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    Ok(child)
+}
+
+/// How long and how often the perf event programs of a process ran.
+#[derive(Clone, Copy, Debug, Default)]
+struct Runs {
+    time_ns: u64,
+    count: u64,
+}
+
+impl Runs {
+    fn of(pid: u32) -> Runs {
+        const PERF_EVENT: u64 = 7; // BPF_PROG_TYPE_PERF_EVENT
+        let Ok(descriptors) = std::fs::read_dir(format!("/proc/{pid}/fdinfo")) else {
+            return Runs::default();
+        };
+        let mut programs = BTreeMap::new();
+        for descriptor in descriptors.flatten() {
+            // It may have been closed since.
+            let Ok(text) = std::fs::read_to_string(descriptor.path()) else { continue };
+            let field = |name: &str| {
+                text.lines()
+                    .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+                    .and_then(|value| value.trim().parse::<u64>().ok())
+            };
+            if field("prog_type") == Some(PERF_EVENT)
+                && let (Some(id), Some(time_ns), Some(count)) =
+                    (field("prog_id"), field("run_time_ns"), field("run_cnt"))
+            {
+                programs.insert(id, Runs { time_ns, count });
+            }
+        }
+        programs.values().fold(Runs::default(), |all, one| Runs {
+            time_ns: all.time_ns + one.time_ns,
+            count: all.count + one.count,
+        })
+    }
+}

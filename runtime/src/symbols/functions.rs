@@ -1,0 +1,87 @@
+//! From a place in the kernel or in an ELF file to a function: blazesym with a memory of what was asked.
+
+use super::files::{FileId, Mapped};
+use blazesym::MaybeDefault;
+use blazesym::symbolize::source::{Elf, Kernel, Source};
+use blazesym::symbolize::{Input, Symbolizer};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A function, and how far behind its start a place is, in bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// Its name, demangled.
+    pub name: Rc<str>,
+    /// In bytes from its start.
+    pub offset: u64,
+}
+
+/// Looks functions up. Nothing is read before the first question.
+#[derive(Default)]
+pub struct Functions {
+    symbolizer: Option<Symbolizer>,
+    kernel: HashMap<u64, Option<Function>>,
+    files: HashMap<(FileId, u64), Option<Function>>,
+}
+
+impl std::fmt::Debug for Functions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Functions")
+            .field("kernel", &self.kernel.len())
+            .field("files", &self.files.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The lowest address of the kernel's half, on x86-64 and arm64 alike.
+const KERNEL_HALF: u64 = 1 << 63;
+
+impl Functions {
+    /// The kernel function at an address, by /proc/kallsyms.
+    pub fn kernel(&mut self, address: u64) -> Option<Function> {
+        if address < KERNEL_HALF {
+            // The symbol table begins with offsets of per-CPU variables, which are no addresses.
+            return None;
+        }
+        if let Some(known) = self.kernel.get(&address) {
+            return known.clone();
+        }
+        let mut kernel = Kernel::default();
+        kernel.vmlinux = MaybeDefault::None;
+        kernel.kaslr_offset = Some(0);
+        kernel.debug_syms = false;
+        let found = self.look_up(&Source::Kernel(kernel), Input::AbsAddr(address));
+        self.kernel.insert(address, found.clone());
+        found
+    }
+
+    /// The function at an offset in a file.
+    pub fn file(&mut self, id: FileId, file: &Mapped, offset: u64) -> Option<Function> {
+        if let Some(known) = self.files.get(&(id, offset)) {
+            return known.clone();
+        }
+        let mut elf = Elf::new(file.readable()?);
+        elf.debug_syms = false;
+        let found = self.look_up(&Source::Elf(elf), Input::FileOffset(offset));
+        self.files.insert((id, offset), found.clone());
+        found
+    }
+
+    fn look_up(&mut self, source: &Source<'_>, place: Input<u64>) -> Option<Function> {
+        let symbolizer = self.symbolizer.get_or_insert_with(|| {
+            Symbolizer::builder()
+                .enable_auto_reload(false)
+                .enable_code_info(false)
+                .enable_inlined_fns(false)
+                .build()
+        });
+        let symbol = symbolizer
+            .symbolize_single(source, place)
+            .ok()?
+            .into_sym()?;
+        Some(Function {
+            name: Rc::from(&*symbol.name),
+            offset: symbol.offset as u64,
+        })
+    }
+}

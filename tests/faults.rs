@@ -1,0 +1,406 @@
+//! Page faults by user stack: the main job, counted against what the workloads really did.
+
+mod support;
+
+use std::fs;
+use support::stacks::{self, Row, total};
+use support::{
+    Finished, Report, Scratch, Tracer, Workload, faults_so_far, repository_file, workload,
+};
+
+const ONE_LINER: &str = "software:page-faults:1 { @[ustack, pid, comm] = count(); }";
+
+/// Runs a script's file on a command.
+fn trace_file(script: &str, command: &str) -> Finished {
+    Tracer::new([&repository_file(script), "-c", command]).run()
+}
+
+/// The workload's report and the rows of the one-liner's output.
+#[track_caller]
+fn rows_of(finished: &Finished) -> (Report, Vec<Row>) {
+    let (report, rest) = finished.split_report();
+    (report, stacks::parse(&rest))
+}
+
+/// The rows of one process.
+fn of_process(rows: &[Row], pid: u32) -> Vec<&Row> {
+    rows.iter().filter(|row| row.pid == pid).collect()
+}
+
+#[test]
+fn faults_pf_counts_each_touched_page_in_the_stack_that_touched_it() {
+    needs_root!();
+    let command = format!("{} 4096", workload("anon2mmap"));
+    let finished = trace_file("scripts/faults.pf", &command).lossless();
+    assert_eq!(finished.messages(), "Attached 1 probe\n");
+    let (report, rows) = rows_of(&finished);
+    assert_eq!(report.faults(), 4096);
+    let last = rows.last().expect("there are rows");
+    // The loop is one instruction that faults; its row has these faults and no others.
+    assert_eq!(last.count, 4096, "{rows:#?}");
+    assert!(last.is_in("main"), "{last:?}");
+    assert!(
+        last.frames.len() > 1 && last.function(1).starts_with("__libc_start"),
+        "{last:?}"
+    );
+    assert!(
+        rows.iter()
+            .all(|row| row.pid == report.pid() && row.comm == "anon2mmap"),
+        "{rows:#?}"
+    );
+}
+
+#[test]
+fn the_one_liner_prints_what_the_script_prints() {
+    needs_root!();
+    let command = format!("{} 64", workload("anon2mmap"));
+    let finished = Tracer::new(["-e", ONE_LINER, "-c", &command])
+        .run()
+        .lossless();
+    let (_, rows) = rows_of(&finished);
+    let row = rows.last().expect("there are rows");
+    assert_eq!((row.count, row.function(0)), (64, "main"), "{rows:#?}");
+}
+
+/// The kernel counts page faults twice. The event `software:page-faults` fires for each fault that a process takes. The
+/// resource usage also counts what the kernel faults in on the process's behalf, without an exception: at exec, the
+/// pages that get the strings of arguments and environment (`get_user_pages_remote` in `fs/exec.c`). An environment that
+/// is empty and short arguments fit one page.
+const PAGES_OF_EXEC: u64 = 1;
+
+#[test]
+fn the_sum_of_counts_is_the_kernels_own_count_of_the_command() {
+    needs_root!();
+    let command = format!("{} {} 300", workload("counted"), workload("anon2mmap"));
+    let finished = Tracer::new(["-e", ONE_LINER, "-c", &command])
+        .run()
+        .lossless();
+    let counted = finished
+        .text()
+        .lines()
+        .find(|line| line.starts_with("counted="))
+        .expect("it reports");
+    let counted = counted.to_owned();
+    let text = finished.text().replacen(&format!("{counted}\n"), "", 1);
+    let (report, rows) = rows_of(&Finished {
+        out: text.into_bytes(),
+        ..finished
+    });
+    let counted = Report::parse(&counted);
+    let rows = of_process(&rows, counted.get("counted") as u32);
+    let after_exec = total(rows.iter().copied().filter(|row| row.comm == "anon2mmap"));
+    assert_eq!(after_exec, counted.get("events"));
+    // With what the child did between fork and exec it is the usage of its whole life.
+    assert_eq!(
+        total(rows.iter().copied()) + PAGES_OF_EXEC,
+        counted.get("usage"),
+        "{rows:#?}"
+    );
+    // And the workload saw at its end all but the faults of exec's page and of its exit.
+    assert!(report.get("total") <= counted.get("usage"));
+    assert!(after_exec >= 300);
+}
+
+#[test]
+fn a_process_given_by_pid_is_counted_from_attaching_to_its_end() {
+    needs_root!();
+    let mut workload = Workload::start("waits", &["500"]);
+    let pid = workload.pid();
+    assert_eq!(Report::parse(&workload.line()).pid(), pid);
+    workload.waits();
+    let before = faults_so_far(pid);
+    let tracer = Tracer::new(["-e", ONE_LINER, "-p", &pid.to_string()])
+        .start()
+        .attached();
+    workload.go();
+    let (_, faults) = workload.end();
+    // It ends by itself, since the process does; its names are looked up when the process is gone.
+    let finished = tracer.finish().lossless();
+    let rows = stacks::parse(finished.text());
+    assert_eq!(total(&rows), faults - before, "{rows:#?}");
+    assert!(
+        rows.iter().all(|row| row.pid == pid && row.comm == "waits"),
+        "{rows:#?}"
+    );
+    let last = rows.last().expect("there are rows");
+    assert_eq!(
+        (last.count, last.function(0), last.function(1)),
+        (500, "touch", "main"),
+        "{rows:#?}"
+    );
+}
+
+#[test]
+fn without_a_target_everything_is_traced_until_ctrl_c() {
+    needs_root!();
+    let tracer = Tracer::script(ONE_LINER).own_group().start().attached();
+    let mut workload = Workload::start("waits", &["700"]);
+    let pid = workload.pid();
+    workload.line();
+    workload.go();
+    let (_, faults) = workload.end();
+    tracer.signal_group(libc::SIGINT);
+    let finished = tracer.finish().ok();
+    let rows = stacks::parse(finished.text());
+    let rows = of_process(&rows, pid);
+    // All of its life, from the fork on.
+    assert_eq!(
+        total(rows.iter().copied()) + PAGES_OF_EXEC,
+        faults,
+        "{rows:#?}"
+    );
+    let touch: Vec<_> = rows.iter().filter(|row| row.is_in("touch")).collect();
+    assert_eq!(
+        touch.iter().map(|row| row.count).max(),
+        Some(700),
+        "{rows:#?}"
+    );
+}
+
+#[test]
+fn sigterm_ends_tracing_as_ctrl_c_does() {
+    needs_root!();
+    let tracer = Tracer::script("BEGIN { @ = 7; } END { printf(\"end\\n\"); }")
+        .start()
+        .attached();
+    tracer.signal(libc::SIGTERM);
+    assert_eq!(tracer.finish().ok().text(), "end\n\n\n@: 7\n");
+}
+
+#[test]
+fn forked_children_of_a_command_are_counted() {
+    needs_root!();
+    let command = format!("{} 5 200", workload("nproc_faults"));
+    let finished = trace_file("scripts/faults.pf", &command).lossless();
+    let (report, rows) = rows_of(&finished);
+    let children: Vec<u32> = report
+        .text("pids")
+        .split(',')
+        .map(|pid| pid.parse().expect("a pid"))
+        .collect();
+    assert_eq!(children.len(), 5);
+    let mut all = 0;
+    for child in children {
+        let rows = of_process(&rows, child);
+        let loops: Vec<_> = rows
+            .iter()
+            .filter(|row| row.is_in("child") && row.count >= 200)
+            .collect();
+        assert_eq!(loops.len(), 1, "{rows:#?}");
+        assert_eq!(loops[0].count, 200);
+        all += total(rows.iter().copied());
+    }
+    // The children's usage, from fork to end; they execute nothing, so nothing is faulted in for them.
+    assert_eq!(all, report.faults(), "{rows:#?}");
+}
+
+#[test]
+fn threads_are_counted_under_their_own_names() {
+    needs_root!();
+    let command = format!("{} 4 150", workload("threads"));
+    let finished = trace_file("scripts/faults.pf", &command).lossless();
+    let (report, rows) = rows_of(&finished);
+    let mut loops = 0;
+    for thread in 0..4 {
+        let name = format!("worker{thread}");
+        let row = rows
+            .iter()
+            .filter(|row| row.comm == name && row.is_in("worker"))
+            .max_by_key(|row| row.count);
+        let row = row.unwrap_or_else(|| panic!("no row of {name}: {rows:#?}"));
+        assert_eq!((row.count, row.pid), (150, report.pid()));
+        loops += row.count;
+    }
+    assert_eq!(loops, report.faults());
+}
+
+#[test]
+fn a_deep_stack_is_walked_to_its_end() {
+    needs_root!();
+    let command = format!("{} 100 50", workload("deepstack"));
+    let finished = trace_file("scripts/faults.pf", &command).lossless();
+    let (_, rows) = rows_of(&finished);
+    let last = rows.last().expect("there are rows");
+    assert_eq!(last.count, 50);
+    let functions: Vec<&str> = (0..last.frames.len())
+        .map(|frame| last.function(frame))
+        .collect();
+    assert_eq!(functions[..100], ["descend"; 100]);
+    assert_eq!(functions[100], "main");
+}
+
+#[test]
+fn a_stack_that_is_too_deep_is_cut_and_reported() {
+    needs_root!();
+    let command = format!("{} 1000 50", workload("deepstack"));
+    let finished = trace_file("scripts/faults.pf", &command).ok();
+    let (_, rows) = rows_of(&finished);
+    let last = rows.last().expect("there are rows");
+    assert_eq!(last.count, 50);
+    assert_eq!(last.frames.len(), 127);
+    let cut = rows.iter().filter(|row| row.frames.len() == 127);
+    assert_eq!(finished.lost("after 127 frames"), total(cut), "{finished}");
+}
+
+#[test]
+fn a_depth_that_the_script_chose_cuts_without_a_loss() {
+    needs_root!();
+    let command = format!("{} 100 50", workload("deepstack"));
+    let script = "software:page-faults:1 { @[ustack(3), pid, comm] = count(); }";
+    let finished = Tracer::new(["-e", script, "-c", &command]).run().lossless();
+    let (_, rows) = rows_of(&finished);
+    let last = rows.last().expect("there are rows");
+    let functions: Vec<&str> = (0..last.frames.len())
+        .map(|frame| last.function(frame))
+        .collect();
+    assert_eq!((last.count, functions), (50, vec!["descend"; 3]));
+}
+
+#[test]
+fn two_programs_of_one_process_have_their_own_names() {
+    needs_root!();
+    let command = format!("{} 120 {} 130", workload("relay"), workload("anon2mmap"));
+    let finished = trace_file("scripts/faults.pf", &command).lossless();
+    let (report, rows) = rows_of(&finished);
+    let rows = of_process(&rows, report.pid());
+    let count = |comm: &str, function: &str| {
+        rows.iter()
+            .filter(|row| row.comm == comm && row.is_in(function))
+            .map(|row| row.count)
+            .max()
+    };
+    assert_eq!(count("relay", "baton"), Some(120), "{rows:#?}");
+    assert_eq!(count("anon2mmap", "main"), Some(130), "{rows:#?}");
+}
+
+#[test]
+fn the_same_addresses_before_and_after_exec_have_the_names_of_their_time() {
+    needs_root!();
+    let scratch = Scratch::new("same-addresses");
+    let source = support::repository().join("tests/support/workloads/relay.c");
+    let headers = support::repository_file("tests/workloads");
+    // One name and one layout, in two folders: their stacks hold the same addresses, but for the functions' names.
+    for name in ["alpha", "gamma"] {
+        fs::create_dir(scratch.path().join(name)).expect("the build folder can be written");
+        let baton = format!("-DBATON={name}");
+        let flags = [
+            "-I",
+            &headers,
+            "-static",
+            "-no-pie",
+            "-Wno-unused-function",
+            &baton,
+        ];
+        support::compile(&source, &scratch.path().join(name).join("relay"), &flags);
+    }
+    let path = |name: &str| {
+        scratch
+            .path()
+            .join(name)
+            .join("relay")
+            .display()
+            .to_string()
+    };
+    let command = format!("'{}' 40 '{}' 60", path("alpha"), path("gamma"));
+    let finished = Tracer::new(["-e", ONE_LINER, "-c", &command])
+        .run()
+        .lossless();
+    let rows = stacks::parse(finished.text());
+    let count = |function: &str| {
+        rows.iter()
+            .filter(|row| row.is_in(function))
+            .map(|row| row.count)
+            .max()
+    };
+    assert_eq!(
+        (count("alpha"), count("gamma")),
+        (Some(40), Some(60)),
+        "{rows:#?}"
+    );
+}
+
+#[test]
+fn a_program_that_was_deleted_while_it_ran_keeps_its_names() {
+    needs_root!();
+    let scratch = Scratch::new("deleted");
+    let program = scratch.path().join("shortlived");
+    fs::copy(workload("anon2mmap"), &program).expect("the build folder can be written");
+    let script = scratch.file(
+        "run",
+        format!("#!/bin/sh\n'{0}' 90 &\nwait\nrm '{0}'\n", program.display()),
+    );
+    let finished = Tracer::new(["-e", ONE_LINER, "-c", &format!("sh '{}'", script.display())])
+        .run()
+        .lossless();
+    let (report, rows) = rows_of(&finished);
+    let rows = of_process(&rows, report.pid());
+    let main = rows
+        .iter()
+        .filter(|row| row.is_in("main"))
+        .map(|row| row.count)
+        .max();
+    assert_eq!(main, Some(90), "{rows:#?}");
+    assert!(!program.exists());
+}
+
+#[test]
+fn a_library_that_is_opened_and_closed_again_keeps_its_names() {
+    needs_root!();
+    let scratch = Scratch::new("library");
+    let library = scratch.file(
+        "touched.c",
+        "#include <sys/mman.h>\nvoid touched(volatile char *memory, long pages)\n\
+         { for (long i = 0; i < pages; i++) memory[i * 4096] = 1; }\n",
+    );
+    let opener = scratch.file(
+        "opener.c",
+        "#include <dlfcn.h>\n#include <stdio.h>\n#include <sys/mman.h>\n#include <unistd.h>\n\
+         int main(int argc, char **argv)\n{\n\
+         (void)argc;\n\
+         char *memory = mmap(NULL, 80 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);\n\
+         madvise(memory, 80 * 4096, MADV_NOHUGEPAGE);\n\
+         void *library = dlopen(argv[1], RTLD_NOW);\n\
+         if (!library) return 1;\n\
+         void (*touched)(volatile char *, long) = (void (*)(volatile char *, long))dlsym(library, \"touched\");\n\
+         touched(memory, 80);\n\
+         if (dlclose(library)) return 1;\n\
+         printf(\"pid=%d pages=80\\n\", getpid());\n\
+         return 0;\n}\n",
+    );
+    let object = scratch.path().join("libtouched.so");
+    let program = scratch.path().join("opener");
+    support::compile(&library, &object, &["-shared", "-fPIC"]);
+    support::compile(&opener, &program, &[]);
+    let command = format!("'{}' '{}'", program.display(), object.display());
+    let finished = Tracer::new(["-e", ONE_LINER, "-c", &command])
+        .run()
+        .lossless();
+    let (_, rows) = rows_of(&finished);
+    let last = rows.last().expect("there are rows");
+    assert_eq!(
+        (last.count, last.function(0), last.function(1)),
+        (80, "touched", "main"),
+        "{rows:#?}"
+    );
+}
+
+#[test]
+fn the_commands_output_passes_through_and_its_status_is_not_ours() {
+    needs_root!();
+    let command = "sh -c 'echo to-output; echo to-errors >&2; exit 9'";
+    let finished = Tracer::new(["-q", "-e", "BEGIN { @ = 1; }", "-c", command])
+        .run()
+        .ok();
+    assert_eq!(finished.text(), "to-output\n\n\n@: 1\n");
+    assert_eq!(finished.messages(), "to-errors\n");
+}
+
+#[test]
+fn the_command_sees_its_arguments_as_quoted() {
+    needs_root!();
+    let command = r#"printf '%s|' one 'two words' "it's" back\ slash "#;
+    let finished = Tracer::new(["-q", "-e", "BEGIN { }", "-c", command])
+        .run()
+        .ok();
+    assert_eq!(finished.text(), "one|two words|it's|back slash|\n\n");
+}

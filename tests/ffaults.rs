@@ -1,0 +1,206 @@
+//! Page faults by process and mapped file.
+
+mod support;
+
+use std::fs;
+use support::{Scratch, Tracer, repository_file, rows, workload};
+
+/// The counts of a process by what is mapped, from rows `@[comm, pid, what]: count`.
+fn by_file(text: &str, comm: &str, pid: u32) -> Vec<(String, i64)> {
+    let start = format!("{comm}, {pid}, ");
+    let rows = rows(text, "");
+    assert!(rows.is_sorted_by_key(|row| row.1), "{text}");
+    rows.iter()
+        .filter_map(|(key, count)| Some((key.strip_prefix(&start)?.to_owned(), *count)))
+        .collect()
+}
+
+#[track_caller]
+fn count(rows: &[(String, i64)], name: &str) -> i64 {
+    rows.iter()
+        .find(|row| row.0 == name)
+        .unwrap_or_else(|| panic!("no row of {name}: {rows:?}"))
+        .1
+}
+
+fn ffaults(command: &str) -> support::Finished {
+    Tracer::new([&repository_file("scripts/ffaults.pf"), "-c", command])
+        .run()
+        .lossless()
+}
+
+#[test]
+fn anonymous_memory_counts_as_anon_and_the_rest_by_its_file() {
+    needs_root!();
+    let finished = ffaults(&format!("{} 2000", workload("anon2mmap")));
+    let (report, rest) = finished.split_report();
+    let rows = by_file(&rest, "anon2mmap", report.pid());
+    let anon = count(&rows, "[anon]");
+    // The rest is libc's own: the pages behind its data, and what it maps for itself.
+    assert!((2000..2030).contains(&anon), "{rows:?}");
+    assert!(count(&rows, "[stack]") >= 1);
+    assert!(count(&rows, "anon2mmap") >= 1);
+    assert!(rows.iter().any(|row| row.0.starts_with("libc")), "{rows:?}");
+    assert!(
+        !rows
+            .iter()
+            .any(|row| row.0 == "[unmapped]" || row.0.is_empty()),
+        "{rows:?}"
+    );
+}
+
+#[test]
+fn a_mapped_file_counts_under_its_name() {
+    needs_root!();
+    let scratch = Scratch::new("ffaults");
+    let file = scratch.path().join("mapped data.bin");
+    let finished = ffaults(&format!(
+        "{} '{}' 333 --private",
+        workload("filetouch"),
+        file.display()
+    ));
+    let (report, rest) = finished.split_report();
+    assert_eq!(report.faults(), 333);
+    let rows = by_file(&rest, "filetouch", report.pid());
+    assert_eq!(count(&rows, "mapped data.bin"), 333, "{rows:?}");
+}
+
+#[test]
+fn a_file_that_is_read_counts_what_the_kernel_faulted() {
+    needs_root!();
+    let scratch = Scratch::new("ffaults-read");
+    let file = scratch.path().join("read.bin");
+    let finished = ffaults(&format!(
+        "{} '{}' 512 --read",
+        workload("filetouch"),
+        file.display()
+    ));
+    let (report, rest) = finished.split_report();
+    let rows = by_file(&rest, "filetouch", report.pid());
+    // Fewer than pages, by the kernel's fault-around; whatever that is, the counts agree.
+    assert_eq!(count(&rows, "read.bin"), report.faults() as i64, "{rows:?}");
+}
+
+/// A program that touches so many pages of the heap, of the stack, of its own data.
+const AREAS: &str = r#"
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include <malloc.h>
+static char zeroes[64 * 4096];
+static __attribute__((noinline)) int down(int pages)
+{
+    volatile char page[4096];
+    page[0] = 1;
+    return pages > 1 ? down(pages - 1) + page[0] : page[0];
+}
+int main(void)
+{
+    char *heap = sbrk(100 * 4096);
+    for (int i = 0; i < 100; i++)
+        ((volatile char *)heap)[i * 4096] = 1;
+    int depth = down(200);
+    for (int i = 0; i < 64; i++)
+        ((volatile char *)zeroes)[i * 4096] = 1;
+    char line[64];
+    int length = snprintf(line, sizeof line, "pid=%d depth=%d\n", getpid(), depth);
+    return write(1, line, length) != length;
+}
+"#;
+
+#[test]
+fn heap_and_stack_have_the_names_of_proc_maps() {
+    needs_root!();
+    let scratch = Scratch::new("ffaults-areas");
+    let source = scratch.file("areas.c", AREAS);
+    let program = scratch.path().join("areas");
+    support::compile(&source, &program, &["-O0"]);
+    let finished = ffaults(&program.display().to_string());
+    let (report, rest) = finished.split_report();
+    let rows = by_file(&rest, "areas", report.pid());
+    // sbrk's first page may be one that the allocator has touched before.
+    let heap = count(&rows, "[heap]");
+    assert!((99..=104).contains(&heap), "{rows:?}");
+    // 200 frames of a page and some bytes each, and what was there before.
+    let stack = count(&rows, "[stack]");
+    assert!((200..=212).contains(&stack), "{rows:?}");
+    // Its zeroes lie behind its file's data, in anonymous memory but for the page that they share with it.
+    let anon = count(&rows, "[anon]");
+    assert!((63..=90).contains(&anon), "{rows:?}");
+}
+
+#[test]
+fn a_process_given_by_pid_is_the_only_one_counted() {
+    needs_root!();
+    let mut workload = support::Workload::start("waits", &["250"]);
+    let pid = workload.pid();
+    workload.line();
+    workload.waits();
+    let before = support::faults_so_far(pid);
+    let tracer = Tracer::new([
+        &repository_file("scripts/ffaults.pf"),
+        "-p",
+        &pid.to_string(),
+    ])
+    .start()
+    .attached();
+    workload.go();
+    let (_, faults) = workload.end();
+    let finished = tracer.finish().lossless();
+    let all = rows(finished.text(), "");
+    let own = by_file(finished.text(), "waits", pid);
+    assert_eq!(all.len(), own.len(), "{finished}");
+    assert_eq!(
+        own.iter().map(|row| row.1).sum::<i64>() as u64,
+        faults - before,
+        "{own:?}"
+    );
+    assert!(count(&own, "[anon]") >= 250);
+}
+
+#[test]
+fn every_area_is_named_as_proc_maps_names_it() {
+    needs_root!();
+    // The names of the areas of a live process, from the kernel itself; a trace of it must use no other.
+    let mut workload = support::Workload::start("waits", &["10"]);
+    let pid = workload.pid();
+    workload.line();
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("the process lives");
+    let mut names: Vec<String> = maps
+        .lines()
+        .map(|line| {
+            line.splitn(6, ' ')
+                .nth(5)
+                .unwrap_or("")
+                .trim()
+                .rsplit('/')
+                .next()
+                .unwrap_or("")
+                .to_owned()
+        })
+        .map(|name| {
+            if name.is_empty() {
+                "[anon]".to_owned()
+            } else {
+                name
+            }
+        })
+        .collect();
+    names.push("[anon]".to_owned());
+    let tracer = Tracer::new([
+        &repository_file("scripts/ffaults.pf"),
+        "-p",
+        &pid.to_string(),
+    ])
+    .start()
+    .attached();
+    workload.go();
+    workload.end();
+    let finished = tracer.finish().lossless();
+    let rows = by_file(finished.text(), "waits", pid);
+    assert!(!rows.is_empty());
+    for (name, _) in &rows {
+        assert!(names.contains(name), "{name} is in no line of\n{maps}");
+    }
+}

@@ -1,0 +1,27 @@
+/*
+ * waits PAGES
+ *
+ * Prints its pid and waits for a line of input; then touches PAGES pages of anonymous memory in touch(), and ends.
+ */
+#include "workload.h"
+
+__attribute__((noinline)) static void touch(long pages)
+{
+    size_t size = page_size();
+    volatile char *memory = anonymous(pages, MADV_NOHUGEPAGE);
+    for (long i = 0; i < pages; i++)
+        memory[i * size] = 1;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        usage("waits PAGES");
+    long pages = number(argv[1], 1 << 20, "waits PAGES");
+    printf("pid=%d pages=%ld\n", getpid(), pages);
+    fflush(stdout);
+    if (getchar() == EOF)
+        return 0;
+    touch(pages);
+    return 0;
+}
