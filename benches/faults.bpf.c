@@ -48,4 +48,4 @@ int faults(void *ctx)
 	return 0;
 }
 
-char license[] SEC("license") = "GPL";
+char terms[] SEC("license") = "GPL";

@@ -20,8 +20,8 @@ pub mod types;
 
 use facts::KernelFacts;
 use manifest::Manifest;
+use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::Script;
-use pfscript_grammar::{Diagnostic, Span};
 pub use sema::{Limits, Options, set_max_strlen};
 
 /// A compiled script.
@@ -55,8 +55,10 @@ pub fn compile(
 ) -> Result<Object, Vec<Diagnostic>> {
     let mut checked = sema::check(script, facts, options)?;
     let (module, manifest) = lower::lower(&checked, facts, options)?;
-    let assembled = emit::assemble(&module, name, source)
-        .map_err(|error| vec![Diagnostic::error(Span::default(), error.to_string())])?;
+    let assembled = emit::assemble(&module, name, source).map_err(|error| {
+        let span = error.span.unwrap_or_default();
+        vec![Diagnostic::error(span, error.to_string())]
+    })?;
     Ok(Object {
         elf: assembled.elf,
         manifest,

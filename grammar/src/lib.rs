@@ -7,7 +7,7 @@
 //! let errors = pfscript_grammar::parse(source).unwrap_err();
 //! let text = pfscript_grammar::render(&errors, "hello.pf", source, false);
 //! assert!(text.contains("error: expected an expression, found `)`"));
-//! assert!(text.contains("hello.pf:1:28"));
+//! assert!(text.contains("hello.pf:1:27"));
 //! ```
 
 // The code that pest derives without its `std` names this crate.

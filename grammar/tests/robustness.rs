@@ -10,6 +10,9 @@ use pfscript_grammar::{
 };
 use support::Random;
 
+/// Without optimisation, an eighth of a size is enough to tell what is not linear.
+const SLOWER: usize = if cfg!(debug_assertions) { 8 } else { 1 };
+
 /// Parses and uses what comes of it.
 fn exercise(source: &str) -> Result<(), Vec<Diagnostic>> {
     match parse(source) {
@@ -90,7 +93,7 @@ fn mutated_scripts_do_not_panic() {
         "typeof(",
         "comptime ",
     ];
-    for _ in 0..6000 {
+    for _ in 0..support::rounds(2000) {
         let (_, _, source) = &goldens[random.below(goldens.len())];
         let mut bytes = source.clone().into_bytes();
         for _ in 0..1 + random.below(4) {
@@ -124,7 +127,7 @@ fn random_text_does_not_panic() {
     let alphabet: Vec<char> = "BEGIN{}()[]/*\\\"'$@#;:,=+-<>!~&|^%?. \n\t\r0123abcdefx_检\u{85}\0"
         .chars()
         .collect();
-    for _ in 0..6000 {
+    for _ in 0..support::rounds(2000) {
         let text: String = (0..random.below(60))
             .map(|_| alphabet[random.below(alphabet.len())])
             .collect();
@@ -191,7 +194,7 @@ const NESTS: &[(&str, &str, &str, &str, &str, usize)] = &[
 #[test]
 fn deep_nesting_is_refused_at_its_place_and_fast() {
     for &(before, open, inner, close, after, _) in NESTS {
-        let count = 100_000.min(400_000 / (open.len() + close.len()));
+        let count = 100_000 / SLOWER;
         for close in [close, ""] {
             let source = nest(before, open, inner, close, after, count);
             let start = Instant::now();
@@ -283,8 +286,7 @@ fn scripts_of_the_largest_size_take_linear_time() {
         ("", "é", ""),
     ];
     for &(before, repeated, after) in cases {
-        // Without optimisation, a quarter of the largest size is enough to tell.
-        let size = MAX_SOURCE_BYTES / if cfg!(debug_assertions) { 4 } else { 1 };
+        let size = MAX_SOURCE_BYTES / SLOWER;
         let count = (size - before.len() - after.len()) / repeated.len();
         let source = nest(before, repeated, after, "", "", count);
         let start = Instant::now();

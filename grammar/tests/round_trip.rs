@@ -135,7 +135,7 @@ fn golden_scripts_survive_formatting() {
 
 #[test]
 fn generated_scripts_survive_formatting() {
-    for seed in 0..1500 {
+    for seed in 0..support::rounds(200) as u64 {
         let mut generator = Generator {
             random: Random::new(seed),
             out: String::new(),

@@ -138,6 +138,8 @@ pub struct Session {
     sink: Box<dyn Sink>,
     messages: Box<dyn Write>,
     quiet: bool,
+    verbose: bool,
+    dry_run: bool,
     print_maps: bool,
 }
 
@@ -161,6 +163,8 @@ impl Session {
             sink: Box::new(Text::new(io::stdout())),
             messages: Box::new(io::stderr()),
             quiet: false,
+            verbose: false,
+            dry_run: false,
             print_maps: true,
         }
     }
@@ -196,6 +200,20 @@ impl Session {
     #[must_use]
     pub fn quiet(mut self, quiet: bool) -> Session {
         self.quiet = quiet;
+        self
+    }
+
+    /// With a message for each probe and each map.
+    #[must_use]
+    pub fn verbose(mut self, verbose: bool) -> Session {
+        self.verbose = verbose;
+        self
+    }
+
+    /// Loads, verifies and attaches everything, and leaves before anything fires.
+    #[must_use]
+    pub fn dry_run(mut self, dry_run: bool) -> Session {
+        self.dry_run = dry_run;
         self
     }
 
@@ -292,6 +310,14 @@ impl<'a> Running<'a> {
     }
 
     fn run(mut self) -> Result<Outcome, Error> {
+        if self.session.verbose {
+            self.describe();
+        }
+        if self.session.dry_run {
+            let begins = self.once(&Attach::Begin);
+            self.announce(begins);
+            return Ok(Outcome::default());
+        }
         let ended = self.trace();
         let output_closed = match ended {
             Ok(()) => false,
@@ -361,19 +387,42 @@ impl<'a> Running<'a> {
         attach::run_once(which, &self.loaded, &self.session.object.manifest)
     }
 
+    /// How many probes run once, at the beginning or at the end.
+    fn once(&self, which: &Attach) -> usize {
+        let probes = self.session.object.manifest.probes.values();
+        probes
+            .flat_map(|probe| &probe.attach)
+            .filter(|point| *point == which)
+            .count()
+    }
+
+    /// Says what was loaded.
+    fn describe(&mut self) {
+        let manifest = &self.session.object.manifest;
+        let mut lines = Vec::new();
+        for probe in manifest.probes.values() {
+            let points = probe.attach.len();
+            let ends = if points == 1 { "" } else { "s" };
+            let name = pfscript_grammar::escape(&probe.name);
+            lines.push(format!(
+                "{name}: {:?} program, {points} attach point{ends}",
+                probe.program
+            ));
+        }
+        for map in &manifest.maps {
+            let name = pfscript_grammar::escape(&map.name);
+            lines.push(format!("{name}: at most {} keys", map.capacity));
+        }
+        for line in lines {
+            self.session.message(&line);
+        }
+    }
+
     fn announce(&mut self, begun: usize) {
         if self.session.quiet {
             return;
         }
-        let at_end = self
-            .session
-            .object
-            .manifest
-            .probes
-            .values()
-            .flat_map(|probe| &probe.attach)
-            .filter(|point| **point == Attach::End)
-            .count();
+        let at_end = self.once(&Attach::End);
         let count = begun + self.attached.points() + at_end;
         let probes = if count == 1 { "probe" } else { "probes" };
         self.session.message(&format!("Attached {count} {probes}"));

@@ -412,12 +412,20 @@ impl Lower<'_> {
         let zero = self.constant(0);
         self.branch(Condition::Ne, [found, zero], some, none);
         self.block = some;
-        self.effect(InstData::LoadBytes {
-            base: found,
-            slot: place.slot,
-            offset: place.offset,
-            bytes,
-        });
+        for (at, bytes) in pieces(bytes) {
+            let base = if at == 0 {
+                found
+            } else {
+                let at = self.constant(at.into());
+                self.arith(Arith::Add, found, at)
+            };
+            self.effect(InstData::LoadBytes {
+                base,
+                slot: place.slot,
+                offset: place.offset + at,
+                bytes,
+            });
+        }
         self.block = none;
         self.join(&[some]);
     }
@@ -557,24 +565,32 @@ impl Lower<'_> {
     }
 
     pub(super) fn copy(&mut self, from: Place, to: Place, bytes: u32) {
-        if bytes > 0 {
+        for (at, bytes) in pieces(bytes) {
             self.effect(InstData::SlotCopy {
                 from: from.slot,
-                from_offset: from.offset,
+                from_offset: from.offset + at,
                 to: to.slot,
-                to_offset: to.offset,
+                to_offset: to.offset + at,
                 bytes,
             });
         }
     }
 
     pub(super) fn zero(&mut self, place: Place, bytes: u32) {
-        if bytes > 0 {
+        for (at, bytes) in pieces(bytes) {
             self.effect(InstData::SlotZero {
                 slot: place.slot,
-                offset: place.offset,
+                offset: place.offset + at,
                 bytes,
             });
         }
     }
+}
+
+/// Cuts a range of bytes into what one instruction of the IR moves.
+fn pieces(bytes: u32) -> impl Iterator<Item = (u32, u32)> {
+    const MOST: u32 = 1024;
+    (0..bytes)
+        .step_by(MOST as usize)
+        .map(move |at| (at, MOST.min(bytes - at)))
 }

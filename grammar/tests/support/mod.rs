@@ -21,6 +21,14 @@ pub fn goldens() -> Vec<(String, PathBuf, String)> {
     inputs
 }
 
+/// How many rounds a test with random input makes; `FUZZ_ROUNDS` sets another number.
+pub fn rounds(default: usize) -> usize {
+    std::env::var("FUZZ_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(default)
+}
+
 /// A xorshift generator: the same numbers on every run.
 pub struct Random(u64);
 
