@@ -18,6 +18,7 @@ process of -c or -p ends; then its maps are printed. A second Ctrl-C stops the o
 Environment:
   PFSCRIPT_MAX_STRLEN     room for a string in bytes, 8 to 1024 (default 256); BPFTRACE_MAX_STRLEN is read too
   PFSCRIPT_MAX_MAP_KEYS   keys that a map holds; BPFTRACE_MAX_MAP_KEYS is read too
+  PFSCRIPT_PERF_RB_PAGES  pages of the buffer that printf goes through; BPFTRACE_PERF_RB_PAGES is read too
   NO_COLOR                no colours in messages
 
 Exit status: 0, or what the script gives to exit(); 1 when something is wrong; 2 for a wrong command line; 3 with

@@ -230,6 +230,7 @@ fn limits() -> Result<Limits, Failure> {
             .map_err(|message| failure(format_args!("PFSCRIPT_MAX_STRLEN: {message}")))?;
     }
     limits.max_map_keys = number("MAX_MAP_KEYS")?.map(|keys| keys.max(1));
+    limits.event_pages = number("PERF_RB_PAGES")?;
     Ok(limits)
 }
 

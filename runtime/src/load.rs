@@ -43,6 +43,7 @@ impl Loaded {
 pub fn load(elf: &[u8], manifest: &Manifest, source: &str) -> Result<Loaded, Error> {
     let mut object = aya_obj::Object::parse(elf).map_err(|error| malformed(&error))?;
     let maps = create_maps(&object)?;
+    warm_up(&maps);
 
     let text: HashSet<usize> = object
         .functions
@@ -107,6 +108,25 @@ pub fn load(elf: &[u8], manifest: &Manifest, source: &str) -> Result<Loaded, Err
         programs.push(program);
     }
     Ok(Loaded { maps, programs })
+}
+
+/// Makes the table of stacks ready for the first event.
+///
+/// A map that grows takes its elements from a stock of each CPU, which for big elements begins with one and is filled
+/// up only after the first was taken (`bpf_mem_alloc`, Linux 6.1): an event that captures two stacks would lose one.
+fn warm_up(maps: &BTreeMap<String, MapHandle>) {
+    let Some(stacks) = maps.get("pf_map_stacks") else {
+        return;
+    };
+    let key = vec![0; stacks.key_size()];
+    let value = vec![0; stacks.value_size()];
+    let cpus = sys::online_cpus().unwrap_or_default();
+    sys::on_each_cpu(&cpus, || {
+        // Should it fail, the first event does what this was for.
+        if stacks.update(&key, &value).is_ok() {
+            let _ = stacks.delete(&key);
+        }
+    });
 }
 
 fn malformed(error: &dyn std::fmt::Display) -> Error {

@@ -61,7 +61,10 @@ impl fmt::Display for Loss {
             Cause::Counted(LossCause::StacksFull) => write!(
                 f,
                 "lost {n} {stacks}{of}: the stack table was full{}",
-                capacity(" stacks", "max_map_keys")
+                match self.capacity {
+                    Some(capacity) => format!(" ({capacity} different stacks)"),
+                    None => String::new(),
+                }
             ),
             Cause::Counted(LossCause::StackFailed) => {
                 write!(

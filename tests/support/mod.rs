@@ -704,3 +704,19 @@ pub fn rows(text: &str, name: &str) -> Vec<(String, i64)> {
         })
         .collect()
 }
+
+/// A command that is run by a user without any right; as that user already, where the tests are.
+pub fn without_root(program: &str) -> Tracer {
+    if !is_root() {
+        return Tracer::command(program);
+    }
+    Tracer::command("setpriv")
+        .args([
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            "--inh-caps=-all",
+            "--",
+        ])
+        .arg(program)
+}

@@ -23,6 +23,8 @@ const PREALLOCATED_STACKS: u32 = 8_192;
 /// Bytes of the event buffer where records carry data, and where they only say what to do.
 const EVENT_BYTES: u32 = 4 << 20;
 const FEW_EVENT_BYTES: u32 = 64 << 10;
+const PAGE: u32 = 4096;
+const MOST_EVENT_PAGES: u32 = 1 << 18;
 /// The longest key that the kernel's hash maps take is larger; this keeps keys within reason.
 const MOST_KEY_BYTES: u32 = 4096;
 
@@ -119,7 +121,12 @@ pub(super) fn define(
             .actions
             .iter()
             .any(|action| matches!(action, Action::Printf { .. } | Action::PrintValue { .. }));
-        let bytes = if prints { EVENT_BYTES } else { FEW_EVENT_BYTES };
+        // The kernel wants a power of two pages, and an entry counts its bytes in 32 bits.
+        let bytes = match checked.limits.event_pages {
+            Some(pages) => pages.clamp(1, MOST_EVENT_PAGES).next_power_of_two() * PAGE,
+            None if prints => EVENT_BYTES,
+            None => FEW_EVENT_BYTES,
+        };
         own(MapTemplate::Events, "pf_map_events", bytes, 0);
     }
     if zeros > 0 {

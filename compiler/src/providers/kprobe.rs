@@ -331,7 +331,11 @@ fn named_arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
         .iter()
         .map_while(|&(name, ty)| Some((name, parameter(btf, ty)?)))
         .zip(0..)
-        .filter(|((name, _), _)| !name.is_empty())
+        // An argument on the stack is read as 8 bytes, of which a narrower one leaves some undefined.
+        .filter(|((name, (_, width, _)), number)| {
+            let in_register = *number < convention.arguments.len() as u32;
+            !name.is_empty() && (in_register || *width == Width::W64)
+        })
         .map(|((name, (ty, width, signed)), number)| Argument {
             name: name.to_owned(),
             ty,

@@ -624,6 +624,28 @@ fn named_arguments_of_functions_come_from_btf() {
 }
 
 #[test]
+fn named_arguments_on_the_stack_are_whole_words() {
+    let mut writer = crate::recorded::BtfWriter::new();
+    let int = writer.int("int", 4, 1);
+    let long = writer.int("long int", 8, 1);
+    let params = ["a", "b", "c", "d", "e", "f"].map(|name| (name, int));
+    let params = [&params[..], &[("narrow", int), ("wide", long)]].concat();
+    let prototype = writer.prototype(&params, int);
+    writer.reference(crate::btf::Kind::Func, "many", prototype);
+    let facts = facts().with_btf(crate::btf::Btf::new(writer.finish()).unwrap());
+    let expansion = expand_on("kprobe:many", &facts).unwrap().remove(0);
+    let provider = by_name("kprobe").unwrap();
+    let arguments = provider.arguments(&expansion, &facts).unwrap();
+    let names: Vec<&str> = arguments.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["a", "b", "c", "d", "e", "f", "wide"]);
+    let on_stack = Access::Stack {
+        pointer: 152,
+        offset: 16,
+    };
+    assert_eq!(arguments[6].access, on_stack);
+}
+
+#[test]
 fn lists_name_attach_points_in_full() {
     let facts = facts();
     let list = |name: &str| by_name(name).unwrap().list(&facts).unwrap();

@@ -40,6 +40,8 @@ pub struct Limits {
     pub max_strlen: u32,
     /// Keys that a map holds; `None`: as the kernel's kind of map allows.
     pub max_map_keys: Option<u32>,
+    /// Pages of 4 KiB of the event buffer; `None`: as the script's records need.
+    pub event_pages: Option<u32>,
 }
 
 impl Default for Limits {
@@ -47,6 +49,7 @@ impl Default for Limits {
         Limits {
             max_strlen: 256,
             max_map_keys: None,
+            event_pages: None,
         }
     }
 }
@@ -327,7 +330,7 @@ fn substitute(point: &ast::AttachPoint, options: &Options) -> ast::AttachPoint {
 
 /// Settings of `config` that mean something here, and those of bpftrace that need no answer.
 fn configure(entries: &[ast::ConfigEntry], limits: &mut Limits, errors: &mut Vec<Diagnostic>) {
-    const KNOWN: &[&str] = &["max_strlen", "max_map_keys"];
+    const KNOWN: &[&str] = &["max_strlen", "max_map_keys", "perf_rb_pages"];
     const IGNORED: &[&str] = &[
         "cache_user_symbols",
         "cpp_demangle",
@@ -341,7 +344,6 @@ fn configure(entries: &[ast::ConfigEntry], limits: &mut Limits, errors: &mut Vec
         "max_probes",
         "missing_probes",
         "on_stack_limit",
-        "perf_rb_pages",
         "print_maps_on_exit",
         "show_debug_info",
         "stack_mode",
@@ -368,6 +370,7 @@ fn configure(entries: &[ast::ConfigEntry], limits: &mut Limits, errors: &mut Vec
                     .map_err(|message| Diagnostic::error(entry.value.span, message))
             }),
             "max_map_keys" => number().map(|keys| limits.max_map_keys = Some(keys.max(1))),
+            "perf_rb_pages" => number().map(|pages| limits.event_pages = Some(pages)),
             name if IGNORED.contains(&name) => Ok(()),
             name => Err(
                 Diagnostic::error(entry.name.span, format!("unknown setting `{name}`"))

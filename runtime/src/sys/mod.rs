@@ -99,6 +99,38 @@ pub fn lift_open_files_limit() {
     }
 }
 
+/// Calls `work` on each of the CPUs that this thread may run on, then lets it run where it did before.
+pub fn on_each_cpu(cpus: &[u32], mut work: impl FnMut()) {
+    const SIZE: usize = std::mem::size_of::<libc::cpu_set_t>();
+    // SAFETY: a set of bits, for which zero is a value; the kernel writes at most the size that it is told.
+    let (before, known) = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        let status = libc::sched_getaffinity(0, SIZE, &mut set);
+        (set, status == 0)
+    };
+    if !known {
+        return;
+    }
+    for &cpu in cpus {
+        if cpu as usize >= SIZE * 8 {
+            continue;
+        }
+        // SAFETY: as above; the CPU's bit is inside the set.
+        let moved = unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(cpu as usize, &mut set);
+            libc::sched_setaffinity(0, SIZE, &set) == 0
+        };
+        if moved {
+            work();
+        }
+    }
+    // SAFETY: the set that the kernel gave.
+    unsafe {
+        libc::sched_setaffinity(0, SIZE, &before);
+    }
+}
+
 /// `CLOCK_BOOTTIME` or another clock, in nanoseconds.
 pub fn clock_ns(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec {
