@@ -38,7 +38,7 @@ fn a_syntax_error_has_a_caret() {
     for (script, at) in [
         ("BEGIN { printf(\"x\" }", "}"),
         ("BEGIN { $x = ; }", ";"),
-        ("BEGIN { 5 +* 3; }", "*"),
+        ("BEGIN { 5 + / 3; }", "/"),
     ] {
         let finished = refused(script, &["error: "]);
         points_at(&finished, script, at);
@@ -321,7 +321,7 @@ fn config_is_checked() {
 fn parameters_are_checked_where_they_are_used() {
     Tracer::new(["-e", "BEGIN { print($1 + 1); }", "text"])
         .run()
-        .refuses(&["$1", "text", "^"]);
+        .refuses(&["string", "$1 + 1", "^"]);
     Tracer::new(["-e", "software:$1:1 { }", "page-fault"])
         .run()
         .refuses(&["page-fault", "page-faults"]);

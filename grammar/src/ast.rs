@@ -27,7 +27,7 @@ impl Script {
 pub enum Item {
     /// `probe, probe /predicate/ { … }`
     Probe(Probe),
-    /// `#include <linux/mm.h>`: accepted; types come from BTF.
+    /// `#include <linux/mm.h>`: accepted; types come from BTF. The path alone; `"local.h"` keeps its quotes.
     Include(Spanned<String>),
     /// `config = { name = value; … }`; the values are kept as written.
     Config(Vec<ConfigEntry>),

@@ -31,7 +31,7 @@ pub fn format(script: &Script) -> String {
     printer.out
 }
 
-/// Prints one expression, as [`format`] would.
+/// Prints one expression, as [`format()`] would.
 pub fn format_expr(expr: &Expr) -> String {
     let mut printer = Printer::default();
     printer.expr(expr, ANY);

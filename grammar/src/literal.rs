@@ -52,7 +52,7 @@ pub(crate) fn integer(text: &str) -> Result<u64, LiteralError> {
         let message = "an integer cannot end in `_`";
         return Err(LiteralError::new(digits_end - 1, digits_end, message));
     }
-    if !digits.contains(|c: char| c.is_digit(16)) {
+    if !digits.contains(|c: char| c.is_ascii_hexdigit()) {
         return Err(LiteralError::new(
             0,
             text.len(),

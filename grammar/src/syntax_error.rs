@@ -144,7 +144,7 @@ pub(crate) fn of_failure(source: &str, failure: &Failure<'_>, flaw: Option<Flaw>
             if bracket == b'{' && operand {
                 return statement(failure, &found, rest);
             }
-            if assigns && failure.expects(OPERATORS) {
+            if assigns && bracket != b'[' && failure.expects(OPERATORS) {
                 let diagnostic = error("`=` cannot stand in an expression".to_owned());
                 return if bracket == b'{' {
                     diagnostic.help("assign in a statement of its own, or compare with `==`")
@@ -221,6 +221,10 @@ fn unknown_text(source: &str, at: usize, found: &Found<'_>) -> Option<Diagnostic
         '\'' => Some(error("unterminated character literal".to_owned()).help(
             "a character literal is one character in single quotes; strings take double quotes",
         )),
+        '#' if source[at..].starts_with("#!") => Some(
+            error("`#!` cannot stand here".to_owned())
+                .help("the interpreter is named by the first line of a script"),
+        ),
         '#' => Some(
             error("a preprocessor line cannot stand here".to_owned())
                 .help("move it in front of the probes; comments begin with `//`"),
@@ -271,6 +275,9 @@ fn outside(source: &str, failure: &Failure<'_>, found: &Found<'_>) -> Diagnostic
             Some(b'/') => diagnostic.help(
                 "a predicate stands behind the attach points: `kprobe:vfs_read /pid == 1/ { … }`",
             ),
+            Some(b'$' | b'@') => {
+                diagnostic.help("statements stand inside of a probe: `BEGIN { … }`")
+            }
             _ => diagnostic.help(PROBE_SHAPE),
         };
     }

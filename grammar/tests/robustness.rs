@@ -10,8 +10,8 @@ use pfscript_grammar::{
 };
 use support::Random;
 
-/// Without optimisation, an eighth of a size is enough to tell what is not linear.
-const SLOWER: usize = if cfg!(debug_assertions) { 8 } else { 1 };
+/// Without optimisation, a part of a size is enough to tell what is not linear.
+const SLOWER: usize = if cfg!(debug_assertions) { 32 } else { 1 };
 
 /// Parses and uses what comes of it.
 fn exercise(source: &str) -> Result<(), Vec<Diagnostic>> {

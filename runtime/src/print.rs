@@ -210,14 +210,16 @@ fn map_value(
             histogram(bytes, divisor, out, |index| log2_label(index, *bits));
         }
         MapValue::LHist { min, max, step } => {
-            histogram(bytes, divisor, out, |index| {
+            // bpftrace divides the counts of `hist` alone.
+            histogram(bytes, 1, out, |index| {
                 linear_label(index, *min, *max, *step)
             });
         }
     }
 }
 
-/// Appends the rows of a histogram from its first to its last bucket that is not empty, and an empty line.
+/// Appends the rows of a histogram from its first to its last bucket that is not empty, and an empty line. Division
+/// changes counts and bars, not which rows there are.
 fn histogram(bytes: &[u8], divisor: u64, out: &mut Vec<u8>, label: impl Fn(u32) -> String) {
     const BAR: usize = 52;
     let counts: Vec<u64> = bytes.chunks_exact(8).map(unsigned).collect();
@@ -225,16 +227,18 @@ fn histogram(bytes: &[u8], divisor: u64, out: &mut Vec<u8>, label: impl Fn(u32) 
     let used = |count: &u64| *count > 0;
     if let (Some(first), Some(last)) = (counts.iter().position(used), counts.iter().rposition(used))
     {
-        let most = counts.iter().copied().max().unwrap_or(1);
+        let most = counts.iter().copied().max().unwrap_or(0) / divisor;
         for (index, count) in counts.iter().enumerate().take(last + 1).skip(first) {
+            let count = count / divisor;
             // At most `BAR`, since no count is above `most`.
-            let width = (u128::from(*count) * BAR as u128 / u128::from(most)) as usize;
+            let width = (u128::from(count) * BAR as u128)
+                .checked_div(most.into())
+                .unwrap_or(0) as usize;
             push(
                 out,
                 format_args!(
-                    "{:<16}{:>8} |{:<BAR$}|\n",
+                    "{:<16}{count:>8} |{:<BAR$}|\n",
                     label(index as u32),
-                    count / divisor,
                     "@".repeat(width),
                 ),
             );
@@ -492,6 +496,36 @@ mod tests {
             shown.contains("\n[512T, 1P)             1 |@@@@"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn division_changes_counts_and_bars_of_hist_but_not_its_rows() {
+        let counts = [(2, 7), (3, 1), (4, 3)];
+        assert_eq!(
+            histogram_text(MapValue::Hist { bits: 0 }, 65, &counts, 2),
+            "\
+@:
+[1]                    3 |@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@|
+[2, 4)                 0 |                                                    |
+[4, 8)                 1 |@@@@@@@@@@@@@@@@@                                   |
+
+"
+        );
+        assert_eq!(
+            histogram_text(MapValue::Hist { bits: 0 }, 65, &counts[..1], 100),
+            "\
+@:
+[1]                    0 |                                                    |
+
+"
+        );
+        let kind = MapValue::LHist {
+            min: 0,
+            max: 10,
+            step: 1,
+        };
+        let shown = histogram_text(kind, 12, &[(2, 3), (3, 1)], 5);
+        assert!(shown.contains("[1]                    3 |@@@@"), "{shown}");
     }
 
     #[test]

@@ -362,10 +362,15 @@ impl<'a> Running<'a> {
                 .enable(&self.loaded, &self.session.object.manifest)?;
             self.announce(begun);
             self.session.sink.flush()?;
+            let mut has_command = false;
             if let Target::Command(command) = &mut self.session.target {
                 command.release()?;
+                has_command = true;
             }
-            self.watch()?;
+            // With nothing to wait for, a script of `BEGIN` and `END` alone ends at once.
+            if self.attached.points() > 0 || has_command {
+                self.watch()?;
+            }
         }
         self.attached.detach();
         self.discard();

@@ -46,10 +46,12 @@ impl Functions {
         if let Some(known) = self.kernel.get(&address) {
             return known.clone();
         }
-        let mut kernel = Kernel::default();
-        kernel.vmlinux = MaybeDefault::None;
-        kernel.kaslr_offset = Some(0);
-        kernel.debug_syms = false;
+        let kernel = Kernel {
+            vmlinux: MaybeDefault::None,
+            kaslr_offset: Some(0),
+            debug_syms: false,
+            ..Kernel::default()
+        };
         let found = self.look_up(&Source::Kernel(kernel), Input::AbsAddr(address));
         self.kernel.insert(address, found.clone());
         found

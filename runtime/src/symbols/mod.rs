@@ -244,10 +244,11 @@ impl Symbols {
         let function = match self.files.get(mapping.file).kind {
             Kind::Anonymous => self.generated(tgid, address),
             kind => {
-                if kind == Kind::Vdso && self.files.get(mapping.file).readable().is_none() {
-                    if let Some(image) = own_vdso() {
-                        self.files.provide(mapping.file, image);
-                    }
+                if kind == Kind::Vdso
+                    && self.files.get(mapping.file).readable().is_none()
+                    && let Some(image) = own_vdso()
+                {
+                    self.files.provide(mapping.file, image);
                 }
                 let file = self.files.get(mapping.file);
                 let offset = mapping.file_offset(address);

@@ -132,6 +132,6 @@ mod tests {
     #[test]
     fn a_process_without_a_file_has_no_functions() {
         assert_eq!(PerfMap::read(std::process::id(), None).find(1), None);
-        assert_eq!(inner_pid(std::process::id()).is_some(), true);
+        assert!(inner_pid(std::process::id()).is_some());
     }
 }

@@ -142,8 +142,9 @@ fn attributes() -> perf_event_attr {
     attr.set_task(1);
     attr.set_use_clockid(1);
     attr.clockid = libc::CLOCK_MONOTONIC;
+    // Every record wakes us: a file can be opened for certain only while the process that mapped it runs.
     attr.set_watermark(1);
-    attr.__bindgen_anon_2.wakeup_watermark = (BUFFER_PAGES * sys::page_size() / 4) as u32;
+    attr.__bindgen_anon_2.wakeup_watermark = 1;
     attr
 }
 

@@ -1,0 +1,231 @@
+//! Blocks and statements.
+
+use pest::iterators::{Pair, Pairs};
+
+use super::{Builder, Deep};
+use crate::ast::*;
+use crate::parse::Rule;
+use crate::scan::MAX_DEPTH;
+use crate::span::{Span, Spanned};
+
+impl Builder<'_> {
+    pub(super) fn block(&self, pair: Pair<'_, Rule>) -> Deep<Block> {
+        let span = self.span(&pair);
+        let mut statements = Vec::new();
+        let mut depth = 0;
+        for pair in pair.into_inner() {
+            if !matches!(
+                pair.as_rule(),
+                Rule::open_brace | Rule::close_brace | Rule::semicolon | Rule::empty
+            ) {
+                let statement = self.statement(pair);
+                depth = depth.max(statement.depth);
+                statements.push(statement.node);
+            }
+        }
+        Deep {
+            node: Block { statements, span },
+            depth,
+        }
+    }
+
+    pub(super) fn statement(&self, pair: Pair<'_, Rule>) -> Deep<Stmt> {
+        let span = self.trimmed(&pair);
+        let unsupported = |what, pair: &Pair<'_, Rule>| Deep {
+            node: StmtKind::Unsupported(self.unsupported(what, pair, 0)),
+            depth: 0,
+        };
+        let kind = match pair.as_rule() {
+            Rule::block => self.block(pair).map(StmtKind::Block),
+            Rule::if_chain => self.if_chain(pair),
+            Rule::while_loop => unsupported("while loops", &pair),
+            Rule::for_loop => unsupported("for loops", &pair),
+            Rule::unroll_loop => unsupported("unroll loops", &pair),
+            Rule::comptime_if => unsupported("comptime statements", &pair),
+            Rule::break_stmt => unsupported("break statements", &pair),
+            Rule::continue_stmt => unsupported("continue statements", &pair),
+            Rule::import_stmt => unsupported("imports", &pair),
+            Rule::return_stmt => {
+                let value = pair
+                    .into_inner()
+                    .find(|pair| pair.as_rule() == Rule::expr)
+                    .map(|expr| self.expr(expr));
+                let depth = value.as_ref().map_or(0, |value| value.depth);
+                Deep {
+                    node: StmtKind::Return(value.map(|value| value.node)),
+                    depth,
+                }
+            }
+            Rule::let_stmt => self.let_stmt(pair),
+            _ => self.expr_stmt(pair),
+        };
+        if kind.depth >= MAX_DEPTH {
+            self.too_deep(span);
+            return Deep {
+                node: Stmt {
+                    kind: StmtKind::Return(None),
+                    span,
+                },
+                depth: 0,
+            };
+        }
+        Deep {
+            depth: kind.depth + 1,
+            node: Stmt {
+                kind: kind.node,
+                span,
+            },
+        }
+    }
+
+    pub(super) fn let_stmt(&self, pair: Pair<'_, Rule>) -> Deep<StmtKind> {
+        let mut name = Spanned::new(String::new(), self.span(&pair));
+        let mut ty = None;
+        let mut value = None;
+        let mut depth = 0;
+        let whole = pair.clone();
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::variable => {
+                    name = Spanned::new(part.as_str()[1..].to_owned(), self.span(&part));
+                }
+                Rule::type_any => match self.type_any(part) {
+                    Ok(any) => ty = Some(any),
+                    Err(what) => {
+                        return Deep {
+                            node: StmtKind::Unsupported(self.unsupported(what, &whole, 0)),
+                            depth: 0,
+                        };
+                    }
+                },
+                Rule::expr => {
+                    let expr = self.expr(part);
+                    depth = expr.depth;
+                    value = Some(expr.node);
+                }
+                _ => {}
+            }
+        }
+        Deep {
+            node: StmtKind::Let { name, ty, value },
+            depth,
+        }
+    }
+
+    pub(super) fn expr_stmt(&self, pair: Pair<'_, Rule>) -> Deep<StmtKind> {
+        let mut exprs = Vec::new();
+        let mut op = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::assign_op => op = Some((binary_of_assign(part.as_str()), self.span(&part))),
+                _ => exprs.push(self.expr(part)),
+            }
+        }
+        let value = exprs.pop().unwrap_or_else(|| self.dummy(Span::default()));
+        match (exprs.pop(), op) {
+            (Some(target), Some((op, span))) => Deep {
+                depth: target.depth.max(value.depth),
+                node: StmtKind::Assign {
+                    target: target.node,
+                    op: op.map(|op| Spanned::new(op, span)),
+                    value: value.node,
+                },
+            },
+            _ => value.map(StmtKind::Expr),
+        }
+    }
+
+    /// An `else if` is a block that holds one `if`, so the chain is folded from its end.
+    pub(super) fn if_chain(&self, pair: Pair<'_, Rule>) -> Deep<StmtKind> {
+        type Arm = (Deep<Expr>, Deep<Block>);
+        let arm = |pairs: Pairs<'_, Rule>| -> Option<Arm> {
+            let mut condition = None;
+            for pair in pairs {
+                match pair.as_rule() {
+                    Rule::expr => condition = Some(self.expr(pair)),
+                    Rule::block => return Some((condition?, self.block(pair))),
+                    _ => {}
+                }
+            }
+            None
+        };
+        let span = self.trimmed(&pair);
+        let first = arm(pair.clone().into_inner());
+        let mut arms: Vec<(Span, Arm)> = first.map(|first| (span, first)).into_iter().collect();
+        let mut otherwise = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::else_if => {
+                    let start = part
+                        .clone()
+                        .into_inner()
+                        .find(|pair| pair.as_rule() == Rule::kw_if)
+                        .map_or(span, |keyword| self.span(&keyword));
+                    arms.extend(arm(part.into_inner()).map(|arm| (start, arm)));
+                }
+                Rule::else_block => {
+                    otherwise = part
+                        .into_inner()
+                        .find(|pair| pair.as_rule() == Rule::block)
+                        .map(|block| self.block(block));
+                }
+                _ => {}
+            }
+        }
+        if arms.len() > MAX_DEPTH {
+            self.too_deep(arms[MAX_DEPTH].0);
+            arms.truncate(1);
+            otherwise = None;
+        }
+        let mut end = otherwise
+            .as_ref()
+            .or(arms.last().map(|(_, (_, block))| block))
+            .map_or(span, |block| block.node.span);
+        loop {
+            let Some((start, (condition, then))) = arms.pop() else {
+                // Not reached: the grammar has an arm in every chain.
+                return Deep {
+                    node: StmtKind::Return(None),
+                    depth: 0,
+                };
+            };
+            end = end.to(then.node.span);
+            let depth = condition
+                .depth
+                .max(then.depth)
+                .max(otherwise.as_ref().map_or(0, |block| block.depth));
+            let kind = StmtKind::If {
+                condition: condition.node,
+                then: then.node,
+                otherwise: otherwise.take().map(|block| block.node),
+            };
+            if arms.is_empty() {
+                return Deep { node: kind, depth };
+            }
+            let span = start.to(end);
+            otherwise = Some(Deep {
+                node: Block {
+                    statements: vec![Stmt { kind, span }],
+                    span,
+                },
+                depth: depth + 1,
+            });
+        }
+    }
+}
+
+fn binary_of_assign(text: &str) -> Option<BinaryOp> {
+    Some(match text {
+        "+=" => BinaryOp::Add,
+        "-=" => BinaryOp::Sub,
+        "*=" => BinaryOp::Mul,
+        "/=" => BinaryOp::Div,
+        "%=" => BinaryOp::Mod,
+        "&=" => BinaryOp::BitAnd,
+        "|=" => BinaryOp::BitOr,
+        "^=" => BinaryOp::BitXor,
+        "<<=" => BinaryOp::Shl,
+        ">>=" => BinaryOp::Shr,
+        _ => return None,
+    })
+}

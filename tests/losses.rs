@@ -1,0 +1,360 @@
+//! Nothing is lost in silence: what was delivered and what is reported lost is, together, what happened.
+
+mod support;
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use support::{Finished, Scratch, Tracer, Workload, rows, workload};
+
+/// A copy of a workload under a name of its own, by which the script knows its process from all others.
+fn copy(scratch: &Scratch, name: &str, comm: &str) -> PathBuf {
+    assert!(comm.len() < 16);
+    let path = scratch.path().join(comm);
+    fs::copy(workload(name), &path).expect("the build folder can be written");
+    path
+}
+
+/// Traces `keys N REPEAT` with a statement for each of its calls, under a limit of map keys.
+fn trace_keys(comm: &str, limit: u32, statement: &str, numbers: &str, flags: &[&str]) -> Finished {
+    let scratch = Scratch::new(comm);
+    let keys = copy(&scratch, "keys", comm);
+    let script = format!(
+        "config = {{ max_map_keys = {limit} }} \
+         tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/ {{ {statement} }}"
+    );
+    let command = format!("'{}' {numbers}", keys.display());
+    Tracer::new(["-e", &script, "-c", &command])
+        .args(flags)
+        .run()
+}
+
+#[test]
+fn a_full_map_of_counts_is_reported_with_what_it_lost() {
+    needs_root!();
+    let finished = trace_keys("keys_count", 10, "@[args.fd] = count();", "500 3", &[]).ok();
+    let delivered = rows(finished.text(), "");
+    assert_eq!(delivered.len(), 10, "{finished}");
+    assert!(delivered.iter().all(|row| row.1 == 3), "{finished}");
+    assert_eq!(finished.lost("map was full"), 500 * 3 - 30, "{finished}");
+    finished.says(&[
+        "10 keys",
+        "max_map_keys",
+        "tracepoint:syscalls:sys_enter_close",
+    ]);
+}
+
+#[test]
+fn a_full_map_of_any_kind_is_reported() {
+    needs_root!();
+    for (comm, statement) in [
+        ("keys_assign", "@[args.fd] = 1;"),
+        ("keys_sum", "@[args.fd] = sum(1);"),
+        ("keys_max", "@[args.fd] = max(1);"),
+        ("keys_plus", "@[args.fd] += 1;"),
+        ("keys_increment", "@[args.fd]++;"),
+        ("keys_tuple", "@[args.fd, \"text\"] = 1;"),
+        ("keys_avg", "@[args.fd] = avg(1);"),
+    ] {
+        let finished = trace_keys(comm, 7, statement, "100", &[]).ok();
+        let delivered = rows(finished.text(), "");
+        assert_eq!(delivered.len(), 7, "{finished}");
+        assert_eq!(
+            delivered.len() as u64 + finished.lost("map was full"),
+            100,
+            "{finished}"
+        );
+    }
+}
+
+#[test]
+fn histograms_and_stats_that_find_no_room_are_reported() {
+    needs_root!();
+    for (comm, statement) in [
+        ("keys_hist", "@[args.fd] = hist(1);"),
+        ("keys_lhist", "@[args.fd] = lhist(1, 0, 10, 1);"),
+        ("keys_stats", "@[args.fd] = stats(1);"),
+        ("keys_string", "@[args.fd] = \"text\";"),
+    ] {
+        let finished = trace_keys(comm, 7, statement, "100", &[]).ok();
+        assert_eq!(finished.text().matches("@[").count(), 7, "{finished}");
+        assert_eq!(finished.lost("map was full"), 93, "{finished}");
+    }
+}
+
+#[test]
+fn a_map_that_is_large_enough_loses_nothing() {
+    needs_root!();
+    let finished = trace_keys(
+        "keys_enough",
+        20000,
+        "@[args.fd] = count();",
+        "20000 2",
+        &["--strict"],
+    )
+    .lossless();
+    let delivered = rows(finished.text(), "");
+    assert_eq!(delivered.len(), 20000);
+    assert!(delivered.iter().all(|row| row.1 == 2));
+    // Every key is there, once.
+    let mut keys: Vec<u64> = delivered
+        .iter()
+        .map(|row| row.0.parse().expect("a number"))
+        .collect();
+    keys.sort_unstable();
+    assert!(keys.iter().copied().eq(1_000_000..1_020_000));
+}
+
+#[test]
+fn by_default_a_map_holds_far_more_than_four_thousand_keys() {
+    needs_root!();
+    let scratch = Scratch::new("keys_default");
+    let keys = copy(&scratch, "keys", "keys_default");
+    let script = "tracepoint:syscalls:sys_enter_close /comm == \"keys_default\" && args.fd >= 1000000/ { @[args.fd] = count(); }";
+    let command = format!("'{}' 100000", keys.display());
+    let finished = Tracer::new(["--strict", "-e", script, "-c", &command])
+        .run()
+        .lossless();
+    assert_eq!(rows(finished.text(), "").len(), 100_000);
+}
+
+#[test]
+fn strict_turns_a_loss_into_status_3() {
+    needs_root!();
+    let finished = trace_keys(
+        "keys_strict",
+        10,
+        "@[args.fd] = count();",
+        "11",
+        &["--strict"],
+    )
+    .expect(3);
+    assert_eq!(finished.lost("map was full"), 1, "{finished}");
+    assert_eq!(rows(finished.text(), "").len(), 10);
+    trace_keys(
+        "keys_strict_ok",
+        11,
+        "@[args.fd] = count();",
+        "11",
+        &["--strict"],
+    )
+    .lossless();
+}
+
+#[test]
+fn quiet_hides_no_loss() {
+    needs_root!();
+    let finished = trace_keys("keys_quiet", 10, "@[args.fd] = count();", "12", &["-q"]).ok();
+    assert_eq!(finished.lost("map was full"), 2, "{finished}");
+}
+
+/// The pages of a pipe that nobody reads fill up, then the tracer stands still, then its event buffer fills up.
+#[test]
+fn a_full_event_buffer_is_reported_with_what_it_lost() {
+    needs_root!();
+    const EVENTS: u64 = 1_500_000;
+    let scratch = Scratch::new("events");
+    let keys = copy(&scratch, "keys", "keys_events");
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let script = "tracepoint:syscalls:sys_enter_close /comm == \"keys_events\" && args.fd >= 1000000/ \
+                  { printf(\"%d %s\\n\", args.fd, \"and some text to make it longer\"); }";
+    let tracer = Tracer::new(["--strict", "-e", script])
+        .output(writer)
+        .start()
+        .attached();
+    run_to_its_end(&keys, &[&EVENTS.to_string()]);
+    tracer.interrupt();
+    let mut text = String::new();
+    reader.read_to_string(&mut text).expect("it prints text");
+    let finished = tracer.finish().expect(3);
+    let mut delivered = 0;
+    let mut last = 0;
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let (number, rest) = line
+            .split_once(' ')
+            .unwrap_or_else(|| panic!("a line is cut: {line:?}"));
+        let number: u64 = number
+            .parse()
+            .unwrap_or_else(|_| panic!("no number: {line:?}"));
+        assert_eq!(rest, "and some text to make it longer");
+        assert!(number > last, "out of order");
+        last = number;
+        delivered += 1;
+    }
+    let lost = finished.lost("the event buffer was full");
+    assert!(
+        lost > 0,
+        "the buffer holds all of it, so this proves nothing: {finished}"
+    );
+    assert_eq!(delivered + lost, EVENTS, "{finished}");
+}
+
+/// With a reader that keeps up, and with exit statuses that depend on it.
+#[test]
+fn events_that_find_room_are_all_delivered() {
+    needs_root!();
+    let scratch = Scratch::new("events_room");
+    let keys = copy(&scratch, "keys", "keys_room");
+    let script = "tracepoint:syscalls:sys_enter_close /comm == \"keys_room\" && args.fd >= 1000000/ { printf(\"%d\\n\", args.fd); }";
+    let command = format!("'{}' 20000", keys.display());
+    let finished = Tracer::new(["-q", "--strict", "-e", script, "-c", &command])
+        .run()
+        .lossless();
+    let numbers: Vec<u64> = finished
+        .text()
+        .lines()
+        .filter_map(|line| line.parse().ok())
+        .collect();
+    assert!(
+        numbers.iter().copied().eq(1_000_000..1_020_000),
+        "{} lines",
+        numbers.len()
+    );
+}
+
+fn run_to_its_end(program: &Path, arguments: &[&str]) {
+    let status = std::process::Command::new(program)
+        .args(arguments)
+        .stdout(std::process::Stdio::null())
+        .status()
+        .expect("the workload runs");
+    assert!(status.success());
+}
+
+#[test]
+fn strings_that_are_cut_are_counted() {
+    needs_root!();
+    let scratch = Scratch::new("strings");
+    let opens = copy(&scratch, "opens", "opens_cut");
+    let script = "config = { max_strlen = 16 } \
+                  tracepoint:syscalls:sys_enter_openat /comm == \"opens_cut\"/ { @[str(args.filename)] = count(); }";
+    let path = "/no/such/folder/with/a/long/name";
+    let command = format!("'{}' 40 {path}", opens.display());
+    let finished = Tracer::new(["-e", script, "-c", &command]).run().ok();
+    let (_, rest) = finished.split_report();
+    let cut: i64 = rows(&rest, "")
+        .iter()
+        .filter(|row| path.starts_with(row.0.trim_end_matches('.')))
+        .map(|row| row.1)
+        .sum();
+    assert_eq!(cut, 40, "{finished}");
+    // Of all paths that it opened, the loader's among them, each one too long is reported.
+    let long: i64 = rows(&rest, "")
+        .iter()
+        .filter(|row| row.0.trim_end_matches('.').len() >= 15)
+        .map(|row| row.1)
+        .sum();
+    assert_eq!(
+        finished.lost("longer than the room for it") as i64,
+        long,
+        "{finished}"
+    );
+    finished.says(&["max_strlen"]);
+}
+
+#[test]
+fn memory_that_cannot_be_read_is_counted() {
+    needs_root!();
+    let finished = trace_keys(
+        "keys_read",
+        10,
+        "@ = sum(((struct task_struct *)8)->pid);",
+        "25",
+        &[],
+    )
+    .ok();
+    assert_eq!(finished.lost("could not be read"), 25, "{finished}");
+    assert!(finished.text().ends_with("@: 0\n"), "{finished}");
+}
+
+/// A program with as many different stacks as nodes of a binary tree: each node touches a page.
+const TREE: &str = r#"
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static volatile char *next;
+static void left(int depth);
+static void right(int depth);
+static __attribute__((noinline)) void touch(void) { *next = 1; next += 4096; }
+static __attribute__((noinline)) void left(int depth) { touch(); if (depth > 1) { left(depth - 1); right(depth - 1); } }
+static __attribute__((noinline)) void right(int depth) { touch(); if (depth > 1) { left(depth - 1); right(depth - 1); } }
+int main(void)
+{
+    size_t length = 4095 * 4096;
+    next = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    madvise((void *)next, length, MADV_NOHUGEPAGE);
+    left(12);
+    printf("pid=%d stacks=4095\n", getpid());
+    return 0;
+}
+"#;
+
+#[test]
+fn thousands_of_different_stacks_are_all_told_apart() {
+    needs_root!();
+    let scratch = Scratch::new("tree");
+    let source = scratch.file("tree.c", TREE);
+    let program = scratch.path().join("tree");
+    support::compile(&source, &program, &[]);
+    let script = "software:page-faults:1 { @[ustack, pid, comm] = count(); }";
+    let finished = Tracer::new(["-e", script, "-c", &program.display().to_string()])
+        .run()
+        .lossless();
+    let (_, rest) = finished.split_report();
+    let rows = support::stacks::parse(&rest);
+    let touches = rows
+        .iter()
+        .filter(|row| row.is_in("touch") && row.count == 1)
+        .count();
+    assert_eq!(touches, 4095);
+}
+
+#[test]
+fn stacks_that_find_no_room_are_reported() {
+    needs_root!();
+    let scratch = Scratch::new("tree_full");
+    let source = scratch.file("tree.c", TREE);
+    let program = scratch.path().join("tree");
+    support::compile(&source, &program, &[]);
+    let script = "config = { max_map_keys = 100 } \
+                  software:page-faults:1 { @[ustack, pid, comm] = count(); @total = count(); }";
+    let finished = Tracer::new(["-e", script, "-c", &program.display().to_string()])
+        .run()
+        .ok();
+    let (_, rest) = finished.split_report();
+    let (rows, total) = rest.split_once("@total: ").expect("a total");
+    let rows = support::stacks::parse(rows);
+    let total: u64 = total.trim().parse().expect("a number");
+    assert!(total > 4095, "{finished}");
+    assert!(rows.len() <= 100);
+    // A stack without room leaves its event without frames; an event without room is lost.
+    let delivered = support::stacks::total(&rows);
+    assert_eq!(
+        delivered + finished.lost("a map was full"),
+        total,
+        "{}",
+        finished.messages()
+    );
+}
+
+#[test]
+fn a_process_that_was_counted_is_unaffected() {
+    needs_root!();
+    // Tracing that is stopped and started again leaves the workload's own counts alone.
+    let mut workload = Workload::start("waits", &["100"]);
+    workload.line();
+    workload.waits();
+    let before = support::faults_so_far(workload.pid());
+    let tracer = Tracer::new([
+        "-e",
+        "software:page-faults:1 { @ = count(); }",
+        "-p",
+        &workload.pid().to_string(),
+    ]);
+    let tracer = tracer.start().attached();
+    tracer.interrupt();
+    tracer.finish().ok();
+    assert_eq!(support::faults_so_far(workload.pid()), before);
+    workload.go();
+    workload.end();
+}
