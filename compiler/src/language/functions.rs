@@ -19,6 +19,9 @@ pub struct Call<'a> {
     pub span: Span,
 }
 
+/// An aggregation and the value that it takes, if it takes one.
+pub type Aggregation = (Aggregate, Option<Expr>);
+
 /// How a call is checked, which is also where it may stand.
 pub enum Check {
     /// Gives a value.
@@ -26,7 +29,7 @@ pub enum Check {
     /// Stands alone as a statement.
     Statement(fn(&mut Checker<'_>, &Call<'_>) -> Result<Expr, Diagnostic>),
     /// Stands on the right of `@map =`.
-    Aggregate(fn(&mut Checker<'_>, &Call<'_>) -> Result<(Aggregate, Option<Expr>), Diagnostic>),
+    Aggregate(fn(&mut Checker<'_>, &Call<'_>) -> Result<Aggregation, Diagnostic>),
 }
 
 /// One function.
@@ -173,7 +176,7 @@ fn number(
     checker: &mut Checker<'_>,
     call: &Call<'_>,
     aggregate: Aggregate,
-) -> Result<(Aggregate, Option<Expr>), Diagnostic> {
+) -> Result<Aggregation, Diagnostic> {
     let value = checker.number(&call.args[0])?;
     Ok((aggregate, Some(value)))
 }
@@ -186,10 +189,7 @@ fn constant(checker: &mut Checker<'_>, arg: &ast::Expr, what: &str) -> Result<i6
         .ok_or_else(|| Diagnostic::error(arg.span, format!("{what} must be a constant number")))
 }
 
-fn hist(
-    checker: &mut Checker<'_>,
-    call: &Call<'_>,
-) -> Result<(Aggregate, Option<Expr>), Diagnostic> {
+fn hist(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Aggregation, Diagnostic> {
     let value = checker.number(&call.args[0])?;
     let bits = match call.args.get(1) {
         Some(arg) => match constant(checker, arg, "the number of bits")? {
@@ -210,10 +210,7 @@ fn hist(
 /// The most buckets of an `lhist`, as in bpftrace.
 const MOST_BUCKETS: i64 = 1000;
 
-fn lhist(
-    checker: &mut Checker<'_>,
-    call: &Call<'_>,
-) -> Result<(Aggregate, Option<Expr>), Diagnostic> {
+fn lhist(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Aggregation, Diagnostic> {
     let value = checker.number(&call.args[0])?;
     let min = constant(checker, &call.args[1], "`min`")?;
     let max = constant(checker, &call.args[2], "`max`")?;

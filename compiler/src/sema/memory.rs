@@ -239,6 +239,7 @@ impl Checker<'_> {
             Type::Record(id) | Type::Pointer(Pointee::Btf(id)) => *id,
             Type::Unknown => return Ok(value),
             Type::Pointer(_) | Type::Int { .. } => {
+                self.btf(span)?;
                 return Err(Diagnostic::error(
                     span,
                     format!(

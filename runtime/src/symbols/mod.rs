@@ -241,20 +241,23 @@ impl Symbols {
         let Some(mapping) = self.spaces.find(tgid, time, address).copied() else {
             return (self.generated(tgid, address), None);
         };
-        let function = match self.files.get(mapping.file).kind {
-            Kind::Anonymous => self.generated(tgid, address),
-            kind => {
-                if kind == Kind::Vdso
-                    && self.files.get(mapping.file).readable().is_none()
-                    && let Some(image) = own_vdso()
-                {
-                    self.files.provide(mapping.file, image);
-                }
-                let file = self.files.get(mapping.file);
-                let offset = mapping.file_offset(address);
-                self.functions.file(mapping.file, file, offset)
+        let kind = self.files.get(mapping.file).kind;
+        if kind == Kind::Vdso
+            && self.files.get(mapping.file).readable().is_none()
+            && let Some(image) = own_vdso()
+        {
+            self.files.provide(mapping.file, image);
+        }
+        let file = self.files.get(mapping.file);
+        let function = match kind {
+            Kind::Anonymous => None,
+            Kind::File | Kind::Vdso => {
+                self.functions
+                    .file(mapping.file, file, mapping.file_offset(address))
             }
         };
+        // Code is generated into shared memory, too, which looks like a file.
+        let function = function.or_else(|| self.generated(tgid, address));
         (function, Some(mapping.file))
     }
 
