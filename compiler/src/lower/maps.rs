@@ -227,6 +227,15 @@ impl Lower<'_> {
             let zero = self.constant(0);
             self.store_word(place, zero);
         }
+        if let [
+            tuple @ Expr {
+                ty: Type::Tuple(_), ..
+            },
+        ] = key
+        {
+            self.store(tuple, place, &Type::Tuple(types));
+            return place;
+        }
         let mut at = place;
         for (value, ty) in key.iter().zip(&types) {
             self.store(value, at, ty);

@@ -284,6 +284,14 @@ impl Checker<'_> {
                     | Type::Array {
                         element: pointee, ..
                     } => self.read_pointee(value, &pointee, span),
+                    // An address that is a plain number, as `kaddr()` gives it, is that of a word.
+                    Type::Int { .. } => {
+                        let word = Pointee::Int {
+                            bytes: 8,
+                            signed: false,
+                        };
+                        self.read_pointee(value, &word, span)
+                    }
                     Type::Unknown => Ok(value),
                     other => Err(Diagnostic::error(
                         span,

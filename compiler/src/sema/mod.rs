@@ -585,8 +585,9 @@ impl Checker<'_> {
             span,
         });
         if let KeyUse::Element(types) = key {
-            let joined = match &map.key {
-                None => types,
+            let joined = match map.key.as_deref() {
+                None | Some([Type::Unknown]) => types,
+                Some(known) if *types == [Type::Unknown] => known.to_vec(),
                 Some(known) if known.len() == types.len() => {
                     let joined: Option<Vec<Type>> =
                         known.iter().zip(&types).map(|(a, b)| a.join(b)).collect();

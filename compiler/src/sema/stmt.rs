@@ -61,7 +61,14 @@ impl Checker<'_> {
             }
             StmtKind::Assign { target, op, value } => {
                 let op = op.as_ref().map(|op| op.node);
-                self.assign(target, op, value, stmt.span, out)?;
+                let result = self.assign(target, op, value, stmt.span, out);
+                if let (Err(_), Ast::Variable(name)) = (&result, &target.kind)
+                    && self.scopes.open(name).is_none()
+                {
+                    // One message is enough: reads of the variable shall not complain too.
+                    self.new_variable(name, Type::Unknown);
+                }
+                result?;
             }
             StmtKind::Let { name, ty, value } => {
                 self.declare(name, ty.as_ref(), value.as_ref(), out)?
@@ -447,24 +454,21 @@ impl Checker<'_> {
         keys: Option<&[ast::Expr]>,
         span: Span,
     ) -> Result<(ScriptMap, Vec<Expr>), Diagnostic> {
-        let keys = match keys {
-            // `@x[(a, b)]` and `@x[a, b]` are the same element.
-            Some(
-                [
-                    ast::Expr {
-                        kind: Ast::Tuple(items),
-                        ..
-                    },
-                ],
-            ) => items,
-            Some(keys) => keys,
-            None => &[],
-        };
         let key = keys
+            .unwrap_or_default()
             .iter()
             .map(|key| self.printable(key))
             .collect::<Result<Vec<_>, _>>()?;
-        let types = key.iter().map(|key| key.ty.clone()).collect();
+        let types = match &key[..] {
+            // `@x[(a, b)]` and `@x[a, b]` are the same element, and so is `@x[$tuple]`.
+            [
+                Expr {
+                    ty: Type::Tuple(types),
+                    ..
+                },
+            ] => types.clone(),
+            _ => key.iter().map(|key| key.ty.clone()).collect(),
+        };
         let map = self.map(name, KeyUse::Element(types), span)?;
         Ok((map, key))
     }
