@@ -6,30 +6,36 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Examples:
-  pfscript faults.pf -c ./program            why its memory grows: page faults by user stack
-  pfscript ffaults.pf -p 1234                page faults of a running process, by file
-  pfscript -e 'tracepoint:syscalls:sys_enter_openat { printf(\"%s %s\\n\", comm, str(args.filename)); }'
+  pfscript faults.pf -c ./program     why its memory grows: page faults by user stack
+  pfscript ffaults.pf -p 1234         page faults of a running process, by file
   pfscript -e 'profile:hz:99 { @[kstack] = count(); }'
-  pfscript -l '*page_fault*'                 attach points by name; -lv with their arguments
+  pfscript -e 't:syscalls:sys_enter_openat { printf(\"%s %s\\n\", comm, str(args.filename)); }'
+  pfscript -l '*page_fault*'          attach points by name; -lv with their arguments
 
-Tracing needs root, or CAP_BPF and CAP_PERFMON. A script runs until Ctrl-C, until exit() is called, or until the
-process of -c or -p ends; then its maps are printed. A second Ctrl-C stops the output.
+Tracing needs root, or CAP_BPF and CAP_PERFMON. A script runs until Ctrl-C, until exit(), or
+until the process of -c or -p ends; then its maps are printed. A second Ctrl-C stops that too.
 
-Environment:
-  PFSCRIPT_MAX_STRLEN     room for a string in bytes, 8 to 1024 (default 256); BPFTRACE_MAX_STRLEN is read too
-  PFSCRIPT_MAX_MAP_KEYS   keys that a map holds; BPFTRACE_MAX_MAP_KEYS is read too
-  PFSCRIPT_PERF_RB_PAGES  pages of the buffer that printf goes through; BPFTRACE_PERF_RB_PAGES is read too
-  NO_COLOR                no colours in messages
+Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
+  PFSCRIPT_MAX_STRLEN      room for a string in bytes, 8 to 1024; 256 by default
+  PFSCRIPT_MAX_MAP_KEYS    how many keys a map holds
+  PFSCRIPT_PERF_RB_PAGES   pages of the buffer for what scripts print; 1024 by default
+  NO_COLOR                 no colours in messages
 
-Exit status: 0, or what the script gives to exit(); 1 when something is wrong; 2 for a wrong command line; 3 with
---strict when anything was lost.";
+Exit status: 0, or the script's own from exit(); 1 when something is wrong; 2 for a wrong command
+line; 3 with --strict when anything was lost.";
 
 /// Traces what a Linux system does, with scripts in bpftrace's language and no compiler.
 #[derive(Debug, Parser)]
-#[command(name = "pfscript", version, after_help = AFTER_HELP, disable_version_flag = true)]
+#[command(
+    name = "pfscript",
+    version,
+    after_help = AFTER_HELP,
+    disable_version_flag = true,
+    override_usage = "pfscript [OPTIONS] FILE [PARAMETER]...\n       pfscript [OPTIONS] -e SCRIPT [PARAMETER]...\n       pfscript -l [PATTERN]"
+)]
 pub struct Cli {
-    /// The script (- for standard input), then its parameters $1, $2, …; after -e, parameters alone
-    #[arg(value_name = "FILE [PARAMETER]")]
+    /// The script (- for standard input) and its parameters $1, $2, …; parameters alone with -e
+    #[arg(value_name = "FILE")]
     pub arguments: Vec<OsString>,
 
     /// Run this script
@@ -52,13 +58,13 @@ pub struct Cli {
     #[arg(short = 'q')]
     pub quiet: bool,
 
-    /// Print more: with -l the arguments of attach points, else what is loaded and attached
+    /// Print more: what is loaded and attached; with -l, arguments
     #[arg(short = 'v')]
     pub verbose: bool,
 
-    /// List attach points whose names match a pattern (* and ?), or all of them
-    #[arg(short = 'l', value_name = "PATTERN", num_args = 0..=1, default_missing_value = "")]
-    pub list: Option<String>,
+    /// List attach points: all, or those that match a pattern with * and ?
+    #[arg(short = 'l', conflicts_with_all = ["script", "command", "pid"])]
+    pub list: bool,
 
     /// Check a script without running it; needs no root
     #[arg(long)]
@@ -68,8 +74,8 @@ pub struct Cli {
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Print what a script becomes at a stage, and leave
-    #[arg(short = 'd', value_name = "STAGE")]
+    /// Print what a script becomes, and leave: ast, ir, asm or object
+    #[arg(short = 'd', value_name = "STAGE", hide_possible_values = true)]
     pub dump: Option<Stage>,
 
     /// Say what this kernel can do

@@ -61,8 +61,8 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         io::stdout().write_all(text.as_bytes())?;
         return Ok(0);
     }
-    if let Some(pattern) = &cli.list {
-        return list(pattern, cli.verbose);
+    if cli.list {
+        return list(&cli);
     }
     let (name, source, parameters) = script(&cli)?;
     let source = decode(&name, &source)?;
@@ -257,12 +257,17 @@ fn print(cli: &Cli, bytes: &[u8]) -> Result<u8, Failure> {
 }
 
 /// `-l`
-fn list(pattern: &str, verbose: bool) -> Result<u8, Failure> {
-    let listing = facts::list(
-        &LiveFacts::new(),
-        (!pattern.is_empty()).then_some(pattern),
-        verbose,
-    );
+fn list(cli: &Cli) -> Result<u8, Failure> {
+    let pattern = match &cli.arguments[..] {
+        [] => None,
+        [pattern] => Some(pattern.to_string_lossy()),
+        _ => {
+            return Err(failure(format_args!(
+                "-l takes one pattern; quote it, so that the shell leaves it alone"
+            )));
+        }
+    };
+    let listing = facts::list(&LiveFacts::new(), pattern.as_deref(), cli.verbose);
     let mut out = io::BufWriter::new(io::stdout().lock());
     for line in &listing.lines {
         writeln!(out, "{line}")?;
@@ -274,7 +279,7 @@ fn list(pattern: &str, verbose: bool) -> Result<u8, Failure> {
     if listing.lines.is_empty() {
         return Err(failure(format_args!(
             "no attach point matches `{}`",
-            escape::escape(pattern)
+            escape::escape(pattern.as_deref().unwrap_or("*"))
         )));
     }
     Ok(0)
