@@ -7,6 +7,10 @@
 #include "template.h"
 
 extern char pf_map_stacks; /* HASH: __u64 id -> struct pf_stack */
+extern char pf_map_known; /* PERCPU_ARRAY of PF_KNOWN: __u64 id, of a stack that is stored */
+
+/* As src/maps.rs has it; a power of two. */
+#define PF_KNOWN 512
 
 #define PF_FRAMES 127
 /* Not one of the kernel's flags, which are 32 bits: the depth is the default, so that a deeper stack is a loss. */
@@ -56,7 +60,8 @@ static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames
 pf_template __u64 pf_stack(void *ctx, struct pf_stack *stack, __u64 flags, __u64 size, __u64 loss)
 {
 	long bytes = bpf_get_stack(ctx, stack->ips, size, flags & 0xffffffff);
-	__u64 frames, id;
+	__u64 frames, id, *known;
+	__u32 place;
 
 	if (bytes < 8) {
 		/* None is an answer: a kernel thread has no user stack, and code of a process no kernel stack. */
@@ -70,14 +75,24 @@ pf_template __u64 pf_stack(void *ctx, struct pf_stack *stack, __u64 flags, __u64
 	stack->tgid = flags & BPF_F_USER_STACK ? bpf_get_current_pid_tgid() >> 32 : 0;
 	stack->nr = frames;
 	id = identify(stack, frames);
-	if (pf_unlikely(!bpf_map_lookup_elem(&pf_map_stacks, &id))) {
+
+	/* Most stacks were captured before, on this CPU: that is known without a look into the table of all. */
+	place = id % PF_KNOWN;
+	known = bpf_map_lookup_elem(&pf_map_known, &place);
+	if (known && *known == id)
+		return id;
+	if (!bpf_map_lookup_elem(&pf_map_stacks, &id)) {
 		long error;
 
 		stack->first_ns = bpf_ktime_get_ns();
 		error = bpf_map_update_elem(&pf_map_stacks, &id, stack, BPF_NOEXIST);
-		if (error && error != -EEXIST)
+		if (error && error != -EEXIST) {
 			pf_loss(loss + PF_STACKS_FULL);
+			return id;
+		}
 	}
+	if (known)
+		*known = id;
 	return id;
 }
 

@@ -26,6 +26,9 @@ pub const STACK_MAX_DEPTH: u32 = 127;
 /// Bytes before the frames in a stack: `u32 tgid` (0: kernel), `u32 nr` (frames), `u64 first_ns` (`CLOCK_MONOTONIC`).
 pub const STACK_HEADER: u32 = 16;
 
+/// Stacks that a CPU remembers to be stored.
+pub const KNOWN_STACKS: u32 = 512;
+
 /// The most bits that a power-of-two histogram can have.
 pub const LOG2_MAX_BITS: u32 = 5;
 
@@ -66,6 +69,8 @@ pub enum MapTemplate {
         /// Frames there is room for.
         depth: u32,
     },
+    /// Ids of stacks that are stored, as far as a CPU remembers: [`KNOWN_STACKS`] elements, by the low bits of the id.
+    Known,
     /// The ring buffer of records; its capacity is in bytes.
     Events,
     /// Scratch memory: `u64 busy`, then the frame. [`SCRATCH_LEVELS`] elements.
@@ -94,7 +99,7 @@ impl MapTemplate {
             MapTemplate::Scalar { size }
             | MapTemplate::Zeros { size }
             | MapTemplate::Globals { size } => size,
-            MapTemplate::Count | MapTemplate::Sum | MapTemplate::Loss => 8,
+            MapTemplate::Count | MapTemplate::Sum | MapTemplate::Loss | MapTemplate::Known => 8,
             MapTemplate::Avg | MapTemplate::MinMax | MapTemplate::Stats => 16,
             MapTemplate::Hist { .. } | MapTemplate::LHist { .. } => {
                 self.buckets().unwrap_or(0).saturating_mul(8)
@@ -117,7 +122,9 @@ impl MapTemplate {
             | MapTemplate::Hist { .. }
             | MapTemplate::LHist { .. } => BPF_MAP_TYPE_PERCPU_HASH,
             MapTemplate::Events => BPF_MAP_TYPE_RINGBUF,
-            MapTemplate::Scratch { .. } | MapTemplate::Loss => BPF_MAP_TYPE_PERCPU_ARRAY,
+            MapTemplate::Scratch { .. } | MapTemplate::Loss | MapTemplate::Known => {
+                BPF_MAP_TYPE_PERCPU_ARRAY
+            }
             MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => BPF_MAP_TYPE_ARRAY,
         }
     }
@@ -143,6 +150,7 @@ impl MapTemplate {
     pub fn max_entries(self) -> Option<u32> {
         match self {
             MapTemplate::Scratch { .. } => Some(SCRATCH_LEVELS),
+            MapTemplate::Known => Some(KNOWN_STACKS),
             MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => Some(1),
             _ => None,
         }
@@ -155,6 +163,7 @@ impl MapTemplate {
             MapTemplate::Events => Some("pf_map_events"),
             MapTemplate::Scratch { .. } => Some("pf_map_scratch"),
             MapTemplate::Loss => Some("pf_map_loss"),
+            MapTemplate::Known => Some("pf_map_known"),
             MapTemplate::Zeros { .. } => Some("pf_map_zeros"),
             _ => None,
         }
@@ -192,6 +201,7 @@ impl MapTemplate {
             MapTemplate::Events => "records on their way to user space",
             MapTemplate::Scratch { .. } => "memory for what exceeds the stack",
             MapTemplate::Loss => "what was lost, by probe and cause",
+            MapTemplate::Known => "stacks that a CPU need not look up",
             MapTemplate::Zeros { .. } => "what a new histogram begins as",
             MapTemplate::Globals { .. } => "what the program and its loader share",
         }

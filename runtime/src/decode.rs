@@ -96,7 +96,7 @@ impl Table {
     ///
     /// # Errors
     /// The kernel's.
-    pub fn read(map: &MapHandle, info: &MapManifest, cpus: usize) -> io::Result<Table> {
+    pub(crate) fn read(map: &MapHandle, info: &MapManifest, cpus: usize) -> io::Result<Table> {
         let mut table = Table::new(map, info, cpus);
         if !table.read_batches(map, info)? {
             table.keys.clear();

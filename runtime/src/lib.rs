@@ -1,21 +1,23 @@
 //! The pfscript runtime: loads what the compiler made, attaches it, and turns what comes back into output.
 //!
-//! [`Session`] does all of it, in order. The other public modules are its parts, each usable by itself: [`print`] and
-//! [`format`] are pure functions from bytes and layouts to text; [`decode`] reads maps; [`output`] is where another
-//! form than text plugs in. This is the only crate that makes system calls.
+//! [`Session`] does all of it, in order. [`mod@print`], [`format`](mod@format) and [`decode`] are pure functions from bytes
+//! and layouts to values and text; [`output`] is where another form than text plugs in; [`facts`] is what the compiler
+//! may know of the running kernel. This is the only crate that makes system calls.
 
-pub mod attach;
+mod attach;
 pub mod command;
 pub mod decode;
 pub mod error;
 pub mod facts;
 pub mod format;
-pub mod load;
+mod load;
 pub mod loss;
 pub mod output;
+mod perform;
 pub mod print;
+mod run;
 pub mod session;
-pub mod symbols;
+mod symbols;
 mod sys;
 
 pub use command::Command;

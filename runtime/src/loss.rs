@@ -58,14 +58,13 @@ impl fmt::Display for Loss {
                 "lost {n} {events}{of}: the event buffer was full{}",
                 capacity(" bytes", "perf_rb_pages")
             ),
-            Cause::Counted(LossCause::StacksFull) => write!(
-                f,
-                "lost {n} {stacks}{of}: the stack table was full{}",
-                match self.capacity {
-                    Some(capacity) => format!(" ({capacity} different stacks)"),
-                    None => String::new(),
-                }
-            ),
+            Cause::Counted(LossCause::StacksFull) => match self.capacity {
+                Some(capacity) => write!(
+                    f,
+                    "lost {n} {stacks}{of}: there was room for {capacity} different stacks"
+                ),
+                None => write!(f, "lost {n} {stacks}{of}: the stack table was full"),
+            },
             Cause::Counted(LossCause::StackFailed) => {
                 write!(
                     f,
@@ -112,7 +111,7 @@ impl fmt::Display for Loss {
 ///
 /// # Errors
 /// The kernel's.
-pub fn read(
+pub(crate) fn read(
     loaded: &Loaded,
     manifest: &Manifest,
     cpus: usize,

@@ -45,7 +45,7 @@ impl Bench {
         })
     }
 
-    /// A workload's path.
+    /// A workload's path: linked with shared libraries as most programs are, or `static/…`, which runs anywhere.
     fn workload(&self, name: &str) -> String {
         self.scratch.join(name).display().to_string()
     }

@@ -58,7 +58,7 @@ fn compare(
     events: u64,
     count: fn(&str) -> Option<u64>,
 ) -> Result<(f64, Runs), String> {
-    let workload = bench.workload("keys");
+    let workload = bench.workload("static/keys");
     let (output, errors) = (bench.scratch.join("output"), bench.scratch.join("errors"));
     let mut bare = Vec::new();
     let mut runs = Runs::new();

@@ -9,6 +9,7 @@ use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, fields};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use pfscript_grammar::Diagnostic;
+use pfscript_probes::maps::KNOWN_STACKS;
 use pfscript_probes::{Feature, LOSS_CAUSES, MapTemplate};
 
 /// `BPF_F_NO_PREALLOC`
@@ -114,6 +115,7 @@ pub(super) fn define(
             stacks,
             flags,
         );
+        own(MapTemplate::Known, "pf_map_known", KNOWN_STACKS, 0);
     }
     if !checked.output.actions.is_empty() {
         let prints = checked

@@ -87,7 +87,6 @@ pub fn create_map(spec: &MapSpec<'_>) -> io::Result<OwnedFd> {
 #[derive(Debug)]
 pub struct MapHandle {
     fd: OwnedFd,
-    map_type: u32,
     key_size: usize,
     value_size: usize,
     max_entries: u32,
@@ -115,7 +114,6 @@ impl MapHandle {
         };
         Ok(MapHandle {
             fd: create_map(spec)?,
-            map_type: spec.map_type,
             key_size: spec.key_size as usize,
             value_size,
             max_entries: spec.max_entries,
@@ -126,11 +124,6 @@ impl MapHandle {
     pub fn fd(&self) -> BorrowedFd<'_> {
         use std::os::fd::AsFd as _;
         self.fd.as_fd()
-    }
-
-    /// `enum bpf_map_type`
-    pub fn map_type(&self) -> u32 {
-        self.map_type
     }
 
     /// Size of a key in bytes.

@@ -31,126 +31,144 @@ perf_event/p0: p0
    1: r1 = map[map_0_count] ll
    3: r2 = r10
    4: r2 += -8
-   5: r3 = 0
-   6: call pf_count
+   5: call bpf_map_lookup_elem#1
+   6: if r0 == 0x0 goto +4
+   7: r1 = *(u64 *)(r0 +0)
+   8: r1 += 1
+   9: *(u64 *)(r0 +0) = r1
+  10: goto +6
+  11: r1 = map[map_0_count] ll
+  13: r2 = r10
+  14: r2 += -8
+  15: r3 = 0
+  16: call pf_count
 ; aggregations.pf:3: @sum[pid] = sum(cpu);
-   7: call bpf_get_smp_processor_id#8
-   8: r7 = r0
-   9: call bpf_get_current_pid_tgid#14
-  10: r0 >>= 32
-  11: *(u64 *)(r10 -8) = r0
-  12: r3 = r7
-  13: r1 = map[map_1_sum] ll
-  15: r2 = r10
-  16: r2 += -8
-  17: r4 = 0
-  18: call pf_sum
+  17: call bpf_get_smp_processor_id#8
+  18: r7 = r0
+  19: call bpf_get_current_pid_tgid#14
+  20: r0 >>= 32
+  21: *(u64 *)(r10 -8) = r0
+  22: r1 = map[map_1_sum] ll
+  24: r2 = r10
+  25: r2 += -8
+  26: call bpf_map_lookup_elem#1
+  27: if r0 == 0x0 goto +4
+  28: r1 = *(u64 *)(r0 +0)
+  29: r1 += r7
+  30: *(u64 *)(r0 +0) = r1
+  31: goto +7
+  32: r3 = r7
+  33: r1 = map[map_1_sum] ll
+  35: r2 = r10
+  36: r2 += -8
+  37: r4 = 0
+  38: call pf_sum
 ; aggregations.pf:4: @min[comm] = min(-1);
-  19: *(u64 *)(r10 -32) = 0
-  20: *(u64 *)(r10 -24) = 0
-  21: r1 = r10
-  22: r1 += -32
-  23: r2 = 16
-  24: call bpf_get_current_comm#16
-  25: r1 = map[map_2_min] ll
-  27: r2 = r10
-  28: r2 += -32
-  29: r3 = -1
-  30: r4 = 2
-  31: r5 = 0
-  32: call pf_minmax
+  39: *(u64 *)(r10 -32) = 0
+  40: *(u64 *)(r10 -24) = 0
+  41: r1 = r10
+  42: r1 += -32
+  43: r2 = 16
+  44: call bpf_get_current_comm#16
+  45: r1 = map[map_2_min] ll
+  47: r2 = r10
+  48: r2 += -32
+  49: r3 = -1
+  50: r4 = 2
+  51: r5 = 0
+  52: call pf_minmax
 ; aggregations.pf:5: @max[comm] = max(nsecs);
-  33: call bpf_ktime_get_boot_ns#125
-  34: r7 = r0
-  35: *(u64 *)(r10 -32) = 0
-  36: *(u64 *)(r10 -24) = 0
-  37: r1 = r10
-  38: r1 += -32
-  39: r2 = 16
-  40: call bpf_get_current_comm#16
-  41: r3 = r7
-  42: r1 = map[map_3_max] ll
-  44: r2 = r10
-  45: r2 += -32
-  46: r4 = 1
-  47: r5 = 0
-  48: call pf_minmax
+  53: call bpf_ktime_get_boot_ns#125
+  54: r7 = r0
+  55: *(u64 *)(r10 -32) = 0
+  56: *(u64 *)(r10 -24) = 0
+  57: r1 = r10
+  58: r1 += -32
+  59: r2 = 16
+  60: call bpf_get_current_comm#16
+  61: r3 = r7
+  62: r1 = map[map_3_max] ll
+  64: r2 = r10
+  65: r2 += -32
+  66: r4 = 1
+  67: r5 = 0
+  68: call pf_minmax
 ; aggregations.pf:6: @avg[pid, comm] = avg(cpu);
-  49: call bpf_get_smp_processor_id#8
-  50: r7 = r0
-  51: call bpf_get_current_pid_tgid#14
-  52: r0 >>= 32
-  53: *(u64 *)(r10 -56) = r0
-  54: *(u64 *)(r10 -48) = 0
-  55: *(u64 *)(r10 -40) = 0
-  56: r1 = r10
-  57: r1 += -48
-  58: r2 = 16
-  59: call bpf_get_current_comm#16
-  60: r3 = r7
-  61: r1 = map[map_4_avg] ll
-  63: r2 = r10
-  64: r2 += -56
-  65: r4 = 0
-  66: call pf_avg
+  69: call bpf_get_smp_processor_id#8
+  70: r7 = r0
+  71: call bpf_get_current_pid_tgid#14
+  72: r0 >>= 32
+  73: *(u64 *)(r10 -56) = r0
+  74: *(u64 *)(r10 -48) = 0
+  75: *(u64 *)(r10 -40) = 0
+  76: r1 = r10
+  77: r1 += -48
+  78: r2 = 16
+  79: call bpf_get_current_comm#16
+  80: r3 = r7
+  81: r1 = map[map_4_avg] ll
+  83: r2 = r10
+  84: r2 += -56
+  85: r4 = 0
+  86: call pf_avg
 ; aggregations.pf:7: @stats = stats(cpu);
-  67: call bpf_get_smp_processor_id#8
-  68: *(u64 *)(r10 -8) = 0
-  69: r3 = r0
-  70: r1 = map[map_5_stats] ll
-  72: r2 = r10
-  73: r2 += -8
-  74: r4 = 0
-  75: call pf_avg
+  87: call bpf_get_smp_processor_id#8
+  88: *(u64 *)(r10 -8) = 0
+  89: r3 = r0
+  90: r1 = map[map_5_stats] ll
+  92: r2 = r10
+  93: r2 += -8
+  94: r4 = 0
+  95: call pf_avg
 ; aggregations.pf:8: @hist = hist(nsecs);
-  76: call bpf_ktime_get_boot_ns#125
-  77: *(u64 *)(r10 -8) = 0
-  78: r1 = r0
-  79: r2 = 0
-  80: call pf_log2
-  81: r3 = r0
-  82: r1 = map[map_6_hist] ll
-  84: r2 = r10
-  85: r2 += -8
-  86: r4 = 65
-  87: r5 = 0
-  88: call pf_bucket
+  96: call bpf_ktime_get_boot_ns#125
+  97: *(u64 *)(r10 -8) = 0
+  98: r1 = r0
+  99: r2 = 0
+ 100: call pf_log2
+ 101: r3 = r0
+ 102: r1 = map[map_6_hist] ll
+ 104: r2 = r10
+ 105: r2 += -8
+ 106: r4 = 65
+ 107: r5 = 0
+ 108: call pf_bucket
 ; aggregations.pf:9: @fine = hist(nsecs, 3);
-  89: call bpf_ktime_get_boot_ns#125
-  90: *(u64 *)(r10 -8) = 0
-  91: r1 = r0
-  92: r2 = 3
-  93: call pf_log2
-  94: r3 = r0
-  95: r1 = map[map_7_fine] ll
-  97: r2 = r10
-  98: r2 += -8
-  99: r4 = 489
- 100: r5 = 0
- 101: call pf_bucket
+ 109: call bpf_ktime_get_boot_ns#125
+ 110: *(u64 *)(r10 -8) = 0
+ 111: r1 = r0
+ 112: r2 = 3
+ 113: call pf_log2
+ 114: r3 = r0
+ 115: r1 = map[map_7_fine] ll
+ 117: r2 = r10
+ 118: r2 += -8
+ 119: r4 = 489
+ 120: r5 = 0
+ 121: call pf_bucket
 ; aggregations.pf:10: @linear[cpu] = lhist(cpu, 0, 100, 10);
- 102: call bpf_get_smp_processor_id#8
- 103: r7 = r0
- 104: call bpf_get_smp_processor_id#8
- 105: *(u64 *)(r10 -8) = r0
- 106: if r7 s>= 0x0 goto +2
- 107: *(u64 *)(r10 -16) = 0
- 108: goto +6
- 109: if r7 s< 0x64 goto +2
- 110: *(u64 *)(r10 -16) = 11
- 111: goto +3
- 112: r7 /= 10
- 113: r7 += 1
- 114: *(u64 *)(r10 -16) = r7
- 115: r3 = *(u64 *)(r10 -16)
- 116: r1 = map[map_8_linear] ll
- 118: r2 = r10
- 119: r2 += -8
- 120: r4 = 12
- 121: r5 = 0
- 122: call pf_bucket
- 123: r0 = 0
- 124: exit
+ 122: call bpf_get_smp_processor_id#8
+ 123: r7 = r0
+ 124: call bpf_get_smp_processor_id#8
+ 125: *(u64 *)(r10 -8) = r0
+ 126: if r7 s>= 0x0 goto +2
+ 127: *(u64 *)(r10 -16) = 0
+ 128: goto +6
+ 129: if r7 s< 0x64 goto +2
+ 130: *(u64 *)(r10 -16) = 11
+ 131: goto +3
+ 132: r7 /= 10
+ 133: r7 += 1
+ 134: *(u64 *)(r10 -16) = r7
+ 135: r3 = *(u64 *)(r10 -16)
+ 136: r1 = map[map_8_linear] ll
+ 138: r2 = r10
+ 139: r2 += -8
+ 140: r4 = 12
+ 141: r5 = 0
+ 142: call pf_bucket
+ 143: r0 = 0
+ 144: exit
 
 .text: pf_count
    0: r6 = r3

@@ -89,10 +89,19 @@ kprobe/p0: p0
   67: r1 = map[map_0_] ll
   69: r2 = r10
   70: r2 += -280
-  71: r3 = 0
-  72: call pf_count
-  73: r0 = 0
-  74: exit
+  71: call bpf_map_lookup_elem#1
+  72: if r0 == 0x0 goto +4
+  73: r1 = *(u64 *)(r0 +0)
+  74: r1 += 1
+  75: *(u64 *)(r0 +0) = r1
+  76: goto +6
+  77: r1 = map[map_0_] ll
+  79: r2 = r10
+  80: r2 += -280
+  81: r3 = 0
+  82: call pf_count
+  83: r0 = 0
+  84: exit
 
 .text: pf_read
    0: r6 = r4

@@ -299,10 +299,18 @@ raw_tracepoint/p1: p1
  213: *(u64 *)(r9 +272) = r4
  214: r1 = map[map_0_] ll
  216: r2 = r9
- 217: r3 = 0
- 218: call pf_count
- 219: r0 = 0
- 220: exit
+ 217: call bpf_map_lookup_elem#1
+ 218: if r0 == 0x0 goto +4
+ 219: r1 = *(u64 *)(r0 +0)
+ 220: r1 += 1
+ 221: *(u64 *)(r0 +0) = r1
+ 222: goto +5
+ 223: r1 = map[map_0_] ll
+ 225: r2 = r9
+ 226: r3 = 0
+ 227: call pf_count
+ 228: r0 = 0
+ 229: exit
 
 .text: body_p1
 ; ffaults-by-process.pf:12: printf("%-16s %-8s %-40s %s\n", "COMM", "PID", "FILE", "FAULTS");

@@ -589,10 +589,18 @@ perf_event/p0: p0
  503: *(u64 *)(r9 +272) = r4
  504: r1 = map[map_0_] ll
  506: r2 = r9
- 507: r3 = 0
- 508: call pf_count
- 509: r0 = 0
- 510: exit
+ 507: call bpf_map_lookup_elem#1
+ 508: if r0 == 0x0 goto +4
+ 509: r1 = *(u64 *)(r0 +0)
+ 510: r1 += 1
+ 511: *(u64 *)(r0 +0) = r1
+ 512: goto +5
+ 513: r1 = map[map_0_] ll
+ 515: r2 = r9
+ 516: r3 = 0
+ 517: call pf_count
+ 518: r0 = 0
+ 519: exit
 
 .text: pf_loss
    0: *(u32 *)(r10 -4) = r1

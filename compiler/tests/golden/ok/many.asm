@@ -182,10 +182,19 @@ perf_event/p11: p11
    1: r1 = map[map_0_both] ll
    3: r2 = r10
    4: r2 += -8
-   5: r3 = 0
-   6: call pf_count
-   7: r0 = 0
-   8: exit
+   5: call bpf_map_lookup_elem#1
+   6: if r0 == 0x0 goto +4
+   7: r1 = *(u64 *)(r0 +0)
+   8: r1 += 1
+   9: *(u64 *)(r0 +0) = r1
+  10: goto +6
+  11: r1 = map[map_0_both] ll
+  13: r2 = r10
+  14: r2 += -8
+  15: r3 = 0
+  16: call pf_count
+  17: r0 = 0
+  18: exit
 
 .text: body_p1
 ; many.pf:1: BEGIN, END { @both = count(); }
@@ -193,10 +202,19 @@ perf_event/p11: p11
    1: r1 = map[map_0_both] ll
    3: r2 = r10
    4: r2 += -8
-   5: r3 = 8
-   6: call pf_count
-   7: r0 = 0
-   8: exit
+   5: call bpf_map_lookup_elem#1
+   6: if r0 == 0x0 goto +4
+   7: r1 = *(u64 *)(r0 +0)
+   8: r1 += 1
+   9: *(u64 *)(r0 +0) = r1
+  10: goto +6
+  11: r1 = map[map_0_both] ll
+  13: r2 = r10
+  14: r2 += -8
+  15: r3 = 8
+  16: call pf_count
+  17: r0 = 0
+  18: exit
 
 .text: body_p2
 ; many.pf:2: begin { @start = nsecs; }
@@ -221,10 +239,19 @@ perf_event/p11: p11
    3: r1 = map[map_2_] ll
    5: r2 = r10
    6: r2 += -16
-   7: r3 = 24
-   8: call pf_count
-   9: r0 = 0
-  10: exit
+   7: call bpf_map_lookup_elem#1
+   8: if r0 == 0x0 goto +4
+   9: r1 = *(u64 *)(r0 +0)
+  10: r1 += 1
+  11: *(u64 *)(r0 +0) = r1
+  12: goto +6
+  13: r1 = map[map_2_] ll
+  15: r2 = r10
+  16: r2 += -16
+  17: r3 = 24
+  18: call pf_count
+  19: r0 = 0
+  20: exit
 
 .text: body_p4
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
@@ -234,10 +261,19 @@ perf_event/p11: p11
    3: r1 = map[map_2_] ll
    5: r2 = r10
    6: r2 += -16
-   7: r3 = 32
-   8: call pf_count
-   9: r0 = 0
-  10: exit
+   7: call bpf_map_lookup_elem#1
+   8: if r0 == 0x0 goto +4
+   9: r1 = *(u64 *)(r0 +0)
+  10: r1 += 1
+  11: *(u64 *)(r0 +0) = r1
+  12: goto +6
+  13: r1 = map[map_2_] ll
+  15: r2 = r10
+  16: r2 += -16
+  17: r3 = 32
+  18: call pf_count
+  19: r0 = 0
+  20: exit
 
 .text: body_p5
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
@@ -247,10 +283,19 @@ perf_event/p11: p11
    3: r1 = map[map_2_] ll
    5: r2 = r10
    6: r2 += -16
-   7: r3 = 40
-   8: call pf_count
-   9: r0 = 0
-  10: exit
+   7: call bpf_map_lookup_elem#1
+   8: if r0 == 0x0 goto +4
+   9: r1 = *(u64 *)(r0 +0)
+  10: r1 += 1
+  11: *(u64 *)(r0 +0) = r1
+  12: goto +6
+  13: r1 = map[map_2_] ll
+  15: r2 = r10
+  16: r2 += -16
+  17: r3 = 40
+  18: call pf_count
+  19: r0 = 0
+  20: exit
 
 .text: body_p6
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
@@ -261,10 +306,19 @@ perf_event/p11: p11
    4: r1 = map[map_2_] ll
    6: r2 = r10
    7: r2 += -16
-   8: r3 = 48
-   9: call pf_count
-  10: r0 = 0
-  11: exit
+   8: call bpf_map_lookup_elem#1
+   9: if r0 == 0x0 goto +4
+  10: r1 = *(u64 *)(r0 +0)
+  11: r1 += 1
+  12: *(u64 *)(r0 +0) = r1
+  13: goto +6
+  14: r1 = map[map_2_] ll
+  16: r2 = r10
+  17: r2 += -16
+  18: r3 = 48
+  19: call pf_count
+  20: r0 = 0
+  21: exit
 
 .text: body_p7
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
@@ -275,10 +329,19 @@ perf_event/p11: p11
    4: r1 = map[map_2_] ll
    6: r2 = r10
    7: r2 += -16
-   8: r3 = 56
-   9: call pf_count
-  10: r0 = 0
-  11: exit
+   8: call bpf_map_lookup_elem#1
+   9: if r0 == 0x0 goto +4
+  10: r1 = *(u64 *)(r0 +0)
+  11: r1 += 1
+  12: *(u64 *)(r0 +0) = r1
+  13: goto +6
+  14: r1 = map[map_2_] ll
+  16: r2 = r10
+  17: r2 += -16
+  18: r3 = 56
+  19: call pf_count
+  20: r0 = 0
+  21: exit
 
 .text: body_p8
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
@@ -288,10 +351,19 @@ perf_event/p11: p11
    3: r1 = map[map_2_] ll
    5: r2 = r10
    6: r2 += -16
-   7: r3 = 64
-   8: call pf_count
-   9: r0 = 0
-  10: exit
+   7: call bpf_map_lookup_elem#1
+   8: if r0 == 0x0 goto +4
+   9: r1 = *(u64 *)(r0 +0)
+  10: r1 += 1
+  11: *(u64 *)(r0 +0) = r1
+  12: goto +6
+  13: r1 = map[map_2_] ll
+  15: r2 = r10
+  16: r2 += -16
+  17: r3 = 64
+  18: call pf_count
+  19: r0 = 0
+  20: exit
 
 .text: body_p9
 ; many.pf:4: kprobe:vfs_read, kprobe:vfs_write { @calls = count(); }
@@ -299,25 +371,44 @@ perf_event/p11: p11
    1: r1 = map[map_3_calls] ll
    3: r2 = r10
    4: r2 += -8
-   5: r3 = 72
-   6: call pf_count
-   7: r0 = 0
-   8: exit
+   5: call bpf_map_lookup_elem#1
+   6: if r0 == 0x0 goto +4
+   7: r1 = *(u64 *)(r0 +0)
+   8: r1 += 1
+   9: *(u64 *)(r0 +0) = r1
+  10: goto +6
+  11: r1 = map[map_3_calls] ll
+  13: r2 = r10
+  14: r2 += -8
+  15: r3 = 72
+  16: call pf_count
+  17: r0 = 0
+  18: exit
 
 .text: body_p10
 ; many.pf:5: kretprobe:vfs_read /retval > 0/ { @bytes = sum(retval); }
    0: r6 = r1
    1: r1 = *(u64 *)(r6 +80)
-   2: if r1 <= 0x0 goto +8
-   3: r3 = *(u64 *)(r6 +80)
+   2: if r1 <= 0x0 goto +19
+   3: r7 = *(u64 *)(r6 +80)
    4: *(u64 *)(r10 -8) = 0
    5: r1 = map[map_4_bytes] ll
    7: r2 = r10
    8: r2 += -8
-   9: r4 = 80
-  10: call pf_sum
-  11: r0 = 0
-  12: exit
+   9: call bpf_map_lookup_elem#1
+  10: if r0 == 0x0 goto +4
+  11: r1 = *(u64 *)(r0 +0)
+  12: r1 += r7
+  13: *(u64 *)(r0 +0) = r1
+  14: goto +7
+  15: r3 = r7
+  16: r1 = map[map_4_bytes] ll
+  18: r2 = r10
+  19: r2 += -8
+  20: r4 = 80
+  21: call pf_sum
+  22: r0 = 0
+  23: exit
 
 .text: body_p11
 ; many.pf:6: interval:s:1 { @up = elapsed; @l = len(@); }

@@ -3,6 +3,7 @@ map map_1_sym: type 5 key 24 value 8 entries 262144 flags 0x1
 map map_2_never: type 1 key 8 value 8 entries 1 flags 0x1
 map pf_map_loss: type 6 key 4 value 8 entries 8 flags 0x0
 map pf_map_stacks: type 1 key 8 value 40 entries 131072 flags 0x1
+map pf_map_known: type 6 key 4 value 8 entries 512 flags 0x0
 map pf_map_events: type 27 key 0 value 0 entries 4194304 flags 0x0
 map pf_map_scratch: type 6 key 4 value 48 entries 4 flags 0x0
 
@@ -133,37 +134,55 @@ perf_event/p0: p0
   58: r1 = map[map_0_] ll
   60: r2 = r10
   61: r2 += -8
-  62: r3 = 0
-  63: call pf_count
+  62: call bpf_map_lookup_elem#1
+  63: if r0 == 0x0 goto +4
+  64: r1 = *(u64 *)(r0 +0)
+  65: r1 += 1
+  66: *(u64 *)(r0 +0) = r1
+  67: goto +6
+  68: r1 = map[map_0_] ll
+  70: r2 = r10
+  71: r2 += -8
+  72: r3 = 0
+  73: call pf_count
 ; printing.pf:7: time("%H:%M\n");
-  64: *(u64 *)(r10 -8) = 4
-  65: r1 = r10
-  66: r1 += -8
-  67: r2 = 8
-  68: r3 = 0
-  69: call pf_emit
+  74: *(u64 *)(r10 -8) = 4
+  75: r1 = r10
+  76: r1 += -8
+  77: r2 = 8
+  78: r3 = 0
+  79: call pf_emit
 ; printing.pf:8: @sym[ksym(kaddr("vfs_read")), usym(addr)] = count();
-  70: *(u64 *)(r10 -48) = -2128609280
-  71: r1 = *(u64 *)(r6 +176)
-  72: *(u64 *)(r10 -40) = r1
-  73: call bpf_get_current_pid_tgid#14
-  74: r0 >>= 32
-  75: *(u64 *)(r10 -32) = r0
-  76: r1 = map[map_1_sym] ll
-  78: r2 = r10
-  79: r2 += -48
-  80: r3 = 0
-  81: call pf_count
+  80: *(u64 *)(r10 -48) = -2128609280
+  81: r1 = *(u64 *)(r6 +176)
+  82: *(u64 *)(r10 -40) = r1
+  83: call bpf_get_current_pid_tgid#14
+  84: r0 >>= 32
+  85: *(u64 *)(r10 -32) = r0
+  86: r1 = map[map_1_sym] ll
+  88: r2 = r10
+  89: r2 += -48
+  90: call bpf_map_lookup_elem#1
+  91: if r0 == 0x0 goto +4
+  92: r1 = *(u64 *)(r0 +0)
+  93: r1 += 1
+  94: *(u64 *)(r0 +0) = r1
+  95: goto +6
+  96: r1 = map[map_1_sym] ll
+  98: r2 = r10
+  99: r2 += -48
+ 100: r3 = 0
+ 101: call pf_count
 ; printing.pf:9: exit(2);
-  82: *(u64 *)(r10 -16) = 2
-  83: *(u64 *)(r10 -24) = 5
-  84: r1 = r10
-  85: r1 += -24
-  86: r2 = 16
-  87: r3 = 0
-  88: call pf_emit
-  89: r0 = 0
-  90: exit
+ 102: *(u64 *)(r10 -16) = 2
+ 103: *(u64 *)(r10 -24) = 5
+ 104: r1 = r10
+ 105: r1 += -24
+ 106: r2 = 16
+ 107: r3 = 0
+ 108: call pf_emit
+ 109: r0 = 0
+ 110: exit
 
 .text: pf_loss
    0: *(u32 *)(r10 -4) = r1
@@ -191,11 +210,11 @@ perf_event/p0: p0
   11: exit
 
 .text: pf_stack
-   0: *(u64 *)(r10 -24) = r5
+   0: *(u64 *)(r10 -32) = r5
    1: r7 = r4
    2: r6 = r3
    3: r8 = r2
-   4: *(u64 *)(r10 -16) = r8
+   4: *(u64 *)(r10 -24) = r8
    5: r8 += 16
    6: r4 = r6
    7: r4 <<= 32
@@ -204,103 +223,121 @@ perf_event/p0: p0
   10: w3 = w7
   11: call bpf_get_stack#67
   12: r9 = r0
-  13: if r9 s> 0x7 goto +7
-  14: r0 = 0
-  15: if r9 s> 0xffffffff goto +102
-  16: r1 = *(u64 *)(r10 -24)
+  13: if r9 s> 0x7 goto +6
+  14: r8 = 0
+  15: if r9 s> 0xffffffff goto +120
+  16: r1 = *(u64 *)(r10 -32)
   17: r1 += 3
   18: call pf_loss
-  19: r0 = 0
-  20: goto +97
-  21: r1 = 0x100000000 ll
-  23: r2 = r6
-  24: r2 &= r1
-  25: if r2 == 0x0 goto +4
-  26: if r9 != r7 goto +3
-  27: r1 = *(u64 *)(r10 -24)
-  28: r1 += 4
-  29: call pf_loss
-  30: r9 >>= 3
-  31: w0 = 0
-  32: r6 &= 256
-  33: if r6 == 0x0 goto +2
-  34: call bpf_get_current_pid_tgid#14
-  35: r0 >>= 32
-  36: r7 = *(u64 *)(r10 -16)
-  37: *(u32 *)(r7 +4) = r9
-  38: *(u32 *)(r7 +0) = r0
-  39: r0 <<= 32
-  40: r0 |= r9
-  41: r3 = 0xbb67ae8584caa73b ll
-  43: r2 = -2
-  44: r4 = r7
-  45: r4 += 24
-  46: r5 = 0x9e3779b97f4a7c15 ll
-  48: r1 = 0xbb67ae8584caa73b ll
-  50: r6 = r2
-  51: r6 += 3
-  52: if r6 >= r9 goto +28
-  53: r6 = *(u64 *)(r4 +0)
-  54: r6 ^= r1
-  55: r6 *= r3
-  56: r1 = r6
-  57: r1 >>= 32
-  58: r1 ^= r6
-  59: r6 = *(u64 *)(r4 -8)
-  60: r6 ^= r0
-  61: r6 *= r5
-  62: r0 = r6
-  63: r0 >>= 32
-  64: r0 ^= r6
-  65: r4 += 16
-  66: r2 += 2
-  67: if r2 < 0x7c goto -18
-  68: r2 += 2
-  69: if r2 >= r9 goto +14
-  70: r2 <<= 3
-  71: r8 += r2
-  72: r2 = *(u64 *)(r8 +0)
-  73: r2 ^= r0
-  74: r3 = 0x9e3779b97f4a7c15 ll
-  76: r2 *= r3
-  77: r0 = r2
-  78: r0 >>= 32
-  79: r0 ^= r2
-  80: goto +3
-  81: r2 += 2
-  82: if r2 >= r9 goto +1
-  83: goto -14
-  84: r2 = 0x9e3779b97f4a7c15 ll
-  86: r1 *= r2
-  87: r0 ^= r1
-  88: r1 = 0xbb67ae8584caa73b ll
-  90: r0 *= r1
-  91: r1 = r0
-  92: r1 >>= 32
-  93: r1 ^= r0
-  94: if r1 > 0x1 goto +1
-  95: r1 = 1
-  96: *(u64 *)(r10 -8) = r1
-  97: r2 = r10
-  98: r2 += -8
-  99: r1 = map[pf_map_stacks] ll
- 101: call bpf_map_lookup_elem#1
- 102: if r0 != 0x0 goto +14
- 103: call bpf_ktime_get_ns#5
- 104: *(u64 *)(r7 +8) = r0
- 105: r2 = r10
- 106: r2 += -8
- 107: r1 = map[pf_map_stacks] ll
- 109: r3 = r7
- 110: r4 = 1
- 111: call bpf_map_update_elem#2
- 112: if r0 == 0xffffffef goto +4
- 113: if r0 == 0x0 goto +3
- 114: r1 = *(u64 *)(r10 -24)
- 115: r1 += 2
- 116: call pf_loss
- 117: r0 = *(u64 *)(r10 -8)
- 118: exit
+  19: goto +116
+  20: r1 = 0x100000000 ll
+  22: r2 = r6
+  23: r2 &= r1
+  24: if r2 == 0x0 goto +4
+  25: if r9 != r7 goto +3
+  26: r1 = *(u64 *)(r10 -32)
+  27: r1 += 4
+  28: call pf_loss
+  29: r9 >>= 3
+  30: w0 = 0
+  31: r6 &= 256
+  32: if r6 == 0x0 goto +2
+  33: call bpf_get_current_pid_tgid#14
+  34: r0 >>= 32
+  35: r7 = *(u64 *)(r10 -24)
+  36: *(u32 *)(r7 +4) = r9
+  37: *(u32 *)(r7 +0) = r0
+  38: r0 <<= 32
+  39: r0 |= r9
+  40: r3 = 0xbb67ae8584caa73b ll
+  42: r2 = -2
+  43: r4 = r7
+  44: r4 += 24
+  45: r5 = 0x9e3779b97f4a7c15 ll
+  47: r1 = 0xbb67ae8584caa73b ll
+  49: r6 = r2
+  50: r6 += 3
+  51: if r6 >= r9 goto +28
+  52: r6 = *(u64 *)(r4 +0)
+  53: r6 ^= r1
+  54: r6 *= r3
+  55: r1 = r6
+  56: r1 >>= 32
+  57: r1 ^= r6
+  58: r6 = *(u64 *)(r4 -8)
+  59: r6 ^= r0
+  60: r6 *= r5
+  61: r0 = r6
+  62: r0 >>= 32
+  63: r0 ^= r6
+  64: r4 += 16
+  65: r2 += 2
+  66: if r2 < 0x7c goto -18
+  67: r2 += 2
+  68: if r2 >= r9 goto +14
+  69: r2 <<= 3
+  70: r8 += r2
+  71: r2 = *(u64 *)(r8 +0)
+  72: r2 ^= r0
+  73: r3 = 0x9e3779b97f4a7c15 ll
+  75: r2 *= r3
+  76: r0 = r2
+  77: r0 >>= 32
+  78: r0 ^= r2
+  79: goto +3
+  80: r2 += 2
+  81: if r2 >= r9 goto +1
+  82: goto -14
+  83: r2 = 0x9e3779b97f4a7c15 ll
+  85: r1 *= r2
+  86: r0 ^= r1
+  87: r1 = 0xbb67ae8584caa73b ll
+  89: r0 *= r1
+  90: r8 = r0
+  91: r8 >>= 32
+  92: r8 ^= r0
+  93: if r8 > 0x1 goto +1
+  94: r8 = 1
+  95: w1 = w8
+  96: w1 &= 511
+  97: *(u32 *)(r10 -12) = r1
+  98: *(u64 *)(r10 -8) = r8
+  99: r2 = r10
+ 100: r2 += -12
+ 101: r1 = map[pf_map_known] ll
+ 103: call bpf_map_lookup_elem#1
+ 104: r9 = r0
+ 105: if r9 == 0x0 goto +2
+ 106: r1 = *(u64 *)(r9 +0)
+ 107: if r1 == r8 goto +28
+ 108: r2 = r10
+ 109: r2 += -8
+ 110: r1 = map[pf_map_stacks] ll
+ 112: call bpf_map_lookup_elem#1
+ 113: if r0 != 0x0 goto +19
+ 114: call bpf_ktime_get_ns#5
+ 115: *(u64 *)(r7 +8) = r0
+ 116: r2 = r10
+ 117: r2 += -8
+ 118: r1 = map[pf_map_stacks] ll
+ 120: r3 = r7
+ 121: r4 = 1
+ 122: call bpf_map_update_elem#2
+ 123: if r0 == 0xffffffef goto +7
+ 124: if r0 == 0x0 goto +6
+ 125: r1 = *(u64 *)(r10 -32)
+ 126: r1 += 2
+ 127: r6 = r0
+ 128: call pf_loss
+ 129: r0 = r6
+ 130: r8 = *(u64 *)(r10 -8)
+ 131: if r0 == 0x0 goto +1
+ 132: if r0 != 0xffffffef goto +3
+ 133: r8 = *(u64 *)(r10 -8)
+ 134: if r9 == 0x0 goto +1
+ 135: *(u64 *)(r9 +0) = r8
+ 136: r0 = r8
+ 137: exit
 
 .text: pf_count
    0: r6 = r3

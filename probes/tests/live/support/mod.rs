@@ -45,6 +45,7 @@ impl Session {
             (zeros, 1),
             (MapTemplate::Events, RING),
             (MapTemplate::Stacks { depth: DEPTH }, STACKS),
+            (MapTemplate::Known, 0),
             (MapTemplate::Scratch { frame: FRAME }, 0),
         ] {
             maps.insert(template.symbol().unwrap(), Map::new(template, 0, entries));

@@ -1,0 +1,145 @@
+//! The asynchronous actions: what each record in the event buffer asks for.
+
+use crate::decode::{self, Table};
+use crate::error::{Error, ErrorKind};
+use crate::format;
+use crate::load::Loaded;
+use crate::output::Sink;
+use crate::print::MapOptions;
+use crate::symbols::SymbolNames;
+use crate::sys::bpf::MapHandle;
+use pfscript_compiler::manifest::{Action, Manifest, MapManifest, MapValue};
+use std::io;
+
+/// Why delivery stopped.
+pub enum Halt {
+    /// The sink refuses.
+    Output(io::Error),
+    /// Anything else.
+    Error(Error),
+}
+
+impl From<io::Error> for Halt {
+    fn from(error: io::Error) -> Halt {
+        Halt::Output(error)
+    }
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Halt {
+        Halt::Error(error)
+    }
+}
+
+/// What actions need.
+pub struct Performer<'a> {
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) sink: &'a mut dyn Sink,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) names: SymbolNames<'a>,
+    pub(crate) cpus: usize,
+}
+
+impl Performer<'_> {
+    /// Does what a record of this action asks for; `exit` is the caller's to handle.
+    ///
+    /// # Errors
+    /// If a map can't be read or changed, or the sink refuses.
+    pub fn perform(&mut self, action: &Action, record: &[u8]) -> Result<(), Halt> {
+        match action {
+            Action::Printf { pieces, fields, .. } => {
+                let mut text = Vec::new();
+                format::printf(pieces, fields, record, &mut self.names, &mut text);
+                self.sink.text(&text)?;
+            }
+            Action::PrintValue { field, .. } => {
+                let bytes = decode::field(record, field);
+                self.sink.value(&field.layout, bytes, &mut self.names)?;
+            }
+            Action::PrintMap { map, top, divisor } => {
+                let mut table = self.read(*map)?;
+                if table.is_empty() {
+                    table = self.absent(*map);
+                }
+                let options = MapOptions {
+                    top: *top,
+                    divisor: *divisor,
+                };
+                self.print(*map, &table, options)?;
+            }
+            Action::ClearMap { map } => self.clear(*map)?,
+            Action::ZeroMap { map } => self.zero(*map)?,
+            Action::Time { format } => self.sink.text(&format::local_time(format))?,
+            Action::Exit => {}
+        }
+        Ok(())
+    }
+
+    fn info(&self, index: usize) -> Result<(&MapManifest, &MapHandle), Error> {
+        let missing = || Error::new(ErrorKind::Bug, format!("there is no map {index}"));
+        let info = self.manifest.maps.get(index).ok_or_else(missing)?;
+        let handle = self.loaded.map(&info.symbol).ok_or_else(missing)?;
+        Ok((info, handle))
+    }
+
+    /// A map of the manifest as it is now.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn read(&self, index: usize) -> Result<Table, Error> {
+        let (info, handle) = self.info(index)?;
+        Table::read(handle, info, self.cpus).map_err(|error| map_error("read", info, &error))
+    }
+
+    /// What stands for a map without entries when the script prints it: a single number is 0, else there is nothing.
+    fn absent(&self, index: usize) -> Table {
+        match self.manifest.maps.get(index) {
+            Some(info)
+                if info.key.is_none()
+                    && !matches!(info.value, MapValue::Hist { .. } | MapValue::LHist { .. }) =>
+            {
+                let size = match &info.value {
+                    MapValue::Scalar(layout) => layout.size as usize,
+                    _ => 16,
+                };
+                Table::from_entries(&[(vec![0; 8], vec![0; size])])
+            }
+            _ => Table::default(),
+        }
+    }
+
+    /// Hands a map of the manifest to the sink.
+    ///
+    /// # Errors
+    /// If the sink refuses.
+    pub fn print(&mut self, index: usize, table: &Table, options: MapOptions) -> Result<(), Halt> {
+        if let Some(info) = self.manifest.maps.get(index) {
+            self.sink.map(info, table, options, &mut self.names)?;
+        }
+        Ok(())
+    }
+
+    fn clear(&self, index: usize) -> Result<(), Error> {
+        let table = self.read(index)?;
+        let (info, handle) = self.info(index)?;
+        handle
+            .delete_all(table.keys())
+            .map_err(|error| map_error("clear", info, &error))
+    }
+
+    fn zero(&self, index: usize) -> Result<(), Error> {
+        let table = self.read(index)?;
+        let (info, handle) = self.info(index)?;
+        let zero = vec![0; handle.value_size()];
+        (0..table.len())
+            .try_for_each(|entry| handle.update(table.key(entry), &zero))
+            .map_err(|error| map_error("zero", info, &error))
+    }
+}
+
+fn map_error(doing: &str, info: &MapManifest, error: &io::Error) -> Error {
+    Error::new(
+        ErrorKind::Kernel,
+        format!("can't {doing} the map `{}`: {error}", info.name),
+    )
+}

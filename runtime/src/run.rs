@@ -1,0 +1,354 @@
+//! What happens in a session, in order: load, attach, run `BEGIN`, enable all events at once, release the command;
+//! deliver records until something ends it; detach, deliver the rest, run `END`, deliver what it printed, print the
+//! maps, and say what was lost.
+
+use crate::attach::{self, Attached};
+use crate::decode;
+use crate::error::{Error, ErrorKind};
+use crate::load::{self, Loaded};
+use crate::loss;
+use crate::perform::{Halt, Performer};
+use crate::print::MapOptions;
+use crate::session::{Outcome, Session, Stop, Target};
+use crate::symbols::{Scope, Symbols};
+use crate::sys::{self, process};
+use aya::maps::{Map, MapData, RingBuf};
+use pfscript_compiler::manifest::{Action, Attach, Globals};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+/// How a delivery of records ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Delivered {
+    /// There are no more for now.
+    All,
+    /// There may be more.
+    Some,
+    /// The script called `exit`.
+    UpToExit,
+}
+
+/// A session that has begun.
+pub struct Running<'a> {
+    session: Session,
+    stop: &'a Stop,
+    cpus: usize,
+    // Detached before what their programs use is closed.
+    attached: Attached,
+    loaded: Loaded,
+    events: Option<RingBuf<MapData>>,
+    symbols: Symbols,
+    process: Option<OwnedFd>,
+    exit_code: u32,
+}
+
+fn kernel_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
+    move |error| Error::new(ErrorKind::Kernel, format!("{doing}: {error}"))
+}
+
+impl<'a> Running<'a> {
+    /// Loads and opens everything; nothing fires yet.
+    ///
+    /// # Errors
+    /// Everything that keeps it from beginning.
+    pub fn begin(session: Session, stop: &'a Stop) -> Result<Running<'a>, Error> {
+        let manifest = &session.object.manifest;
+        let (process, command, scope) = match &session.target {
+            Target::All => (None, None, Scope::All),
+            Target::Process(pid) => (Some(open_process(*pid)?), None, Scope::Process(*pid)),
+            Target::Command(command) => (None, Some(command.pid()), Scope::Command),
+        };
+        let cpus = sys::possible_cpus().map_err(kernel_error("can't read the number of CPUs"))?;
+        let loaded = load::load(&session.object.elf, manifest, &session.source)?;
+        let events = match loaded.map("pf_map_events") {
+            Some(map) => Some(ring_buffer(map.fd())?),
+            None => None,
+        };
+        let symbols = Symbols::begin(manifest, scope)?;
+        let attached = attach::open(&loaded, manifest, command)?;
+        Ok(Running {
+            session,
+            stop,
+            cpus,
+            attached,
+            loaded,
+            events,
+            symbols,
+            process,
+            exit_code: 0,
+        })
+    }
+
+    /// Traces until something ends it.
+    ///
+    /// # Errors
+    /// If `BEGIN` or `END` can't run, the command can't start, or the output can't be written.
+    pub fn run(mut self) -> Result<Outcome, Error> {
+        if self.session.verbose {
+            self.describe();
+        }
+        if self.session.dry_run {
+            let begins = self.once(&Attach::Begin);
+            self.announce(begins);
+            return Ok(Outcome::default());
+        }
+        let ended = self.trace();
+        let output_closed = match ended {
+            Ok(()) => false,
+            Err(Halt::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => true,
+            Err(Halt::Output(error)) => {
+                return Err(Error::new(
+                    ErrorKind::Output,
+                    format!("can't write the output: {error}"),
+                ));
+            }
+            Err(Halt::Error(error)) => return Err(error),
+        };
+        self.attached.detach();
+        let manifest = &self.session.object.manifest;
+        let losses = loss::read(
+            &self.loaded,
+            manifest,
+            self.cpus,
+            self.symbols.lost_records(),
+        )
+        .map_err(kernel_error("can't read what was lost"))?;
+        for loss in &losses {
+            self.session.message(&format!("WARNING: {loss}"));
+        }
+        Ok(Outcome {
+            exit_code: self.exit_code,
+            losses,
+            output_closed,
+        })
+    }
+
+    /// From `BEGIN` to the last map.
+    fn trace(&mut self) -> Result<(), Halt> {
+        if self.session.object.manifest.globals {
+            fill_globals(&self.loaded)?;
+        }
+        let begun = self.run_once(&Attach::Begin)?;
+        if self.deliver(usize::MAX)? == Delivered::UpToExit {
+            self.announce(begun);
+        } else {
+            self.attached
+                .enable(&self.loaded, &self.session.object.manifest)?;
+            self.announce(begun);
+            self.session.sink.flush()?;
+            let mut has_command = false;
+            if let Target::Command(command) = &mut self.session.target {
+                command.release()?;
+                has_command = true;
+            }
+            // With nothing to wait for, a script of `BEGIN` and `END` alone ends at once.
+            if self.attached.points() > 0 || has_command {
+                self.watch()?;
+            }
+        }
+        self.attached.detach();
+        self.discard();
+        self.session.sink.flush()?;
+        if let Target::Command(command) = &mut self.session.target {
+            command.end();
+        }
+        self.run_once(&Attach::End)?;
+        self.deliver(usize::MAX)?;
+        self.session.sink.end()?;
+        if self.session.print_maps {
+            self.print_maps()?;
+        }
+        self.session.sink.flush()?;
+        Ok(())
+    }
+
+    fn run_once(&mut self, which: &Attach) -> Result<usize, Error> {
+        attach::run_once(which, &self.loaded, &self.session.object.manifest)
+    }
+
+    /// How many probes run once, at the beginning or at the end.
+    fn once(&self, which: &Attach) -> usize {
+        let probes = self.session.object.manifest.probes.values();
+        probes
+            .flat_map(|probe| &probe.attach)
+            .filter(|point| *point == which)
+            .count()
+    }
+
+    /// Says what was loaded.
+    fn describe(&mut self) {
+        let manifest = &self.session.object.manifest;
+        let mut lines = Vec::new();
+        for probe in manifest.probes.values() {
+            let points = probe.attach.len();
+            let ends = if points == 1 { "" } else { "s" };
+            let name = pfscript_grammar::escape(&probe.name);
+            lines.push(format!(
+                "{name}: {:?} program, {points} attach point{ends}",
+                probe.program
+            ));
+        }
+        for map in &manifest.maps {
+            let name = pfscript_grammar::escape(&map.name);
+            lines.push(format!("{name}: at most {} keys", map.capacity));
+        }
+        for line in lines {
+            self.session.message(&line);
+        }
+    }
+
+    fn announce(&mut self, begun: usize) {
+        if self.session.quiet {
+            return;
+        }
+        let at_end = self.once(&Attach::End);
+        let count = begun + self.attached.points() + at_end;
+        let probes = if count == 1 { "probe" } else { "probes" };
+        self.session.message(&format!("Attached {count} {probes}"));
+    }
+
+    /// Delivers records until the session is to end. What was recorded before any end but `exit` is delivered; records
+    /// behind the script's `exit` were made after the end that it chose.
+    fn watch(&mut self) -> Result<(), Halt> {
+        /// So that an end is seen while records keep coming.
+        const AT_ONCE: usize = 4096;
+        loop {
+            let delivered = self.deliver(AT_ONCE)?;
+            if delivered == Delivered::UpToExit {
+                return Ok(());
+            }
+            if delivered == Delivered::All {
+                self.session.sink.flush()?;
+            }
+            let busy = self.symbols.read_some_processes() || delivered == Delivered::Some;
+            let timeout = if busy { 0 } else { -1 };
+            self.symbols.tidy(&self.loaded);
+            if self.wait(timeout)? {
+                self.attached.detach();
+                self.deliver(usize::MAX)?;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Waits for records or an end; true at an end.
+    fn wait(&mut self, timeout_ms: i32) -> Result<bool, Error> {
+        let mut fds: Vec<BorrowedFd<'_>> = self.stop.fds().collect();
+        if let Some(process) = &self.process {
+            fds.push(process.as_fd());
+        }
+        if let Target::Command(command) = &self.session.target {
+            fds.push(command.pidfd());
+        }
+        let ends = fds.len();
+        if let Some(events) = &self.events {
+            fds.push(events.as_fd());
+        }
+        fds.extend(self.symbols.fds());
+        let ready = sys::poll(&fds, timeout_ms).map_err(kernel_error("can't wait for events"))?;
+        Ok(ready.iter().take(ends).any(|ready| *ready))
+    }
+
+    /// Does what up to `limit` records ask for.
+    fn deliver(&mut self, limit: usize) -> Result<Delivered, Halt> {
+        // First of all what was mapped where, since records may hold addresses.
+        self.symbols.drain();
+        let Some(events) = &mut self.events else {
+            return Ok(Delivered::All);
+        };
+        for _ in 0..limit {
+            let Some(record) = events.next() else {
+                return Ok(Delivered::All);
+            };
+            let action = decode::slice(&record, 0, 4);
+            let action = self
+                .session
+                .object
+                .manifest
+                .actions
+                .get(decode::unsigned(action) as usize)
+                .ok_or_else(|| Error::new(ErrorKind::Bug, "a record has no meaning"))?;
+            if let Action::Exit = action {
+                self.exit_code = decode::unsigned(decode::slice(&record, 8, 4)) as u32;
+                return Ok(Delivered::UpToExit);
+            }
+            let mut performer = Performer {
+                manifest: &self.session.object.manifest,
+                sink: &mut *self.session.sink,
+                loaded: &self.loaded,
+                names: self.symbols.names(&self.loaded),
+                cpus: self.cpus,
+            };
+            performer.perform(action, &record)?;
+        }
+        Ok(Delivered::Some)
+    }
+
+    /// Drops what is left in the event buffer.
+    fn discard(&mut self) {
+        if let Some(events) = &mut self.events {
+            while events.next().is_some() {}
+        }
+    }
+
+    /// Prints all maps that are not empty, by name.
+    fn print_maps(&mut self) -> Result<(), Halt> {
+        self.symbols.drain();
+        let manifest = &self.session.object.manifest;
+        let mut order: Vec<usize> = (0..manifest.maps.len()).collect();
+        order.sort_by_key(|index| &manifest.maps[*index].name);
+        let mut performer = Performer {
+            manifest,
+            sink: &mut *self.session.sink,
+            loaded: &self.loaded,
+            names: self.symbols.names(&self.loaded),
+            cpus: self.cpus,
+        };
+        for index in order {
+            let table = performer.read(index)?;
+            if !table.is_empty() {
+                performer.print(index, &table, MapOptions::default())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells the programs when tracing began.
+fn fill_globals(loaded: &Loaded) -> Result<(), Error> {
+    let missing = || Error::new(ErrorKind::Bug, "the object lacks the map pf_map_globals");
+    let map = loaded.map("pf_map_globals").ok_or_else(missing)?;
+    let mut value = vec![0; map.value_size()];
+    let place = Globals::START as usize;
+    value
+        .get_mut(place..place + 8)
+        .ok_or_else(missing)?
+        .copy_from_slice(&sys::clock_ns(libc::CLOCK_BOOTTIME).to_le_bytes());
+    map.update(&0_u32.to_le_bytes(), &value)
+        .map_err(kernel_error("can't write pf_map_globals"))
+}
+
+fn ring_buffer(map: BorrowedFd<'_>) -> Result<RingBuf<MapData>, Error> {
+    let fd = map
+        .try_clone_to_owned()
+        .map_err(kernel_error("can't read the event buffer"))?;
+    MapData::from_fd(fd)
+        .and_then(|data| RingBuf::try_from(Map::RingBuf(data)))
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Kernel,
+                format!("can't read the event buffer: {error}"),
+            )
+        })
+}
+
+fn open_process(pid: u32) -> Result<OwnedFd, Error> {
+    process::pidfd(pid).map_err(|error| {
+        let why = match error.raw_os_error() {
+            Some(libc::ESRCH) => format!("there is no process {pid}"),
+            Some(libc::EINVAL) => format!("{pid} is a thread, or no process at all"),
+            _ => format!("can't watch process {pid}: {error}"),
+        };
+        Error::new(ErrorKind::Target, why)
+    })
+}
