@@ -39,8 +39,10 @@ fn faults_pf_counts_each_touched_page_in_the_stack_that_touched_it() {
     // The loop is one instruction that faults; its row has these faults and no others.
     assert_eq!(last.count, 4096, "{rows:#?}");
     assert!(last.is_in("main"), "{last:?}");
+    // Below it is the C library's start, which has a name if the library's symbols are there.
+    let start = last.frames.get(1).expect("main has a caller");
     assert!(
-        last.frames.len() > 1 && last.function(1).starts_with("__libc_start"),
+        start.starts_with("__libc_start") || start.starts_with("0x"),
         "{last:?}"
     );
     assert!(
@@ -280,7 +282,7 @@ fn the_same_addresses_before_and_after_exec_have_the_names_of_their_time() {
     let source = support::repository().join("tests/support/workloads/relay.c");
     let headers = support::repository_file("tests/workloads");
     // One name and one layout, in two folders: their stacks hold the same addresses, but for the functions' names.
-    for name in ["alpha", "gamma"] {
+    for name in ["alpha", "omega"] {
         fs::create_dir(scratch.path().join(name)).expect("the build folder can be written");
         let baton = format!("-DBATON={name}");
         let flags = [
@@ -301,7 +303,7 @@ fn the_same_addresses_before_and_after_exec_have_the_names_of_their_time() {
             .display()
             .to_string()
     };
-    let command = format!("'{}' 40 '{}' 60", path("alpha"), path("gamma"));
+    let command = format!("'{}' 40 '{}' 60", path("alpha"), path("omega"));
     let finished = Tracer::new(["-e", ONE_LINER, "-c", &command])
         .run()
         .lossless();
@@ -313,7 +315,7 @@ fn the_same_addresses_before_and_after_exec_have_the_names_of_their_time() {
             .max()
     };
     assert_eq!(
-        (count("alpha"), count("gamma")),
+        (count("alpha"), count("omega")),
         (Some(40), Some(60)),
         "{rows:#?}"
     );

@@ -1,20 +1,30 @@
 /*
- * Stacks: captured into scratch memory, known by a hash of what they are, and stored once.
+ * Stacks: each different one is stored once, under an id, with its process and the time when it was first seen.
  *
- * The kernel's own stack table (bpf_get_stackid) drops a stack whose slot is taken. Here the key is a 64-bit hash, so
- * that two stacks of a session share an id about once in 2^63 / stacks^2 sessions, and a full table is counted.
+ * The kernel's own stack table (bpf_get_stackid) is fast, since it compares a stack where it was walked, but it drops a
+ * stack whose place is taken, and knows neither process nor time. So it is asked first, and what it answers is the id, with
+ * the process: whether that is stored is looked up, mostly in a small memory of this CPU's own. Where it has no place left,
+ * the stack is captured into scratch memory, and its id is a 64-bit hash: two stacks of a session share one about once in
+ * 2^61 / stacks^2 sessions. Nothing is dropped but by a full table, and that is counted.
  */
 #include "template.h"
 
 extern char pf_map_stacks; /* HASH: __u64 id -> struct pf_stack */
+extern char pf_map_traces; /* STACK_TRACE, as deep as the deepest stack of the script */
 extern char pf_map_known; /* PERCPU_ARRAY of PF_KNOWN: __u64 id, of a stack that is stored */
 
 /* As src/maps.rs has it; a power of two. */
 #define PF_KNOWN 512
 
 #define PF_FRAMES 127
-/* Not one of the kernel's flags, which are 32 bits: the depth is the default, so that a deeper stack is a loss. */
-#define PF_STACK_DEFAULT_DEPTH (1ULL << 32)
+/* Flags of pf_stack that are not the kernel's, which have 32 bits. */
+#define PF_STACK_DEFAULT_DEPTH (1ULL << 32) /* the script asked for no depth: a deeper stack is a loss */
+#define PF_STACK_FULL_DEPTH (1ULL << 33) /* as deep as pf_map_traces */
+
+/* Bits of an id: process and place in pf_map_traces have the low 62. */
+#define PF_ID_HASHED (1ULL << 63)
+/* In pf_map_known, beside the id: the stack was cut. */
+#define PF_ID_CUT (1ULL << 62)
 
 #define EEXIST 17
 
@@ -53,46 +63,62 @@ static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames
 	if (i < frames)
 		even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
 	even = fold((even ^ odd * PF_MULTIPLIER) * PF_OTHER_MULTIPLIER);
-	return even ? even : 1;
+	return even;
 }
 
 /* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
 pf_template __u64 pf_stack(void *ctx, struct pf_stack *stack, __u64 flags, __u64 size, __u64 loss)
 {
-	long bytes = bpf_get_stack(ctx, stack->ips, size, flags & 0xffffffff);
-	__u64 frames, id, *known;
+	__u64 tgid = flags & BPF_F_USER_STACK ? bpf_get_current_pid_tgid() >> 32 : 0;
+	__u64 id = 0, frames, *known = 0;
+	long result = -1;
 	__u32 place;
 
-	if (bytes < 8) {
+	if (flags & PF_STACK_FULL_DEPTH)
+		result = bpf_get_stackid(ctx, &pf_map_traces, flags & 0xffffffff);
+	if (result >= 0) {
+		struct pf_stack *stored;
+
+		id = tgid << 32 | (__u32)(result + 1);
+		place = (result ^ tgid) % PF_KNOWN;
+		known = bpf_map_lookup_elem(&pf_map_known, &place);
+		if (known && (*known & ~PF_ID_CUT) == id) {
+			if (*known & PF_ID_CUT && flags & PF_STACK_DEFAULT_DEPTH)
+				pf_loss(loss + PF_STACK_TRUNCATED);
+			return id;
+		}
+		stored = bpf_map_lookup_elem(&pf_map_stacks, &id);
+		if (stored) {
+			frames = stored->nr;
+			goto known;
+		}
+	}
+
+	result = bpf_get_stack(ctx, stack->ips, size, flags & 0xffffffff);
+	if (result < 8) {
 		/* None is an answer: a kernel thread has no user stack, and code of a process no kernel stack. */
-		if (bytes < 0)
+		if (result < 0)
 			pf_loss(loss + PF_STACK_FAILED);
 		return 0;
 	}
-	frames = (__u64)bytes / 8;
-	if ((flags & PF_STACK_DEFAULT_DEPTH) && (__u64)bytes == size)
-		pf_loss(loss + PF_STACK_TRUNCATED);
-	stack->tgid = flags & BPF_F_USER_STACK ? bpf_get_current_pid_tgid() >> 32 : 0;
+	frames = (__u64)result / 8;
+	stack->tgid = tgid;
 	stack->nr = frames;
-	id = identify(stack, frames);
-
-	/* Most stacks were captured before, on this CPU: that is known without a look into the table of all. */
-	place = id % PF_KNOWN;
-	known = bpf_map_lookup_elem(&pf_map_known, &place);
-	if (known && *known == id)
-		return id;
+	if (!id)
+		id = (identify(stack, frames) & ~PF_ID_CUT) | PF_ID_HASHED;
 	if (!bpf_map_lookup_elem(&pf_map_stacks, &id)) {
-		long error;
-
 		stack->first_ns = bpf_ktime_get_ns();
-		error = bpf_map_update_elem(&pf_map_stacks, &id, stack, BPF_NOEXIST);
-		if (error && error != -EEXIST) {
+		result = bpf_map_update_elem(&pf_map_stacks, &id, stack, BPF_NOEXIST);
+		if (result && result != -EEXIST) {
 			pf_loss(loss + PF_STACKS_FULL);
-			return id;
+			known = 0;
 		}
 	}
+known:
+	if (frames * 8 == size && flags & PF_STACK_DEFAULT_DEPTH)
+		pf_loss(loss + PF_STACK_TRUNCATED);
 	if (known)
-		*known = id;
+		*known = frames * 8 == size ? id | PF_ID_CUT : id;
 	return id;
 }
 

@@ -13,6 +13,8 @@ pub const BPF_MAP_TYPE_ARRAY: u32 = 2;
 pub const BPF_MAP_TYPE_PERCPU_HASH: u32 = 5;
 /// `BPF_MAP_TYPE_PERCPU_ARRAY`
 pub const BPF_MAP_TYPE_PERCPU_ARRAY: u32 = 6;
+/// `BPF_MAP_TYPE_STACK_TRACE`
+pub const BPF_MAP_TYPE_STACK_TRACE: u32 = 7;
 /// `BPF_MAP_TYPE_RINGBUF`
 pub const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 
@@ -25,6 +27,9 @@ pub const SCRATCH_HEADER: u32 = 8;
 pub const STACK_MAX_DEPTH: u32 = 127;
 /// Bytes before the frames in a stack: `u32 tgid` (0: kernel), `u32 nr` (frames), `u64 first_ns` (`CLOCK_MONOTONIC`).
 pub const STACK_HEADER: u32 = 16;
+
+/// Places in the kernel's own table of stacks: all of their memory is taken at once, so there are few.
+pub const KNOWN_TRACES: u32 = 2048;
 
 /// Stacks that a CPU remembers to be stored.
 pub const KNOWN_STACKS: u32 = 512;
@@ -69,6 +74,11 @@ pub enum MapTemplate {
         /// Frames there is room for.
         depth: u32,
     },
+    /// The kernel's own table of stacks, which knows a stack faster than it can be copied, but not all of them.
+    Traces {
+        /// Frames there is room for.
+        depth: u32,
+    },
     /// Ids of stacks that are stored, as far as a CPU remembers: [`KNOWN_STACKS`] elements, by the low bits of the id.
     Known,
     /// The ring buffer of records; its capacity is in bytes.
@@ -105,6 +115,7 @@ impl MapTemplate {
                 self.buckets().unwrap_or(0).saturating_mul(8)
             }
             MapTemplate::Stacks { depth } => STACK_HEADER + depth * 8,
+            MapTemplate::Traces { depth } => depth * 8,
             MapTemplate::Events => 0,
             MapTemplate::Scratch { frame } => SCRATCH_HEADER + frame,
         }
@@ -121,6 +132,7 @@ impl MapTemplate {
             | MapTemplate::Stats
             | MapTemplate::Hist { .. }
             | MapTemplate::LHist { .. } => BPF_MAP_TYPE_PERCPU_HASH,
+            MapTemplate::Traces { .. } => BPF_MAP_TYPE_STACK_TRACE,
             MapTemplate::Events => BPF_MAP_TYPE_RINGBUF,
             MapTemplate::Scratch { .. } | MapTemplate::Loss | MapTemplate::Known => {
                 BPF_MAP_TYPE_PERCPU_ARRAY
@@ -140,7 +152,7 @@ impl MapTemplate {
     /// The size of the key, where the kind of map decides it and not the script.
     pub fn key_size(self) -> Option<u32> {
         match self.bpf_map_type() {
-            BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY => Some(4),
+            BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY | BPF_MAP_TYPE_STACK_TRACE => Some(4),
             BPF_MAP_TYPE_RINGBUF => Some(0),
             _ => matches!(self, MapTemplate::Stacks { .. }).then_some(8),
         }
@@ -164,6 +176,7 @@ impl MapTemplate {
             MapTemplate::Scratch { .. } => Some("pf_map_scratch"),
             MapTemplate::Loss => Some("pf_map_loss"),
             MapTemplate::Known => Some("pf_map_known"),
+            MapTemplate::Traces { .. } => Some("pf_map_traces"),
             MapTemplate::Zeros { .. } => Some("pf_map_zeros"),
             _ => None,
         }
@@ -201,6 +214,7 @@ impl MapTemplate {
             MapTemplate::Events => "records on their way to user space",
             MapTemplate::Scratch { .. } => "memory for what exceeds the stack",
             MapTemplate::Loss => "what was lost, by probe and cause",
+            MapTemplate::Traces { .. } => "stacks that the kernel knows by itself",
             MapTemplate::Known => "stacks that a CPU need not look up",
             MapTemplate::Zeros { .. } => "what a new histogram begins as",
             MapTemplate::Globals { .. } => "what the program and its loader share",

@@ -32,8 +32,8 @@ impl Row {
 ///
 /// ```text
 /// @[
-///     main+153
-///     __libc_start_call_main+128
+///         main+153
+///         __libc_start_call_main+128
 /// , 9684, anon2mmap]: 4096
 /// ```
 ///
@@ -52,7 +52,7 @@ pub fn parse(text: &str) -> Vec<Row> {
             let line = lines
                 .next()
                 .unwrap_or_else(|| panic!("a row has no end: {body}"));
-            match line.strip_prefix("    ") {
+            match line.strip_prefix("        ") {
                 Some(frame) => frames.push(frame.to_owned()),
                 None => break line,
             }

@@ -7,12 +7,8 @@ use crate::language::builtins::helper;
 use crate::language::functions::DELETE_HELPER;
 use crate::providers::Access;
 use crate::types::Type;
+use pfscript_probes::catalogue::{STACK_DEFAULT_DEPTH, STACK_FULL_DEPTH, STACK_USER};
 use pfscript_probes::maps::STACK_HEADER;
-
-/// `BPF_F_USER_STACK`
-const USER_STACK: i64 = 1 << 8;
-/// A flag of `pf_stack`: the depth was not asked for, so count stacks that have more frames as truncated.
-const DEFAULT_DEPTH: i64 = 1 << 32;
 
 impl Lower<'_> {
     /// A scalar's value.
@@ -50,9 +46,11 @@ impl Lower<'_> {
                 let record = self.stack_record();
                 let context = self.push(InstData::Context);
                 let address = self.address(record);
-                let flags =
-                    i64::from(*user) * USER_STACK + i64::from(*default_depth) * DEFAULT_DEPTH;
-                let flags = self.constant(flags);
+                let flag = |set: bool, flag: u64| if set { flag } else { 0 };
+                let flags = flag(*user, STACK_USER)
+                    | flag(*default_depth, STACK_DEFAULT_DEPTH)
+                    | flag(*depth == self.checked.output.stacks, STACK_FULL_DEPTH);
+                let flags = self.constant(flags as i64);
                 let size = self.constant(i64::from(*depth) * 8);
                 let loss = self.loss();
                 self.routine("pf_stack", vec![context, address, flags, size, loss])

@@ -9,7 +9,7 @@ use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, fields};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use pfscript_grammar::Diagnostic;
-use pfscript_probes::maps::KNOWN_STACKS;
+use pfscript_probes::maps::{KNOWN_STACKS, KNOWN_TRACES};
 use pfscript_probes::{Feature, LOSS_CAUSES, MapTemplate};
 
 /// `BPF_F_NO_PREALLOC`
@@ -114,6 +114,12 @@ pub(super) fn define(
             "pf_map_stacks",
             stacks,
             flags,
+        );
+        own(
+            MapTemplate::Traces { depth },
+            "pf_map_traces",
+            KNOWN_TRACES,
+            0,
         );
         own(MapTemplate::Known, "pf_map_known", KNOWN_STACKS, 0);
     }

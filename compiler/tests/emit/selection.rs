@@ -296,6 +296,7 @@ fn the_record_of_a_stack_is_in_the_frame_however_small() {
     let mut module = crate::build::module(vec![crate::build::loss_map()], vec![body.done()]);
     module.maps.push(map("pf_map_stacks", 1, 8, 24, 16));
     module.maps.push(map("pf_map_known", 6, 4, 8, 64));
+    module.maps.push(map("pf_map_traces", 7, 4, 8, 16));
     let assembled = pfscript_compiler::emit::assemble(&module, "a.pf", "").unwrap();
     assert_eq!(assembled.frame_bytes, 24);
     assert_eq!(assembled.templates[0], "pf_enter_once_framed");

@@ -52,6 +52,11 @@ pub struct Mapped {
 }
 
 impl Mapped {
+    /// The open file.
+    pub fn handle(&self) -> Option<&File> {
+        self.handle.as_ref()
+    }
+
     /// A path at which this process can read the file; `None` if it could not be opened.
     pub fn readable(&self) -> Option<PathBuf> {
         let fd = self.handle.as_ref()?.as_raw_fd();

@@ -1,10 +1,12 @@
 //! From a place in the kernel or in an ELF file to a function: blazesym with a memory of what was asked.
 
+use super::elf::Outline;
 use super::files::{FileId, Mapped};
 use blazesym::MaybeDefault;
 use blazesym::symbolize::source::{Elf, Kernel, Source};
 use blazesym::symbolize::{Input, Symbolizer};
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 /// A function, and how far behind its start a place is, in bytes.
@@ -22,6 +24,14 @@ pub struct Functions {
     symbolizer: Option<Symbolizer>,
     kernel: HashMap<u64, Option<Function>>,
     files: HashMap<(FileId, u64), Option<Function>>,
+    places: HashMap<FileId, Place>,
+}
+
+/// Where a file's symbols are.
+struct Place {
+    outline: Outline,
+    /// A file that holds nothing but its symbols, where one is installed.
+    beside: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Functions {
@@ -57,16 +67,30 @@ impl Functions {
         found
     }
 
-    /// The function at an offset in a file.
+    /// The function at an offset in a file: by the symbols that were installed beside a stripped file, else by its own.
     pub fn file(&mut self, id: FileId, file: &Mapped, offset: u64) -> Option<Function> {
         if let Some(known) = self.files.get(&(id, offset)) {
             return known.clone();
         }
-        let mut elf = Elf::new(file.readable()?);
-        elf.debug_syms = false;
-        let found = self.look_up(&Source::Elf(elf), Input::FileOffset(offset));
+        let (own, handle) = (file.readable()?, file.handle()?);
+        let place = self.places.entry(id).or_insert_with(|| {
+            let outline = Outline::read(handle).unwrap_or_default();
+            let beside = outline.debug_file().filter(|path| path.exists());
+            Place { outline, beside }
+        });
+        let found = match (place.beside.clone(), place.outline.address(offset)) {
+            (Some(path), Some(address)) => self.elf(path, Input::VirtOffset(address)),
+            _ => None,
+        }
+        .or_else(|| self.elf(own, Input::FileOffset(offset)));
         self.files.insert((id, offset), found.clone());
         found
+    }
+
+    fn elf(&mut self, path: PathBuf, place: Input<u64>) -> Option<Function> {
+        let mut elf = Elf::new(path);
+        elf.debug_syms = false;
+        self.look_up(&Source::Elf(elf), place)
     }
 
     fn look_up(&mut self, source: &Source<'_>, place: Input<u64>) -> Option<Function> {

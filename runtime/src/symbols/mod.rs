@@ -6,6 +6,7 @@
 //! ([`functions`], [`perf_map`]). Nothing of this is done for scripts that ask for no user stacks or symbols.
 
 mod address_space;
+mod elf;
 mod files;
 mod functions;
 mod perf_map;
