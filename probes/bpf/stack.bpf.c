@@ -3,7 +3,7 @@
  *
  * The kernel's own stack table (bpf_get_stackid) is fast, since it compares a stack where it was walked, but it drops a
  * stack whose place is taken, and knows neither process nor time. So it is asked first, and what it answers is the id, with
- * the process: whether that is stored is looked up, mostly in a small memory of this CPU's own. Where it has no place left,
+ * the process: whether that is stored is looked up, mostly in one page of memory. Where it has no place left,
  * the stack is captured into scratch memory, and its id is a 64-bit hash: two stacks of a session share one about once in
  * 2^61 / stacks^2 sessions. Nothing is dropped but by a full table, and that is counted.
  */
@@ -11,7 +11,8 @@
 
 extern char pf_map_stacks; /* HASH: __u64 id -> struct pf_stack */
 extern char pf_map_traces; /* STACK_TRACE, as deep as the deepest stack of the script */
-extern char pf_map_known; /* PERCPU_ARRAY of PF_KNOWN: __u64 id, of a stack that is stored */
+extern char pf_map_captures; /* PERCPU_ARRAY of PF_LEVELS: struct pf_scratch with a struct pf_stack */
+extern char pf_map_known; /* ARRAY of PF_KNOWN: __u64 id, of a stack that is stored */
 
 /* As src/maps.rs has it; a power of two. */
 #define PF_KNOWN 512
@@ -66,60 +67,80 @@ static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames
 	return even;
 }
 
-/* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
-pf_template __u64 pf_stack(void *ctx, struct pf_stack *stack, __u64 flags, __u64 size, __u64 loss)
+/* Where an id of pf_map_traces is remembered. Any CPU may write there; what it writes is true for all. */
+static __always_inline __u64 *remembered(__u64 id)
 {
-	__u64 tgid = flags & BPF_F_USER_STACK ? bpf_get_current_pid_tgid() >> 32 : 0;
-	__u64 id = 0, frames, *known = 0;
-	long result = -1;
-	__u32 place;
+	__u32 place = (id ^ id >> 32) % PF_KNOWN;
 
-	if (flags & PF_STACK_FULL_DEPTH)
-		result = bpf_get_stackid(ctx, &pf_map_traces, flags & 0xffffffff);
-	if (result >= 0) {
-		struct pf_stack *stored;
+	return bpf_map_lookup_elem(&pf_map_known, &place);
+}
 
-		id = tgid << 32 | (__u32)(result + 1);
-		place = (result ^ tgid) % PF_KNOWN;
-		known = bpf_map_lookup_elem(&pf_map_known, &place);
-		if (known && (*known & ~PF_ID_CUT) == id) {
-			if (*known & PF_ID_CUT && flags & PF_STACK_DEFAULT_DEPTH)
-				pf_loss(loss + PF_STACK_TRUNCATED);
-			return id;
-		}
-		stored = bpf_map_lookup_elem(&pf_map_stacks, &id);
-		if (stored) {
-			frames = stored->nr;
-			goto known;
-		}
+static __always_inline __u64 process(__u64 flags)
+{
+	return flags & BPF_F_USER_STACK ? bpf_get_current_pid_tgid() >> 32 : 0;
+}
+
+/* Captures the current stack, and stores it under `id`, or under its hash if that is 0. */
+pf_template __u64 pf_stack_capture(void *ctx, __u64 flags, __u64 size, __u64 id, __u64 loss)
+{
+	struct pf_scratch *scratch = pf_claim(&pf_map_captures);
+	struct pf_stack *stack;
+	__u64 *known;
+	long result;
+
+	if (!scratch) {
+		pf_loss(loss + PF_SCRATCH_BUSY);
+		return 0;
 	}
-
+	stack = (struct pf_stack *)scratch->memory;
 	result = bpf_get_stack(ctx, stack->ips, size, flags & 0xffffffff);
 	if (result < 8) {
 		/* None is an answer: a kernel thread has no user stack, and code of a process no kernel stack. */
 		if (result < 0)
 			pf_loss(loss + PF_STACK_FAILED);
+		pf_release(scratch);
 		return 0;
 	}
-	frames = (__u64)result / 8;
-	stack->tgid = tgid;
-	stack->nr = frames;
+	stack->tgid = process(flags);
+	stack->nr = (__u64)result / 8;
+	if ((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH)
+		pf_loss(loss + PF_STACK_TRUNCATED);
+	known = id ? remembered(id) : 0;
+	if (known)
+		*known = (__u64)result == size ? id | PF_ID_CUT : id;
 	if (!id)
-		id = (identify(stack, frames) & ~PF_ID_CUT) | PF_ID_HASHED;
+		id = (identify(stack, stack->nr) & ~PF_ID_CUT) | PF_ID_HASHED;
 	if (!bpf_map_lookup_elem(&pf_map_stacks, &id)) {
 		stack->first_ns = bpf_ktime_get_ns();
 		result = bpf_map_update_elem(&pf_map_stacks, &id, stack, BPF_NOEXIST);
 		if (result && result != -EEXIST) {
 			pf_loss(loss + PF_STACKS_FULL);
-			known = 0;
+			if (known)
+				*known = 0;
 		}
 	}
-known:
-	if (frames * 8 == size && flags & PF_STACK_DEFAULT_DEPTH)
-		pf_loss(loss + PF_STACK_TRUNCATED);
-	if (known)
-		*known = frames * 8 == size ? id | PF_ID_CUT : id;
+	pf_release(scratch);
 	return id;
+}
+
+/* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
+pf_template __u64 pf_stack(void *ctx, __u64 flags, __u64 size, __u64 loss)
+{
+	__u64 id = 0, *known;
+	long place = -1;
+
+	if (flags & PF_STACK_FULL_DEPTH)
+		place = bpf_get_stackid(ctx, &pf_map_traces, flags & 0xffffffff);
+	if (place >= 0) {
+		id = process(flags) << 32 | (__u32)(place + 1);
+		known = remembered(id);
+		if (known && (*known & ~PF_ID_CUT) == id) {
+			if (pf_unlikely(*known & PF_ID_CUT && flags & PF_STACK_DEFAULT_DEPTH))
+				pf_loss(loss + PF_STACK_TRUNCATED);
+			return id;
+		}
+	}
+	return pf_stack_capture(ctx, flags, size, id, loss);
 }
 
 /* The frames of a stored stack; 0 if there is none of that id. */

@@ -42,6 +42,46 @@ enum pf_loss_cause {
 
 #define pf_unlikely(condition) __builtin_expect(!!(condition), 0)
 
+/* How deep probes may nest on one CPU: task, softirq, hardirq, NMI. */
+#define PF_LEVELS 4
+
+/* A level of a PERCPU_ARRAY of PF_LEVELS. */
+struct pf_scratch {
+	__u64 busy;
+	__u8 memory[];
+};
+
+/*
+ * The scratch memory of the first free level, or null.
+ *
+ * The flag is tested and set without an atomic instruction. That is right where contexts nest strictly, as in programs
+ * that run with preemption off: whoever interrupts between the test and the store has released the level again before
+ * the store happens. Every program type here runs so: trace_call_bpf (kernel/trace/bpf_trace.c) and
+ * bpf_overflow_handler (kernel/events/core.c) cannot sleep nor be preempted. A program type that can be preempted
+ * (fentry, uprobes since 6.0) needs another way to claim.
+ */
+static __always_inline struct pf_scratch *pf_claim(void *map)
+{
+#pragma unroll
+	for (__u32 level = 0; level < PF_LEVELS; level++) {
+		__u32 key = level;
+		struct pf_scratch *scratch = bpf_map_lookup_elem(map, &key);
+
+		if (!scratch)
+			return 0;
+		if (!*(volatile __u64 *)&scratch->busy) {
+			*(volatile __u64 *)&scratch->busy = 1;
+			return scratch;
+		}
+	}
+	return 0;
+}
+
+static __always_inline void pf_release(struct pf_scratch *scratch)
+{
+	*(volatile __u64 *)&scratch->busy = 0;
+}
+
 /* ++ of a counter in the map of losses (aggregate.bpf.c); `index` is probe * causes + cause. */
 void pf_loss(__u64 index);
 

@@ -138,9 +138,15 @@ pub const ROUTINES: &[Routine] = &[
     },
     Routine {
         name: "pf_stack",
-        params: &["ctx", "record", "flags", "size", "loss"],
+        params: &["ctx", "flags", "size", "loss"],
         needs: &[],
-        doc: "captures a stack into the record and stores it once; its id, or 0",
+        doc: "stores the current stack, each different one once; its id, or 0",
+    },
+    Routine {
+        name: "pf_stack_capture",
+        params: &["ctx", "flags", "size", "id", "loss"],
+        needs: &[],
+        doc: "captures the current stack for pf_stack, which did not know it",
     },
     Routine {
         name: "pf_stack_len",

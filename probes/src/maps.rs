@@ -31,7 +31,7 @@ pub const STACK_HEADER: u32 = 16;
 /// Places in the kernel's own table of stacks: all of their memory is taken at once, so there are few.
 pub const KNOWN_TRACES: u32 = 2048;
 
-/// Stacks that a CPU remembers to be stored.
+/// Stacks that are remembered to be stored.
 pub const KNOWN_STACKS: u32 = 512;
 
 /// The most bits that a power-of-two histogram can have.
@@ -79,7 +79,13 @@ pub enum MapTemplate {
         /// Frames there is room for.
         depth: u32,
     },
-    /// Ids of stacks that are stored, as far as a CPU remembers: [`KNOWN_STACKS`] elements, by the low bits of the id.
+    /// Scratch memory that stacks are captured into: `u64 busy`, then the stack. [`SCRATCH_LEVELS`] elements.
+    Captures {
+        /// Frames there is room for.
+        depth: u32,
+    },
+    /// Ids of stacks that are known to be stored: [`KNOWN_STACKS`] elements, by bits of the id. Shared by all CPUs, which
+    /// mostly read it: one more page for each CPU would cost more than all that it saves.
     Known,
     /// The ring buffer of records; its capacity is in bytes.
     Events,
@@ -115,6 +121,7 @@ impl MapTemplate {
                 self.buckets().unwrap_or(0).saturating_mul(8)
             }
             MapTemplate::Stacks { depth } => STACK_HEADER + depth * 8,
+            MapTemplate::Captures { depth } => SCRATCH_HEADER + STACK_HEADER + depth * 8,
             MapTemplate::Traces { depth } => depth * 8,
             MapTemplate::Events => 0,
             MapTemplate::Scratch { frame } => SCRATCH_HEADER + frame,
@@ -134,10 +141,12 @@ impl MapTemplate {
             | MapTemplate::LHist { .. } => BPF_MAP_TYPE_PERCPU_HASH,
             MapTemplate::Traces { .. } => BPF_MAP_TYPE_STACK_TRACE,
             MapTemplate::Events => BPF_MAP_TYPE_RINGBUF,
-            MapTemplate::Scratch { .. } | MapTemplate::Loss | MapTemplate::Known => {
+            MapTemplate::Scratch { .. } | MapTemplate::Captures { .. } | MapTemplate::Loss => {
                 BPF_MAP_TYPE_PERCPU_ARRAY
             }
-            MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => BPF_MAP_TYPE_ARRAY,
+            MapTemplate::Known | MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => {
+                BPF_MAP_TYPE_ARRAY
+            }
         }
     }
 
@@ -161,7 +170,7 @@ impl MapTemplate {
     /// The number of elements, where the kind of map decides it.
     pub fn max_entries(self) -> Option<u32> {
         match self {
-            MapTemplate::Scratch { .. } => Some(SCRATCH_LEVELS),
+            MapTemplate::Scratch { .. } | MapTemplate::Captures { .. } => Some(SCRATCH_LEVELS),
             MapTemplate::Known => Some(KNOWN_STACKS),
             MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => Some(1),
             _ => None,
@@ -177,6 +186,7 @@ impl MapTemplate {
             MapTemplate::Loss => Some("pf_map_loss"),
             MapTemplate::Known => Some("pf_map_known"),
             MapTemplate::Traces { .. } => Some("pf_map_traces"),
+            MapTemplate::Captures { .. } => Some("pf_map_captures"),
             MapTemplate::Zeros { .. } => Some("pf_map_zeros"),
             _ => None,
         }
@@ -214,8 +224,9 @@ impl MapTemplate {
             MapTemplate::Events => "records on their way to user space",
             MapTemplate::Scratch { .. } => "memory for what exceeds the stack",
             MapTemplate::Loss => "what was lost, by probe and cause",
+            MapTemplate::Captures { .. } => "memory that stacks are captured into",
             MapTemplate::Traces { .. } => "stacks that the kernel knows by itself",
-            MapTemplate::Known => "stacks that a CPU need not look up",
+            MapTemplate::Known => "stacks that need not be looked up",
             MapTemplate::Zeros { .. } => "what a new histogram begins as",
             MapTemplate::Globals { .. } => "what the program and its loader share",
         }

@@ -115,6 +115,11 @@ impl Before {
         Before(bpf_objects())
     }
 
+    /// Whether the kernel holds no BPF object that was not there before.
+    pub fn is_clean(&self) -> bool {
+        bpf_objects().is_subset(&self.0)
+    }
+
     /// Fails if there are BPF objects that were not there before and that no stranger holds, or processes that a test
     /// started. The kernel frees objects a little after their last descriptor is closed, so this waits for that.
     #[track_caller]

@@ -11,7 +11,10 @@ pub struct Contender {
 impl Contender {
     /// `command` is the program and perhaps arguments that go before all others, as of a wrapper.
     pub fn new(name: &'static str, command: &str) -> Contender {
-        Contender { name, words: command.split_whitespace().map(str::to_owned).collect() }
+        Contender {
+            name,
+            words: command.split_whitespace().map(str::to_owned).collect(),
+        }
     }
 
     /// The command with arguments.
@@ -40,6 +43,8 @@ impl Contender {
 
     /// Whether it can be run.
     pub fn installed(&self) -> bool {
-        self.command(&["--version"]).output().is_ok_and(|output| output.status.success())
+        self.command(&["--version"])
+            .output()
+            .is_ok_and(|output| output.status.success())
     }
 }

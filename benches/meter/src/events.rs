@@ -3,7 +3,6 @@
 //! They are read from `fdinfo` of the descriptors that a tracer holds, so that programs of others do not count.
 
 use crate::Bench;
-use crate::contender::Contender;
 use crate::faults;
 use crate::process::{self, median};
 use crate::table::{Table, ratio};
@@ -22,31 +21,34 @@ const PAGES: u64 = 100_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn measure(bench: &Bench) -> Result<(), String> {
-    let _stats = enable_stats(Stats::RunTime).map_err(|error| format!("kernel statistics: {error}"))?;
+    let _stats =
+        enable_stats(Stats::RunTime).map_err(|error| format!("kernel statistics: {error}"))?;
     let pages = PAGES.to_string();
     let mut workloads = vec![
         // The walk ends in the C library, which has no frame pointers, at an address that is none: a fault in itself.
         Workload::new("few frames", bench, "anon2mmap", &[&pages]),
         Workload::new("few frames, static", bench, "static/anon2mmap", &[&pages]),
-        Workload::new("20 frames, static", bench, "static/deepstack", &["20", &pages]),
-        Workload::new("100 frames, static", bench, "static/deepstack", &["100", &pages]),
+        Workload::new(
+            "20 frames, static",
+            bench,
+            "static/deepstack",
+            &["20", &pages],
+        ),
+        Workload::new(
+            "100 frames, static",
+            bench,
+            "static/deepstack",
+            &["100", &pages],
+        ),
     ];
-    let tracers: Vec<&Contender> =
-        [&bench.pfscript, &bench.bpftrace].into_iter().filter(|tracer| tracer.installed()).collect();
     for _ in 0..bench.rounds {
-        {
-            let _program = faults::attach(&bench.scratch.join("faults.bpf.o"))?;
-            for workload in &mut workloads {
-                workload.run("C", std::process::id())?;
-            }
-        }
-        for tracer in &tracers {
-            let mut tracer_process = start(bench, tracer)?;
+        for (name, mut command) in tracers(bench)? {
+            let mut tracer = start(bench, name, &mut command)?;
             let result = workloads
                 .iter_mut()
-                .try_for_each(|workload| workload.run(tracer.name, tracer_process.id()));
-            process::interrupt(&tracer_process);
-            tracer_process.wait().map_err(|error| format!("{}: {error}", tracer.name))?;
+                .try_for_each(|workload| workload.run(name, tracer.id()));
+            process::interrupt(&tracer);
+            tracer.wait().map_err(|error| format!("{name}: {error}"))?;
             result?;
         }
     }
@@ -54,6 +56,23 @@ pub fn measure(bench: &Bench) -> Result<(), String> {
         workload.print(bench);
     }
     Ok(())
+}
+
+/// The C program and those of its competitors that are installed: a name, and the command that runs it until SIGINT.
+fn tracers(bench: &Bench) -> Result<Vec<(&'static str, Command)>, String> {
+    let this = std::env::current_exe().map_err(|error| format!("this executable: {error}"))?;
+    let mut c_program = Command::new(this);
+    c_program
+        .arg(faults::HOLD)
+        .arg(bench.scratch.join("faults.bpf.o"))
+        .stdin(Stdio::piped());
+    let mut tracers = vec![("C", c_program)];
+    for tracer in [&bench.pfscript, &bench.bpftrace] {
+        if tracer.installed() {
+            tracers.push((tracer.name, tracer.command(&["-e", SCRIPT])));
+        }
+    }
+    Ok(tracers)
 }
 
 /// A command that causes many page faults, and what each of them cost.
@@ -69,7 +88,9 @@ impl Workload {
         let arguments = arguments.iter().map(|&argument| argument.to_owned());
         Workload {
             title,
-            words: std::iter::once(bench.workload(program)).chain(arguments).collect(),
+            words: std::iter::once(bench.workload(program))
+                .chain(arguments)
+                .collect(),
             costs: BTreeMap::new(),
         }
     }
@@ -77,7 +98,100 @@ impl Workload {
     /// Runs it under the programs that process `holder` has attached.
     fn run(&mut self, name: &'static str, holder: u32) -> Result<(), String> {
         let before = Runs::of(holder);
-        process::run(Command::new(&self.words[0]).args(&self.words[1..]).stdout(Stdio::null()))?;
+        process::run(
+            Command::new(&self.words[0])
+                .args(&self.words[1..])
+                .stdout(Stdio::null()),
+        )?;
+        let after = Runs::of(holder);
+        let events = after.count - before.count;
+        if events < PAGES {
+            return Err(format!("{name} ran on {events} of {PAGES} events or more"));
+        }
+        let cost = (after.time_ns - before.time_ns) as f64 / events as f64;
+        self.costs.entry(name).or_default().push(cost);
+        Ok(())
+    }
+
+    /// Medians, and the least of all rounds: events of other processes, with stacks and keys that are new, only add.
+    fn print(&self, bench: &Bench) {
+        let of = |name: &str| {
+            let costs = self.costs.get(name)?;
+            let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
+            Some((median(costs.clone()), least))
+        };
+        let (yardstick, least_yardstick) = of("C").unwrap_or_default();
+        let title = format!("ns per event, {}", self.title);
+        let mut table = Table::new(&title, &["median", "/ C", "least", "/ C"]);
+        let mut row = |label: &str, name: &str| match of(name) {
+            Some((cost, least)) => table.row(
+                label,
+                [
+                    format!("{cost:.0}"),
+                    ratio(cost, yardstick),
+                    format!("{least:.0}"),
+                    ratio(least, least_yardstick),
+                ],
+            ),
+            None => table.row(label, ["not installed".to_owned()]),
+        };
+        row("C, by clang, through aya", "C");
+        row("pfscript", bench.pfscript.name);
+        row("bpftrace", bench.bpftrace.name);
+        let target = "1.100".to_owned();
+        table.row(
+            "target",
+            [String::new(), target.clone(), String::new(), target],
+        );
+        table.print();
+    }
+}
+
+/// The C program and those of its competitors that are installed: a name, and the command that runs it until SIGINT.
+fn tracers(bench: &Bench) -> Result<Vec<(&'static str, Command)>, String> {
+    let this = std::env::current_exe().map_err(|error| format!("this executable: {error}"))?;
+    let mut c_program = Command::new(this);
+    c_program
+        .arg(faults::HOLD)
+        .arg(bench.scratch.join("faults.bpf.o"))
+        .stdin(Stdio::piped());
+    let mut tracers = vec![("C", c_program)];
+    for tracer in [&bench.pfscript, &bench.bpftrace] {
+        if tracer.installed() {
+            tracers.push((tracer.name, tracer.command(&["-e", SCRIPT])));
+        }
+    }
+    Ok(tracers)
+}
+
+/// A command that causes many page faults, and what each of them cost.
+struct Workload {
+    title: &'static str,
+    words: Vec<String>,
+    /// By contender: ns per event, of each round.
+    costs: BTreeMap<&'static str, Vec<f64>>,
+}
+
+impl Workload {
+    fn new(title: &'static str, bench: &Bench, program: &str, arguments: &[&str]) -> Workload {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned());
+        Workload {
+            title,
+            words: std::iter::once(bench.workload(program))
+                .chain(arguments)
+                .collect(),
+            costs: BTreeMap::new(),
+        }
+    }
+
+    /// Runs it under the programs that process `holder` has attached.
+    fn run(&mut self, name: &'static str, holder: u32) -> Result<(), String> {
+        let before = Runs::of(holder);
+        process::run(
+            Command::new(&self.words[0])
+                .args(&self.words[1..])
+                .stdout(Stdio::null()),
+        )?;
         let after = Runs::of(holder);
         let events = after.count - before.count;
         if events < PAGES {
@@ -105,25 +219,29 @@ impl Workload {
 }
 
 /// Starts a tracer and waits until its program runs on every event.
-fn start(bench: &Bench, tracer: &Contender) -> Result<Child, String> {
-    let mut command = tracer.command(&["-e", SCRIPT]);
+fn start(bench: &Bench, name: &str, command: &mut Command) -> Result<Child, String> {
     let mut child = command
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .map_err(|error| format!("{}: {error}", tracer.name))?;
+        .map_err(|error| format!("{}: {error}", name))?;
     let begun = Instant::now();
     // Enough pages that a run of the program on each cannot be chance, and more than one CPU is likely to have its turn.
     const PAGES: u64 = 1000;
     let mut seen = 0;
     while seen < 5 {
-        let ended = child.try_wait().map_err(|error| format!("{}: {error}", tracer.name))?;
+        let ended = child
+            .try_wait()
+            .map_err(|error| format!("{}: {error}", name))?;
         if ended.is_some() || begun.elapsed() > PATIENCE {
             let mut text = String::new();
             // The error is that it did not start; what it said is all there is to add.
             let _ = child.kill();
-            let _ = child.stderr.take().map(|mut stderr| stderr.read_to_string(&mut text));
-            return Err(format!("{} did not start: {text}", tracer.name));
+            let _ = child
+                .stderr
+                .take()
+                .map(|mut stderr| stderr.read_to_string(&mut text));
+            return Err(format!("{} did not start: {text}", name));
         }
         let before = Runs::of(child.id());
         let mut warm_up = Command::new(bench.workload("anon2mmap"));
@@ -153,7 +271,9 @@ impl Runs {
         let mut programs = BTreeMap::new();
         for descriptor in descriptors.flatten() {
             // It may have been closed since.
-            let Ok(text) = std::fs::read_to_string(descriptor.path()) else { continue };
+            let Ok(text) = std::fs::read_to_string(descriptor.path()) else {
+                continue;
+            };
             let field = |name: &str| {
                 text.lines()
                     .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))

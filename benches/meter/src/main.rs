@@ -73,9 +73,20 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), String> {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(unknown) = chosen.iter().find(|name| PARTS.iter().all(|part| part.0 != **name)) {
+    if let [first, object] = &chosen[..]
+        && first == faults::HOLD
+    {
+        return faults::hold(object.as_ref());
+    }
+    if let Some(unknown) = chosen
+        .iter()
+        .find(|name| PARTS.iter().all(|part| part.0 != **name))
+    {
         let names: Vec<_> = PARTS.iter().map(|part| part.0).collect();
-        return Err(format!("there is no part `{unknown}`; there are {}", names.join(", ")));
+        return Err(format!(
+            "there is no part `{unknown}`; there are {}",
+            names.join(", ")
+        ));
     }
     let bench = Bench::from_environment()?;
     facts(&bench);

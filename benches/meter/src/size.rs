@@ -25,7 +25,10 @@ pub fn measure(bench: &Bench) -> Result<(), String> {
             yes(symbols.map(|found| !found)),
         ],
     );
-    table.row("target", ["6.00".to_owned(), "yes".to_owned(), "yes".to_owned()]);
+    table.row(
+        "target",
+        ["6.00".to_owned(), "yes".to_owned(), "yes".to_owned()],
+    );
     table.print();
     Ok(())
 }
@@ -43,7 +46,12 @@ fn entries(elf: &[u8], offset_at: usize, size_at: usize, word: usize) -> Option<
     let size = usize::from(u16::from_le_bytes(number(elf, size_at)?));
     let count = usize::from(u16::from_le_bytes(number(elf, size_at + 2)?));
     (0..count)
-        .map(|entry| Some(u32::from_le_bytes(number(elf, offset + entry * size + word)?)))
+        .map(|entry| {
+            Some(u32::from_le_bytes(number(
+                elf,
+                offset + entry * size + word,
+            )?))
+        })
         .collect()
 }
 

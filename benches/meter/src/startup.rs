@@ -38,7 +38,9 @@ fn compare(bench: &Bench, title: &str, script: &str) -> Result<(), String> {
     for _ in 0..bench.rounds {
         for ((_, contender, arguments), usages) in contenders.iter().zip(&mut usages) {
             let mut command = contender.command(arguments);
-            usages.push(process::run(command.stdout(Stdio::null()).stderr(Stdio::null()))?);
+            usages.push(process::run(
+                command.stdout(Stdio::null()).stderr(Stdio::null()),
+            )?);
         }
         nothing.push(process::run(&mut Command::new("true"))?);
     }
@@ -51,11 +53,22 @@ fn compare(bench: &Bench, title: &str, script: &str) -> Result<(), String> {
         table.row(name, cells(medians));
     }
     table.row("true, the floor here", cells(medians(&nothing)));
-    let of = |name| figures.iter().find(|figure| figure.0 == name).map(|figure| figure.1);
+    let of = |name| {
+        figures
+            .iter()
+            .find(|figure| figure.0 == name)
+            .map(|figure| figure.1)
+    };
     match (of("pfscript"), of("bpftrace")) {
         (Some(ours), Some(theirs)) => {
-            table.row("pfscript / bpftrace", (0..3).map(|column| ratio(ours[column], theirs[column])));
-            table.row("target", ["0.100".to_owned(), String::new(), "0.100".to_owned()]);
+            table.row(
+                "pfscript / bpftrace",
+                (0..3).map(|column| ratio(ours[column], theirs[column])),
+            );
+            table.row(
+                "target",
+                ["0.100".to_owned(), String::new(), "0.100".to_owned()],
+            );
         }
         _ => table.row("bpftrace", ["not installed".to_owned()]),
     }

@@ -8,16 +8,24 @@ pub struct Table {
 impl Table {
     pub fn new(title: &str, columns: &[&str]) -> Table {
         let columns = columns.iter().map(|&column| column.to_owned()).collect();
-        Table { rows: vec![(title.to_owned(), columns)] }
+        Table {
+            rows: vec![(title.to_owned(), columns)],
+        }
     }
 
     pub fn row(&mut self, name: &str, cells: impl IntoIterator<Item = String>) {
-        self.rows.push((format!("  {name}"), cells.into_iter().collect()));
+        self.rows
+            .push((format!("  {name}"), cells.into_iter().collect()));
     }
 
     /// With an empty line before it.
     pub fn print(&self) {
-        let first = self.rows.iter().map(|row| row.0.chars().count()).max().unwrap_or(0);
+        let first = self
+            .rows
+            .iter()
+            .map(|row| row.0.chars().count())
+            .max()
+            .unwrap_or(0);
         let columns = self.rows.iter().map(|row| row.1.len()).max().unwrap_or(0);
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.1.get(column));
@@ -37,5 +45,9 @@ impl Table {
 
 /// `a / b` as a cell.
 pub fn ratio(a: f64, b: f64) -> String {
-    if b > 0.0 { format!("{:.3}", a / b) } else { "-".to_owned() }
+    if b > 0.0 {
+        format!("{:.3}", a / b)
+    } else {
+        "-".to_owned()
+    }
 }

@@ -42,19 +42,16 @@ pub struct FrameLayout {
 }
 
 impl FrameLayout {
-    /// Places the used slots on the stack if all fit and none must be in the frame.
+    /// Places the used slots on the stack if all fit.
     pub fn on_stack(simplified: &Simplified) -> Option<FrameLayout> {
-        let used = UsedSlots::of(simplified);
-        if !used.in_frame.is_empty() {
-            return None;
-        }
+        let used = used_slots(simplified);
         let layout = FrameLayout::place(simplified, &used, BODY_STACK_BYTES);
         (layout.frame_bytes == 0).then_some(layout)
     }
 
     /// Places the used slots, those that exceed `stack_bytes` in the frame.
     pub fn framed(simplified: &Simplified, stack_bytes: u32) -> FrameLayout {
-        FrameLayout::place(simplified, &UsedSlots::of(simplified), stack_bytes)
+        FrameLayout::place(simplified, &used_slots(simplified), stack_bytes)
     }
 
     /// Adds room for spills; whether all still fits.
@@ -73,18 +70,15 @@ impl FrameLayout {
         -((self.slots_on_stack + (number + 1) * SPILL_BYTES) as i32)
     }
 
-    fn place(simplified: &Simplified, used: &UsedSlots, stack_bytes: u32) -> FrameLayout {
+    fn place(simplified: &Simplified, used: &EntitySet<Slot>, stack_bytes: u32) -> FrameLayout {
         let slots = &simplified.function.slots;
         let mut layout = FrameLayout::default();
-        let mut by_size: Vec<Slot> = slots
-            .keys()
-            .filter(|&slot| used.all.contains(slot))
-            .collect();
+        let mut by_size: Vec<Slot> = slots.keys().filter(|&slot| used.contains(slot)).collect();
         by_size.sort_by_key(|&slot| (slots[slot].size, slot));
         for slot in by_size {
             let size = slots[slot].size.next_multiple_of(8);
             let fits = size.saturating_add(layout.slots_on_stack) <= stack_bytes;
-            if fits && !used.in_frame.contains(slot) {
+            if fits {
                 layout.slots_on_stack += size;
                 let offset = -(layout.slots_on_stack as i32);
                 layout.places[slot] = Some(SlotPlace::Stack(offset));
@@ -99,58 +93,39 @@ impl FrameLayout {
 }
 
 /// The slots that what is emitted refers to.
-#[derive(Default)]
-struct UsedSlots {
-    all: EntitySet<Slot>,
-    /// Those that must be in the frame: a stack's record goes to a routine that wants it there.
-    in_frame: EntitySet<Slot>,
-}
-
-impl UsedSlots {
-    fn of(simplified: &Simplified) -> UsedSlots {
-        let mut used = UsedSlots::default();
-        let function = simplified.function;
-        for plan in &simplified.blocks {
-            for &inst in &plan.insts {
-                let data = &function.insts[inst];
-                data.for_each_operand(|value| {
-                    if let Operand::Slot(slot, _) = simplified.operand(value) {
-                        used.all.insert(slot);
-                    }
-                });
-                match *data {
-                    InstData::SlotLoad { slot, .. }
-                    | InstData::SlotStore { slot, .. }
-                    | InstData::SlotZero { slot, .. }
-                    | InstData::LoadBytes { slot, .. }
-                    | InstData::SlotBytes { slot, .. } => {
-                        used.all.insert(slot);
-                    }
-                    InstData::SlotCopy { from, to, .. } => {
-                        used.all.insert(from);
-                        used.all.insert(to);
-                    }
-                    InstData::CallRoutine {
-                        routine: "pf_stack",
-                        ref args,
-                    } => {
-                        if let Some(Operand::Slot(slot, _)) =
-                            args.get(1).map(|&record| simplified.operand(record))
-                        {
-                            used.in_frame.insert(slot);
-                        }
-                    }
-                    _ => {}
+fn used_slots(simplified: &Simplified) -> EntitySet<Slot> {
+    let mut used = EntitySet::new();
+    let function = simplified.function;
+    for plan in &simplified.blocks {
+        for &inst in &plan.insts {
+            let data = &function.insts[inst];
+            data.for_each_operand(|value| {
+                if let Operand::Slot(slot, _) = simplified.operand(value) {
+                    used.insert(slot);
                 }
+            });
+            match *data {
+                InstData::SlotLoad { slot, .. }
+                | InstData::SlotStore { slot, .. }
+                | InstData::SlotZero { slot, .. }
+                | InstData::LoadBytes { slot, .. }
+                | InstData::SlotBytes { slot, .. } => {
+                    used.insert(slot);
+                }
+                InstData::SlotCopy { from, to, .. } => {
+                    used.insert(from);
+                    used.insert(to);
+                }
+                _ => {}
             }
-            if let super::simplify::Terminator::Branch { args, .. } = plan.terminator {
-                for arg in args {
-                    if let Operand::Slot(slot, _) = arg {
-                        used.all.insert(slot);
-                    }
+        }
+        if let super::simplify::Terminator::Branch { args, .. } = plan.terminator {
+            for arg in args {
+                if let Operand::Slot(slot, _) = arg {
+                    used.insert(slot);
                 }
             }
         }
-        used
     }
+    used
 }

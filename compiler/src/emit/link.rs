@@ -74,8 +74,13 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
             }));
         }
         linked.frame_bytes = linked.frame_bytes.max(body.frame_bytes);
-        let body_symbol = format!("body_p{}", probe.as_u32());
         let framed = body.frame_bytes > 0;
+        if !framed && data.tgid == 0 && data.family != "once" {
+            // Such an entry would do nothing but call: the body is the program. What runs once need not be fast.
+            linked.programs.push(bare(probe, data, body));
+            continue;
+        }
+        let body_symbol = format!("body_p{}", probe.as_u32());
         let program =
             enter(probe, data, framed, &body_symbol, &body.code, templates).map_err(fail)?;
         linked
@@ -118,6 +123,19 @@ fn scratch_map(frame: u32) -> MapData {
         value_size: template.value_size(),
         max_entries: SCRATCH_LEVELS,
         flags: 0,
+    }
+}
+
+/// The program of a probe that needs no entry.
+fn bare(probe: ProbeId, data: &ProbeData, body: select::Body) -> Program {
+    let symbol = format!("p{}", probe.as_u32());
+    Program {
+        section: format!("{}/{symbol}", data.section),
+        entry: Function {
+            symbol,
+            code: body.code,
+            stack_bytes: body.stack_bytes,
+        },
     }
 }
 

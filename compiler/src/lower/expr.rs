@@ -8,7 +8,6 @@ use crate::language::functions::DELETE_HELPER;
 use crate::providers::Access;
 use crate::types::Type;
 use pfscript_probes::catalogue::{STACK_DEFAULT_DEPTH, STACK_FULL_DEPTH, STACK_USER};
-use pfscript_probes::maps::STACK_HEADER;
 
 impl Lower<'_> {
     /// A scalar's value.
@@ -43,9 +42,7 @@ impl Lower<'_> {
                 depth,
                 default_depth,
             } => {
-                let record = self.stack_record();
                 let context = self.push(InstData::Context);
-                let address = self.address(record);
                 let flag = |set: bool, flag: u64| if set { flag } else { 0 };
                 let flags = flag(*user, STACK_USER)
                     | flag(*default_depth, STACK_DEFAULT_DEPTH)
@@ -53,7 +50,7 @@ impl Lower<'_> {
                 let flags = self.constant(flags as i64);
                 let size = self.constant(i64::from(*depth) * 8);
                 let loss = self.loss();
-                self.routine("pf_stack", vec![context, address, flags, size, loss])
+                self.routine("pf_stack", vec![context, flags, size, loss])
             }
             ExprKind::StackLength(stack) => {
                 let id = self.value(stack);
@@ -547,19 +544,6 @@ impl Lower<'_> {
         let right = self.address(right);
         let bytes = self.constant(bytes.into());
         self.routine("pf_streq", vec![left, right, bytes])
-    }
-
-    fn stack_record(&mut self) -> Place {
-        let slot = match self.stack {
-            Some(slot) => slot,
-            None => {
-                let size = STACK_HEADER + self.checked.output.stacks * 8;
-                let slot = self.new_slot(size, "stack");
-                self.stack = Some(slot);
-                slot
-            }
-        };
-        Place { slot, offset: 0 }
     }
 
     pub(super) fn copy(&mut self, from: Place, to: Place, bytes: u32) {

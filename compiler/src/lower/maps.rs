@@ -9,7 +9,7 @@ use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, fields};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use pfscript_grammar::Diagnostic;
-use pfscript_probes::maps::{KNOWN_STACKS, KNOWN_TRACES};
+use pfscript_probes::maps::{KNOWN_STACKS, KNOWN_TRACES, SCRATCH_LEVELS};
 use pfscript_probes::{Feature, LOSS_CAUSES, MapTemplate};
 
 /// `BPF_F_NO_PREALLOC`
@@ -121,6 +121,8 @@ pub(super) fn define(
             KNOWN_TRACES,
             0,
         );
+        let captures = MapTemplate::Captures { depth };
+        own(captures, "pf_map_captures", SCRATCH_LEVELS, 0);
         own(MapTemplate::Known, "pf_map_known", KNOWN_STACKS, 0);
     }
     if !checked.output.actions.is_empty() {

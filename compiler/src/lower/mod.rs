@@ -103,8 +103,6 @@ struct Lower<'a> {
     busy: Vec<Slot>,
     /// Where reads through pointers land before they are loaded.
     landing: Option<Slot>,
-    /// Where stacks are captured.
-    stack: Option<Slot>,
 }
 
 impl<'a> Lower<'a> {
@@ -128,7 +126,6 @@ impl<'a> Lower<'a> {
             free: Vec::new(),
             busy: Vec::new(),
             landing: None,
-            stack: None,
         }
     }
 

@@ -106,7 +106,8 @@ fn what_is_not_there_is_named() {
     assert_eq!(kind, ErrorKind::UnknownMap("pf_map_loss".to_owned()));
 
     let mut unknown = module(vec![loss_map()], vec![sized(8)]);
-    unknown.probes[ProbeId::from_u32(0)].family = "martian";
+    let probe = &mut unknown.probes[ProbeId::from_u32(0)];
+    (probe.family, probe.tgid) = ("martian", 1);
     let (_, kind) = error(&unknown);
     assert_eq!(
         kind,
@@ -221,6 +222,7 @@ fn the_stack_is_enough_for_every_template() {
                 "pf_map_stacks",
                 "pf_map_known",
                 "pf_map_traces",
+                "pf_map_captures",
                 "pf_map_zeros",
                 "pf_map_globals",
             ] {

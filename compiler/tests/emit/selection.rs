@@ -279,25 +279,3 @@ fn stores_are_aligned_pieces() {
         ]
     );
 }
-
-#[test]
-fn the_record_of_a_stack_is_in_the_frame_however_small() {
-    let mut body = Body::new();
-    let record = body.slot("stack", 24);
-    let context = body.context();
-    let arguments = [
-        context,
-        body.slot_addr(record),
-        body.constant(0),
-        body.constant(8),
-        body.constant(0),
-    ];
-    body.routine("pf_stack", &arguments);
-    let mut module = crate::build::module(vec![crate::build::loss_map()], vec![body.done()]);
-    module.maps.push(map("pf_map_stacks", 1, 8, 24, 16));
-    module.maps.push(map("pf_map_known", 6, 4, 8, 64));
-    module.maps.push(map("pf_map_traces", 7, 4, 8, 16));
-    let assembled = pfscript_compiler::emit::assemble(&module, "a.pf", "").unwrap();
-    assert_eq!(assembled.frame_bytes, 24);
-    assert_eq!(assembled.templates[0], "pf_enter_once_framed");
-}

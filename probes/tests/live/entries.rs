@@ -112,10 +112,9 @@ fn every_entry_loads_as_its_program_type_with_and_without_a_frame() {
     let framed = plain
         .clone()
         .copy(1, 6)
-        .copy(2, 7)
-        .set(3, STACK_USER | STACK_DEFAULT_DEPTH)
-        .set(4, 127 * 8)
-        .set(5, LOSS)
+        .set(2, STACK_USER | STACK_DEFAULT_DEPTH)
+        .set(3, 127 * 8)
+        .set(4, LOSS)
         .call("pf_stack");
     for entry in ENTRIES {
         let program_type = match entry.family {
@@ -133,10 +132,9 @@ fn every_entry_loads_as_its_program_type_with_and_without_a_frame() {
 fn count_by_stack() -> Code {
     Code::body()
         .copy(1, 6)
-        .copy(2, 7)
-        .set(3, STACK_USER | STACK_DEFAULT_DEPTH)
-        .set(4, u64::from(DEPTH) * 8)
-        .set(5, LOSS)
+        .set(2, STACK_USER | STACK_DEFAULT_DEPTH)
+        .set(3, u64::from(DEPTH) * 8)
+        .set(4, LOSS)
         .call("pf_stack")
         .spill(-8, 0)
         .map(1, "map")

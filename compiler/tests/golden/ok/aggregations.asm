@@ -12,20 +12,6 @@ map pf_map_zeros: type 2 key 4 value 3912 entries 1 flags 0x0
 
 perf_event/p0: p0
 ; aggregations.pf:1: software:cpu-clock:1000000 {
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p0
-  10: w0 = 0
-  11: exit
-
-.text: body_p0
-; aggregations.pf:1: software:cpu-clock:1000000 {
    0: *(u64 *)(r10 -8) = 0
 ; aggregations.pf:2: @count = count();
    1: r1 = map[map_0_count] ll

@@ -5,20 +5,6 @@ map pf_map_events: type 27 key 0 value 0 entries 65536 flags 0x0
 
 perf_event/p0: p0
 ; control.pf:1: profile:hz:99 /pid > 1 && (comm == "bash" || uid != 0)/ {
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p0
-  10: w0 = 0
-  11: exit
-
-.text: body_p0
-; control.pf:1: profile:hz:99 /pid > 1 && (comm == "bash" || uid != 0)/ {
    0: *(u64 *)(r10 -16) = 0
    1: call bpf_get_current_pid_tgid#14
    2: r0 >>= 32

@@ -52,129 +52,220 @@ raw_tracepoint/p2: p2
 
 kprobe/p3: p3
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p3
-  10: w0 = 0
-  11: exit
+   0: *(u32 *)(r10 -16) = 1601398390
+   1: *(u32 *)(r10 -12) = 1684104562
+   2: *(u64 *)(r10 -8) = 0
+   3: r1 = map[map_2_] ll
+   5: r2 = r10
+   6: r2 += -16
+   7: call bpf_map_lookup_elem#1
+   8: if r0 == 0x0 goto +4
+   9: r1 = *(u64 *)(r0 +0)
+  10: r1 += 1
+  11: *(u64 *)(r0 +0) = r1
+  12: goto +6
+  13: r1 = map[map_2_] ll
+  15: r2 = r10
+  16: r2 += -16
+  17: r3 = 24
+  18: call pf_count
+  19: r0 = 0
+  20: exit
 
 kprobe/p4: p4
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p4
-  10: w0 = 0
-  11: exit
+   0: *(u32 *)(r10 -16) = 1601398390
+   1: *(u32 *)(r10 -12) = 1684104562
+   2: *(u64 *)(r10 -8) = 1802398060
+   3: r1 = map[map_2_] ll
+   5: r2 = r10
+   6: r2 += -16
+   7: call bpf_map_lookup_elem#1
+   8: if r0 == 0x0 goto +4
+   9: r1 = *(u64 *)(r0 +0)
+  10: r1 += 1
+  11: *(u64 *)(r0 +0) = r1
+  12: goto +6
+  13: r1 = map[map_2_] ll
+  15: r2 = r10
+  16: r2 += -16
+  17: r3 = 32
+  18: call pf_count
+  19: r0 = 0
+  20: exit
 
 kprobe/p5: p5
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p5
-  10: w0 = 0
-  11: exit
+   0: *(u32 *)(r10 -16) = 1601398390
+   1: *(u32 *)(r10 -12) = 1684104562
+   2: *(u64 *)(r10 -8) = 118
+   3: r1 = map[map_2_] ll
+   5: r2 = r10
+   6: r2 += -16
+   7: call bpf_map_lookup_elem#1
+   8: if r0 == 0x0 goto +4
+   9: r1 = *(u64 *)(r0 +0)
+  10: r1 += 1
+  11: *(u64 *)(r0 +0) = r1
+  12: goto +6
+  13: r1 = map[map_2_] ll
+  15: r2 = r10
+  16: r2 += -16
+  17: r3 = 40
+  18: call pf_count
+  19: r0 = 0
+  20: exit
 
 kprobe/p6: p6
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p6
-  10: w0 = 0
-  11: exit
+   0: *(u32 *)(r10 -16) = 1601398390
+   1: *(u32 *)(r10 -12) = 1869440370
+   2: *(u32 *)(r10 -8) = 1633641846
+   3: *(u32 *)(r10 -4) = 27747
+   4: r1 = map[map_2_] ll
+   6: r2 = r10
+   7: r2 += -16
+   8: call bpf_map_lookup_elem#1
+   9: if r0 == 0x0 goto +4
+  10: r1 = *(u64 *)(r0 +0)
+  11: r1 += 1
+  12: *(u64 *)(r0 +0) = r1
+  13: goto +6
+  14: r1 = map[map_2_] ll
+  16: r2 = r10
+  17: r2 += -16
+  18: r3 = 48
+  19: call pf_count
+  20: r0 = 0
+  21: exit
 
 kprobe/p7: p7
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p7
-  10: w0 = 0
-  11: exit
+   0: *(u32 *)(r10 -16) = 1601398390
+   1: *(u32 *)(r10 -12) = 1869440370
+   2: *(u32 *)(r10 -8) = 1635280246
+   3: *(u32 *)(r10 -4) = 7500916
+   4: r1 = map[map_2_] ll
+   6: r2 = r10
+   7: r2 += -16
+   8: call bpf_map_lookup_elem#1
+   9: if r0 == 0x0 goto +4
+  10: r1 = *(u64 *)(r0 +0)
+  11: r1 += 1
+  12: *(u64 *)(r0 +0) = r1
+  13: goto +6
+  14: r1 = map[map_2_] ll
+  16: r2 = r10
+  17: r2 += -16
+  18: r3 = 56
+  19: call pf_count
+  20: r0 = 0
+  21: exit
 
 kprobe/p8: p8
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p8
-  10: w0 = 0
-  11: exit
+   0: *(u32 *)(r10 -16) = 1601398390
+   1: *(u32 *)(r10 -12) = 1634624882
+   2: *(u64 *)(r10 -8) = 25965
+   3: r1 = map[map_2_] ll
+   5: r2 = r10
+   6: r2 += -16
+   7: call bpf_map_lookup_elem#1
+   8: if r0 == 0x0 goto +4
+   9: r1 = *(u64 *)(r0 +0)
+  10: r1 += 1
+  11: *(u64 *)(r0 +0) = r1
+  12: goto +6
+  13: r1 = map[map_2_] ll
+  15: r2 = r10
+  16: r2 += -16
+  17: r3 = 64
+  18: call pf_count
+  19: r0 = 0
+  20: exit
 
 kprobe/p9: p9
 ; many.pf:4: kprobe:vfs_read, kprobe:vfs_write { @calls = count(); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p9
-  10: w0 = 0
-  11: exit
+   0: *(u64 *)(r10 -8) = 0
+   1: r1 = map[map_3_calls] ll
+   3: r2 = r10
+   4: r2 += -8
+   5: call bpf_map_lookup_elem#1
+   6: if r0 == 0x0 goto +4
+   7: r1 = *(u64 *)(r0 +0)
+   8: r1 += 1
+   9: *(u64 *)(r0 +0) = r1
+  10: goto +6
+  11: r1 = map[map_3_calls] ll
+  13: r2 = r10
+  14: r2 += -8
+  15: r3 = 72
+  16: call pf_count
+  17: r0 = 0
+  18: exit
 
 kprobe/p10: p10
 ; many.pf:5: kretprobe:vfs_read /retval > 0/ { @bytes = sum(retval); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p10
-  10: w0 = 0
-  11: exit
+   0: r6 = r1
+   1: r1 = *(u64 *)(r6 +80)
+   2: if r1 <= 0x0 goto +19
+   3: r7 = *(u64 *)(r6 +80)
+   4: *(u64 *)(r10 -8) = 0
+   5: r1 = map[map_4_bytes] ll
+   7: r2 = r10
+   8: r2 += -8
+   9: call bpf_map_lookup_elem#1
+  10: if r0 == 0x0 goto +4
+  11: r1 = *(u64 *)(r0 +0)
+  12: r1 += r7
+  13: *(u64 *)(r0 +0) = r1
+  14: goto +7
+  15: r3 = r7
+  16: r1 = map[map_4_bytes] ll
+  18: r2 = r10
+  19: r2 += -8
+  20: r4 = 80
+  21: call pf_sum
+  22: r0 = 0
+  23: exit
 
 perf_event/p11: p11
 ; many.pf:6: interval:s:1 { @up = elapsed; @l = len(@); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p11
-  10: w0 = 0
-  11: exit
+   0: call bpf_ktime_get_boot_ns#125
+   1: r7 = r0
+   2: *(u64 *)(r10 -24) = 0
+   3: *(u64 *)(r10 -16) = 0
+   4: r1 = map[pf_map_globals] ll
+   6: r2 = r10
+   7: r2 += -24
+   8: call bpf_map_lookup_elem#1
+   9: if r0 == 0x0 goto +2
+  10: r1 = *(u64 *)(r0 +0)
+  11: *(u64 *)(r10 -16) = r1
+  12: r1 = *(u64 *)(r10 -16)
+  13: r7 -= r1
+  14: *(u64 *)(r10 -8) = r7
+  15: *(u64 *)(r10 -32) = 0
+  16: r1 = map[map_5_up] ll
+  18: r2 = r10
+  19: r2 += -32
+  20: r3 = r10
+  21: r3 += -8
+  22: r4 = 88
+  23: call pf_set
+  24: r1 = map[map_2_] ll
+  26: call pf_map_len
+  27: *(u64 *)(r10 -8) = r0
+  28: *(u64 *)(r10 -32) = 0
+  29: r1 = map[map_6_l] ll
+  31: r2 = r10
+  32: r2 += -32
+  33: r3 = r10
+  34: r3 += -8
+  35: r4 = 88
+  36: call pf_set
+  37: r0 = 0
+  38: exit
 
 .text: body_p0
 ; many.pf:1: BEGIN, END { @both = count(); }
@@ -231,223 +322,6 @@ perf_event/p11: p11
   11: r0 = 0
   12: exit
 
-.text: body_p3
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1684104562
-   2: *(u64 *)(r10 -8) = 0
-   3: r1 = map[map_2_] ll
-   5: r2 = r10
-   6: r2 += -16
-   7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +4
-   9: r1 = *(u64 *)(r0 +0)
-  10: r1 += 1
-  11: *(u64 *)(r0 +0) = r1
-  12: goto +6
-  13: r1 = map[map_2_] ll
-  15: r2 = r10
-  16: r2 += -16
-  17: r3 = 24
-  18: call pf_count
-  19: r0 = 0
-  20: exit
-
-.text: body_p4
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1684104562
-   2: *(u64 *)(r10 -8) = 1802398060
-   3: r1 = map[map_2_] ll
-   5: r2 = r10
-   6: r2 += -16
-   7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +4
-   9: r1 = *(u64 *)(r0 +0)
-  10: r1 += 1
-  11: *(u64 *)(r0 +0) = r1
-  12: goto +6
-  13: r1 = map[map_2_] ll
-  15: r2 = r10
-  16: r2 += -16
-  17: r3 = 32
-  18: call pf_count
-  19: r0 = 0
-  20: exit
-
-.text: body_p5
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1684104562
-   2: *(u64 *)(r10 -8) = 118
-   3: r1 = map[map_2_] ll
-   5: r2 = r10
-   6: r2 += -16
-   7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +4
-   9: r1 = *(u64 *)(r0 +0)
-  10: r1 += 1
-  11: *(u64 *)(r0 +0) = r1
-  12: goto +6
-  13: r1 = map[map_2_] ll
-  15: r2 = r10
-  16: r2 += -16
-  17: r3 = 40
-  18: call pf_count
-  19: r0 = 0
-  20: exit
-
-.text: body_p6
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1869440370
-   2: *(u32 *)(r10 -8) = 1633641846
-   3: *(u32 *)(r10 -4) = 27747
-   4: r1 = map[map_2_] ll
-   6: r2 = r10
-   7: r2 += -16
-   8: call bpf_map_lookup_elem#1
-   9: if r0 == 0x0 goto +4
-  10: r1 = *(u64 *)(r0 +0)
-  11: r1 += 1
-  12: *(u64 *)(r0 +0) = r1
-  13: goto +6
-  14: r1 = map[map_2_] ll
-  16: r2 = r10
-  17: r2 += -16
-  18: r3 = 48
-  19: call pf_count
-  20: r0 = 0
-  21: exit
-
-.text: body_p7
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1869440370
-   2: *(u32 *)(r10 -8) = 1635280246
-   3: *(u32 *)(r10 -4) = 7500916
-   4: r1 = map[map_2_] ll
-   6: r2 = r10
-   7: r2 += -16
-   8: call bpf_map_lookup_elem#1
-   9: if r0 == 0x0 goto +4
-  10: r1 = *(u64 *)(r0 +0)
-  11: r1 += 1
-  12: *(u64 *)(r0 +0) = r1
-  13: goto +6
-  14: r1 = map[map_2_] ll
-  16: r2 = r10
-  17: r2 += -16
-  18: r3 = 56
-  19: call pf_count
-  20: r0 = 0
-  21: exit
-
-.text: body_p8
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1634624882
-   2: *(u64 *)(r10 -8) = 25965
-   3: r1 = map[map_2_] ll
-   5: r2 = r10
-   6: r2 += -16
-   7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +4
-   9: r1 = *(u64 *)(r0 +0)
-  10: r1 += 1
-  11: *(u64 *)(r0 +0) = r1
-  12: goto +6
-  13: r1 = map[map_2_] ll
-  15: r2 = r10
-  16: r2 += -16
-  17: r3 = 64
-  18: call pf_count
-  19: r0 = 0
-  20: exit
-
-.text: body_p9
-; many.pf:4: kprobe:vfs_read, kprobe:vfs_write { @calls = count(); }
-   0: *(u64 *)(r10 -8) = 0
-   1: r1 = map[map_3_calls] ll
-   3: r2 = r10
-   4: r2 += -8
-   5: call bpf_map_lookup_elem#1
-   6: if r0 == 0x0 goto +4
-   7: r1 = *(u64 *)(r0 +0)
-   8: r1 += 1
-   9: *(u64 *)(r0 +0) = r1
-  10: goto +6
-  11: r1 = map[map_3_calls] ll
-  13: r2 = r10
-  14: r2 += -8
-  15: r3 = 72
-  16: call pf_count
-  17: r0 = 0
-  18: exit
-
-.text: body_p10
-; many.pf:5: kretprobe:vfs_read /retval > 0/ { @bytes = sum(retval); }
-   0: r6 = r1
-   1: r1 = *(u64 *)(r6 +80)
-   2: if r1 <= 0x0 goto +19
-   3: r7 = *(u64 *)(r6 +80)
-   4: *(u64 *)(r10 -8) = 0
-   5: r1 = map[map_4_bytes] ll
-   7: r2 = r10
-   8: r2 += -8
-   9: call bpf_map_lookup_elem#1
-  10: if r0 == 0x0 goto +4
-  11: r1 = *(u64 *)(r0 +0)
-  12: r1 += r7
-  13: *(u64 *)(r0 +0) = r1
-  14: goto +7
-  15: r3 = r7
-  16: r1 = map[map_4_bytes] ll
-  18: r2 = r10
-  19: r2 += -8
-  20: r4 = 80
-  21: call pf_sum
-  22: r0 = 0
-  23: exit
-
-.text: body_p11
-; many.pf:6: interval:s:1 { @up = elapsed; @l = len(@); }
-   0: call bpf_ktime_get_boot_ns#125
-   1: r7 = r0
-   2: *(u64 *)(r10 -24) = 0
-   3: *(u64 *)(r10 -16) = 0
-   4: r1 = map[pf_map_globals] ll
-   6: r2 = r10
-   7: r2 += -24
-   8: call bpf_map_lookup_elem#1
-   9: if r0 == 0x0 goto +2
-  10: r1 = *(u64 *)(r0 +0)
-  11: *(u64 *)(r10 -16) = r1
-  12: r1 = *(u64 *)(r10 -16)
-  13: r7 -= r1
-  14: *(u64 *)(r10 -8) = r7
-  15: *(u64 *)(r10 -32) = 0
-  16: r1 = map[map_5_up] ll
-  18: r2 = r10
-  19: r2 += -32
-  20: r3 = r10
-  21: r3 += -8
-  22: r4 = 88
-  23: call pf_set
-  24: r1 = map[map_2_] ll
-  26: call pf_map_len
-  27: *(u64 *)(r10 -8) = r0
-  28: *(u64 *)(r10 -32) = 0
-  29: r1 = map[map_6_l] ll
-  31: r2 = r10
-  32: r2 += -32
-  33: r3 = r10
-  34: r3 += -8
-  35: r4 = 88
-  36: call pf_set
-  37: r0 = 0
-  38: exit
-
 .text: pf_count
    0: r6 = r3
    1: r7 = r2
@@ -473,15 +347,6 @@ perf_event/p11: p11
   21: r1 += 1
   22: *(u64 *)(r0 +0) = r1
   23: exit
-
-.text: pf_set
-   0: r6 = r4
-   1: r4 = 0
-   2: call bpf_map_update_elem#2
-   3: if r0 == 0x0 goto +2
-   4: r1 = r6
-   5: call pf_loss
-   6: exit
 
 .text: pf_sum
    0: r7 = r4
@@ -509,6 +374,15 @@ perf_event/p11: p11
   22: r1 += r6
   23: *(u64 *)(r0 +0) = r1
   24: exit
+
+.text: pf_set
+   0: r6 = r4
+   1: r4 = 0
+   2: call bpf_map_update_elem#2
+   3: if r0 == 0x0 goto +2
+   4: r1 = r6
+   5: call pf_loss
+   6: exit
 
 .text: pf_map_len
    0: r2 = 0

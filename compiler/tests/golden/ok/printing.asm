@@ -4,198 +4,123 @@ map map_2_never: type 1 key 8 value 8 entries 1 flags 0x1
 map pf_map_loss: type 6 key 4 value 8 entries 8 flags 0x0
 map pf_map_stacks: type 1 key 8 value 40 entries 131072 flags 0x1
 map pf_map_traces: type 7 key 4 value 24 entries 2048 flags 0x0
-map pf_map_known: type 6 key 4 value 8 entries 512 flags 0x0
+map pf_map_captures: type 6 key 4 value 48 entries 4 flags 0x0
+map pf_map_known: type 2 key 4 value 8 entries 512 flags 0x0
 map pf_map_events: type 27 key 0 value 0 entries 4194304 flags 0x0
-map pf_map_scratch: type 6 key 4 value 48 entries 4 flags 0x0
 
 perf_event/p0: p0
 ; printing.pf:2: printf("%-16s %5d %08llx %c %p%%\n", comm, pid, nsecs, 65, curtask);
    0: r6 = r1
-   1: r7 = 0x0 ll
-   3: if r7 == 0x0 goto +3
-   4: call bpf_get_current_pid_tgid#14
-   5: r0 >>= 32
-   6: if r0 != r7 goto +54
-   7: w1 = 0
-   8: *(u32 *)(r10 -4) = r1
-   9: r2 = r10
-  10: r2 += -4
-  11: r1 = map[pf_map_scratch] ll
-  13: call bpf_map_lookup_elem#1
-  14: if r0 == 0x0 goto +32
-  15: r1 = *(u64 *)(r0 +0)
-  16: if r1 == 0x0 goto +35
-  17: w1 = 1
-  18: *(u32 *)(r10 -4) = r1
-  19: r2 = r10
-  20: r2 += -4
-  21: r1 = map[pf_map_scratch] ll
-  23: call bpf_map_lookup_elem#1
-  24: if r0 == 0x0 goto +22
-  25: r1 = *(u64 *)(r0 +0)
-  26: if r1 == 0x0 goto +25
-  27: w1 = 2
-  28: *(u32 *)(r10 -4) = r1
-  29: r2 = r10
-  30: r2 += -4
-  31: r1 = map[pf_map_scratch] ll
-  33: call bpf_map_lookup_elem#1
-  34: if r0 == 0x0 goto +12
-  35: r1 = *(u64 *)(r0 +0)
-  36: if r1 == 0x0 goto +15
-  37: w1 = 3
-  38: *(u32 *)(r10 -4) = r1
-  39: r2 = r10
-  40: r2 += -4
-  41: r1 = map[pf_map_scratch] ll
-  43: call bpf_map_lookup_elem#1
-  44: if r0 == 0x0 goto +2
-  45: r1 = *(u64 *)(r0 +0)
-  46: if r1 == 0x0 goto +5
-  47: r1 = 0x0 ll
-  49: r1 += 7
-  50: call pf_loss
-  51: goto +9
-  52: r1 = 1
-  53: *(u64 *)(r0 +0) = r1
-  54: r2 = r0
-  55: r2 += 8
-  56: r1 = r6
-  57: r6 = r0
-  58: call body_p0
-  59: r1 = 0
-  60: *(u64 *)(r6 +0) = r1
-  61: w0 = 0
-  62: exit
-
-.text: body_p0
-; printing.pf:2: printf("%-16s %5d %08llx %c %p%%\n", comm, pid, nsecs, 65, curtask);
-   0: r6 = r1
-   1: r9 = r2
-   2: *(u64 *)(r10 -96) = 0
-   3: *(u64 *)(r10 -88) = 0
-   4: r1 = r10
-   5: r1 += -96
-   6: r2 = 16
-   7: call bpf_get_current_comm#16
-   8: call bpf_get_current_pid_tgid#14
-   9: r0 >>= 32
-  10: *(u64 *)(r10 -80) = r0
-  11: call bpf_ktime_get_boot_ns#125
-  12: *(u64 *)(r10 -72) = r0
-  13: *(u64 *)(r10 -64) = 65
-  14: call bpf_get_current_task#35
-  15: *(u64 *)(r10 -56) = r0
-  16: *(u64 *)(r10 -104) = 0
-  17: r1 = r10
-  18: r1 += -104
-  19: r2 = 56
-  20: r3 = 0
-  21: call pf_emit
+   1: *(u64 *)(r10 -96) = 0
+   2: *(u64 *)(r10 -88) = 0
+   3: r1 = r10
+   4: r1 += -96
+   5: r2 = 16
+   6: call bpf_get_current_comm#16
+   7: call bpf_get_current_pid_tgid#14
+   8: r0 >>= 32
+   9: *(u64 *)(r10 -80) = r0
+  10: call bpf_ktime_get_boot_ns#125
+  11: *(u64 *)(r10 -72) = r0
+  12: *(u64 *)(r10 -64) = 65
+  13: call bpf_get_current_task#35
+  14: *(u64 *)(r10 -56) = r0
+  15: *(u64 *)(r10 -104) = 0
+  16: r1 = r10
+  17: r1 += -104
+  18: r2 = 56
+  19: r3 = 0
+  20: call pf_emit
 ; printing.pf:3: printf("%s%s\n", ustack(3), kstack(perf, 2));
-  22: r1 = r6
-  23: r2 = r9
-  24: r3 = 0x200000100 ll
-  26: r4 = 24
-  27: r5 = 0
-  28: call pf_stack
-  29: *(u64 *)(r10 -40) = r0
-  30: r1 = r6
-  31: r2 = r9
-  32: r3 = 0
-  33: r4 = 16
-  34: r5 = 0
-  35: call pf_stack
-  36: *(u64 *)(r10 -32) = r0
-  37: *(u64 *)(r10 -48) = 1
-  38: r1 = r10
-  39: r1 += -48
-  40: r2 = 24
-  41: r3 = 0
-  42: call pf_emit
+  21: r1 = r6
+  22: r2 = 0x200000100 ll
+  24: r3 = 24
+  25: r4 = 0
+  26: call pf_stack
+  27: *(u64 *)(r10 -40) = r0
+  28: r1 = r6
+  29: r2 = 0
+  30: r3 = 16
+  31: r4 = 0
+  32: call pf_stack
+  33: *(u64 *)(r10 -32) = r0
+  34: *(u64 *)(r10 -48) = 1
+  35: r1 = r10
+  36: r1 += -48
+  37: r2 = 24
+  38: r3 = 0
+  39: call pf_emit
 ; printing.pf:4: print(@, 5, 10);
-  43: *(u64 *)(r10 -8) = 2
-  44: r1 = r10
-  45: r1 += -8
-  46: r2 = 8
-  47: r3 = 0
-  48: call pf_emit
+  40: *(u64 *)(r10 -8) = 2
+  41: r1 = r10
+  42: r1 += -8
+  43: r2 = 8
+  44: r3 = 0
+  45: call pf_emit
 ; printing.pf:5: print(pid);
-  49: call bpf_get_current_pid_tgid#14
-  50: r0 >>= 32
-  51: *(u64 *)(r10 -16) = r0
-  52: *(u64 *)(r10 -24) = 3
-  53: r1 = r10
-  54: r1 += -24
-  55: r2 = 16
-  56: r3 = 0
-  57: call pf_emit
-  58: *(u64 *)(r10 -8) = 0
+  46: call bpf_get_current_pid_tgid#14
+  47: r0 >>= 32
+  48: *(u64 *)(r10 -16) = r0
+  49: *(u64 *)(r10 -24) = 3
+  50: r1 = r10
+  51: r1 += -24
+  52: r2 = 16
+  53: r3 = 0
+  54: call pf_emit
+  55: *(u64 *)(r10 -8) = 0
 ; printing.pf:6: @ = count();
-  59: r1 = map[map_0_] ll
-  61: r2 = r10
-  62: r2 += -8
-  63: call bpf_map_lookup_elem#1
-  64: if r0 == 0x0 goto +4
-  65: r1 = *(u64 *)(r0 +0)
-  66: r1 += 1
-  67: *(u64 *)(r0 +0) = r1
-  68: goto +6
-  69: r1 = map[map_0_] ll
-  71: r2 = r10
-  72: r2 += -8
-  73: r3 = 0
-  74: call pf_count
+  56: r1 = map[map_0_] ll
+  58: r2 = r10
+  59: r2 += -8
+  60: call bpf_map_lookup_elem#1
+  61: if r0 == 0x0 goto +4
+  62: r1 = *(u64 *)(r0 +0)
+  63: r1 += 1
+  64: *(u64 *)(r0 +0) = r1
+  65: goto +6
+  66: r1 = map[map_0_] ll
+  68: r2 = r10
+  69: r2 += -8
+  70: r3 = 0
+  71: call pf_count
 ; printing.pf:7: time("%H:%M\n");
-  75: *(u64 *)(r10 -8) = 4
-  76: r1 = r10
-  77: r1 += -8
-  78: r2 = 8
-  79: r3 = 0
-  80: call pf_emit
+  72: *(u64 *)(r10 -8) = 4
+  73: r1 = r10
+  74: r1 += -8
+  75: r2 = 8
+  76: r3 = 0
+  77: call pf_emit
 ; printing.pf:8: @sym[ksym(kaddr("vfs_read")), usym(addr)] = count();
-  81: *(u64 *)(r10 -48) = -2128609280
-  82: r1 = *(u64 *)(r6 +176)
-  83: *(u64 *)(r10 -40) = r1
-  84: call bpf_get_current_pid_tgid#14
-  85: r0 >>= 32
-  86: *(u64 *)(r10 -32) = r0
-  87: r1 = map[map_1_sym] ll
-  89: r2 = r10
-  90: r2 += -48
-  91: call bpf_map_lookup_elem#1
-  92: if r0 == 0x0 goto +4
-  93: r1 = *(u64 *)(r0 +0)
-  94: r1 += 1
-  95: *(u64 *)(r0 +0) = r1
-  96: goto +6
-  97: r1 = map[map_1_sym] ll
-  99: r2 = r10
- 100: r2 += -48
- 101: r3 = 0
- 102: call pf_count
+  78: *(u64 *)(r10 -48) = -2128609280
+  79: r1 = *(u64 *)(r6 +176)
+  80: *(u64 *)(r10 -40) = r1
+  81: call bpf_get_current_pid_tgid#14
+  82: r0 >>= 32
+  83: *(u64 *)(r10 -32) = r0
+  84: r1 = map[map_1_sym] ll
+  86: r2 = r10
+  87: r2 += -48
+  88: call bpf_map_lookup_elem#1
+  89: if r0 == 0x0 goto +4
+  90: r1 = *(u64 *)(r0 +0)
+  91: r1 += 1
+  92: *(u64 *)(r0 +0) = r1
+  93: goto +6
+  94: r1 = map[map_1_sym] ll
+  96: r2 = r10
+  97: r2 += -48
+  98: r3 = 0
+  99: call pf_count
 ; printing.pf:9: exit(2);
- 103: *(u64 *)(r10 -16) = 2
- 104: *(u64 *)(r10 -24) = 5
- 105: r1 = r10
- 106: r1 += -24
- 107: r2 = 16
- 108: r3 = 0
- 109: call pf_emit
- 110: r0 = 0
- 111: exit
-
-.text: pf_loss
-   0: *(u32 *)(r10 -4) = r1
-   1: r2 = r10
-   2: r2 += -4
-   3: r1 = map[pf_map_loss] ll
-   5: call bpf_map_lookup_elem#1
-   6: if r0 == 0x0 goto +3
-   7: r1 = *(u64 *)(r0 +0)
-   8: r1 += 1
-   9: *(u64 *)(r0 +0) = r1
-  10: exit
+ 100: *(u64 *)(r10 -16) = 2
+ 101: *(u64 *)(r10 -24) = 5
+ 102: r1 = r10
+ 103: r1 += -24
+ 104: r2 = 16
+ 105: r3 = 0
+ 106: call pf_emit
+ 107: r0 = 0
+ 108: exit
 
 .text: pf_emit
    0: r6 = r3
@@ -211,195 +136,71 @@ perf_event/p0: p0
   11: exit
 
 .text: pf_stack
-   0: r9 = r5
-   1: *(u64 *)(r10 -24) = r4
-   2: r8 = r3
-   3: *(u64 *)(r10 -32) = r2
-   4: r7 = r1
-   5: r2 = 0
-   6: r1 = r8
-   7: r1 &= 256
-   8: r6 = 0
-   9: if r1 == 0x0 goto +4
-  10: call bpf_get_current_pid_tgid#14
-  11: r2 = 0
-  12: r6 = r0
-  13: r6 >>= 32
-  14: r1 = 0
-  15: *(u64 *)(r10 -40) = r1
-  16: *(u64 *)(r10 -8) = r2
-  17: r1 = 0x200000000 ll
-  19: r2 = r8
-  20: r2 &= r1
-  21: *(u64 *)(r10 -48) = r8
-  22: r8 <<= 32
-  23: r8 >>= 32
-  24: if r2 == 0x0 goto +52
-  25: r1 = r7
-  26: r2 = map[pf_map_traces] ll
-  28: r3 = r8
-  29: call bpf_get_stackid#27
-  30: if r0 s< 0x0 goto +46
-  31: w1 = w0
-  32: w1 ^= w6
-  33: w1 &= 511
-  34: *(u32 *)(r10 -12) = r1
-  35: r1 = r6
-  36: r1 <<= 32
-  37: w0 += 1
-  38: r0 |= r1
-  39: *(u64 *)(r10 -8) = r0
-  40: r2 = r10
-  41: r2 += -12
-  42: r1 = map[pf_map_known] ll
-  44: call bpf_map_lookup_elem#1
-  45: r3 = r0
-  46: if r3 == 0x0 goto +20
-  47: r1 = *(u64 *)(r3 +0)
-  48: r2 = 0xbfffffffffffffff ll
-  50: r0 = r1
-  51: r0 &= r2
-  52: r2 = *(u64 *)(r10 -8)
-  53: if r0 != r2 goto +13
-  54: r2 = 0x100000000 ll
-  56: r3 = *(u64 *)(r10 -48)
-  57: r3 &= r2
-  58: if r3 == 0x0 goto +148
-  59: r2 = 0x4000000000000000 ll
-  61: r1 &= r2
-  62: if r1 == 0x0 goto +144
-  63: r9 += 4
-  64: r1 = r9
-  65: call pf_loss
-  66: goto +139
-  67: *(u64 *)(r10 -40) = r3
-  68: r2 = r10
-  69: r2 += -8
-  70: r1 = map[pf_map_stacks] ll
-  72: call bpf_map_lookup_elem#1
-  73: if r0 == 0x0 goto +3
-  74: r7 = *(u32 *)(r0 +4)
-  75: r8 = *(u64 *)(r10 -48)
-  76: goto +110
-  77: *(u64 *)(r10 -56) = r9
-  78: r9 = *(u64 *)(r10 -32)
-  79: r2 = r9
-  80: r2 += 16
-  81: r1 = r7
-  82: *(u64 *)(r10 -64) = r2
-  83: r3 = *(u64 *)(r10 -24)
-  84: r4 = r8
-  85: call bpf_get_stack#67
-  86: r7 = r0
-  87: if r7 s> 0x7 goto +7
-  88: r0 = 0
-  89: if r7 s> 0xffffffff goto +117
-  90: r1 = *(u64 *)(r10 -56)
-  91: r1 += 3
-  92: call pf_loss
-  93: r0 = 0
-  94: goto +112
-  95: *(u32 *)(r9 +0) = r6
-  96: r7 >>= 3
-  97: *(u32 *)(r9 +4) = r7
-  98: r1 = *(u64 *)(r10 -8)
-  99: r8 = *(u64 *)(r10 -48)
- 100: if r1 != 0x0 goto +63
- 101: r6 <<= 32
- 102: r1 = r7
- 103: r1 |= r6
- 104: r4 = 0xbb67ae8584caa73b ll
- 106: r3 = -2
- 107: r9 += 24
- 108: r0 = 0x9e3779b97f4a7c15 ll
- 110: r2 = 0xbb67ae8584caa73b ll
- 112: r6 = r3
- 113: r6 += 3
- 114: if r6 >= r7 goto +29
- 115: r6 = *(u64 *)(r9 +0)
- 116: r6 ^= r2
- 117: r6 *= r4
- 118: r2 = r6
- 119: r2 >>= 32
- 120: r2 ^= r6
- 121: r6 = *(u64 *)(r9 -8)
- 122: r6 ^= r1
- 123: r6 *= r0
- 124: r1 = r6
- 125: r1 >>= 32
- 126: r1 ^= r6
- 127: r9 += 16
- 128: r3 += 2
- 129: if r3 < 0x7c goto -18
- 130: r3 += 2
- 131: if r3 >= r7 goto +15
- 132: r3 <<= 3
- 133: r4 = *(u64 *)(r10 -64)
- 134: r4 += r3
- 135: r3 = *(u64 *)(r4 +0)
- 136: r3 ^= r1
- 137: r1 = 0x9e3779b97f4a7c15 ll
- 139: r3 *= r1
- 140: r1 = r3
- 141: r1 >>= 32
- 142: r1 ^= r3
- 143: goto +3
- 144: r3 += 2
- 145: if r3 >= r7 goto +1
- 146: goto -15
- 147: r3 = 0x9e3779b97f4a7c15 ll
- 149: r2 *= r3
- 150: r1 ^= r2
- 151: r2 = 0xbb67ae8584caa73b ll
- 153: r1 *= r2
- 154: r2 = 0x3fffffffffffffff ll
- 156: r3 = r1
- 157: r3 &= r2
- 158: r1 >>= 32
- 159: r1 ^= r3
- 160: r2 = 0x8000000000000000 ll
- 162: r1 |= r2
- 163: *(u64 *)(r10 -8) = r1
- 164: r2 = r10
- 165: r2 += -8
- 166: r1 = map[pf_map_stacks] ll
- 168: call bpf_map_lookup_elem#1
- 169: r9 = *(u64 *)(r10 -56)
- 170: if r0 != 0x0 goto +16
- 171: call bpf_ktime_get_ns#5
- 172: r3 = *(u64 *)(r10 -32)
- 173: *(u64 *)(r3 +8) = r0
- 174: r2 = r10
- 175: r2 += -8
- 176: r1 = map[pf_map_stacks] ll
- 178: r4 = 1
- 179: call bpf_map_update_elem#2
- 180: if r0 == 0xffffffef goto +6
- 181: if r0 == 0x0 goto +5
- 182: r1 = r9
- 183: r1 += 2
- 184: call pf_loss
- 185: r1 = 0
- 186: *(u64 *)(r10 -40) = r1
- 187: r1 = 0x100000000 ll
- 189: r8 &= r1
- 190: r7 <<= 3
- 191: if r8 == 0x0 goto +5
- 192: r1 = *(u64 *)(r10 -24)
- 193: if r7 != r1 goto +3
- 194: r9 += 4
- 195: r1 = r9
- 196: call pf_loss
- 197: r3 = *(u64 *)(r10 -40)
- 198: if r3 == 0x0 goto +7
- 199: r1 = *(u64 *)(r10 -8)
- 200: r2 = *(u64 *)(r10 -24)
- 201: if r7 != r2 goto +3
- 202: r2 = 0x4000000000000000 ll
- 204: r1 |= r2
- 205: *(u64 *)(r3 +0) = r1
- 206: r0 = *(u64 *)(r10 -8)
- 207: exit
+   0: r5 = r4
+   1: r4 = r3
+   2: r8 = r2
+   3: r6 = r1
+   4: r1 = 0x200000000 ll
+   6: r2 &= r1
+   7: r7 = 0
+   8: if r2 == 0x0 goto +54
+   9: r3 = r8
+  10: r3 <<= 32
+  11: r3 >>= 32
+  12: r1 = r6
+  13: r2 = map[pf_map_traces] ll
+  15: *(u64 *)(r10 -16) = r5
+  16: *(u64 *)(r10 -24) = r4
+  17: call bpf_get_stackid#27
+  18: r4 = *(u64 *)(r10 -24)
+  19: r5 = *(u64 *)(r10 -16)
+  20: r9 = r0
+  21: if r9 s< 0x0 goto +41
+  22: r1 = r8
+  23: r1 &= 256
+  24: if r1 == 0x0 goto +3
+  25: call bpf_get_current_pid_tgid#14
+  26: r7 = r0
+  27: r7 >>= 32
+  28: r9 += 1
+  29: w1 = w7
+  30: w1 ^= w9
+  31: w1 &= 511
+  32: *(u32 *)(r10 -4) = r1
+  33: r7 <<= 32
+  34: r9 <<= 32
+  35: r9 >>= 32
+  36: r7 |= r9
+  37: r2 = r10
+  38: r2 += -4
+  39: r1 = map[pf_map_known] ll
+  41: call bpf_map_lookup_elem#1
+  42: r5 = *(u64 *)(r10 -16)
+  43: r4 = *(u64 *)(r10 -24)
+  44: if r0 == 0x0 goto +18
+  45: r1 = *(u64 *)(r0 +0)
+  46: r2 = 0xbfffffffffffffff ll
+  48: r3 = r1
+  49: r3 &= r2
+  50: if r3 != r7 goto +12
+  51: r2 = 0x100000000 ll
+  53: r8 &= r2
+  54: if r8 == 0x0 goto +14
+  55: r2 = 0x4000000000000000 ll
+  57: r1 &= r2
+  58: if r1 == 0x0 goto +10
+  59: r5 += 4
+  60: r1 = r5
+  61: call pf_loss
+  62: goto +6
+  63: r1 = r6
+  64: r2 = r8
+  65: r3 = r4
+  66: r4 = r7
+  67: call pf_stack_capture
+  68: r7 = r0
+  69: r0 = r7
+  70: exit
 
 .text: pf_count
    0: r6 = r3
@@ -426,3 +227,214 @@ perf_event/p0: p0
   21: r1 += 1
   22: *(u64 *)(r0 +0) = r1
   23: exit
+
+.text: pf_loss
+   0: *(u32 *)(r10 -4) = r1
+   1: r2 = r10
+   2: r2 += -4
+   3: r1 = map[pf_map_loss] ll
+   5: call bpf_map_lookup_elem#1
+   6: if r0 == 0x0 goto +3
+   7: r1 = *(u64 *)(r0 +0)
+   8: r1 += 1
+   9: *(u64 *)(r0 +0) = r1
+  10: exit
+
+.text: pf_stack_capture
+   0: r9 = r5
+   1: *(u64 *)(r10 -24) = r3
+   2: r8 = r2
+   3: r6 = r1
+   4: *(u64 *)(r10 -16) = r4
+   5: w1 = 0
+   6: *(u32 *)(r10 -4) = r1
+   7: r2 = r10
+   8: r2 += -4
+   9: r1 = map[pf_map_captures] ll
+  11: call bpf_map_lookup_elem#1
+  12: r7 = r0
+  13: if r7 == 0x0 goto +35
+  14: r1 = *(u64 *)(r7 +0)
+  15: if r1 == 0x0 goto +38
+  16: w1 = 1
+  17: *(u32 *)(r10 -4) = r1
+  18: r2 = r10
+  19: r2 += -4
+  20: r1 = map[pf_map_captures] ll
+  22: call bpf_map_lookup_elem#1
+  23: r7 = r0
+  24: if r7 == 0x0 goto +24
+  25: r1 = *(u64 *)(r7 +0)
+  26: if r1 == 0x0 goto +27
+  27: w1 = 2
+  28: *(u32 *)(r10 -4) = r1
+  29: r2 = r10
+  30: r2 += -4
+  31: r1 = map[pf_map_captures] ll
+  33: call bpf_map_lookup_elem#1
+  34: r7 = r0
+  35: if r7 == 0x0 goto +13
+  36: r1 = *(u64 *)(r7 +0)
+  37: if r1 == 0x0 goto +16
+  38: w1 = 3
+  39: *(u32 *)(r10 -4) = r1
+  40: r2 = r10
+  41: r2 += -4
+  42: r1 = map[pf_map_captures] ll
+  44: call bpf_map_lookup_elem#1
+  45: r7 = r0
+  46: if r7 == 0x0 goto +2
+  47: r1 = *(u64 *)(r7 +0)
+  48: if r1 == 0x0 goto +5
+  49: r9 += 7
+  50: r1 = r9
+  51: call pf_loss
+  52: r0 = 0
+  53: goto +159
+  54: *(u64 *)(r10 -32) = r9
+  55: r1 = 1
+  56: *(u64 *)(r7 +0) = r1
+  57: r4 = r8
+  58: r4 <<= 32
+  59: r4 >>= 32
+  60: r9 = r7
+  61: r9 += 24
+  62: r1 = r6
+  63: r2 = r9
+  64: r3 = *(u64 *)(r10 -24)
+  65: call bpf_get_stack#67
+  66: r6 = r0
+  67: if r6 s> 0x7 goto +7
+  68: if r6 s> 0xffffffff goto +3
+  69: r1 = *(u64 *)(r10 -32)
+  70: r1 += 3
+  71: call pf_loss
+  72: r0 = 0
+  73: *(u64 *)(r7 +0) = r0
+  74: goto +138
+  75: w0 = 0
+  76: r1 = r8
+  77: r1 &= 256
+  78: if r1 == 0x0 goto +2
+  79: call bpf_get_current_pid_tgid#14
+  80: r0 >>= 32
+  81: *(u32 *)(r7 +8) = r0
+  82: r1 = r6
+  83: r1 >>= 3
+  84: *(u32 *)(r7 +12) = r1
+  85: r1 = 0x100000000 ll
+  87: r8 &= r1
+  88: if r8 == 0x0 goto +5
+  89: r1 = *(u64 *)(r10 -24)
+  90: if r6 != r1 goto +3
+  91: r1 = *(u64 *)(r10 -32)
+  92: r1 += 4
+  93: call pf_loss
+  94: r8 = *(u64 *)(r10 -16)
+  95: if r8 == 0x0 goto +22
+  96: r1 = r8
+  97: r1 >>= 32
+  98: w1 ^= w8
+  99: w1 &= 511
+ 100: *(u32 *)(r10 -4) = r1
+ 101: r2 = r10
+ 102: r2 += -4
+ 103: r1 = map[pf_map_known] ll
+ 105: call bpf_map_lookup_elem#1
+ 106: w9 = 1
+ 107: r1 = 0
+ 108: if r0 == 0x0 goto +75
+ 109: r1 = *(u64 *)(r10 -24)
+ 110: if r6 != r1 goto +3
+ 111: r1 = 0x4000000000000000 ll
+ 113: r8 |= r1
+ 114: *(u64 *)(r0 +0) = r8
+ 115: w9 = 0
+ 116: r1 = r0
+ 117: goto +66
+ 118: r5 = 0xbb67ae8584caa73b ll
+ 120: r3 = -2
+ 121: r0 = r7
+ 122: r0 += 32
+ 123: r4 = *(u32 *)(r7 +12)
+ 124: r1 = *(u32 *)(r7 +8)
+ 125: r1 <<= 32
+ 126: r1 |= r4
+ 127: r6 = 0x9e3779b97f4a7c15 ll
+ 129: r2 = 0xbb67ae8584caa73b ll
+ 131: r8 = r3
+ 132: r8 += 3
+ 133: if r8 >= r4 goto +28
+ 134: r8 = *(u64 *)(r0 +0)
+ 135: r8 ^= r2
+ 136: r8 *= r5
+ 137: r2 = r8
+ 138: r2 >>= 32
+ 139: r2 ^= r8
+ 140: r8 = *(u64 *)(r0 -8)
+ 141: r8 ^= r1
+ 142: r8 *= r6
+ 143: r1 = r8
+ 144: r1 >>= 32
+ 145: r1 ^= r8
+ 146: r0 += 16
+ 147: r3 += 2
+ 148: if r3 < 0x7c goto -18
+ 149: r3 += 2
+ 150: if r3 >= r4 goto +14
+ 151: r3 <<= 3
+ 152: r9 += r3
+ 153: r3 = *(u64 *)(r9 +0)
+ 154: r3 ^= r1
+ 155: r1 = 0x9e3779b97f4a7c15 ll
+ 157: r3 *= r1
+ 158: r1 = r3
+ 159: r1 >>= 32
+ 160: r1 ^= r3
+ 161: goto +3
+ 162: r3 += 2
+ 163: if r3 >= r4 goto +1
+ 164: goto -14
+ 165: r3 = 0x9e3779b97f4a7c15 ll
+ 167: r2 *= r3
+ 168: r1 ^= r2
+ 169: r2 = 0xbb67ae8584caa73b ll
+ 171: r1 *= r2
+ 172: r2 = 0x3fffffffffffffff ll
+ 174: r3 = r1
+ 175: r3 &= r2
+ 176: r1 >>= 32
+ 177: r1 ^= r3
+ 178: r2 = 0x8000000000000000 ll
+ 180: r1 |= r2
+ 181: *(u64 *)(r10 -16) = r1
+ 182: w9 = 1
+ 183: r1 = 0
+ 184: r8 = r1
+ 185: r2 = r10
+ 186: r2 += -16
+ 187: r1 = map[pf_map_stacks] ll
+ 189: call bpf_map_lookup_elem#1
+ 190: if r0 != 0x0 goto +19
+ 191: r6 = r7
+ 192: r6 += 8
+ 193: call bpf_ktime_get_ns#5
+ 194: *(u64 *)(r7 +16) = r0
+ 195: r2 = r10
+ 196: r2 += -16
+ 197: r1 = map[pf_map_stacks] ll
+ 199: r3 = r6
+ 200: r4 = 1
+ 201: call bpf_map_update_elem#2
+ 202: if r0 == 0xffffffef goto +7
+ 203: if r0 == 0x0 goto +6
+ 204: r1 = *(u64 *)(r10 -32)
+ 205: r1 += 2
+ 206: call pf_loss
+ 207: if w9 != 0x0 goto +2
+ 208: r1 = 0
+ 209: *(u64 *)(r8 +0) = r1
+ 210: r1 = 0
+ 211: *(u64 *)(r7 +0) = r1
+ 212: r0 = *(u64 *)(r10 -16)
+ 213: exit

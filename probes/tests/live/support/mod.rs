@@ -46,6 +46,7 @@ impl Session {
             (MapTemplate::Events, RING),
             (MapTemplate::Stacks { depth: DEPTH }, STACKS),
             (MapTemplate::Known, 0),
+            (MapTemplate::Captures { depth: DEPTH }, 0),
             (MapTemplate::Traces { depth: DEPTH }, 1),
             (MapTemplate::Scratch { frame: FRAME }, 0),
         ] {
