@@ -143,6 +143,15 @@ pub enum InstData {
         width: Width,
         value: Value,
     },
+    /// Adds a 64-bit value to a word of a map value, atomically.
+    AtomicAdd {
+        /// Pointer to a map value.
+        base: Value,
+        /// In bytes.
+        offset: i32,
+        /// What is added.
+        value: Value,
+    },
     /// The address of a byte of a slot.
     SlotAddr { slot: Slot, offset: u32 },
     /// A load from a slot.
@@ -220,6 +229,7 @@ impl InstData {
             && !matches!(
                 self,
                 InstData::Store { .. }
+                    | InstData::AtomicAdd { .. }
                     | InstData::SlotStore { .. }
                     | InstData::SlotZero { .. }
                     | InstData::SlotCopy { .. }
@@ -236,7 +246,7 @@ impl InstData {
             | InstData::Branch { args, .. } => args.iter().copied().for_each(f),
             InstData::Extend { arg, .. } => f(*arg),
             InstData::Load { base, .. } | InstData::LoadBytes { base, .. } => f(*base),
-            InstData::Store { base, value, .. } => {
+            InstData::Store { base, value, .. } | InstData::AtomicAdd { base, value, .. } => {
                 f(*base);
                 f(*value);
             }

@@ -86,6 +86,11 @@ fn instruction(function: &Function, inst: Inst) -> String {
             width,
             value,
         } => format!("store {} {base}+{offset}, {value}", width.bytes() * 8),
+        InstData::AtomicAdd {
+            base,
+            offset,
+            value,
+        } => format!("atomic add {base}+{offset}, {value}"),
         InstData::SlotAddr { slot, offset } => format!("address {slot}+{offset}"),
         InstData::SlotLoad {
             slot,

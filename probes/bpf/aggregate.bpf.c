@@ -1,6 +1,6 @@
 /*
- * Maps: aggregations (PERCPU_HASH, so that plain increments are enough), shared variables (HASH), and the counters of
- * losses. A key that a map has no room for is counted as PF_MAP_FULL.
+ * Maps: aggregations (HASH or PERCPU_HASH, so that sums are atomic additions; extremes and histograms are PERCPU_HASH
+ * always), shared variables (HASH), and the counters of losses.
  */
 #include "template.h"
 
@@ -37,11 +37,12 @@ pf_template void pf_loss(__u64 index)
 static __always_inline void *create(void *map, const void *key, const void *initial, __u64 loss)
 {
 	void *value;
+	long error;
 
-	bpf_map_update_elem(map, key, initial, BPF_NOEXIST);
+	error = bpf_map_update_elem(map, key, initial, BPF_NOEXIST);
 	value = bpf_map_lookup_elem(map, key);
 	if (!value)
-		pf_loss(loss + PF_MAP_FULL);
+		pf_loss(loss + refusal(error, PF_MAP_FULL));
 	return value;
 }
 
@@ -56,7 +57,7 @@ pf_template void pf_count(void *map, const void *key, __u64 loss)
 		if (!count)
 			return;
 	}
-	++*count;
+	__sync_fetch_and_add(count, 1);
 }
 
 pf_template void pf_sum(void *map, const void *key, __u64 value, __u64 loss)
@@ -70,7 +71,7 @@ pf_template void pf_sum(void *map, const void *key, __u64 value, __u64 loss)
 		if (!sum)
 			return;
 	}
-	*sum += value;
+	__sync_fetch_and_add(sum, value);
 }
 
 pf_template void pf_avg(void *map, const void *key, __u64 value, __u64 loss)
@@ -84,8 +85,8 @@ pf_template void pf_avg(void *map, const void *key, __u64 value, __u64 loss)
 		if (!average)
 			return;
 	}
-	average->count++;
-	average->total += value;
+	__sync_fetch_and_add(&average->count, 1);
+	__sync_fetch_and_add(&average->total, value);
 }
 
 pf_template void pf_minmax(void *map, const void *key, __u64 value, __u64 mode, __u64 loss)
@@ -137,8 +138,10 @@ pf_template void pf_bucket(void *map, const void *key, __u64 index, __u64 bucket
 
 pf_template void pf_set(void *map, const void *key, const void *value, __u64 loss)
 {
-	if (bpf_map_update_elem(map, key, value, BPF_ANY))
-		pf_loss(loss + PF_MAP_FULL);
+	long error = bpf_map_update_elem(map, key, value, BPF_ANY);
+
+	if (error)
+		pf_loss(loss + refusal(error, PF_MAP_FULL));
 }
 
 /* Adds atomically. The old value it returns is what was seen just before, since 5.10 has no atomic fetch. */

@@ -114,7 +114,7 @@ pf_template __u64 pf_stack_capture(void *ctx, __u64 flags, __u64 size, __u64 id,
 		stack->first_ns = bpf_ktime_get_ns();
 		result = bpf_map_update_elem(&pf_map_stacks, &id, stack, BPF_NOEXIST);
 		if (result && result != -EEXIST) {
-			pf_loss(loss + PF_STACKS_FULL);
+			pf_loss(loss + refusal(result, PF_STACKS_FULL));
 			if (known)
 				*known = 0;
 		}

@@ -27,6 +27,7 @@ enum pf_loss_cause {
 	PF_STRING_TRUNCATED,
 	PF_READ_FAILED,
 	PF_SCRATCH_BUSY,
+	PF_NO_MEMORY,
 };
 
 /* The constant that the program brings. In assembly, since C takes it that no symbol has the address 0. */
@@ -84,5 +85,13 @@ static __always_inline void pf_release(struct pf_scratch *scratch)
 
 /* ++ of a counter in the map of losses (aggregate.bpf.c); `index` is probe * causes + cause. */
 void pf_loss(__u64 index);
+
+#define E2BIG 7
+
+/* Why a map did not take a key: it was full, or the kernel had no memory for it at that moment. */
+static __always_inline __u64 refusal(long error, enum pf_loss_cause full)
+{
+	return error == -E2BIG ? full : PF_NO_MEMORY;
+}
 
 #endif

@@ -20,10 +20,12 @@ pub enum LossCause {
     ReadFailed = 6,
     /// Probes nested deeper than there is scratch memory for: the run was skipped.
     ScratchBusy = 7,
+    /// The kernel had no memory at hand for another key or stack.
+    NoMemory = 8,
 }
 
 /// Counters a probe has: the counter of `(probe, cause)` is `probe * LOSS_CAUSES + cause`.
-pub const LOSS_CAUSES: u32 = 8;
+pub const LOSS_CAUSES: u32 = 9;
 
 impl LossCause {
     /// All causes, by their number.
@@ -36,5 +38,6 @@ impl LossCause {
         LossCause::StringTruncated,
         LossCause::ReadFailed,
         LossCause::ScratchBusy,
+        LossCause::NoMemory,
     ];
 }

@@ -150,6 +150,18 @@ impl MapTemplate {
         }
     }
 
+    /// The map type that lets all CPUs share one value, for kinds whose routines add atomically. A map with many keys is
+    /// better so: a new key of a per-CPU hash costs the kernel ten times as much and fails when keys come fast, while
+    /// CPUs seldom meet at a key. A map with one key is better per CPU, since there they always meet.
+    pub fn shared_map_type(self) -> Option<u32> {
+        match self {
+            MapTemplate::Count | MapTemplate::Sum | MapTemplate::Avg | MapTemplate::Stats => {
+                Some(BPF_MAP_TYPE_HASH)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether each CPU has its own values.
     pub fn per_cpu(self) -> bool {
         matches!(

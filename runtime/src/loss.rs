@@ -86,6 +86,10 @@ impl fmt::Display for Loss {
                 "lost {n} {}{of}: the memory could not be read (0 or \"\" stands for it)",
                 plural("value", "values")
             ),
+            Cause::Counted(LossCause::NoMemory) => write!(
+                f,
+                "lost {n} {events}{of}: the kernel had no memory at hand for a new key"
+            ),
             Cause::Counted(LossCause::ScratchBusy) => {
                 write!(
                     f,

@@ -224,6 +224,8 @@ impl Tracer {
     pub fn command(program: impl AsRef<OsStr>) -> Tracer {
         let mut command = Command::new(program);
         command.env_remove("NO_COLOR");
+        // cargo's own, which makes the loader of every traced program search more folders.
+        command.env_remove("LD_LIBRARY_PATH");
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
             if name.starts_with("PFSCRIPT_") || name.starts_with("BPFTRACE_") {

@@ -109,6 +109,15 @@ impl Selector<'_> {
         Ok(())
     }
 
+    /// Adds to a word of memory, whoever else does.
+    pub(super) fn atomic_add(&mut self, memory: Memory, value: Operand) -> Selected {
+        let offset = memory.offset()?;
+        let value = self.in_register(value, R4);
+        self.assembler
+            .push(Insn::atomic_add(memory.base, offset, value));
+        Ok(())
+    }
+
     /// Zeroes bytes of a slot.
     pub(super) fn zero(&mut self, slot: Slot, offset: u32, bytes: u32) -> Selected {
         self.write(slot, offset, &[], bytes)

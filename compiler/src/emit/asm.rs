@@ -255,6 +255,17 @@ impl Insn {
         }
     }
 
+    /// `lock *(u64 *)(base + off) += src`
+    pub fn atomic_add(base: Reg, off: i16, src: Reg) -> Insn {
+        Insn {
+            code: class::STX | mode::ATOMIC | size::DW,
+            dst: base.0,
+            src: src.0,
+            off,
+            imm: 0,
+        }
+    }
+
     /// `*(size *)(base + off) = imm`
     pub fn store_imm(size: u8, base: Reg, off: i16, imm: i32) -> Insn {
         Insn {

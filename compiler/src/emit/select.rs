@@ -180,6 +180,14 @@ impl Selector<'_> {
                 let memory = self.memory(self.operand(*base), *offset)?;
                 self.store(memory, *width, self.operand(*value))
             }
+            InstData::AtomicAdd {
+                base,
+                offset,
+                value,
+            } => {
+                let memory = self.memory(self.operand(*base), *offset)?;
+                self.atomic_add(memory, self.operand(*value))
+            }
             InstData::SlotLoad {
                 slot,
                 offset,

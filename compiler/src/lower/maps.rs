@@ -71,7 +71,10 @@ pub(super) fn define(
         }
         let id = module.maps.push(MapData {
             symbol: symbol(index, &map.name),
-            map_type: template.bpf_map_type(),
+            map_type: match template.shared_map_type() {
+                Some(shared) if !key.is_empty() => shared,
+                _ => template.bpf_map_type(),
+            },
             key_size,
             value_size: template.value_size(),
             max_entries: capacity,

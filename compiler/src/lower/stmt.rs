@@ -208,22 +208,14 @@ impl Lower<'_> {
         self.branch(Condition::Ne, [found, zero], there, missing);
 
         self.block = there;
-        let before = self.push(InstData::Load {
-            base: found,
-            offset: 0,
-            width: Width::W64,
-            signed: false,
-        });
         let delta = match value {
             Some(value) => value,
             None => self.constant(1),
         };
-        let sum = self.arith(Arith::Add, before, delta);
-        self.effect(InstData::Store {
+        self.effect(InstData::AtomicAdd {
             base: found,
             offset: 0,
-            width: Width::W64,
-            value: sum,
+            value: delta,
         });
 
         self.block = missing;

@@ -98,6 +98,12 @@ impl<'f> Evaluator<'f> {
                 };
                 extend(width, signed, read(&from, offset as usize, width))
             }
+            InstData::AtomicAdd { offset, value, .. } => {
+                let sum =
+                    read(&self.output, offset as usize, Width::W64).wrapping_add(self.get(value));
+                write(&mut self.output, offset as usize, &sum.to_le_bytes());
+                0
+            }
             InstData::Store {
                 offset,
                 width,

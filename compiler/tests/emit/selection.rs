@@ -1,6 +1,6 @@
 //! What instructions are chosen, seen in the listing of a body, and the corners that random bodies rarely reach.
 
-use crate::build::{Body, helper, map};
+use crate::build::{Body, helper};
 use crate::kernel::{link, parse};
 use crate::machine::{Machine, map_number};
 use crate::random::{MIXES, OUTPUT_BYTES, assemble_mixed, mix};

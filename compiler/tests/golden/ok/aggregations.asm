@@ -1,13 +1,13 @@
 map map_0_count: type 5 key 8 value 8 entries 1 flags 0x1
-map map_1_sum: type 5 key 8 value 8 entries 262144 flags 0x1
+map map_1_sum: type 1 key 8 value 8 entries 262144 flags 0x1
 map map_2_min: type 5 key 16 value 16 entries 262144 flags 0x1
 map map_3_max: type 5 key 16 value 16 entries 262144 flags 0x1
-map map_4_avg: type 5 key 24 value 16 entries 262144 flags 0x1
+map map_4_avg: type 1 key 24 value 16 entries 262144 flags 0x1
 map map_5_stats: type 5 key 8 value 16 entries 1 flags 0x1
 map map_6_hist: type 5 key 8 value 520 entries 1 flags 0x1
 map map_7_fine: type 5 key 8 value 3912 entries 1 flags 0x1
 map map_8_linear: type 5 key 8 value 96 entries 262144 flags 0x1
-map pf_map_loss: type 6 key 4 value 8 entries 8 flags 0x0
+map pf_map_loss: type 6 key 4 value 8 entries 9 flags 0x0
 map pf_map_zeros: type 2 key 4 value 3912 entries 1 flags 0x0
 
 perf_event/p0: p0
@@ -18,150 +18,147 @@ perf_event/p0: p0
    3: r2 = r10
    4: r2 += -8
    5: call bpf_map_lookup_elem#1
-   6: if r0 == 0x0 goto +4
-   7: r1 = *(u64 *)(r0 +0)
-   8: r1 += 1
-   9: *(u64 *)(r0 +0) = r1
-  10: goto +6
-  11: r1 = map[map_0_count] ll
-  13: r2 = r10
-  14: r2 += -8
-  15: r3 = 0
-  16: call pf_count
+   6: if r0 == 0x0 goto +3
+   7: r4 = 1
+   8: lock *(u64 *)(r0 +0) += r4
+   9: goto +6
+  10: r1 = map[map_0_count] ll
+  12: r2 = r10
+  13: r2 += -8
+  14: r3 = 0
+  15: call pf_count
 ; aggregations.pf:3: @sum[pid] = sum(cpu);
-  17: call bpf_get_smp_processor_id#8
-  18: r7 = r0
-  19: call bpf_get_current_pid_tgid#14
-  20: r0 >>= 32
-  21: *(u64 *)(r10 -8) = r0
-  22: r1 = map[map_1_sum] ll
-  24: r2 = r10
-  25: r2 += -8
-  26: call bpf_map_lookup_elem#1
-  27: if r0 == 0x0 goto +4
-  28: r1 = *(u64 *)(r0 +0)
-  29: r1 += r7
-  30: *(u64 *)(r0 +0) = r1
-  31: goto +7
-  32: r3 = r7
-  33: r1 = map[map_1_sum] ll
-  35: r2 = r10
-  36: r2 += -8
-  37: r4 = 0
-  38: call pf_sum
+  16: call bpf_get_smp_processor_id#8
+  17: r7 = r0
+  18: call bpf_get_current_pid_tgid#14
+  19: r0 >>= 32
+  20: *(u64 *)(r10 -8) = r0
+  21: r1 = map[map_1_sum] ll
+  23: r2 = r10
+  24: r2 += -8
+  25: call bpf_map_lookup_elem#1
+  26: if r0 == 0x0 goto +2
+  27: lock *(u64 *)(r0 +0) += r7
+  28: goto +7
+  29: r3 = r7
+  30: r1 = map[map_1_sum] ll
+  32: r2 = r10
+  33: r2 += -8
+  34: r4 = 0
+  35: call pf_sum
 ; aggregations.pf:4: @min[comm] = min(-1);
-  39: *(u64 *)(r10 -32) = 0
-  40: *(u64 *)(r10 -24) = 0
-  41: r1 = r10
-  42: r1 += -32
-  43: r2 = 16
-  44: call bpf_get_current_comm#16
-  45: r1 = map[map_2_min] ll
-  47: r2 = r10
-  48: r2 += -32
-  49: r3 = -1
-  50: r4 = 2
-  51: r5 = 0
-  52: call pf_minmax
+  36: *(u64 *)(r10 -32) = 0
+  37: *(u64 *)(r10 -24) = 0
+  38: r1 = r10
+  39: r1 += -32
+  40: r2 = 16
+  41: call bpf_get_current_comm#16
+  42: r1 = map[map_2_min] ll
+  44: r2 = r10
+  45: r2 += -32
+  46: r3 = -1
+  47: r4 = 2
+  48: r5 = 0
+  49: call pf_minmax
 ; aggregations.pf:5: @max[comm] = max(nsecs);
-  53: call bpf_ktime_get_boot_ns#125
-  54: r7 = r0
-  55: *(u64 *)(r10 -32) = 0
-  56: *(u64 *)(r10 -24) = 0
-  57: r1 = r10
-  58: r1 += -32
-  59: r2 = 16
-  60: call bpf_get_current_comm#16
-  61: r3 = r7
-  62: r1 = map[map_3_max] ll
-  64: r2 = r10
-  65: r2 += -32
-  66: r4 = 1
-  67: r5 = 0
-  68: call pf_minmax
+  50: call bpf_ktime_get_boot_ns#125
+  51: r7 = r0
+  52: *(u64 *)(r10 -32) = 0
+  53: *(u64 *)(r10 -24) = 0
+  54: r1 = r10
+  55: r1 += -32
+  56: r2 = 16
+  57: call bpf_get_current_comm#16
+  58: r3 = r7
+  59: r1 = map[map_3_max] ll
+  61: r2 = r10
+  62: r2 += -32
+  63: r4 = 1
+  64: r5 = 0
+  65: call pf_minmax
 ; aggregations.pf:6: @avg[pid, comm] = avg(cpu);
-  69: call bpf_get_smp_processor_id#8
-  70: r7 = r0
-  71: call bpf_get_current_pid_tgid#14
-  72: r0 >>= 32
-  73: *(u64 *)(r10 -56) = r0
-  74: *(u64 *)(r10 -48) = 0
-  75: *(u64 *)(r10 -40) = 0
-  76: r1 = r10
-  77: r1 += -48
-  78: r2 = 16
-  79: call bpf_get_current_comm#16
-  80: r3 = r7
-  81: r1 = map[map_4_avg] ll
-  83: r2 = r10
-  84: r2 += -56
-  85: r4 = 0
-  86: call pf_avg
+  66: call bpf_get_smp_processor_id#8
+  67: r7 = r0
+  68: call bpf_get_current_pid_tgid#14
+  69: r0 >>= 32
+  70: *(u64 *)(r10 -56) = r0
+  71: *(u64 *)(r10 -48) = 0
+  72: *(u64 *)(r10 -40) = 0
+  73: r1 = r10
+  74: r1 += -48
+  75: r2 = 16
+  76: call bpf_get_current_comm#16
+  77: r3 = r7
+  78: r1 = map[map_4_avg] ll
+  80: r2 = r10
+  81: r2 += -56
+  82: r4 = 0
+  83: call pf_avg
 ; aggregations.pf:7: @stats = stats(cpu);
-  87: call bpf_get_smp_processor_id#8
-  88: *(u64 *)(r10 -8) = 0
-  89: r3 = r0
-  90: r1 = map[map_5_stats] ll
-  92: r2 = r10
-  93: r2 += -8
-  94: r4 = 0
-  95: call pf_avg
+  84: call bpf_get_smp_processor_id#8
+  85: *(u64 *)(r10 -8) = 0
+  86: r3 = r0
+  87: r1 = map[map_5_stats] ll
+  89: r2 = r10
+  90: r2 += -8
+  91: r4 = 0
+  92: call pf_avg
 ; aggregations.pf:8: @hist = hist(nsecs);
-  96: call bpf_ktime_get_boot_ns#125
-  97: *(u64 *)(r10 -8) = 0
-  98: r1 = r0
-  99: r2 = 0
- 100: call pf_log2
- 101: r3 = r0
- 102: r1 = map[map_6_hist] ll
- 104: r2 = r10
- 105: r2 += -8
- 106: r4 = 65
- 107: r5 = 0
- 108: call pf_bucket
+  93: call bpf_ktime_get_boot_ns#125
+  94: *(u64 *)(r10 -8) = 0
+  95: r1 = r0
+  96: r2 = 0
+  97: call pf_log2
+  98: r3 = r0
+  99: r1 = map[map_6_hist] ll
+ 101: r2 = r10
+ 102: r2 += -8
+ 103: r4 = 65
+ 104: r5 = 0
+ 105: call pf_bucket
 ; aggregations.pf:9: @fine = hist(nsecs, 3);
- 109: call bpf_ktime_get_boot_ns#125
- 110: *(u64 *)(r10 -8) = 0
- 111: r1 = r0
- 112: r2 = 3
- 113: call pf_log2
- 114: r3 = r0
- 115: r1 = map[map_7_fine] ll
- 117: r2 = r10
- 118: r2 += -8
- 119: r4 = 489
- 120: r5 = 0
- 121: call pf_bucket
+ 106: call bpf_ktime_get_boot_ns#125
+ 107: *(u64 *)(r10 -8) = 0
+ 108: r1 = r0
+ 109: r2 = 3
+ 110: call pf_log2
+ 111: r3 = r0
+ 112: r1 = map[map_7_fine] ll
+ 114: r2 = r10
+ 115: r2 += -8
+ 116: r4 = 489
+ 117: r5 = 0
+ 118: call pf_bucket
 ; aggregations.pf:10: @linear[cpu] = lhist(cpu, 0, 100, 10);
- 122: call bpf_get_smp_processor_id#8
- 123: r7 = r0
- 124: call bpf_get_smp_processor_id#8
- 125: *(u64 *)(r10 -8) = r0
- 126: if r7 s>= 0x0 goto +2
- 127: *(u64 *)(r10 -16) = 0
- 128: goto +6
- 129: if r7 s< 0x64 goto +2
- 130: *(u64 *)(r10 -16) = 11
- 131: goto +3
- 132: r7 /= 10
- 133: r7 += 1
- 134: *(u64 *)(r10 -16) = r7
- 135: r3 = *(u64 *)(r10 -16)
- 136: r1 = map[map_8_linear] ll
- 138: r2 = r10
- 139: r2 += -8
- 140: r4 = 12
- 141: r5 = 0
- 142: call pf_bucket
- 143: r0 = 0
- 144: exit
+ 119: call bpf_get_smp_processor_id#8
+ 120: r7 = r0
+ 121: call bpf_get_smp_processor_id#8
+ 122: *(u64 *)(r10 -8) = r0
+ 123: if r7 s>= 0x0 goto +2
+ 124: *(u64 *)(r10 -16) = 0
+ 125: goto +6
+ 126: if r7 s< 0x64 goto +2
+ 127: *(u64 *)(r10 -16) = 11
+ 128: goto +3
+ 129: r7 /= 10
+ 130: r7 += 1
+ 131: *(u64 *)(r10 -16) = r7
+ 132: r3 = *(u64 *)(r10 -16)
+ 133: r1 = map[map_8_linear] ll
+ 135: r2 = r10
+ 136: r2 += -8
+ 137: r4 = 12
+ 138: r5 = 0
+ 139: call pf_bucket
+ 140: r0 = 0
+ 141: exit
 
 .text: pf_count
    0: r6 = r3
    1: r7 = r2
    2: r8 = r1
    3: call bpf_map_lookup_elem#1
-   4: if r0 != 0x0 goto +15
+   4: if r0 != 0x0 goto +20
    5: r1 = 0
    6: *(u64 *)(r10 -8) = r1
    7: r3 = r10
@@ -170,25 +167,29 @@ perf_event/p0: p0
   10: r2 = r7
   11: r4 = 1
   12: call bpf_map_update_elem#2
-  13: r1 = r8
-  14: r2 = r7
-  15: call bpf_map_lookup_elem#1
-  16: if r0 != 0x0 goto +3
-  17: r1 = r6
-  18: call pf_loss
-  19: goto +3
-  20: r1 = *(u64 *)(r0 +0)
-  21: r1 += 1
-  22: *(u64 *)(r0 +0) = r1
-  23: exit
+  13: r9 = r0
+  14: r1 = r8
+  15: r2 = r7
+  16: call bpf_map_lookup_elem#1
+  17: if r0 != 0x0 goto +7
+  18: w1 = 1
+  19: if r9 != 0xfffffff9 goto +1
+  20: w1 = 0
+  21: r1 <<= 3
+  22: r1 += r6
+  23: call pf_loss
+  24: goto +2
+  25: r1 = 1
+  26: lock *(u64 *)(r0 +0) += r1
+  27: exit
 
 .text: pf_sum
-   0: r7 = r4
-   1: r6 = r3
+   0: r6 = r4
+   1: r7 = r3
    2: r8 = r2
    3: r9 = r1
    4: call bpf_map_lookup_elem#1
-   5: if r0 != 0x0 goto +15
+   5: if r0 != 0x0 goto +21
    6: r1 = 0
    7: *(u64 *)(r10 -8) = r1
    8: r3 = r10
@@ -197,17 +198,21 @@ perf_event/p0: p0
   11: r2 = r8
   12: r4 = 1
   13: call bpf_map_update_elem#2
-  14: r1 = r9
-  15: r2 = r8
-  16: call bpf_map_lookup_elem#1
-  17: if r0 != 0x0 goto +3
-  18: r1 = r7
-  19: call pf_loss
-  20: goto +3
-  21: r1 = *(u64 *)(r0 +0)
-  22: r1 += r6
-  23: *(u64 *)(r0 +0) = r1
-  24: exit
+  14: *(u64 *)(r10 -16) = r0
+  15: r1 = r9
+  16: r2 = r8
+  17: call bpf_map_lookup_elem#1
+  18: if r0 != 0x0 goto +8
+  19: w1 = 1
+  20: r2 = *(u64 *)(r10 -16)
+  21: if r2 != 0xfffffff9 goto +1
+  22: w1 = 0
+  23: r1 <<= 3
+  24: r1 += r6
+  25: call pf_loss
+  26: goto +1
+  27: lock *(u64 *)(r0 +0) += r7
+  28: exit
 
 .text: pf_minmax
    0: *(u64 *)(r10 -24) = r5
@@ -216,7 +221,7 @@ perf_event/p0: p0
    3: r9 = r2
    4: r8 = r1
    5: call bpf_map_lookup_elem#1
-   6: if r0 != 0x0 goto +17
+   6: if r0 != 0x0 goto +24
    7: r1 = *(u64 *)(r10 -24)
    8: r1 = 0
    9: *(u64 *)(r10 -8) = r1
@@ -227,39 +232,46 @@ perf_event/p0: p0
   14: r2 = r9
   15: r4 = 1
   16: call bpf_map_update_elem#2
-  17: r1 = r8
-  18: r2 = r9
-  19: call bpf_map_lookup_elem#1
-  20: if r0 != 0x0 goto +3
-  21: r1 = *(u64 *)(r10 -24)
-  22: call pf_loss
-  23: goto +18
-  24: r1 = *(u64 *)(r0 +8)
-  25: if r1 == 0x0 goto +13
-  26: r1 = r7
-  27: r1 <<= 62
-  28: r2 = 0x8000000000000000 ll
-  30: r1 &= r2
-  31: r2 = *(u64 *)(r0 +0)
-  32: r2 ^= r1
-  33: r1 ^= r6
-  34: r7 &= 1
-  35: if r7 == 0x0 goto +2
-  36: if r1 > r2 goto +2
-  37: goto +4
-  38: if r1 >= r2 goto +3
-  39: r1 = 1
-  40: *(u64 *)(r0 +8) = r1
-  41: *(u64 *)(r0 +0) = r6
-  42: exit
+  17: *(u64 *)(r10 -32) = r0
+  18: r1 = r8
+  19: r2 = r9
+  20: call bpf_map_lookup_elem#1
+  21: if r0 != 0x0 goto +9
+  22: w1 = 1
+  23: r2 = *(u64 *)(r10 -32)
+  24: if r2 != 0xfffffff9 goto +1
+  25: w1 = 0
+  26: r1 <<= 3
+  27: r2 = *(u64 *)(r10 -24)
+  28: r1 += r2
+  29: call pf_loss
+  30: goto +18
+  31: r1 = *(u64 *)(r0 +8)
+  32: if r1 == 0x0 goto +13
+  33: r1 = r7
+  34: r1 <<= 62
+  35: r2 = 0x8000000000000000 ll
+  37: r1 &= r2
+  38: r2 = *(u64 *)(r0 +0)
+  39: r2 ^= r1
+  40: r1 ^= r6
+  41: r7 &= 1
+  42: if r7 == 0x0 goto +2
+  43: if r1 > r2 goto +2
+  44: goto +4
+  45: if r1 >= r2 goto +3
+  46: r1 = 1
+  47: *(u64 *)(r0 +8) = r1
+  48: *(u64 *)(r0 +0) = r6
+  49: exit
 
 .text: pf_avg
-   0: r7 = r4
-   1: r6 = r3
+   0: r6 = r4
+   1: r7 = r3
    2: r8 = r2
    3: r9 = r1
    4: call bpf_map_lookup_elem#1
-   5: if r0 != 0x0 goto +16
+   5: if r0 != 0x0 goto +22
    6: r1 = 0
    7: *(u64 *)(r10 -8) = r1
    8: *(u64 *)(r10 -16) = r1
@@ -269,20 +281,23 @@ perf_event/p0: p0
   12: r2 = r8
   13: r4 = 1
   14: call bpf_map_update_elem#2
-  15: r1 = r9
-  16: r2 = r8
-  17: call bpf_map_lookup_elem#1
-  18: if r0 != 0x0 goto +3
-  19: r1 = r7
-  20: call pf_loss
-  21: goto +6
-  22: r1 = *(u64 *)(r0 +0)
-  23: r1 += 1
-  24: *(u64 *)(r0 +0) = r1
-  25: r1 = *(u64 *)(r0 +8)
-  26: r1 += r6
-  27: *(u64 *)(r0 +8) = r1
-  28: exit
+  15: *(u64 *)(r10 -24) = r0
+  16: r1 = r9
+  17: r2 = r8
+  18: call bpf_map_lookup_elem#1
+  19: if r0 != 0x0 goto +8
+  20: w1 = 1
+  21: r2 = *(u64 *)(r10 -24)
+  22: if r2 != 0xfffffff9 goto +1
+  23: w1 = 0
+  24: r1 <<= 3
+  25: r1 += r6
+  26: call pf_loss
+  27: goto +3
+  28: r1 = 1
+  29: lock *(u64 *)(r0 +0) += r1
+  30: lock *(u64 *)(r0 +8) += r7
+  31: exit
 
 .text: pf_log2
    0: r0 = 0
@@ -344,12 +359,12 @@ perf_event/p0: p0
 
 .text: pf_bucket
    0: *(u64 *)(r10 -16) = r5
-   1: r7 = r4
-   2: r6 = r3
+   1: r8 = r4
+   2: r7 = r3
    3: r9 = r2
-   4: r8 = r1
+   4: r6 = r1
    5: call bpf_map_lookup_elem#1
-   6: if r0 != 0x0 goto +19
+   6: if r0 != 0x0 goto +20
    7: r1 = *(u64 *)(r10 -16)
    8: w1 = 0
    9: *(u32 *)(r10 -4) = r1
@@ -358,28 +373,35 @@ perf_event/p0: p0
   12: r1 = map[pf_map_zeros] ll
   14: call bpf_map_lookup_elem#1
   15: if r0 != 0x0 goto +1
-  16: goto +17
-  17: r1 = r8
+  16: goto +18
+  17: r1 = r6
   18: r2 = r9
   19: r3 = r0
   20: r4 = 1
   21: call bpf_map_update_elem#2
-  22: r1 = r8
-  23: r2 = r9
-  24: call bpf_map_lookup_elem#1
-  25: if r0 == 0x0 goto +9
-  26: if r6 < r7 goto +2
-  27: r7 += -1
-  28: r6 = r7
-  29: r6 <<= 3
-  30: r0 += r6
-  31: r1 = *(u64 *)(r0 +0)
-  32: r1 += 1
-  33: *(u64 *)(r0 +0) = r1
-  34: exit
-  35: r1 = *(u64 *)(r10 -16)
-  36: call pf_loss
-  37: goto -4
+  22: *(u64 *)(r10 -24) = r0
+  23: r1 = r6
+  24: r2 = r9
+  25: call bpf_map_lookup_elem#1
+  26: if r0 == 0x0 goto +9
+  27: if r7 < r8 goto +2
+  28: r8 += -1
+  29: r7 = r8
+  30: r7 <<= 3
+  31: r0 += r7
+  32: r1 = *(u64 *)(r0 +0)
+  33: r1 += 1
+  34: *(u64 *)(r0 +0) = r1
+  35: exit
+  36: w1 = 1
+  37: r2 = *(u64 *)(r10 -24)
+  38: if r2 != 0xfffffff9 goto +1
+  39: w1 = 0
+  40: r1 <<= 3
+  41: r2 = *(u64 *)(r10 -16)
+  42: r1 += r2
+  43: call pf_loss
+  44: goto -10
 
 .text: pf_loss
    0: *(u32 *)(r10 -4) = r1

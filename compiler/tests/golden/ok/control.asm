@@ -1,6 +1,6 @@
 map map_0_seen: type 1 key 16 value 8 entries 262144 flags 0x1
 map map_1_total: type 1 key 8 value 8 entries 1 flags 0x1
-map pf_map_loss: type 6 key 4 value 8 entries 8 flags 0x0
+map pf_map_loss: type 6 key 4 value 8 entries 9 flags 0x0
 map pf_map_events: type 27 key 0 value 0 entries 65536 flags 0x0
 
 perf_event/p0: p0
@@ -142,12 +142,12 @@ perf_event/p0: p0
   15: exit
 
 .text: pf_add
-   0: r7 = r4
-   1: r6 = r3
+   0: r6 = r4
+   1: r7 = r3
    2: r8 = r2
    3: r9 = r1
    4: call bpf_map_lookup_elem#1
-   5: if r0 != 0x0 goto +16
+   5: if r0 != 0x0 goto +22
    6: r1 = 0
    7: *(u64 *)(r10 -8) = r1
    8: r3 = r10
@@ -156,18 +156,24 @@ perf_event/p0: p0
   11: r2 = r8
   12: r4 = 1
   13: call bpf_map_update_elem#2
-  14: r1 = r9
-  15: r2 = r8
-  16: call bpf_map_lookup_elem#1
-  17: if r0 != 0x0 goto +4
-  18: r1 = r7
-  19: call pf_loss
-  20: r1 = 0
-  21: goto +2
-  22: r1 = *(u64 *)(r0 +0)
-  23: lock *(u64 *)(r0 +0) += r6
-  24: r0 = r1
-  25: exit
+  14: *(u64 *)(r10 -16) = r0
+  15: r1 = r9
+  16: r2 = r8
+  17: call bpf_map_lookup_elem#1
+  18: if r0 != 0x0 goto +9
+  19: w1 = 1
+  20: r2 = *(u64 *)(r10 -16)
+  21: if r2 != 0xfffffff9 goto +1
+  22: w1 = 0
+  23: r1 <<= 3
+  24: r1 += r6
+  25: call pf_loss
+  26: r1 = 0
+  27: goto +2
+  28: r1 = *(u64 *)(r0 +0)
+  29: lock *(u64 *)(r0 +0) += r7
+  30: r0 = r1
+  31: exit
 
 .text: pf_emit
    0: r6 = r3

@@ -1,5 +1,5 @@
-map map_0_: type 5 key 256 value 8 entries 262144 flags 0x1
-map pf_map_loss: type 6 key 4 value 8 entries 8 flags 0x0
+map map_0_: type 1 key 256 value 8 entries 262144 flags 0x1
+map pf_map_loss: type 6 key 4 value 8 entries 9 flags 0x0
 
 kprobe/p0: p0
 ; ffaults-by-file.pf:7: $vma = (struct vm_area_struct *)arg0;
@@ -76,18 +76,17 @@ kprobe/p0: p0
   69: r2 = r10
   70: r2 += -280
   71: call bpf_map_lookup_elem#1
-  72: if r0 == 0x0 goto +4
-  73: r1 = *(u64 *)(r0 +0)
-  74: r1 += 1
-  75: *(u64 *)(r0 +0) = r1
-  76: goto +6
-  77: r1 = map[map_0_] ll
-  79: r2 = r10
-  80: r2 += -280
-  81: r3 = 0
-  82: call pf_count
-  83: r0 = 0
-  84: exit
+  72: if r0 == 0x0 goto +3
+  73: r4 = 1
+  74: lock *(u64 *)(r0 +0) += r4
+  75: goto +6
+  76: r1 = map[map_0_] ll
+  78: r2 = r10
+  79: r2 += -280
+  80: r3 = 0
+  81: call pf_count
+  82: r0 = 0
+  83: exit
 
 .text: pf_read
    0: r6 = r4
@@ -157,7 +156,7 @@ kprobe/p0: p0
    1: r7 = r2
    2: r8 = r1
    3: call bpf_map_lookup_elem#1
-   4: if r0 != 0x0 goto +15
+   4: if r0 != 0x0 goto +20
    5: r1 = 0
    6: *(u64 *)(r10 -8) = r1
    7: r3 = r10
@@ -166,17 +165,21 @@ kprobe/p0: p0
   10: r2 = r7
   11: r4 = 1
   12: call bpf_map_update_elem#2
-  13: r1 = r8
-  14: r2 = r7
-  15: call bpf_map_lookup_elem#1
-  16: if r0 != 0x0 goto +3
-  17: r1 = r6
-  18: call pf_loss
-  19: goto +3
-  20: r1 = *(u64 *)(r0 +0)
-  21: r1 += 1
-  22: *(u64 *)(r0 +0) = r1
-  23: exit
+  13: r9 = r0
+  14: r1 = r8
+  15: r2 = r7
+  16: call bpf_map_lookup_elem#1
+  17: if r0 != 0x0 goto +7
+  18: w1 = 1
+  19: if r9 != 0xfffffff9 goto +1
+  20: w1 = 0
+  21: r1 <<= 3
+  22: r1 += r6
+  23: call pf_loss
+  24: goto +2
+  25: r1 = 1
+  26: lock *(u64 *)(r0 +0) += r1
+  27: exit
 
 .text: pf_loss
    0: *(u32 *)(r10 -4) = r1

@@ -1,5 +1,5 @@
-map map_0_: type 5 key 280 value 8 entries 262144 flags 0x1
-map pf_map_loss: type 6 key 4 value 8 entries 16 flags 0x0
+map map_0_: type 1 key 280 value 8 entries 262144 flags 0x1
+map pf_map_loss: type 6 key 4 value 8 entries 18 flags 0x0
 map pf_map_events: type 27 key 0 value 0 entries 4194304 flags 0x0
 map pf_map_scratch: type 6 key 4 value 288 entries 4 flags 0x0
 
@@ -300,17 +300,16 @@ raw_tracepoint/p1: p1
  214: r1 = map[map_0_] ll
  216: r2 = r9
  217: call bpf_map_lookup_elem#1
- 218: if r0 == 0x0 goto +4
- 219: r1 = *(u64 *)(r0 +0)
- 220: r1 += 1
- 221: *(u64 *)(r0 +0) = r1
- 222: goto +5
- 223: r1 = map[map_0_] ll
- 225: r2 = r9
- 226: r3 = 0
- 227: call pf_count
- 228: r0 = 0
- 229: exit
+ 218: if r0 == 0x0 goto +3
+ 219: r4 = 1
+ 220: lock *(u64 *)(r0 +0) += r4
+ 221: goto +5
+ 222: r1 = map[map_0_] ll
+ 224: r2 = r9
+ 225: r3 = 0
+ 226: call pf_count
+ 227: r0 = 0
+ 228: exit
 
 .text: body_p1
 ; ffaults-by-process.pf:12: printf("%-16s %-8s %-40s %s\n", "COMM", "PID", "FILE", "FAULTS");
@@ -324,7 +323,7 @@ raw_tracepoint/p1: p1
    8: r1 = r10
    9: r1 += -40
   10: r2 = 40
-  11: r3 = 8
+  11: r3 = 9
   12: call pf_emit
   13: r0 = 0
   14: exit
@@ -409,7 +408,7 @@ raw_tracepoint/p1: p1
    1: r7 = r2
    2: r8 = r1
    3: call bpf_map_lookup_elem#1
-   4: if r0 != 0x0 goto +15
+   4: if r0 != 0x0 goto +20
    5: r1 = 0
    6: *(u64 *)(r10 -8) = r1
    7: r3 = r10
@@ -418,17 +417,21 @@ raw_tracepoint/p1: p1
   10: r2 = r7
   11: r4 = 1
   12: call bpf_map_update_elem#2
-  13: r1 = r8
-  14: r2 = r7
-  15: call bpf_map_lookup_elem#1
-  16: if r0 != 0x0 goto +3
-  17: r1 = r6
-  18: call pf_loss
-  19: goto +3
-  20: r1 = *(u64 *)(r0 +0)
-  21: r1 += 1
-  22: *(u64 *)(r0 +0) = r1
-  23: exit
+  13: r9 = r0
+  14: r1 = r8
+  15: r2 = r7
+  16: call bpf_map_lookup_elem#1
+  17: if r0 != 0x0 goto +7
+  18: w1 = 1
+  19: if r9 != 0xfffffff9 goto +1
+  20: w1 = 0
+  21: r1 <<= 3
+  22: r1 += r6
+  23: call pf_loss
+  24: goto +2
+  25: r1 = 1
+  26: lock *(u64 *)(r0 +0) += r1
+  27: exit
 
 .text: pf_emit
    0: r6 = r3

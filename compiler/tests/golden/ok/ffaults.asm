@@ -1,5 +1,5 @@
-map map_0_: type 5 key 280 value 8 entries 262144 flags 0x1
-map pf_map_loss: type 6 key 4 value 8 entries 8 flags 0x0
+map map_0_: type 1 key 280 value 8 entries 262144 flags 0x1
+map pf_map_loss: type 6 key 4 value 8 entries 9 flags 0x0
 map pf_map_scratch: type 6 key 4 value 288 entries 4 flags 0x0
 
 perf_event/p0: p0
@@ -590,17 +590,16 @@ perf_event/p0: p0
  504: r1 = map[map_0_] ll
  506: r2 = r9
  507: call bpf_map_lookup_elem#1
- 508: if r0 == 0x0 goto +4
- 509: r1 = *(u64 *)(r0 +0)
- 510: r1 += 1
- 511: *(u64 *)(r0 +0) = r1
- 512: goto +5
- 513: r1 = map[map_0_] ll
- 515: r2 = r9
- 516: r3 = 0
- 517: call pf_count
- 518: r0 = 0
- 519: exit
+ 508: if r0 == 0x0 goto +3
+ 509: r4 = 1
+ 510: lock *(u64 *)(r0 +0) += r4
+ 511: goto +5
+ 512: r1 = map[map_0_] ll
+ 514: r2 = r9
+ 515: r3 = 0
+ 516: call pf_count
+ 517: r0 = 0
+ 518: exit
 
 .text: pf_loss
    0: *(u32 *)(r10 -4) = r1
@@ -707,7 +706,7 @@ perf_event/p0: p0
    1: r7 = r2
    2: r8 = r1
    3: call bpf_map_lookup_elem#1
-   4: if r0 != 0x0 goto +15
+   4: if r0 != 0x0 goto +20
    5: r1 = 0
    6: *(u64 *)(r10 -8) = r1
    7: r3 = r10
@@ -716,17 +715,21 @@ perf_event/p0: p0
   10: r2 = r7
   11: r4 = 1
   12: call bpf_map_update_elem#2
-  13: r1 = r8
-  14: r2 = r7
-  15: call bpf_map_lookup_elem#1
-  16: if r0 != 0x0 goto +3
-  17: r1 = r6
-  18: call pf_loss
-  19: goto +3
-  20: r1 = *(u64 *)(r0 +0)
-  21: r1 += 1
-  22: *(u64 *)(r0 +0) = r1
-  23: exit
+  13: r9 = r0
+  14: r1 = r8
+  15: r2 = r7
+  16: call bpf_map_lookup_elem#1
+  17: if r0 != 0x0 goto +7
+  18: w1 = 1
+  19: if r9 != 0xfffffff9 goto +1
+  20: w1 = 0
+  21: r1 <<= 3
+  22: r1 += r6
+  23: call pf_loss
+  24: goto +2
+  25: r1 = 1
+  26: lock *(u64 *)(r0 +0) += r1
+  27: exit
 
 .text: pf_vma_found
    0: *(u64 *)(r3 +0) = r2

@@ -1,11 +1,11 @@
 map map_0_both: type 5 key 8 value 8 entries 1 flags 0x1
 map map_1_start: type 1 key 8 value 8 entries 1 flags 0x1
-map map_2_: type 5 key 16 value 8 entries 262144 flags 0x1
+map map_2_: type 1 key 16 value 8 entries 262144 flags 0x1
 map map_3_calls: type 5 key 8 value 8 entries 1 flags 0x1
 map map_4_bytes: type 5 key 8 value 8 entries 1 flags 0x1
 map map_5_up: type 1 key 8 value 8 entries 1 flags 0x1
 map map_6_l: type 1 key 8 value 8 entries 1 flags 0x1
-map pf_map_loss: type 6 key 4 value 8 entries 96 flags 0x0
+map pf_map_loss: type 6 key 4 value 8 entries 108 flags 0x0
 map pf_map_globals: type 2 key 4 value 8 entries 1 flags 0x0
 
 raw_tracepoint/p0: p0
@@ -59,18 +59,17 @@ kprobe/p3: p3
    5: r2 = r10
    6: r2 += -16
    7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +4
-   9: r1 = *(u64 *)(r0 +0)
-  10: r1 += 1
-  11: *(u64 *)(r0 +0) = r1
-  12: goto +6
-  13: r1 = map[map_2_] ll
-  15: r2 = r10
-  16: r2 += -16
-  17: r3 = 24
-  18: call pf_count
-  19: r0 = 0
-  20: exit
+   8: if r0 == 0x0 goto +3
+   9: r4 = 1
+  10: lock *(u64 *)(r0 +0) += r4
+  11: goto +6
+  12: r1 = map[map_2_] ll
+  14: r2 = r10
+  15: r2 += -16
+  16: r3 = 27
+  17: call pf_count
+  18: r0 = 0
+  19: exit
 
 kprobe/p4: p4
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
@@ -81,18 +80,17 @@ kprobe/p4: p4
    5: r2 = r10
    6: r2 += -16
    7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +4
-   9: r1 = *(u64 *)(r0 +0)
-  10: r1 += 1
-  11: *(u64 *)(r0 +0) = r1
-  12: goto +6
-  13: r1 = map[map_2_] ll
-  15: r2 = r10
-  16: r2 += -16
-  17: r3 = 32
-  18: call pf_count
-  19: r0 = 0
-  20: exit
+   8: if r0 == 0x0 goto +3
+   9: r4 = 1
+  10: lock *(u64 *)(r0 +0) += r4
+  11: goto +6
+  12: r1 = map[map_2_] ll
+  14: r2 = r10
+  15: r2 += -16
+  16: r3 = 36
+  17: call pf_count
+  18: r0 = 0
+  19: exit
 
 kprobe/p5: p5
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
@@ -103,18 +101,17 @@ kprobe/p5: p5
    5: r2 = r10
    6: r2 += -16
    7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +4
-   9: r1 = *(u64 *)(r0 +0)
-  10: r1 += 1
-  11: *(u64 *)(r0 +0) = r1
-  12: goto +6
-  13: r1 = map[map_2_] ll
-  15: r2 = r10
-  16: r2 += -16
-  17: r3 = 40
-  18: call pf_count
-  19: r0 = 0
-  20: exit
+   8: if r0 == 0x0 goto +3
+   9: r4 = 1
+  10: lock *(u64 *)(r0 +0) += r4
+  11: goto +6
+  12: r1 = map[map_2_] ll
+  14: r2 = r10
+  15: r2 += -16
+  16: r3 = 45
+  17: call pf_count
+  18: r0 = 0
+  19: exit
 
 kprobe/p6: p6
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
@@ -126,18 +123,17 @@ kprobe/p6: p6
    6: r2 = r10
    7: r2 += -16
    8: call bpf_map_lookup_elem#1
-   9: if r0 == 0x0 goto +4
-  10: r1 = *(u64 *)(r0 +0)
-  11: r1 += 1
-  12: *(u64 *)(r0 +0) = r1
-  13: goto +6
-  14: r1 = map[map_2_] ll
-  16: r2 = r10
-  17: r2 += -16
-  18: r3 = 48
-  19: call pf_count
-  20: r0 = 0
-  21: exit
+   9: if r0 == 0x0 goto +3
+  10: r4 = 1
+  11: lock *(u64 *)(r0 +0) += r4
+  12: goto +6
+  13: r1 = map[map_2_] ll
+  15: r2 = r10
+  16: r2 += -16
+  17: r3 = 54
+  18: call pf_count
+  19: r0 = 0
+  20: exit
 
 kprobe/p7: p7
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
@@ -149,18 +145,17 @@ kprobe/p7: p7
    6: r2 = r10
    7: r2 += -16
    8: call bpf_map_lookup_elem#1
-   9: if r0 == 0x0 goto +4
-  10: r1 = *(u64 *)(r0 +0)
-  11: r1 += 1
-  12: *(u64 *)(r0 +0) = r1
-  13: goto +6
-  14: r1 = map[map_2_] ll
-  16: r2 = r10
-  17: r2 += -16
-  18: r3 = 56
-  19: call pf_count
-  20: r0 = 0
-  21: exit
+   9: if r0 == 0x0 goto +3
+  10: r4 = 1
+  11: lock *(u64 *)(r0 +0) += r4
+  12: goto +6
+  13: r1 = map[map_2_] ll
+  15: r2 = r10
+  16: r2 += -16
+  17: r3 = 63
+  18: call pf_count
+  19: r0 = 0
+  20: exit
 
 kprobe/p8: p8
 ; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
@@ -171,18 +166,17 @@ kprobe/p8: p8
    5: r2 = r10
    6: r2 += -16
    7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +4
-   9: r1 = *(u64 *)(r0 +0)
-  10: r1 += 1
-  11: *(u64 *)(r0 +0) = r1
-  12: goto +6
-  13: r1 = map[map_2_] ll
-  15: r2 = r10
-  16: r2 += -16
-  17: r3 = 64
-  18: call pf_count
-  19: r0 = 0
-  20: exit
+   8: if r0 == 0x0 goto +3
+   9: r4 = 1
+  10: lock *(u64 *)(r0 +0) += r4
+  11: goto +6
+  12: r1 = map[map_2_] ll
+  14: r2 = r10
+  15: r2 += -16
+  16: r3 = 72
+  17: call pf_count
+  18: r0 = 0
+  19: exit
 
 kprobe/p9: p9
 ; many.pf:4: kprobe:vfs_read, kprobe:vfs_write { @calls = count(); }
@@ -191,43 +185,40 @@ kprobe/p9: p9
    3: r2 = r10
    4: r2 += -8
    5: call bpf_map_lookup_elem#1
-   6: if r0 == 0x0 goto +4
-   7: r1 = *(u64 *)(r0 +0)
-   8: r1 += 1
-   9: *(u64 *)(r0 +0) = r1
-  10: goto +6
-  11: r1 = map[map_3_calls] ll
-  13: r2 = r10
-  14: r2 += -8
-  15: r3 = 72
-  16: call pf_count
-  17: r0 = 0
-  18: exit
+   6: if r0 == 0x0 goto +3
+   7: r4 = 1
+   8: lock *(u64 *)(r0 +0) += r4
+   9: goto +6
+  10: r1 = map[map_3_calls] ll
+  12: r2 = r10
+  13: r2 += -8
+  14: r3 = 81
+  15: call pf_count
+  16: r0 = 0
+  17: exit
 
 kprobe/p10: p10
 ; many.pf:5: kretprobe:vfs_read /retval > 0/ { @bytes = sum(retval); }
    0: r6 = r1
    1: r1 = *(u64 *)(r6 +80)
-   2: if r1 <= 0x0 goto +19
+   2: if r1 <= 0x0 goto +17
    3: r7 = *(u64 *)(r6 +80)
    4: *(u64 *)(r10 -8) = 0
    5: r1 = map[map_4_bytes] ll
    7: r2 = r10
    8: r2 += -8
    9: call bpf_map_lookup_elem#1
-  10: if r0 == 0x0 goto +4
-  11: r1 = *(u64 *)(r0 +0)
-  12: r1 += r7
-  13: *(u64 *)(r0 +0) = r1
-  14: goto +7
-  15: r3 = r7
-  16: r1 = map[map_4_bytes] ll
-  18: r2 = r10
-  19: r2 += -8
-  20: r4 = 80
-  21: call pf_sum
-  22: r0 = 0
-  23: exit
+  10: if r0 == 0x0 goto +2
+  11: lock *(u64 *)(r0 +0) += r7
+  12: goto +7
+  13: r3 = r7
+  14: r1 = map[map_4_bytes] ll
+  16: r2 = r10
+  17: r2 += -8
+  18: r4 = 90
+  19: call pf_sum
+  20: r0 = 0
+  21: exit
 
 perf_event/p11: p11
 ; many.pf:6: interval:s:1 { @up = elapsed; @l = len(@); }
@@ -251,7 +242,7 @@ perf_event/p11: p11
   19: r2 += -32
   20: r3 = r10
   21: r3 += -8
-  22: r4 = 88
+  22: r4 = 99
   23: call pf_set
   24: r1 = map[map_2_] ll
   26: call pf_map_len
@@ -262,7 +253,7 @@ perf_event/p11: p11
   32: r2 += -32
   33: r3 = r10
   34: r3 += -8
-  35: r4 = 88
+  35: r4 = 99
   36: call pf_set
   37: r0 = 0
   38: exit
@@ -274,18 +265,17 @@ perf_event/p11: p11
    3: r2 = r10
    4: r2 += -8
    5: call bpf_map_lookup_elem#1
-   6: if r0 == 0x0 goto +4
-   7: r1 = *(u64 *)(r0 +0)
-   8: r1 += 1
-   9: *(u64 *)(r0 +0) = r1
-  10: goto +6
-  11: r1 = map[map_0_both] ll
-  13: r2 = r10
-  14: r2 += -8
-  15: r3 = 0
-  16: call pf_count
-  17: r0 = 0
-  18: exit
+   6: if r0 == 0x0 goto +3
+   7: r4 = 1
+   8: lock *(u64 *)(r0 +0) += r4
+   9: goto +6
+  10: r1 = map[map_0_both] ll
+  12: r2 = r10
+  13: r2 += -8
+  14: r3 = 0
+  15: call pf_count
+  16: r0 = 0
+  17: exit
 
 .text: body_p1
 ; many.pf:1: BEGIN, END { @both = count(); }
@@ -294,18 +284,17 @@ perf_event/p11: p11
    3: r2 = r10
    4: r2 += -8
    5: call bpf_map_lookup_elem#1
-   6: if r0 == 0x0 goto +4
-   7: r1 = *(u64 *)(r0 +0)
-   8: r1 += 1
-   9: *(u64 *)(r0 +0) = r1
-  10: goto +6
-  11: r1 = map[map_0_both] ll
-  13: r2 = r10
-  14: r2 += -8
-  15: r3 = 8
-  16: call pf_count
-  17: r0 = 0
-  18: exit
+   6: if r0 == 0x0 goto +3
+   7: r4 = 1
+   8: lock *(u64 *)(r0 +0) += r4
+   9: goto +6
+  10: r1 = map[map_0_both] ll
+  12: r2 = r10
+  13: r2 += -8
+  14: r3 = 9
+  15: call pf_count
+  16: r0 = 0
+  17: exit
 
 .text: body_p2
 ; many.pf:2: begin { @start = nsecs; }
@@ -317,7 +306,7 @@ perf_event/p11: p11
    6: r2 += -16
    7: r3 = r10
    8: r3 += -8
-   9: r4 = 16
+   9: r4 = 18
   10: call pf_set
   11: r0 = 0
   12: exit
@@ -327,7 +316,7 @@ perf_event/p11: p11
    1: r7 = r2
    2: r8 = r1
    3: call bpf_map_lookup_elem#1
-   4: if r0 != 0x0 goto +15
+   4: if r0 != 0x0 goto +20
    5: r1 = 0
    6: *(u64 *)(r10 -8) = r1
    7: r3 = r10
@@ -336,25 +325,29 @@ perf_event/p11: p11
   10: r2 = r7
   11: r4 = 1
   12: call bpf_map_update_elem#2
-  13: r1 = r8
-  14: r2 = r7
-  15: call bpf_map_lookup_elem#1
-  16: if r0 != 0x0 goto +3
-  17: r1 = r6
-  18: call pf_loss
-  19: goto +3
-  20: r1 = *(u64 *)(r0 +0)
-  21: r1 += 1
-  22: *(u64 *)(r0 +0) = r1
-  23: exit
+  13: r9 = r0
+  14: r1 = r8
+  15: r2 = r7
+  16: call bpf_map_lookup_elem#1
+  17: if r0 != 0x0 goto +7
+  18: w1 = 1
+  19: if r9 != 0xfffffff9 goto +1
+  20: w1 = 0
+  21: r1 <<= 3
+  22: r1 += r6
+  23: call pf_loss
+  24: goto +2
+  25: r1 = 1
+  26: lock *(u64 *)(r0 +0) += r1
+  27: exit
 
 .text: pf_sum
-   0: r7 = r4
-   1: r6 = r3
+   0: r6 = r4
+   1: r7 = r3
    2: r8 = r2
    3: r9 = r1
    4: call bpf_map_lookup_elem#1
-   5: if r0 != 0x0 goto +15
+   5: if r0 != 0x0 goto +21
    6: r1 = 0
    7: *(u64 *)(r10 -8) = r1
    8: r3 = r10
@@ -363,26 +356,34 @@ perf_event/p11: p11
   11: r2 = r8
   12: r4 = 1
   13: call bpf_map_update_elem#2
-  14: r1 = r9
-  15: r2 = r8
-  16: call bpf_map_lookup_elem#1
-  17: if r0 != 0x0 goto +3
-  18: r1 = r7
-  19: call pf_loss
-  20: goto +3
-  21: r1 = *(u64 *)(r0 +0)
-  22: r1 += r6
-  23: *(u64 *)(r0 +0) = r1
-  24: exit
+  14: *(u64 *)(r10 -16) = r0
+  15: r1 = r9
+  16: r2 = r8
+  17: call bpf_map_lookup_elem#1
+  18: if r0 != 0x0 goto +8
+  19: w1 = 1
+  20: r2 = *(u64 *)(r10 -16)
+  21: if r2 != 0xfffffff9 goto +1
+  22: w1 = 0
+  23: r1 <<= 3
+  24: r1 += r6
+  25: call pf_loss
+  26: goto +1
+  27: lock *(u64 *)(r0 +0) += r7
+  28: exit
 
 .text: pf_set
    0: r6 = r4
    1: r4 = 0
    2: call bpf_map_update_elem#2
-   3: if r0 == 0x0 goto +2
-   4: r1 = r6
-   5: call pf_loss
-   6: exit
+   3: if r0 == 0x0 goto +6
+   4: w1 = 1
+   5: if r0 != 0xfffffff9 goto +1
+   6: w1 = 0
+   7: r1 <<= 3
+   8: r1 += r6
+   9: call pf_loss
+  10: exit
 
 .text: pf_map_len
    0: r2 = 0

@@ -1,7 +1,7 @@
 map map_0_: type 5 key 8 value 8 entries 1 flags 0x1
-map map_1_sym: type 5 key 24 value 8 entries 262144 flags 0x1
+map map_1_sym: type 1 key 24 value 8 entries 262144 flags 0x1
 map map_2_never: type 1 key 8 value 8 entries 1 flags 0x1
-map pf_map_loss: type 6 key 4 value 8 entries 8 flags 0x0
+map pf_map_loss: type 6 key 4 value 8 entries 9 flags 0x0
 map pf_map_stacks: type 1 key 8 value 40 entries 131072 flags 0x1
 map pf_map_traces: type 7 key 4 value 24 entries 2048 flags 0x0
 map pf_map_captures: type 6 key 4 value 48 entries 4 flags 0x0
@@ -73,54 +73,52 @@ perf_event/p0: p0
   58: r2 = r10
   59: r2 += -8
   60: call bpf_map_lookup_elem#1
-  61: if r0 == 0x0 goto +4
-  62: r1 = *(u64 *)(r0 +0)
-  63: r1 += 1
-  64: *(u64 *)(r0 +0) = r1
-  65: goto +6
-  66: r1 = map[map_0_] ll
-  68: r2 = r10
-  69: r2 += -8
-  70: r3 = 0
-  71: call pf_count
+  61: if r0 == 0x0 goto +3
+  62: r4 = 1
+  63: lock *(u64 *)(r0 +0) += r4
+  64: goto +6
+  65: r1 = map[map_0_] ll
+  67: r2 = r10
+  68: r2 += -8
+  69: r3 = 0
+  70: call pf_count
 ; printing.pf:7: time("%H:%M\n");
-  72: *(u64 *)(r10 -8) = 4
-  73: r1 = r10
-  74: r1 += -8
-  75: r2 = 8
-  76: r3 = 0
-  77: call pf_emit
+  71: *(u64 *)(r10 -8) = 4
+  72: r1 = r10
+  73: r1 += -8
+  74: r2 = 8
+  75: r3 = 0
+  76: call pf_emit
 ; printing.pf:8: @sym[ksym(kaddr("vfs_read")), usym(addr)] = count();
-  78: *(u64 *)(r10 -48) = -2128609280
-  79: r1 = *(u64 *)(r6 +176)
-  80: *(u64 *)(r10 -40) = r1
-  81: call bpf_get_current_pid_tgid#14
-  82: r0 >>= 32
-  83: *(u64 *)(r10 -32) = r0
-  84: r1 = map[map_1_sym] ll
-  86: r2 = r10
-  87: r2 += -48
-  88: call bpf_map_lookup_elem#1
-  89: if r0 == 0x0 goto +4
-  90: r1 = *(u64 *)(r0 +0)
-  91: r1 += 1
-  92: *(u64 *)(r0 +0) = r1
-  93: goto +6
-  94: r1 = map[map_1_sym] ll
-  96: r2 = r10
-  97: r2 += -48
-  98: r3 = 0
-  99: call pf_count
+  77: *(u64 *)(r10 -48) = -2128609280
+  78: r1 = *(u64 *)(r6 +176)
+  79: *(u64 *)(r10 -40) = r1
+  80: call bpf_get_current_pid_tgid#14
+  81: r0 >>= 32
+  82: *(u64 *)(r10 -32) = r0
+  83: r1 = map[map_1_sym] ll
+  85: r2 = r10
+  86: r2 += -48
+  87: call bpf_map_lookup_elem#1
+  88: if r0 == 0x0 goto +3
+  89: r4 = 1
+  90: lock *(u64 *)(r0 +0) += r4
+  91: goto +6
+  92: r1 = map[map_1_sym] ll
+  94: r2 = r10
+  95: r2 += -48
+  96: r3 = 0
+  97: call pf_count
 ; printing.pf:9: exit(2);
- 100: *(u64 *)(r10 -16) = 2
- 101: *(u64 *)(r10 -24) = 5
- 102: r1 = r10
- 103: r1 += -24
- 104: r2 = 16
- 105: r3 = 0
- 106: call pf_emit
- 107: r0 = 0
- 108: exit
+  98: *(u64 *)(r10 -16) = 2
+  99: *(u64 *)(r10 -24) = 5
+ 100: r1 = r10
+ 101: r1 += -24
+ 102: r2 = 16
+ 103: r3 = 0
+ 104: call pf_emit
+ 105: r0 = 0
+ 106: exit
 
 .text: pf_emit
    0: r6 = r3
@@ -207,7 +205,7 @@ perf_event/p0: p0
    1: r7 = r2
    2: r8 = r1
    3: call bpf_map_lookup_elem#1
-   4: if r0 != 0x0 goto +15
+   4: if r0 != 0x0 goto +20
    5: r1 = 0
    6: *(u64 *)(r10 -8) = r1
    7: r3 = r10
@@ -216,17 +214,21 @@ perf_event/p0: p0
   10: r2 = r7
   11: r4 = 1
   12: call bpf_map_update_elem#2
-  13: r1 = r8
-  14: r2 = r7
-  15: call bpf_map_lookup_elem#1
-  16: if r0 != 0x0 goto +3
-  17: r1 = r6
-  18: call pf_loss
-  19: goto +3
-  20: r1 = *(u64 *)(r0 +0)
-  21: r1 += 1
-  22: *(u64 *)(r0 +0) = r1
-  23: exit
+  13: r9 = r0
+  14: r1 = r8
+  15: r2 = r7
+  16: call bpf_map_lookup_elem#1
+  17: if r0 != 0x0 goto +7
+  18: w1 = 1
+  19: if r9 != 0xfffffff9 goto +1
+  20: w1 = 0
+  21: r1 <<= 3
+  22: r1 += r6
+  23: call pf_loss
+  24: goto +2
+  25: r1 = 1
+  26: lock *(u64 *)(r0 +0) += r1
+  27: exit
 
 .text: pf_loss
    0: *(u32 *)(r10 -4) = r1
@@ -243,8 +245,8 @@ perf_event/p0: p0
 .text: pf_stack_capture
    0: r9 = r5
    1: *(u64 *)(r10 -24) = r3
-   2: r8 = r2
-   3: r6 = r1
+   2: r6 = r2
+   3: r8 = r1
    4: *(u64 *)(r10 -16) = r4
    5: w1 = 0
    6: *(u32 *)(r10 -4) = r1
@@ -290,51 +292,51 @@ perf_event/p0: p0
   50: r1 = r9
   51: call pf_loss
   52: r0 = 0
-  53: goto +159
+  53: goto +162
   54: *(u64 *)(r10 -32) = r9
   55: r1 = 1
   56: *(u64 *)(r7 +0) = r1
-  57: r4 = r8
+  57: r4 = r6
   58: r4 <<= 32
   59: r4 >>= 32
   60: r9 = r7
   61: r9 += 24
-  62: r1 = r6
+  62: r1 = r8
   63: r2 = r9
   64: r3 = *(u64 *)(r10 -24)
   65: call bpf_get_stack#67
-  66: r6 = r0
-  67: if r6 s> 0x7 goto +7
-  68: if r6 s> 0xffffffff goto +3
+  66: r8 = r0
+  67: if r8 s> 0x7 goto +7
+  68: if r8 s> 0xffffffff goto +3
   69: r1 = *(u64 *)(r10 -32)
   70: r1 += 3
   71: call pf_loss
   72: r0 = 0
   73: *(u64 *)(r7 +0) = r0
-  74: goto +138
+  74: goto +141
   75: w0 = 0
-  76: r1 = r8
+  76: r1 = r6
   77: r1 &= 256
   78: if r1 == 0x0 goto +2
   79: call bpf_get_current_pid_tgid#14
   80: r0 >>= 32
   81: *(u32 *)(r7 +8) = r0
-  82: r1 = r6
+  82: r1 = r8
   83: r1 >>= 3
   84: *(u32 *)(r7 +12) = r1
   85: r1 = 0x100000000 ll
-  87: r8 &= r1
-  88: if r8 == 0x0 goto +5
+  87: r6 &= r1
+  88: if r6 == 0x0 goto +5
   89: r1 = *(u64 *)(r10 -24)
-  90: if r6 != r1 goto +3
+  90: if r8 != r1 goto +3
   91: r1 = *(u64 *)(r10 -32)
   92: r1 += 4
   93: call pf_loss
-  94: r8 = *(u64 *)(r10 -16)
-  95: if r8 == 0x0 goto +22
-  96: r1 = r8
+  94: r6 = *(u64 *)(r10 -16)
+  95: if r6 == 0x0 goto +22
+  96: r1 = r6
   97: r1 >>= 32
-  98: w1 ^= w8
+  98: w1 ^= w6
   99: w1 &= 511
  100: *(u32 *)(r10 -4) = r1
  101: r2 = r10
@@ -345,10 +347,10 @@ perf_event/p0: p0
  107: r1 = 0
  108: if r0 == 0x0 goto +75
  109: r1 = *(u64 *)(r10 -24)
- 110: if r6 != r1 goto +3
+ 110: if r8 != r1 goto +3
  111: r1 = 0x4000000000000000 ll
- 113: r8 |= r1
- 114: *(u64 *)(r0 +0) = r8
+ 113: r6 |= r1
+ 114: *(u64 *)(r0 +0) = r6
  115: w9 = 0
  116: r1 = r0
  117: goto +66
@@ -415,7 +417,7 @@ perf_event/p0: p0
  186: r2 += -16
  187: r1 = map[pf_map_stacks] ll
  189: call bpf_map_lookup_elem#1
- 190: if r0 != 0x0 goto +19
+ 190: if r0 != 0x0 goto +22
  191: r6 = r7
  192: r6 += 8
  193: call bpf_ktime_get_ns#5
@@ -426,15 +428,18 @@ perf_event/p0: p0
  199: r3 = r6
  200: r4 = 1
  201: call bpf_map_update_elem#2
- 202: if r0 == 0xffffffef goto +7
- 203: if r0 == 0x0 goto +6
- 204: r1 = *(u64 *)(r10 -32)
- 205: r1 += 2
- 206: call pf_loss
- 207: if w9 != 0x0 goto +2
- 208: r1 = 0
- 209: *(u64 *)(r8 +0) = r1
- 210: r1 = 0
- 211: *(u64 *)(r7 +0) = r1
- 212: r0 = *(u64 *)(r10 -16)
- 213: exit
+ 202: if r0 == 0xffffffef goto +10
+ 203: if r0 == 0x0 goto +9
+ 204: r1 = 2
+ 205: if r0 == 0xfffffff9 goto +1
+ 206: r1 = 8
+ 207: r2 = *(u64 *)(r10 -32)
+ 208: r1 += r2
+ 209: call pf_loss
+ 210: if w9 != 0x0 goto +2
+ 211: r1 = 0
+ 212: *(u64 *)(r8 +0) = r1
+ 213: r1 = 0
+ 214: *(u64 *)(r7 +0) = r1
+ 215: r0 = *(u64 *)(r10 -16)
+ 216: exit

@@ -1,7 +1,7 @@
 map map_0_t: type 1 key 24 value 48 entries 262144 flags 0x1
 map map_1_u: type 1 key 16 value 8 entries 262144 flags 0x1
 map map_2_v: type 1 key 16 value 8 entries 262144 flags 0x1
-map pf_map_loss: type 6 key 4 value 8 entries 8 flags 0x0
+map pf_map_loss: type 6 key 4 value 8 entries 9 flags 0x0
 map pf_map_events: type 27 key 0 value 0 entries 4194304 flags 0x0
 
 raw_tracepoint/p0: p0
@@ -183,10 +183,14 @@ raw_tracepoint/p0: p0
    0: r6 = r4
    1: r4 = 0
    2: call bpf_map_update_elem#2
-   3: if r0 == 0x0 goto +2
-   4: r1 = r6
-   5: call pf_loss
-   6: exit
+   3: if r0 == 0x0 goto +6
+   4: w1 = 1
+   5: if r0 != 0xfffffff9 goto +1
+   6: w1 = 0
+   7: r1 <<= 3
+   8: r1 += r6
+   9: call pf_loss
+  10: exit
 
 .text: pf_emit
    0: r6 = r3
