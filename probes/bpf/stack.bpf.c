@@ -108,8 +108,18 @@ pf_template __u64 pf_stack_capture(void *ctx, __u64 flags, __u64 size, __u64 id,
 	known = id ? remembered(id) : 0;
 	if (known)
 		*known = (__u64)result == size ? id | PF_ID_CUT : id;
-	if (!id)
-		id = (identify(stack, stack->nr) & ~PF_ID_CUT) | PF_ID_HASHED;
+	if (!id) {
+		__u64 frames = (__u64)result / 8;
+
+		/*
+		 * Just before the access: 5.10 forgets the bounds of what it spills, though not constants. And of a number
+		 * that the compiler does not know to be `stack->nr`, which it would read back without any bounds.
+		 */
+		asm volatile("" : "+r"(frames));
+		if (frames > size / 8)
+			frames = size / 8;
+		id = (identify(stack, frames) & ~PF_ID_CUT) | PF_ID_HASHED;
+	}
 	if (!bpf_map_lookup_elem(&pf_map_stacks, &id)) {
 		stack->first_ns = bpf_ktime_get_ns();
 		result = bpf_map_update_elem(&pf_map_stacks, &id, stack, BPF_NOEXIST);

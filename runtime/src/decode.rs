@@ -96,8 +96,8 @@ impl Table {
     ///
     /// # Errors
     /// The kernel's.
-    pub(crate) fn read(map: &MapHandle, info: &MapManifest, cpus: usize) -> io::Result<Table> {
-        let mut table = Table::new(map, info, cpus);
+    pub(crate) fn read(map: &MapHandle, info: &MapManifest) -> io::Result<Table> {
+        let mut table = Table::new(map);
         if !table.read_batches(map, info)? {
             table.keys.clear();
             table.values.clear();
@@ -106,11 +106,10 @@ impl Table {
         Ok(table)
     }
 
-    fn new(map: &MapHandle, info: &MapManifest, cpus: usize) -> Table {
-        let per_cpu = !matches!(info.value, MapValue::Scalar(_));
+    fn new(map: &MapHandle) -> Table {
         Table {
             key_size: map.key_size(),
-            value_size: map.value_size() / if per_cpu { cpus.max(1) } else { 1 },
+            value_size: map.value_size() / map.parts(),
             keys: Vec::new(),
             values: Vec::new(),
         }

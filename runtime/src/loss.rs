@@ -118,14 +118,13 @@ impl fmt::Display for Loss {
 pub(crate) fn read(
     loaded: &Loaded,
     manifest: &Manifest,
-    cpus: usize,
     lost_mappings: u64,
 ) -> io::Result<Vec<Loss>> {
     let mut losses = Vec::new();
     for (probe, info) in &manifest.probes {
         for cause in LossCause::ALL {
             let index = probe.as_u32() * LOSS_CAUSES + cause as u32;
-            let count = counter(loaded, index, cpus)?;
+            let count = counter(loaded, index)?;
             if count > 0 {
                 losses.push(Loss {
                     probe: Some(info.name.clone()),
@@ -160,7 +159,7 @@ pub(crate) fn read(
 }
 
 /// The sum of the CPUs' counters; 0 if the object has no such counter.
-fn counter(loaded: &Loaded, index: u32, cpus: usize) -> io::Result<u64> {
+fn counter(loaded: &Loaded, index: u32) -> io::Result<u64> {
     let Some(map) = loaded.map("pf_map_loss") else {
         return Ok(0);
     };
@@ -170,7 +169,6 @@ fn counter(loaded: &Loaded, index: u32, cpus: usize) -> io::Result<u64> {
     }
     Ok(value
         .chunks_exact(8)
-        .take(cpus)
         .map(unsigned)
         .fold(0, u64::wrapping_add))
 }

@@ -37,7 +37,6 @@ pub struct Performer<'a> {
     pub(crate) sink: &'a mut dyn Sink,
     pub(crate) loaded: &'a Loaded,
     pub(crate) names: SymbolNames<'a>,
-    pub(crate) cpus: usize,
 }
 
 impl Performer<'_> {
@@ -88,7 +87,7 @@ impl Performer<'_> {
     /// If it can't be read.
     pub fn read(&self, index: usize) -> Result<Table, Error> {
         let (info, handle) = self.info(index)?;
-        Table::read(handle, info, self.cpus).map_err(|error| map_error("read", info, &error))
+        Table::read(handle, info).map_err(|error| map_error("read", info, &error))
     }
 
     /// What stands for a map without entries when the script prints it: a single number is 0, else there is nothing.

@@ -32,7 +32,6 @@ enum Delivered {
 pub struct Running<'a> {
     session: Session,
     stop: &'a Stop,
-    cpus: usize,
     // Detached before what their programs use is closed.
     attached: Attached,
     loaded: Loaded,
@@ -58,7 +57,6 @@ impl<'a> Running<'a> {
             Target::Process(pid) => (Some(open_process(*pid)?), None, Scope::Process(*pid)),
             Target::Command(command) => (None, Some(command.pid()), Scope::Command),
         };
-        let cpus = sys::possible_cpus().map_err(kernel_error("can't read the number of CPUs"))?;
         let loaded = load::load(&session.object.elf, manifest, &session.source)?;
         let events = match loaded.map("pf_map_events") {
             Some(map) => Some(ring_buffer(map.fd())?),
@@ -69,7 +67,6 @@ impl<'a> Running<'a> {
         Ok(Running {
             session,
             stop,
-            cpus,
             attached,
             loaded,
             events,
@@ -106,13 +103,8 @@ impl<'a> Running<'a> {
         };
         self.attached.detach();
         let manifest = &self.session.object.manifest;
-        let losses = loss::read(
-            &self.loaded,
-            manifest,
-            self.cpus,
-            self.symbols.lost_records(),
-        )
-        .map_err(kernel_error("can't read what was lost"))?;
+        let losses = loss::read(&self.loaded, manifest, self.symbols.lost_records())
+            .map_err(kernel_error("can't read what was lost"))?;
         for loss in &losses {
             self.session.message(&format!("WARNING: {loss}"));
         }
@@ -277,7 +269,6 @@ impl<'a> Running<'a> {
                 sink: &mut *self.session.sink,
                 loaded: &self.loaded,
                 names: self.symbols.names(&self.loaded),
-                cpus: self.cpus,
             };
             performer.perform(action, &record)?;
         }
@@ -302,7 +293,6 @@ impl<'a> Running<'a> {
             sink: &mut *self.session.sink,
             loaded: &self.loaded,
             names: self.symbols.names(&self.loaded),
-            cpus: self.cpus,
         };
         for index in order {
             let table = performer.read(index)?;

@@ -174,7 +174,10 @@ pub fn compile(source: &Path, output: &Path, flags: &[&str]) {
 
 /// Bytes that a thread reads from a pipe until its end.
 #[derive(Clone, Debug, Default)]
-struct Collected(Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>);
+struct Collected(Arc<(Mutex<Bytes>, Condvar)>);
+
+/// What came out of a pipe, and whether it has ended.
+type Bytes = (Vec<u8>, bool);
 
 impl Collected {
     fn read(mut from: impl Read + Send + 'static) -> Collected {

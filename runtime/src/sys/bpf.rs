@@ -89,6 +89,7 @@ pub struct MapHandle {
     fd: OwnedFd,
     key_size: usize,
     value_size: usize,
+    parts: usize,
     max_entries: u32,
 }
 
@@ -107,15 +108,17 @@ impl MapHandle {
             kind::BPF_MAP_TYPE_LRU_PERCPU_HASH as u32,
         ]
         .contains(&spec.map_type);
-        let value_size = if per_cpu {
-            (spec.value_size as usize).next_multiple_of(8) * cpus
+        let (value_size, parts) = if per_cpu {
+            let part = (spec.value_size as usize).next_multiple_of(8);
+            (part * cpus, cpus.max(1))
         } else {
-            spec.value_size as usize
+            (spec.value_size as usize, 1)
         };
         Ok(MapHandle {
             fd: create_map(spec)?,
             key_size: spec.key_size as usize,
             value_size,
+            parts,
             max_entries: spec.max_entries,
         })
     }
@@ -134,6 +137,11 @@ impl MapHandle {
     /// Size of a value in bytes as the system call sees it: all CPUs' values for per-CPU maps, each padded to 8 bytes.
     pub fn value_size(&self) -> usize {
         self.value_size
+    }
+
+    /// How many parts a value has: one for each possible CPU, or one.
+    pub fn parts(&self) -> usize {
+        self.parts
     }
 
     /// Capacity in entries.
