@@ -219,9 +219,10 @@ fn files_that_cannot_be_read_are_named() {
     Tracer::new([scratch.path()])
         .run()
         .refuses(&[scratch.path().to_str().expect("UTF-8"), "irectory"]);
-    let secret = scratch.file("secret.pf", "BEGIN { }");
+    let open = Scratch::open_to_all("files");
+    let secret = open.file("secret.pf", "BEGIN { }");
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).expect("it is ours");
-    support::without_root(support::PFSCRIPT)
+    support::without_root()
         .arg(&secret)
         .run()
         .refuses(&["secret.pf", "ermission denied"]);

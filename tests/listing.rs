@@ -189,9 +189,8 @@ fn a_pattern_that_matches_nothing_is_answered_in_one_message() {
 
 #[test]
 fn lists_need_no_root_where_the_kernel_lets_them() {
-    let finished = support::without_root(support::PFSCRIPT)
+    let finished = support::without_root()
         .args(["-l", "software:*"])
-        .folder(Path::new("/"))
         .run()
         .ok();
     assert!(
@@ -200,9 +199,8 @@ fn lists_need_no_root_where_the_kernel_lets_them() {
     );
     // tracefs is root's alone: the list says what is missing from it.
     if support::is_root() {
-        let finished = support::without_root(support::PFSCRIPT)
+        let finished = support::without_root()
             .args(["-l"])
-            .folder(Path::new("/"))
             .run()
             .has_no_crash();
         assert!(finished.messages().contains("tracepoint"), "{finished}");

@@ -36,9 +36,8 @@ fn in_mount_namespace(commands: &str, arguments: &[&str]) -> Tracer {
 fn without_root_it_says_which_rights_are_missing() {
     let scratch = Scratch::new("no-root");
     let run = |arguments: &[&str]| {
-        support::without_root(PFSCRIPT)
+        support::without_root()
             .args(arguments)
-            .folder(Path::new("/"))
             .run()
     };
     let finished = run(&["-e", ONE_LINER]).refuses(&["root", "CAP_BPF"]);
@@ -50,9 +49,8 @@ fn without_root_it_says_which_rights_are_missing() {
 #[test]
 fn without_root_scripts_can_be_checked_and_dumped() {
     let run = |arguments: &[&str]| {
-        support::without_root(PFSCRIPT)
+        support::without_root()
             .args(arguments)
-            .folder(Path::new("/"))
             .run()
             .ok()
     };

@@ -112,7 +112,7 @@ pub struct ProviderInfo {
     pub program: ProgramType,
     /// Whether `-p PID` narrows it to that process.
     pub filtered: bool,
-    /// Whether `-l` shows its attach points when no family is named.
+    /// Whether its list names whole attach points; else how they begin.
     pub listed: bool,
     /// The feature without which it cannot attach.
     pub needs: Option<pfscript_probes::Feature>,

@@ -4,7 +4,7 @@ use pfscript_compiler::btf::Kind;
 use pfscript_compiler::facts::{FactError, KernelFacts};
 use pfscript_compiler::glob::{self, Glob};
 use pfscript_compiler::providers::{self, Provider, nearest};
-use pfscript_grammar::{Span, Spanned};
+use pfscript_grammar::{Span, Spanned, escape};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,9 +31,9 @@ pub fn list(facts: &dyn KernelFacts, pattern: Option<&str>, verbose: bool) -> Li
     // A family that was named and can't be listed has said why.
     let explained = !listing.notes.is_empty() && pattern.contains([':', ' ']);
     if listing.lines.is_empty() && !explained {
-        let mut note = format!("nothing matches `{pattern}`");
+        let mut note = format!("nothing matches `{}`", escape(pattern));
         if !glob::is_pattern(pattern) && !pattern.contains([':', ' ']) {
-            note.push_str(&format!("; try `*{pattern}*`"));
+            note.push_str(&format!("; try `*{}*`", escape(pattern)));
         }
         listing.notes.push(note);
     }
@@ -82,7 +82,7 @@ fn types(
     {
         listing
             .notes
-            .push(format!("nothing matches `{name}`; {help}"));
+            .push(format!("nothing matches `{}`; {help}", escape(name)));
     }
 }
 
@@ -102,15 +102,15 @@ fn probes(listing: &mut Listing, facts: &dyn KernelFacts, pattern: &str, verbose
         return;
     }
     let wanted = Glob::new(pattern);
-    let mut families: Vec<&dyn Provider> = providers::registry()
-        .iter()
-        .copied()
-        .filter(|provider| provider.info().listed)
-        .collect();
+    let mut families: Vec<&dyn Provider> = providers::registry().iter().copied().collect();
     families.sort_by_key(|provider| provider.info().names[0]);
     for provider in families {
         if let Some(names) = names(listing, facts, provider) {
-            let matching = names.into_iter().filter(|name| wanted.matches(name));
+            // `BEGIN` is `begin`.
+            let alias = provider.info().names.contains(&pattern);
+            let matching = names
+                .into_iter()
+                .filter(|name| wanted.matches(name) || alias && !name.contains(':'));
             show(listing, facts, provider, matching, verbose);
         }
     }

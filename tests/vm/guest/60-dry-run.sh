@@ -20,3 +20,13 @@ for path in /scripts/*.pf /scripts/*.bt; do
     check "dry-run-$script" dry_run
 done
 [ -n "$found" ] || echo "skip dry-run: there is nothing in scripts/"
+
+# The templates in their other shapes: stacks of a chosen depth, every kind of map, long strings in scratch memory.
+shapes() {
+    trace_well --dry-run -e 'software:page-faults:1 {
+        @[ustack(1), kstack(3), ustack(126)] = count(); @s[pid] = sum(1); @a[comm] = avg(cpu); @m[cpu] = max(-1);
+        @h[pid] = hist(nsecs, 3); @l = lhist(cpu, 0, 100, 5); @t[pid] = (1, comm, str(curtask)); @x[pid]++;
+        if (@t[pid].1 == comm) { printf("%s %d\n", @t[pid].2, len(ustack)); }
+    }'
+}
+check dry-run-shapes shapes
