@@ -43,7 +43,10 @@ impl From<io::Error> for Failure {
 }
 
 fn failure(message: std::fmt::Arguments<'_>) -> Failure {
-    Failure::Message(format!("pfscript: {message}"))
+    let message = format!("pfscript: {message}");
+    // Names in it may hold anything.
+    let safe = escape::escape_bytes(message.as_bytes(), escape::Keep::Layout);
+    Failure::Message(safe.into_owned())
 }
 
 /// Writes to standard error. If that is closed, there is nobody left to tell.
@@ -162,7 +165,7 @@ fn script(cli: &Cli) -> Result<(String, Vec<u8>, Vec<String>), Failure> {
         argument.clone().into_string().map_err(|argument| {
             failure(format_args!(
                 "a parameter is not UTF-8: {}",
-                escape::escape(&argument.to_string_lossy())
+                argument.to_string_lossy()
             ))
         })
     };
@@ -217,10 +220,7 @@ fn limits() -> Result<Limits, Failure> {
             let value = value.to_string_lossy();
             return match value.parse() {
                 Ok(number) => Ok(Some(number)),
-                Err(_) => Err(failure(format_args!(
-                    "{name} is not a number: {}",
-                    escape::escape(&value)
-                ))),
+                Err(_) => Err(failure(format_args!("{name} is not a number: {}", value))),
             };
         }
         Ok(None)
@@ -235,12 +235,8 @@ fn limits() -> Result<Limits, Failure> {
 }
 
 fn create(path: &Path) -> Result<std::fs::File, Failure> {
-    std::fs::File::create(path).map_err(|error| {
-        failure(format_args!(
-            "can't write {}: {error}",
-            escape::escape(&path.to_string_lossy())
-        ))
-    })
+    std::fs::File::create(path)
+        .map_err(|error| failure(format_args!("can't write {}: {error}", path.display())))
 }
 
 /// Writes to standard output, or to the file of `-o`.

@@ -131,7 +131,23 @@ pub fn without_root() -> Tracer {
     }
     let scratch = Scratch::open_to_all("without-root");
     let program = scratch.path().join("pfscript");
-    fs::copy(PFSCRIPT, &program).expect("the temporary folder can be written");
-    let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--"];
-    Tracer::command("setpriv").args(user).arg(program).folder(Path::new("/")).keep(scratch)
+    // By another process: a program cannot run while anybody has it open for writing, and what this process has open is
+    // for a moment also open in what other tests start.
+    let copied = std::process::Command::new("cp")
+        .arg(PFSCRIPT)
+        .arg(&program)
+        .status();
+    assert!(copied.is_ok_and(|status| status.success()), "cannot copy");
+    let user = [
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--",
+    ];
+    Tracer::command("setpriv")
+        .args(user)
+        .arg(program)
+        .folder(Path::new("/"))
+        .keep(scratch)
 }

@@ -29,7 +29,8 @@ pub fn list(facts: &dyn KernelFacts, pattern: Option<&str>, verbose: bool) -> Li
         probes(&mut listing, facts, pattern, verbose);
     }
     // A family that was named and can't be listed has said why.
-    let explained = !listing.notes.is_empty() && pattern.contains([':', ' ']);
+    let named = pattern.contains([':', ' ']) || providers::by_name(pattern).is_some();
+    let explained = named && !listing.notes.is_empty();
     if listing.lines.is_empty() && !explained {
         let mut note = format!("nothing matches `{}`", escape(pattern));
         if !glob::is_pattern(pattern) && !pattern.contains([':', ' ']) {
@@ -91,6 +92,10 @@ fn probes(listing: &mut Listing, facts: &dyn KernelFacts, pattern: &str, verbose
         Some((family, rest)) => (family, rest),
         None => (pattern, ""),
     };
+    // A family by itself, by whatever name: `BEGIN`, `kprobe`.
+    if let Some(provider) = providers::by_name(pattern) {
+        return one_family(listing, facts, provider, "", verbose);
+    }
     if pattern.contains(':') && !glob::is_pattern(family) {
         match providers::find(&Spanned::new(family.to_owned(), Span::default())) {
             Ok(provider) => one_family(listing, facts, provider, rest, verbose),
@@ -106,11 +111,7 @@ fn probes(listing: &mut Listing, facts: &dyn KernelFacts, pattern: &str, verbose
     families.sort_by_key(|provider| provider.info().names[0]);
     for provider in families {
         if let Some(names) = names(listing, facts, provider) {
-            // `BEGIN` is `begin`.
-            let alias = provider.info().names.contains(&pattern);
-            let matching = names
-                .into_iter()
-                .filter(|name| wanted.matches(name) || alias && !name.contains(':'));
+            let matching = names.into_iter().filter(|name| wanted.matches(name));
             show(listing, facts, provider, matching, verbose);
         }
     }
@@ -155,9 +156,11 @@ fn names(
         Err(FactError::Unavailable { reason, help }) => {
             let family = provider.info().names[0];
             let help = help.map_or(String::new(), |help| format!("; {help}"));
-            listing
-                .notes
-                .push(format!("cannot list `{family}` probes: {reason}{help}"));
+            let why = format!(" probes: {reason}{help}");
+            // What a second family lacks for the same reason need not be said again.
+            if !listing.notes.iter().any(|note| note.ends_with(&why)) {
+                listing.notes.push(format!("cannot list `{family}`{why}"));
+            }
             None
         }
         Err(FactError::Unknown) => None,
