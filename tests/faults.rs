@@ -32,7 +32,8 @@ fn faults_pf_counts_each_touched_page_in_the_stack_that_touched_it() {
     needs_root!();
     let command = format!("{} 4096", workload("anon2mmap"));
     let finished = trace_file("scripts/faults.pf", &command).lossless();
-    assert_eq!(finished.messages(), "Attached 1 probe\n");
+    let first = finished.messages().lines().next();
+    assert_eq!(first, Some("Attached 1 probe"), "{finished}");
     let (report, rows) = rows_of(&finished);
     assert_eq!(report.faults(), 4096);
     let last = rows.last().expect("there are rows");
@@ -273,52 +274,6 @@ fn two_programs_of_one_process_have_their_own_names() {
     };
     assert_eq!(count("relay", "baton"), Some(120), "{rows:#?}");
     assert_eq!(count("anon2mmap", "main"), Some(130), "{rows:#?}");
-}
-
-#[test]
-fn the_same_addresses_before_and_after_exec_have_the_names_of_their_time() {
-    needs_root!();
-    let scratch = Scratch::new("same-addresses");
-    let source = support::repository().join("tests/support/workloads/relay.c");
-    let headers = support::repository_file("tests/workloads");
-    // One name and one layout, in two folders: their stacks hold the same addresses, but for the functions' names.
-    for name in ["alpha", "omega"] {
-        fs::create_dir(scratch.path().join(name)).expect("the build folder can be written");
-        let baton = format!("-DBATON={name}");
-        let flags = [
-            "-I",
-            &headers,
-            "-static",
-            "-no-pie",
-            "-Wno-unused-function",
-            &baton,
-        ];
-        support::compile(&source, &scratch.path().join(name).join("relay"), &flags);
-    }
-    let path = |name: &str| {
-        scratch
-            .path()
-            .join(name)
-            .join("relay")
-            .display()
-            .to_string()
-    };
-    let command = format!("'{}' 40 '{}' 60", path("alpha"), path("omega"));
-    let finished = Tracer::new(["-e", ONE_LINER, "-c", &command])
-        .run()
-        .lossless();
-    let rows = stacks::parse(finished.text());
-    let count = |function: &str| {
-        rows.iter()
-            .filter(|row| row.is_in(function))
-            .map(|row| row.count)
-            .max()
-    };
-    assert_eq!(
-        (count("alpha"), count("omega")),
-        (Some(40), Some(60)),
-        "{rows:#?}"
-    );
 }
 
 #[test]
