@@ -107,7 +107,7 @@ fn probes(listing: &mut Listing, facts: &dyn KernelFacts, pattern: &str, verbose
         return;
     }
     let wanted = Glob::new(pattern);
-    let mut families: Vec<&dyn Provider> = providers::registry().iter().copied().collect();
+    let mut families: Vec<&dyn Provider> = providers::registry().to_vec();
     families.sort_by_key(|provider| provider.info().names[0]);
     for provider in families {
         if let Some(names) = names(listing, facts, provider) {
