@@ -1,6 +1,7 @@
 //! What is reached through pointers: casts, fields, elements, and the kernel's types.
 
 use super::Checker;
+use super::integer_types::INTEGER_TYPES;
 use crate::btf::{Btf, Kind, TypeId};
 use crate::facts::FactError;
 use crate::hir::{Expr, ExprKind};
@@ -8,58 +9,6 @@ use crate::ir::{Arith, Width};
 use crate::types::{Pointee, Type, round_up};
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast, TypeName, TypeTag};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
-
-/// Names of integer types: name, bytes, signed.
-const INTEGER_TYPES: &[(&str, u32, bool)] = &[
-    ("int8", 1, true),
-    ("int16", 2, true),
-    ("int32", 4, true),
-    ("int64", 8, true),
-    ("uint8", 1, false),
-    ("uint16", 2, false),
-    ("uint32", 4, false),
-    ("uint64", 8, false),
-    ("int8_t", 1, true),
-    ("int16_t", 2, true),
-    ("int32_t", 4, true),
-    ("int64_t", 8, true),
-    ("uint8_t", 1, false),
-    ("uint16_t", 2, false),
-    ("uint32_t", 4, false),
-    ("uint64_t", 8, false),
-    ("s8", 1, true),
-    ("s16", 2, true),
-    ("s32", 4, true),
-    ("s64", 8, true),
-    ("u8", 1, false),
-    ("u16", 2, false),
-    ("u32", 4, false),
-    ("u64", 8, false),
-    ("char", 1, true),
-    ("signed char", 1, true),
-    ("unsigned char", 1, false),
-    ("short", 2, true),
-    ("short int", 2, true),
-    ("unsigned short", 2, false),
-    ("int", 4, true),
-    ("signed int", 4, true),
-    ("unsigned", 4, false),
-    ("unsigned int", 4, false),
-    ("long", 8, true),
-    ("long int", 8, true),
-    ("signed long", 8, true),
-    ("unsigned long", 8, false),
-    ("unsigned long int", 8, false),
-    ("long unsigned int", 8, false),
-    ("long long", 8, true),
-    ("long long int", 8, true),
-    ("unsigned long long", 8, false),
-    ("long long unsigned int", 8, false),
-    ("size_t", 8, false),
-    ("ssize_t", 8, true),
-    ("uintptr_t", 8, false),
-    ("intptr_t", 8, true),
-];
 
 /// Size of a pointer in bytes, on every architecture that pfscript knows.
 const POINTER_BYTES: u32 = 8;

@@ -3,56 +3,29 @@
 //! Types flow both ways between probes (a map's key may get its type in the last one), so the whole script is checked
 //! again and again until no type of a map or variable changes; what the last pass says is what counts.
 
+mod attach_points;
 mod expr;
+mod integer_types;
 mod memory;
+mod options;
 mod scope;
 mod stmt;
 
 use crate::facts::KernelFacts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
 use crate::manifest::Action;
-use crate::providers::{self, Expansion, Provider};
+use crate::providers::{Expansion, Provider};
 use crate::types::Type;
 use cranelift_entity::PrimaryMap;
 use indexmap::IndexMap;
 use pfscript_grammar::ast::{self, Item, Script};
-use pfscript_grammar::{Diagnostic, Severity, Span, Spanned};
+use pfscript_grammar::{Diagnostic, Severity, Span};
 use pfscript_probes::Feature;
 use scope::Scopes;
 
-/// What the user chose beside the script.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// `$1`, `$2`, …
-    pub positional: Vec<String>,
-    /// `-p`: only this process, for the families that can be narrowed.
-    pub tgid: Option<u32>,
-    /// The process id of the command started with `-c` (`cpid`).
-    pub command_pid: Option<u32>,
-    /// Sizes.
-    pub limits: Limits,
-}
-
-/// Sizes that a script's `config` block and the environment can set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Room for a string, terminator included, in bytes; a multiple of 8.
-    pub max_strlen: u32,
-    /// Keys that a map holds; `None`: as the kernel's kind of map allows.
-    pub max_map_keys: Option<u32>,
-    /// Pages of 4 KiB of the event buffer; `None`: as the script's records need.
-    pub event_pages: Option<u32>,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            max_strlen: 256,
-            max_map_keys: None,
-            event_pages: None,
-        }
-    }
-}
+use attach_points::{Group, expand};
+use options::configure;
+pub use options::{Limits, MOST_STRLEN, Options, set_max_strlen};
 
 /// The most programs that one script may need.
 const MOST_PROGRAMS: usize = 1024;
@@ -237,165 +210,6 @@ pub fn check(
         Span::default(),
         "the types of this script's maps do not settle; this is a bug in pfscript",
     )])
-}
-
-/// Attach points of one family.
-struct Group {
-    provider: &'static dyn Provider,
-    expansions: Vec<Expansion>,
-    span: Span,
-    name: String,
-}
-
-fn expand(
-    probe: &ast::Probe,
-    facts: &dyn KernelFacts,
-    options: &Options,
-) -> Result<Vec<Group>, Vec<Diagnostic>> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut errors = Vec::new();
-    for point in &probe.attach_points {
-        let point = substitute(point, options);
-        let provider = match providers::find(&point.parts[0]) {
-            Ok(provider) => provider,
-            Err(error) => {
-                errors.push(error);
-                continue;
-            }
-        };
-        match provider.expand(&point, facts) {
-            Ok(expansions) => {
-                let written: Vec<&str> =
-                    point.parts.iter().map(|part| part.node.as_str()).collect();
-                let same =
-                    |group: &&mut Group| group.provider.info().names[0] == provider.info().names[0];
-                match groups.iter_mut().find(same) {
-                    Some(group) => {
-                        group.expansions.extend(expansions);
-                        group.span = group.span.to(point.span);
-                        group.name = format!("{}, {}", group.name, written.join(":"));
-                    }
-                    None => groups.push(Group {
-                        provider,
-                        expansions,
-                        span: point.span,
-                        name: written.join(":"),
-                    }),
-                }
-            }
-            Err(error) => errors.push(error),
-        }
-    }
-    if errors.is_empty() {
-        Ok(groups)
-    } else {
-        Err(errors)
-    }
-}
-
-/// Puts positional parameters into an attach point.
-fn substitute(point: &ast::AttachPoint, options: &Options) -> ast::AttachPoint {
-    let replace = |text: &str| {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find('$') {
-            out.push_str(&rest[..at]);
-            rest = &rest[at + 1..];
-            let digits = rest
-                .find(|c: char| !c.is_ascii_digit())
-                .unwrap_or(rest.len());
-            match rest[..digits].parse::<usize>() {
-                Ok(number) if number > 0 => {
-                    let value = options.positional.get(number - 1);
-                    out.push_str(value.map_or("0", String::as_str));
-                }
-                _ => {
-                    out.push('$');
-                    out.push_str(&rest[..digits]);
-                }
-            }
-            rest = &rest[digits..];
-        }
-        out + rest
-    };
-    ast::AttachPoint {
-        parts: point
-            .parts
-            .iter()
-            .map(|part| Spanned::new(replace(&part.node), part.span))
-            .collect(),
-        span: point.span,
-    }
-}
-
-/// Settings of `config` that mean something here, and those of bpftrace that need no answer.
-fn configure(entries: &[ast::ConfigEntry], limits: &mut Limits, errors: &mut Vec<Diagnostic>) {
-    const KNOWN: &[&str] = &["max_strlen", "max_map_keys", "perf_rb_pages"];
-    const IGNORED: &[&str] = &[
-        "cache_user_symbols",
-        "cpp_demangle",
-        "debuginfo",
-        "lazy_symbolication",
-        "license",
-        "log_size",
-        "max_ast_nodes",
-        "max_bpf_progs",
-        "max_cat_bytes",
-        "max_probes",
-        "missing_probes",
-        "on_stack_limit",
-        "print_maps_on_exit",
-        "show_debug_info",
-        "stack_mode",
-        "str_trunc_trailer",
-        "symbol_source",
-        "unstable_import",
-        "unstable_macro",
-        "unstable_map_decl",
-        "unstable_tseries",
-        "use_blazesym",
-        "probe_inline",
-    ];
-    for entry in entries {
-        let number = || {
-            entry
-                .value
-                .node
-                .parse::<u32>()
-                .map_err(|_| Diagnostic::error(entry.value.span, "expected a number"))
-        };
-        let result = match entry.name.node.as_str() {
-            "max_strlen" => number().and_then(|bytes| {
-                set_max_strlen(limits, bytes)
-                    .map_err(|message| Diagnostic::error(entry.value.span, message))
-            }),
-            "max_map_keys" => number().map(|keys| limits.max_map_keys = Some(keys.max(1))),
-            "perf_rb_pages" => number().map(|pages| limits.event_pages = Some(pages)),
-            name if IGNORED.contains(&name) => Ok(()),
-            name => Err(
-                Diagnostic::error(entry.name.span, format!("unknown setting `{name}`"))
-                    .suggest(name, KNOWN.iter().chain(IGNORED).copied()),
-            ),
-        };
-        errors.extend(result.err());
-    }
-}
-
-/// The longest room for a string, in bytes.
-pub const MOST_STRLEN: u32 = 1024;
-
-/// Sets the room for strings, rounded up to what the layout wants.
-///
-/// # Errors
-/// A message, if it is out of range.
-pub fn set_max_strlen(limits: &mut Limits, bytes: u32) -> Result<(), String> {
-    if !(8..=MOST_STRLEN).contains(&bytes) {
-        return Err(format!(
-            "max_strlen must be between 8 and {MOST_STRLEN} bytes"
-        ));
-    }
-    limits.max_strlen = crate::types::round_up(bytes);
-    Ok(())
 }
 
 /// One pass over the script.

@@ -106,28 +106,3 @@ raw_tracepoint/p0: p0
   79: call pf_set
   80: r0 = 0
   81: exit
-
-.text: pf_set
-   0: r6 = r4
-   1: r4 = 0
-   2: call bpf_map_update_elem#2
-   3: if r0 == 0x0 goto +6
-   4: w1 = 1
-   5: if r0 != 0xfffffff9 goto +1
-   6: w1 = 0
-   7: r1 <<= 3
-   8: r1 += r6
-   9: call pf_loss
-  10: exit
-
-.text: pf_loss
-   0: *(u32 *)(r10 -4) = r1
-   1: r2 = r10
-   2: r2 += -4
-   3: r1 = map[pf_map_loss] ll
-   5: call bpf_map_lookup_elem#1
-   6: if r0 == 0x0 goto +3
-   7: r1 = *(u64 *)(r0 +0)
-   8: r1 += 1
-   9: *(u64 *)(r0 +0) = r1
-  10: exit
