@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::fs;
 use support::stacks::{self, Row, total};
 use support::{
     Finished, Report, Scratch, Tracer, Workload, faults_so_far, repository_file, workload,
@@ -281,7 +280,7 @@ fn a_program_that_was_deleted_while_it_ran_keeps_its_names() {
     needs_root!();
     let scratch = Scratch::new("deleted");
     let program = scratch.path().join("shortlived");
-    fs::copy(workload("anon2mmap"), &program).expect("the build folder can be written");
+    support::copy_program(workload("anon2mmap"), &program);
     let script = scratch.file(
         "run",
         format!("#!/bin/sh\n'{0}' 90 &\nwait\nrm '{0}'\n", program.display()),

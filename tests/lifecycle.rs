@@ -92,9 +92,7 @@ fn sessions_that_fail_leave_nothing() {
     }
     // A file that the kernel can't execute.
     let scratch = Scratch::new("not-executable");
-    let broken = scratch.file("broken", "#!/no/such/interpreter\n");
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(&broken, std::fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let broken = scratch.program("broken", "#!/no/such/interpreter\n");
     Tracer::new(["-e", ONE_LINER, "-c", &broken.display().to_string()])
         .run()
         .expect(1);

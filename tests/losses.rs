@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use support::{Finished, Scratch, Tracer, Workload, rows, workload};
@@ -11,7 +10,7 @@ use support::{Finished, Scratch, Tracer, Workload, rows, workload};
 fn copy(scratch: &Scratch, name: &str, comm: &str) -> PathBuf {
     assert!(comm.len() < 16);
     let path = scratch.path().join(comm);
-    fs::copy(workload(name), &path).expect("the build folder can be written");
+    support::copy_program(workload(name), &path);
     path
 }
 

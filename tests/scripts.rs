@@ -203,8 +203,7 @@ fn a_script_with_a_shebang_is_a_command() {
         "#!{}\nbegin {{ printf(\"%s|%d\\n\", str($1), $2); exit(3); }}\nend {{ printf(\"end\\n\"); }}\n",
         support::PFSCRIPT
     );
-    let file = scratch.file("tool", source);
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let file = scratch.program("tool", &source);
     let finished = Tracer::command(&file).args(["a b", "5"]).run().expect(3);
     assert_eq!(finished.text(), "a b|5\nend\n\n\n");
 }
@@ -296,7 +295,7 @@ fn every_call_of_a_tracepoint_is_seen_with_its_arguments() {
     needs_root!();
     let scratch = Scratch::new("opens");
     let program = scratch.path().join("opens_args");
-    fs::copy(workload("opens"), &program).expect("the build folder can be written");
+    support::copy_program(workload("opens"), &program);
     let script = "tracepoint:syscalls:sys_enter_openat /comm == \"opens_args\" && args.dfd == -100/ \
                   { @[str(args.filename), args.flags & 3] = count(); } \
                   tracepoint:syscalls:sys_exit_openat /comm == \"opens_args\"/ { @ret[args.ret == -2] = count(); }";

@@ -209,8 +209,7 @@ fn commands_that_cannot_be_run_are_named() {
     let scratch = Scratch::new("commands");
     let text = scratch.file("text", "no program");
     fs::set_permissions(&text, fs::Permissions::from_mode(0o644)).expect("it is ours");
-    let broken = scratch.file("broken", "#!/no/such/interpreter\n");
-    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let broken = scratch.program("broken", "#!/no/such/interpreter\n");
     let path = |path: &Path| format!("'{}'", path.display());
     for (command, words) in [
         (

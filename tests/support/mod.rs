@@ -4,7 +4,7 @@
 //! a test depends on: [`LIMIT`] only turns a hang into a failure.
 
 // Each test binary is compiled with its own copy and uses part of it.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
 
 pub mod kernel;
 pub mod run;
@@ -97,6 +97,15 @@ impl Scratch {
         fs::write(&path, content).expect("the folder can be written");
         path
     }
+
+    /// Writes a file that can be executed, and returns its path.
+    pub fn program(&self, name: &str, content: &str) -> PathBuf {
+        let text = self.file(format!("{name}.text"), content);
+        fs::set_permissions(&text, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        let path = self.0.join(name);
+        copy_program(text, &path);
+        path
+    }
 }
 
 impl Drop for Scratch {
@@ -123,6 +132,15 @@ pub fn rows(text: &str, name: &str) -> Vec<(String, i64)> {
         .collect()
 }
 
+/// Copies a file that is to be executed: by another process, since a program cannot run while anybody has it open for
+/// writing, and what this process has open is for a moment also open in what other tests start.
+pub fn copy_program(from: impl AsRef<Path>, to: &Path) {
+    let copied = std::process::Command::new("cp")
+        .args([from.as_ref(), to])
+        .status();
+    assert!(copied.is_ok_and(|status| status.success()), "cannot copy");
+}
+
 /// pfscript, run by a user without any right; as that user already, where the tests are. Root's own folders may be closed
 /// to that user, so it gets a copy.
 pub fn without_root() -> Tracer {
@@ -131,13 +149,7 @@ pub fn without_root() -> Tracer {
     }
     let scratch = Scratch::open_to_all("without-root");
     let program = scratch.path().join("pfscript");
-    // By another process: a program cannot run while anybody has it open for writing, and what this process has open is
-    // for a moment also open in what other tests start.
-    let copied = std::process::Command::new("cp")
-        .arg(PFSCRIPT)
-        .arg(&program)
-        .status();
-    assert!(copied.is_ok_and(|status| status.success()), "cannot copy");
+    copy_program(PFSCRIPT, &program);
     let user = [
         "--reuid=65534",
         "--regid=65534",
