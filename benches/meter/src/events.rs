@@ -40,6 +40,13 @@ pub fn measure(bench: &Bench) -> Result<(), String> {
             "static/deepstack",
             &["100", &pages],
         ),
+        Workload::new(
+            "20 frames, static, 300 processes later",
+            bench,
+            "static/deepstack",
+            &["20", &pages],
+        )
+        .after(300, bench),
     ];
     for _ in 0..bench.rounds {
         for (name, mut command) in tracers(bench)? {
@@ -79,6 +86,8 @@ fn tracers(bench: &Bench) -> Result<Vec<(&'static str, Command)>, String> {
 struct Workload {
     title: &'static str,
     words: Vec<String>,
+    /// Processes that are run before it, not measured, and the program.
+    before: (usize, String),
     /// By contender: ns per event, of each round.
     costs: BTreeMap<&'static str, Vec<f64>>,
 }
@@ -91,12 +100,24 @@ impl Workload {
             words: std::iter::once(bench.workload(program))
                 .chain(arguments)
                 .collect(),
+            before: (0, String::new()),
             costs: BTreeMap::new(),
         }
     }
 
+    /// The same in a session that has gone on for a while: each process has addresses, and so stacks, of its own, and
+    /// tables that hold stacks have filled up.
+    fn after(mut self, processes: usize, bench: &Bench) -> Workload {
+        self.before = (processes, bench.workload("static/anon2mmap"));
+        self
+    }
+
     /// Runs it under the programs that process `holder` has attached.
     fn run(&mut self, name: &'static str, holder: u32) -> Result<(), String> {
+        let (processes, program) = &self.before;
+        for _ in 0..*processes {
+            process::run(Command::new(program).arg("1").stdout(Stdio::null()))?;
+        }
         let before = Runs::of(holder);
         process::run(
             Command::new(&self.words[0])
