@@ -300,10 +300,13 @@ fn busy() {
     process::exit(0);
 }
 
-/// A copy of this program, so that it can be deleted.
+/// A copy of this program, so that it can be deleted. Another process makes it: a program cannot run while anybody has it
+/// open for writing, and what this process has open is for a moment also open in what other tests start.
 fn copy_of_this(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("pfscript-{name}-{}", process::id()));
-    std::fs::copy(std::env::current_exe().unwrap(), &path).unwrap();
+    let mut copy = process::Command::new("cp");
+    copy.arg(std::env::current_exe().unwrap()).arg(&path);
+    assert!(copy.status().unwrap().success());
     path
 }
 

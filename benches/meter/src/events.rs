@@ -41,12 +41,12 @@ pub fn measure(bench: &Bench) -> Result<(), String> {
             &["100", &pages],
         ),
         Workload::new(
-            "20 frames, static, 300 processes later",
+            "20 frames, static, 1000 processes later",
             bench,
             "static/deepstack",
             &["20", &pages],
         )
-        .after(300, bench),
+        .after(1000, bench),
     ];
     for _ in 0..bench.rounds {
         for (name, mut command) in tracers(bench)? {
