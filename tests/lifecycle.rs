@@ -31,11 +31,12 @@ fn the_check_for_leftovers_sees_programs_and_processes() {
         .attached();
     let left = kernel::bpf_objects();
     assert!(!before.is_clean(), "{left:?}");
-    assert!(
-        kernel::leftover_processes().len() >= 2,
-        "{:?}",
-        kernel::leftover_processes()
-    );
+    // The command is not to be known by its mark for the moment in which it executes its program.
+    let seen = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(20));
+        kernel::leftover_processes().len() >= 2
+    });
+    assert!(seen, "{:?}", kernel::leftover_processes());
     tracer.interrupt();
     tracer.finish().ok();
     before.nothing_left();
