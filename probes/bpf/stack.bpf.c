@@ -1,17 +1,13 @@
 /*
- * Stacks: each different one is stored once, under an id, with its process and the time when it was first seen.
+ * Stacks: each different one is stored once, under a hash of its process and frames, with the time when it was first seen.
  *
- * The kernel's own stack table (bpf_get_stackid) is fast, since it compares a stack where it was walked, but it drops a
- * stack whose place is taken, and knows neither process nor time. So it is asked first, and what it answers is the id, with
- * the process: whether that is stored is looked up, mostly in one page of memory. Where it has no place left,
- * the stack is captured into scratch memory, and its id is a 64-bit hash: two stacks of a session share one about once in
- * 2^61 / stacks^2 sessions. Nothing is dropped but by a full table, and that is counted.
+ * The kernel's own stack table (bpf_get_stackid) drops a stack whose place is taken. Here the key is a 64-bit hash, so that
+ * two stacks of a session share an id about once in 2^63 / stacks^2 sessions, and what a full table refuses is counted.
  */
 #include "template.h"
 
 extern char pf_map_stacks; /* HASH: __u64 id -> struct pf_stack */
-extern char pf_map_traces; /* STACK_TRACE, as deep as the deepest stack of the script */
-extern char pf_map_captures; /* PERCPU_ARRAY of PF_LEVELS: struct pf_scratch with a struct pf_stack */
+extern char pf_map_captures; /* PERCPU_ARRAY of PF_LEVELS: struct pf_scratch with a struct pf_capture */
 extern char pf_map_known; /* ARRAY of PF_KNOWN: __u64 id, of a stack that is stored */
 
 /* As src/maps.rs has it; a power of two. */
@@ -20,12 +16,9 @@ extern char pf_map_known; /* ARRAY of PF_KNOWN: __u64 id, of a stack that is sto
 #define PF_FRAMES 127
 /* Flags of pf_stack that are not the kernel's, which have 32 bits. */
 #define PF_STACK_DEFAULT_DEPTH (1ULL << 32) /* the script asked for no depth: a deeper stack is a loss */
-#define PF_STACK_FULL_DEPTH (1ULL << 33) /* as deep as pf_map_traces */
 
-/* Bits of an id: process and place in pf_map_traces have the low 62. */
-#define PF_ID_HASHED (1ULL << 63)
-/* In pf_map_known, beside the id: the stack was cut. */
-#define PF_ID_CUT (1ULL << 62)
+/* Bytes of frames that are asked for at the least: the kernel zeroes what it does not fill. */
+#define PF_FEW_FRAMES 128
 
 #define EEXIST 17
 
@@ -35,6 +28,12 @@ struct pf_stack {
 	__u32 nr;   /* frames; what follows them is not part of the stack */
 	__u64 first_ns; /* CLOCK_MONOTONIC at the first capture */
 	__u64 ips[];
+};
+
+/* What a CPU captures into. */
+struct pf_capture {
+	__u64 wanted; /* bytes of frames that are likely to hold the next stack */
+	struct pf_stack stack;
 };
 
 /* Odd numbers with well-mixed bits: the fractional parts of the golden ratio and of the square root of 3. */
@@ -64,93 +63,84 @@ static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames
 	if (i < frames)
 		even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
 	even = fold((even ^ odd * PF_MULTIPLIER) * PF_OTHER_MULTIPLIER);
-	return even;
+	return even ? even : 1;
 }
 
-/* Where an id of pf_map_traces is remembered. Any CPU may write there; what it writes is true for all. */
-static __always_inline __u64 *remembered(__u64 id)
+/*
+ * The current stack, in as many bytes as this CPU's last ones needed, since zeroing the rest of the most takes as long as
+ * a short walk. A stack that fills them is walked again.
+ */
+static __always_inline long walk(void *ctx, struct pf_capture *capture, __u64 flags, __u64 size)
 {
-	__u32 place = (id ^ id >> 32) % PF_KNOWN;
+	__u64 wanted = capture->wanted & ~7ULL;
+	long bytes;
 
-	return bpf_map_lookup_elem(&pf_map_known, &place);
-}
-
-static __always_inline __u64 process(__u64 flags)
-{
-	return flags & BPF_F_USER_STACK ? bpf_get_current_pid_tgid() >> 32 : 0;
-}
-
-/* Captures the current stack, and stores it under `id`, or under its hash if that is 0. */
-pf_template __u64 pf_stack_capture(void *ctx, __u64 flags, __u64 size, __u64 id, __u64 loss)
-{
-	struct pf_scratch *scratch = pf_claim(&pf_map_captures);
-	struct pf_stack *stack;
-	__u64 *known;
-	long result;
-
-	if (!scratch) {
-		pf_loss(loss + PF_SCRATCH_BUSY);
-		return 0;
+	if (wanted < PF_FEW_FRAMES)
+		wanted = PF_FEW_FRAMES;
+	if (wanted >= size)
+		return bpf_get_stack(ctx, capture->stack.ips, size, flags & 0xffffffff);
+	bytes = bpf_get_stack(ctx, capture->stack.ips, wanted, flags & 0xffffffff);
+	if ((__u64)bytes == wanted) {
+		bytes = bpf_get_stack(ctx, capture->stack.ips, size, flags & 0xffffffff);
+		capture->wanted = bytes + 64;
+	} else {
+		capture->wanted = wanted - 8;
 	}
-	stack = (struct pf_stack *)scratch->memory;
-	result = bpf_get_stack(ctx, stack->ips, size, flags & 0xffffffff);
-	if (result < 8) {
-		/* None is an answer: a kernel thread has no user stack, and code of a process no kernel stack. */
-		if (result < 0)
-			pf_loss(loss + PF_STACK_FAILED);
-		pf_release(scratch);
-		return 0;
-	}
-	stack->tgid = process(flags);
-	stack->nr = (__u64)result / 8;
-	if ((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH)
-		pf_loss(loss + PF_STACK_TRUNCATED);
-	known = id ? remembered(id) : 0;
-	if (known)
-		*known = (__u64)result == size ? id | PF_ID_CUT : id;
-	if (!id) {
-		__u64 frames = (__u64)result / 8;
-
-		/*
-		 * Just before the access: 5.10 forgets the bounds of what it spills, though not constants. And of a number
-		 * that the compiler does not know to be `stack->nr`, which it would read back without any bounds.
-		 */
-		asm volatile("" : "+r"(frames));
-		if (frames > size / 8)
-			frames = size / 8;
-		id = (identify(stack, frames) & ~PF_ID_CUT) | PF_ID_HASHED;
-	}
-	if (!bpf_map_lookup_elem(&pf_map_stacks, &id)) {
-		stack->first_ns = bpf_ktime_get_ns();
-		result = bpf_map_update_elem(&pf_map_stacks, &id, stack, BPF_NOEXIST);
-		if (result && result != -EEXIST) {
-			pf_loss(loss + refusal(result, PF_STACKS_FULL));
-			if (known)
-				*known = 0;
-		}
-	}
-	pf_release(scratch);
-	return id;
+	return bytes;
 }
 
 /* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
 pf_template __u64 pf_stack(void *ctx, __u64 flags, __u64 size, __u64 loss)
 {
-	__u64 id = 0, *known;
-	long place = -1;
+	struct pf_scratch *scratch = pf_claim(&pf_map_captures);
+	__u64 id = 0, frames, *known;
+	struct pf_stack *stack;
+	__u32 place;
+	long result;
 
-	if (flags & PF_STACK_FULL_DEPTH)
-		place = bpf_get_stackid(ctx, &pf_map_traces, flags & 0xffffffff);
-	if (place >= 0) {
-		id = process(flags) << 32 | (__u32)(place + 1);
-		known = remembered(id);
-		if (known && (*known & ~PF_ID_CUT) == id) {
-			if (pf_unlikely(*known & PF_ID_CUT && flags & PF_STACK_DEFAULT_DEPTH))
-				pf_loss(loss + PF_STACK_TRUNCATED);
-			return id;
+	if (pf_unlikely(!scratch)) {
+		pf_loss(loss + PF_SCRATCH_BUSY);
+		return 0;
+	}
+	stack = &((struct pf_capture *)scratch->memory)->stack;
+	result = walk(ctx, (struct pf_capture *)scratch->memory, flags, size);
+	if (pf_unlikely(result < 8)) {
+		/* None is an answer: a kernel thread has no user stack, and code of a process no kernel stack. */
+		if (result < 0)
+			pf_loss(loss + PF_STACK_FAILED);
+		goto out;
+	}
+	frames = (__u64)result / 8;
+	if (pf_unlikely((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH))
+		pf_loss(loss + PF_STACK_TRUNCATED);
+	stack->tgid = flags & BPF_F_USER_STACK ? bpf_get_current_pid_tgid() >> 32 : 0;
+	stack->nr = frames;
+	/*
+	 * Just before the access: 5.10 forgets the bounds of what it spills, though not constants. And of a number that the
+	 * compiler does not know to be `stack->nr`, which it would read back without any bounds.
+	 */
+	asm volatile("" : "+r"(frames));
+	if (frames > size / 8)
+		frames = size / 8;
+	id = identify(stack, frames);
+	/* What one CPU remembers is true for all. */
+	place = id % PF_KNOWN;
+	known = bpf_map_lookup_elem(&pf_map_known, &place);
+	if (known && *known == id)
+		goto out;
+	if (!bpf_map_lookup_elem(&pf_map_stacks, &id)) {
+		stack->first_ns = bpf_ktime_get_ns();
+		result = bpf_map_update_elem(&pf_map_stacks, &id, stack, BPF_NOEXIST);
+		if (result && result != -EEXIST) {
+			pf_loss(loss + refusal(result, PF_STACKS_FULL));
+			goto out;
 		}
 	}
-	return pf_stack_capture(ctx, flags, size, id, loss);
+	if (known)
+		*known = id;
+out:
+	pf_release(scratch);
+	return id;
 }
 
 /* The frames of a stored stack; 0 if there is none of that id. */

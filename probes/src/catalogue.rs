@@ -143,12 +143,6 @@ pub const ROUTINES: &[Routine] = &[
         doc: "stores the current stack, each different one once; its id, or 0",
     },
     Routine {
-        name: "pf_stack_capture",
-        params: &["ctx", "flags", "size", "id", "loss"],
-        needs: &[],
-        doc: "captures the current stack for pf_stack, which did not know it",
-    },
-    Routine {
         name: "pf_stack_len",
         params: &["id"],
         needs: &[],
@@ -221,8 +215,6 @@ pub const MINMAX_SIGNED: u64 = 2;
 pub const STACK_USER: u64 = 1 << 8;
 /// Flag of `pf_stack`: nobody asked for this depth, so a stack that fills it counts as truncated.
 pub const STACK_DEFAULT_DEPTH: u64 = 1 << 32;
-/// Flag of `pf_stack`: the stack is as deep as the map of traces, by which it can be known.
-pub const STACK_FULL_DEPTH: u64 = 1 << 33;
 
 /// The most bytes that `pf_streq` compares.
 pub const STREQ_BYTES: u64 = 1024;

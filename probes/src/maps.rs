@@ -13,8 +13,6 @@ pub const BPF_MAP_TYPE_ARRAY: u32 = 2;
 pub const BPF_MAP_TYPE_PERCPU_HASH: u32 = 5;
 /// `BPF_MAP_TYPE_PERCPU_ARRAY`
 pub const BPF_MAP_TYPE_PERCPU_ARRAY: u32 = 6;
-/// `BPF_MAP_TYPE_STACK_TRACE`
-pub const BPF_MAP_TYPE_STACK_TRACE: u32 = 7;
 /// `BPF_MAP_TYPE_RINGBUF`
 pub const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 
@@ -27,9 +25,6 @@ pub const SCRATCH_HEADER: u32 = 8;
 pub const STACK_MAX_DEPTH: u32 = 127;
 /// Bytes before the frames in a stack: `u32 tgid` (0: kernel), `u32 nr` (frames), `u64 first_ns` (`CLOCK_MONOTONIC`).
 pub const STACK_HEADER: u32 = 16;
-
-/// Places in the kernel's own table of stacks: all of their memory is taken at once, so there are few.
-pub const KNOWN_TRACES: u32 = 2048;
 
 /// Stacks that are remembered to be stored.
 pub const KNOWN_STACKS: u32 = 512;
@@ -74,12 +69,8 @@ pub enum MapTemplate {
         /// Frames there is room for.
         depth: u32,
     },
-    /// The kernel's own table of stacks, which knows a stack faster than it can be copied, but not all of them.
-    Traces {
-        /// Frames there is room for.
-        depth: u32,
-    },
-    /// Scratch memory that stacks are captured into: `u64 busy`, then the stack. [`SCRATCH_LEVELS`] elements.
+    /// Scratch memory that stacks are captured into: `u64 busy`, `u64 wanted` (bytes of
+    /// frames that the next stack is likely to need), then the stack. [`SCRATCH_LEVELS`] elements.
     Captures {
         /// Frames there is room for.
         depth: u32,
@@ -121,8 +112,7 @@ impl MapTemplate {
                 self.buckets().unwrap_or(0).saturating_mul(8)
             }
             MapTemplate::Stacks { depth } => STACK_HEADER + depth * 8,
-            MapTemplate::Captures { depth } => SCRATCH_HEADER + STACK_HEADER + depth * 8,
-            MapTemplate::Traces { depth } => depth * 8,
+            MapTemplate::Captures { depth } => SCRATCH_HEADER + 8 + STACK_HEADER + depth * 8,
             MapTemplate::Events => 0,
             MapTemplate::Scratch { frame } => SCRATCH_HEADER + frame,
         }
@@ -139,7 +129,6 @@ impl MapTemplate {
             | MapTemplate::Stats
             | MapTemplate::Hist { .. }
             | MapTemplate::LHist { .. } => BPF_MAP_TYPE_PERCPU_HASH,
-            MapTemplate::Traces { .. } => BPF_MAP_TYPE_STACK_TRACE,
             MapTemplate::Events => BPF_MAP_TYPE_RINGBUF,
             MapTemplate::Scratch { .. } | MapTemplate::Captures { .. } | MapTemplate::Loss => {
                 BPF_MAP_TYPE_PERCPU_ARRAY
@@ -173,7 +162,7 @@ impl MapTemplate {
     /// The size of the key, where the kind of map decides it and not the script.
     pub fn key_size(self) -> Option<u32> {
         match self.bpf_map_type() {
-            BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY | BPF_MAP_TYPE_STACK_TRACE => Some(4),
+            BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY => Some(4),
             BPF_MAP_TYPE_RINGBUF => Some(0),
             _ => matches!(self, MapTemplate::Stacks { .. }).then_some(8),
         }
@@ -197,7 +186,6 @@ impl MapTemplate {
             MapTemplate::Scratch { .. } => Some("pf_map_scratch"),
             MapTemplate::Loss => Some("pf_map_loss"),
             MapTemplate::Known => Some("pf_map_known"),
-            MapTemplate::Traces { .. } => Some("pf_map_traces"),
             MapTemplate::Captures { .. } => Some("pf_map_captures"),
             MapTemplate::Zeros { .. } => Some("pf_map_zeros"),
             _ => None,
@@ -237,7 +225,6 @@ impl MapTemplate {
             MapTemplate::Scratch { .. } => "memory for what exceeds the stack",
             MapTemplate::Loss => "what was lost, by probe and cause",
             MapTemplate::Captures { .. } => "memory that stacks are captured into",
-            MapTemplate::Traces { .. } => "stacks that the kernel knows by itself",
             MapTemplate::Known => "stacks that need not be looked up",
             MapTemplate::Zeros { .. } => "what a new histogram begins as",
             MapTemplate::Globals { .. } => "what the program and its loader share",

@@ -7,7 +7,7 @@ use crate::language::builtins::helper;
 use crate::language::functions::DELETE_HELPER;
 use crate::providers::Access;
 use crate::types::Type;
-use pfscript_probes::catalogue::{STACK_DEFAULT_DEPTH, STACK_FULL_DEPTH, STACK_USER};
+use pfscript_probes::catalogue::{STACK_DEFAULT_DEPTH, STACK_USER};
 
 impl Lower<'_> {
     /// A scalar's value.
@@ -44,9 +44,7 @@ impl Lower<'_> {
             } => {
                 let context = self.push(InstData::Context);
                 let flag = |set: bool, flag: u64| if set { flag } else { 0 };
-                let flags = flag(*user, STACK_USER)
-                    | flag(*default_depth, STACK_DEFAULT_DEPTH)
-                    | flag(*depth == self.checked.output.stacks, STACK_FULL_DEPTH);
+                let flags = flag(*user, STACK_USER) | flag(*default_depth, STACK_DEFAULT_DEPTH);
                 let flags = self.constant(flags as i64);
                 let size = self.constant(i64::from(*depth) * 8);
                 let loss = self.loss();

@@ -9,7 +9,7 @@ use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, fields};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use pfscript_grammar::Diagnostic;
-use pfscript_probes::maps::{KNOWN_STACKS, KNOWN_TRACES, SCRATCH_LEVELS};
+use pfscript_probes::maps::{KNOWN_STACKS, SCRATCH_LEVELS};
 use pfscript_probes::{Feature, LOSS_CAUSES, MapTemplate};
 
 /// `BPF_F_NO_PREALLOC`
@@ -117,12 +117,6 @@ pub(super) fn define(
             "pf_map_stacks",
             stacks,
             flags,
-        );
-        own(
-            MapTemplate::Traces { depth },
-            "pf_map_traces",
-            KNOWN_TRACES,
-            0,
         );
         let captures = MapTemplate::Captures { depth };
         own(captures, "pf_map_captures", SCRATCH_LEVELS, 0);

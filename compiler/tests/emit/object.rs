@@ -221,7 +221,6 @@ fn the_stack_is_enough_for_every_template() {
                 "pf_map_events",
                 "pf_map_stacks",
                 "pf_map_known",
-                "pf_map_traces",
                 "pf_map_captures",
                 "pf_map_zeros",
                 "pf_map_globals",

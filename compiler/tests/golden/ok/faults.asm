@@ -1,15 +1,14 @@
 map map_0_: type 1 key 32 value 8 entries 262144 flags 0x1
 map pf_map_loss: type 6 key 4 value 8 entries 9 flags 0x0
 map pf_map_stacks: type 1 key 8 value 1032 entries 131072 flags 0x1
-map pf_map_traces: type 7 key 4 value 1016 entries 2048 flags 0x0
-map pf_map_captures: type 6 key 4 value 1040 entries 4 flags 0x0
+map pf_map_captures: type 6 key 4 value 1048 entries 4 flags 0x0
 map pf_map_known: type 2 key 4 value 8 entries 512 flags 0x0
 
 perf_event/p0: p0
 ; faults.pf:14: @[ustack, pid, comm] = count();
    0: r6 = r1
    1: r1 = r6
-   2: r2 = 0x300000100 ll
+   2: r2 = 0x100000100 ll
    4: r3 = 1016
    5: r4 = 0
    6: call pf_stack

@@ -47,7 +47,6 @@ impl Session {
             (MapTemplate::Stacks { depth: DEPTH }, STACKS),
             (MapTemplate::Known, 0),
             (MapTemplate::Captures { depth: DEPTH }, 0),
-            (MapTemplate::Traces { depth: DEPTH }, 1),
             (MapTemplate::Scratch { frame: FRAME }, 0),
         ] {
             maps.insert(template.symbol().unwrap(), Map::new(template, 0, entries));
