@@ -4,14 +4,13 @@
 use crate::ir::{MapId, ProbeId};
 use cranelift_entity::PrimaryMap;
 use pfscript_grammar::Span;
-use pfscript_probes::Feature;
 
 /// Everything the runtime needs beside the ELF bytes.
 #[derive(Clone, Debug, Default)]
 pub struct Manifest {
     /// The probes, in source order.
     pub probes: PrimaryMap<ProbeId, ProbeManifest>,
-    /// The script's maps, in order of first appearance (the order of printing). Keyed by the module's map ids.
+    /// The script's maps, in order of first appearance.
     pub maps: Vec<MapManifest>,
     /// The asynchronous actions: a record in the event buffer starts with its action's index as a `u32`.
     pub actions: Vec<Action>,
@@ -21,8 +20,6 @@ pub struct Manifest {
     pub kernel_symbols: bool,
     /// Whether the map `pf_map_globals` is there; see [`Globals`].
     pub globals: bool,
-    /// Features that the object needs from the kernel, each with the place in the script that needs it.
-    pub needs: Vec<(Feature, Span)>,
 }
 
 /// Offsets in the single value of the array map `pf_map_globals`, that the runtime fills before attaching.

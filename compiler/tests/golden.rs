@@ -179,3 +179,17 @@ fn maps_grow_where_the_kernel_lets_them_and_are_preallocated_elsewhere() {
     assert_eq!((growing, fixed), (1, 0));
     assert!(many > few, "{many} {few}");
 }
+
+#[test]
+fn settings_of_the_script_decide_the_sizes_of_maps_and_strings() {
+    let source = "config = { max_map_keys = 7; max_strlen = 60; perf_rb_pages = 3; }
+        software:faults:1 { @[str(addr)] = count(); printf(\"%d\", pid); }";
+    let object = build(source, "t", &facts()).unwrap();
+    let map = |symbol: &str| {
+        let mut maps = object.module.maps.values();
+        maps.find(|map| map.symbol.starts_with(symbol)).unwrap()
+    };
+    // Room is rounded up to whole words, pages to a power of two.
+    assert_eq!((map("map_0").max_entries, map("map_0").key_size), (7, 64));
+    assert_eq!(map("pf_map_events").max_entries, 4 * 4096);
+}

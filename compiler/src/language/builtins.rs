@@ -83,20 +83,20 @@ builtins! {
     "kstack", "stack", "the kernel stack; takes the same arguments as `ustack`", |checker, span| {
         stack(checker, false, None, None, span)
     };
-    "arg0", "int64", "first argument of the traced function; `arg1` … `arg9` likewise", |checker, span| argument(checker, 0, span);
-    "arg1", "int64", "see `arg0`", |checker, span| argument(checker, 1, span);
-    "arg2", "int64", "see `arg0`", |checker, span| argument(checker, 2, span);
-    "arg3", "int64", "see `arg0`", |checker, span| argument(checker, 3, span);
-    "arg4", "int64", "see `arg0`", |checker, span| argument(checker, 4, span);
-    "arg5", "int64", "see `arg0`", |checker, span| argument(checker, 5, span);
-    "arg6", "int64", "see `arg0`", |checker, span| argument(checker, 6, span);
-    "arg7", "int64", "see `arg0`", |checker, span| argument(checker, 7, span);
-    "arg8", "int64", "see `arg0`", |checker, span| argument(checker, 8, span);
-    "arg9", "int64", "see `arg0`", |checker, span| argument(checker, 9, span);
+    "arg0", "uint64", "first argument of the traced function; `arg1` … `arg9` likewise", |checker, span| argument(checker, 0, span);
+    "arg1", "uint64", "see `arg0`", |checker, span| argument(checker, 1, span);
+    "arg2", "uint64", "see `arg0`", |checker, span| argument(checker, 2, span);
+    "arg3", "uint64", "see `arg0`", |checker, span| argument(checker, 3, span);
+    "arg4", "uint64", "see `arg0`", |checker, span| argument(checker, 4, span);
+    "arg5", "uint64", "see `arg0`", |checker, span| argument(checker, 5, span);
+    "arg6", "uint64", "see `arg0`", |checker, span| argument(checker, 6, span);
+    "arg7", "uint64", "see `arg0`", |checker, span| argument(checker, 7, span);
+    "arg8", "uint64", "see `arg0`", |checker, span| argument(checker, 8, span);
+    "arg9", "uint64", "see `arg0`", |checker, span| argument(checker, 9, span);
     "args", "record", "the arguments of the probe by name: `args.filename`", |_, span| Err(
         Diagnostic::error(span, "`args` cannot stand alone").help("name one of the arguments, such as `args.filename`; `-lv PROBE` lists them")
     );
-    "retval", "int64", "what the traced function returned", |checker, span| {
+    "retval", "uint64", "what the traced function returned; cast it where it may be negative: `(int32)retval < 0`", |checker, span| {
         let provider = checker.probe.provider;
         match provider.return_value(checker.facts.arch()) {
             Some(argument) => checker.argument_value(&argument, span),

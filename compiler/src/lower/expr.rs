@@ -398,12 +398,7 @@ impl Lower<'_> {
         let key = self.key(map, key);
         self.span = span;
         self.zero(place, bytes);
-        let pointer = self.map_pointer(map);
-        let key = self.address(key);
-        let found = self.helper(helper::MAP_LOOKUP_ELEM, vec![pointer, key]);
-        let (some, none) = (self.new_block(), self.new_block());
-        let zero = self.constant(0);
-        self.branch(Condition::Ne, [found, zero], some, none);
+        let (found, some, none) = self.look_up(self.map_id(map), key);
         self.block = some;
         for (at, bytes) in pieces(bytes) {
             let base = if at == 0 {
@@ -432,12 +427,7 @@ impl Lower<'_> {
         let Some(map) = self.maps.globals else {
             return zero;
         };
-        let pointer = self.push(InstData::MapPointer(map));
-        let key = self.address(key);
-        let found = self.helper(helper::MAP_LOOKUP_ELEM, vec![pointer, key]);
-        let (some, none) = (self.new_block(), self.new_block());
-        let zero = self.constant(0);
-        self.branch(Condition::Ne, [found, zero], some, none);
+        let (found, some, none) = self.look_up(map, key);
         self.block = some;
         let value = self.push(InstData::Load {
             base: found,

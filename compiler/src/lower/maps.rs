@@ -1,9 +1,10 @@
 //! Maps: those of the script, and those that the templates bring with them.
 
-use super::{Lower, Maps, Place, script_maps};
+use super::{Lower, Maps, Place};
 use crate::facts::KernelFacts;
 use crate::hir::{Aggregate, Expr, ScriptMap};
-use crate::ir::{InstData, MapData, Module, Value};
+use crate::ir::{Block, Condition, InstData, MapData, MapId, Module, Value};
+use crate::language::builtins::helper;
 use crate::manifest::{Action, Globals, Layout, Manifest, MapManifest, MapValue};
 use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, fields};
@@ -45,7 +46,7 @@ pub(super) fn define(
     let mut script = SecondaryMap::new();
     let mut errors = Vec::new();
     let mut zeros = 0;
-    for (index, map) in script_maps(checked) {
+    for (index, map) in &checked.maps {
         let template = template(&map.value);
         let key = map.key.as_deref().unwrap_or(&[]);
         let key_size = key_size(key);
@@ -249,6 +250,17 @@ impl Lower<'_> {
             at = at.at(ty.size());
         }
         place
+    }
+
+    /// Looks a key up: the pointer to its value, the block where there is one, and the block where there is none.
+    pub(super) fn look_up(&mut self, map: MapId, key: Place) -> (Value, Block, Block) {
+        let pointer = self.push(InstData::MapPointer(map));
+        let key = self.address(key);
+        let found = self.helper(helper::MAP_LOOKUP_ELEM, vec![pointer, key]);
+        let (some, none) = (self.new_block(), self.new_block());
+        let zero = self.constant(0);
+        self.branch(Condition::Ne, [found, zero], some, none);
+        (found, some, none)
     }
 
     pub(super) fn map_pointer(&mut self, map: ScriptMap) -> Value {

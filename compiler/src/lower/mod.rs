@@ -14,7 +14,7 @@ use crate::ir::{
 };
 use crate::manifest::{Manifest, ProbeManifest};
 use crate::sema::{Checked, CheckedAction, Options};
-use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
+use cranelift_entity::{EntityRef, SecondaryMap};
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::LOSS_CAUSES;
 use std::collections::HashMap;
@@ -34,7 +34,6 @@ pub fn lower(
         user_symbols: checked.output.user_symbols,
         kernel_symbols: checked.output.kernel_symbols,
         globals: checked.output.globals,
-        needs: checked.output.needs.clone(),
         ..Manifest::default()
     };
     let maps = maps::define(checked, facts, &mut module, &mut manifest)?;
@@ -230,9 +229,4 @@ impl<'a> Lower<'a> {
         // Every map of the script was defined before any action is lowered.
         self.maps.script[map].unwrap_or_else(|| MapId::new(0))
     }
-}
-
-/// All maps of a script, in order.
-fn script_maps(checked: &Checked) -> &PrimaryMap<ScriptMap, crate::sema::MapInfo> {
-    &checked.maps
 }

@@ -3,7 +3,6 @@
 use super::{Lower, Place};
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt};
 use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
-use crate::language::builtins::helper;
 use crate::sema::MapContent;
 use crate::types::Type;
 
@@ -200,12 +199,7 @@ impl Lower<'_> {
         aggregate: Aggregate,
         value: Option<Value>,
     ) {
-        let pointer = self.map_pointer(map);
-        let address = self.address(key);
-        let found = self.helper(helper::MAP_LOOKUP_ELEM, vec![pointer, address]);
-        let (there, missing) = (self.new_block(), self.new_block());
-        let zero = self.constant(0);
-        self.branch(Condition::Ne, [found, zero], there, missing);
+        let (found, there, missing) = self.look_up(self.map_id(map), key);
 
         self.block = there;
         let delta = match value {

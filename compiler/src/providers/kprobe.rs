@@ -206,7 +206,7 @@ fn matching<'f>(
 ) -> Result<Vec<&'f str>, Diagnostic> {
     let functions = facts
         .functions()
-        .map_err(|error| parts::fact_error(&error, written.part, String::new))?;
+        .map_err(|error| error.diagnostic(written.part.span, String::new))?;
     let wanted = Glob::new(written.function);
     let modules = written.module.map(|module| Glob::new(&module.node));
     let found: Vec<&str> = functions

@@ -1,7 +1,6 @@
 //! What all providers ask of the parts of an attach point: how many there are, and which are numbers.
 
 use super::ProviderInfo;
-use crate::facts::FactError;
 use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, Spanned};
 use std::ops::RangeInclusive;
@@ -67,24 +66,6 @@ pub(super) fn number(part: &Spanned<String>, what: &str) -> Result<u64, Diagnost
         let message = format!("{what} must be a number, not `{}`", part.node);
         Diagnostic::error(part.span, message)
     })
-}
-
-/// A fact that could not be had, as a message at a place; `unknown` is the message for [`FactError::Unknown`].
-pub(super) fn fact_error(
-    error: &FactError,
-    part: &Spanned<String>,
-    unknown: impl FnOnce() -> String,
-) -> Diagnostic {
-    match error {
-        FactError::Unknown => Diagnostic::error(part.span, unknown()),
-        FactError::Unavailable { reason, help } => {
-            let error = Diagnostic::error(part.span, reason.clone());
-            match help {
-                Some(help) => error.help(help.clone()),
-                None => error,
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ fn exact(
     match facts.tracepoint(&category.node, &name.node) {
         Ok(_) => Ok(expansion(&category.node, &name.node)),
         Err(FactError::Unknown) => Err(unknown(category, name, facts)),
-        Err(error) => Err(parts::fact_error(&error, category, String::new)),
+        Err(error) => Err(error.diagnostic(category.span, String::new)),
     }
 }
 
@@ -110,7 +110,7 @@ impl Provider for Tracepoint {
         }
         let all = facts
             .tracepoints()
-            .map_err(|error| parts::fact_error(&error, category, String::new))?;
+            .map_err(|error| error.diagnostic(category.span, String::new))?;
         let (categories, wanted) = (Glob::new(&category.node), Glob::new(&name.node));
         let matching = |part: &(String, String)| categories.matches(&part.0);
         let found: Vec<Expansion> = all

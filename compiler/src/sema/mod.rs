@@ -73,8 +73,6 @@ pub struct Output {
     pub kernel_symbols: bool,
     /// `pf_map_globals` is used.
     pub globals: bool,
-    /// Kernel features in use.
-    pub needs: Vec<(Feature, Span)>,
 }
 
 /// A map of the script.
@@ -345,11 +343,11 @@ impl Pass<'_> {
 }
 
 impl Checker<'_> {
-    /// Notes that the object needs a feature.
+    /// Asks for a feature of the kernel.
     ///
     /// # Errors
     /// If this kernel does not have it.
-    pub fn need(&mut self, feature: Feature, span: Span) -> Result<(), Diagnostic> {
+    pub fn need(&self, feature: Feature, span: Span) -> Result<(), Diagnostic> {
         if !self.facts.has(feature) {
             let info = feature.info();
             let mut help = format!("Linux {} and newer have it", info.since);
@@ -360,7 +358,6 @@ impl Checker<'_> {
                 Diagnostic::error(span, format!("this kernel has no {}", info.name)).help(help),
             );
         }
-        self.output.needs.push((feature, span));
         Ok(())
     }
 
