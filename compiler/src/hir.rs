@@ -28,6 +28,72 @@ pub struct VarData {
     pub zeroed: bool,
 }
 
+/// A place: something that can be read, looked into, assigned or pointed to. Fields, elements, what pointers point to,
+/// variables and map elements are all places.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// What it is in.
+    pub base: Base,
+    /// Where it begins there, in bytes.
+    pub offset: u32,
+    /// The bits that it has, if it is a bit field.
+    pub bits: Option<BitField>,
+    /// What is there.
+    pub ty: Type,
+}
+
+/// What a place is in.
+#[derive(Clone, Debug)]
+pub enum Base {
+    /// The memory of the kernel or of the process, from an address on. It may be unreadable.
+    Memory(Box<Expr>),
+    /// A variable.
+    Var(Var),
+    /// The value of a map element; zero if there is none.
+    Element {
+        /// The map.
+        map: ScriptMap,
+        /// The key's parts.
+        key: Vec<Expr>,
+    },
+    /// A value that has no place of its own, such as a tuple that was just made.
+    Value(Box<Expr>),
+}
+
+/// Where the bits of a bit field are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BitField {
+    /// The access that holds them all.
+    pub width: Width,
+    /// The first bit, counted from the lowest one of the access.
+    pub shift: u32,
+    /// How many.
+    pub bits: u32,
+}
+
+impl Place {
+    /// All of a base.
+    pub fn whole(base: Base, ty: Type) -> Place {
+        Place {
+            base,
+            offset: 0,
+            bits: None,
+            ty,
+        }
+    }
+
+    /// A part of it, `bytes` bytes into it.
+    #[must_use]
+    pub fn part(self, bytes: u32, ty: Type) -> Place {
+        Place {
+            offset: self.offset.saturating_add(bytes),
+            bits: None,
+            ty,
+            ..self
+        }
+    }
+}
+
 /// A typed expression.
 #[derive(Clone, Debug)]
 pub struct Expr {
@@ -47,8 +113,9 @@ pub enum ExprKind {
     Int(i64),
     /// A constant string, without its terminator.
     Str(Vec<u8>),
-    /// A variable's value.
-    Var(Var),
+    /// What is at a place: a scalar, a string (also of characters in memory), a tuple. Of a structure or an array there
+    /// is no value yet; such a place is only looked into or pointed to.
+    Load(Place),
     /// The program's context pointer.
     Context,
     /// A value that the provider keeps in the context or on the stack.
@@ -77,17 +144,12 @@ pub enum ExprKind {
     Global(u32),
     /// The entries in a map.
     MapLength(ScriptMap),
-    /// The value of a map element, zero if there is none.
-    MapGet { map: ScriptMap, key: Vec<Expr> },
-    /// Adds to a map element; gives the value before, or after if `after`.
-    MapAdd {
-        map: ScriptMap,
-        key: Vec<Expr>,
+    /// Adds to the number in a variable or a map element; gives the value before, or after if `after`.
+    Add {
+        place: Place,
         delta: Box<Expr>,
         after: bool,
     },
-    /// Adds to a variable; gives the value before, or after if `after`.
-    VarAdd { var: Var, delta: i64, after: bool },
     /// Arithmetic on 64 bits.
     Arith(Arith, Box<Expr>, Box<Expr>),
     /// A comparison of 64-bit values.
@@ -112,20 +174,6 @@ pub enum ExprKind {
         signed: bool,
         value: Box<Expr>,
     },
-    /// An integer or pointer in memory.
-    Read {
-        address: Box<Expr>,
-        width: Width,
-        signed: bool,
-    },
-    /// A bit field in memory: `bits` bits from bit `shift` of the `width` bytes at the address.
-    ReadBits {
-        address: Box<Expr>,
-        width: Width,
-        shift: u32,
-        bits: u32,
-        signed: bool,
-    },
     /// A string in memory of at most `limit` bytes, terminator included (a value, if the script gives one).
     ReadString {
         address: Box<Expr>,
@@ -135,8 +183,6 @@ pub enum ExprKind {
     },
     /// `(a, b)`
     Tuple(Vec<Expr>),
-    /// A field of a tuple, `offset` bytes from its start.
-    TupleField { tuple: Box<Expr>, offset: u32 },
     /// Removes a map element; gives whether there was one.
     MapDelete { map: ScriptMap, key: Vec<Expr> },
     /// A record to the user: an action of the manifest and its fields.
@@ -155,12 +201,9 @@ pub enum ExprKind {
 pub enum Stmt {
     /// Evaluated for its effect.
     Expr(Expr),
-    /// `$x = value`
-    SetVar { var: Var, value: Expr },
-    /// `@x[key] = value`
-    SetMap {
-        map: ScriptMap,
-        key: Vec<Expr>,
+    /// `$x = value`, `@x[key] = value`
+    Assign {
+        place: Place,
         value: Expr,
         span: Span,
     },
@@ -227,6 +270,19 @@ impl Expr {
             ty,
             span,
         }
+    }
+
+    /// An integer literal.
+    pub fn literal(value: u64, span: Span) -> Expr {
+        let ty = match i64::try_from(value) {
+            Ok(_) => Type::Int {
+                bytes: 8,
+                signed: true,
+                literal: true,
+            },
+            Err(_) => Type::U64,
+        };
+        Expr::int(value as i64, ty, span)
     }
 
     /// The value, if the expression is a constant integer.

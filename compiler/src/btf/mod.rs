@@ -10,19 +10,18 @@
 //!
 //! Left out: split BTF of modules, `.BTF.ext`, big-endian files.
 
+mod enumerations;
+mod members;
 mod spelling;
+
+pub use enumerations::EnumInfo;
+pub use members::Member;
 
 use std::fmt;
 use std::sync::OnceLock;
 
 /// The longest chain of typedefs and qualifiers, and the deepest nest of declarators, that is followed.
 const MAX_DEPTH: u32 = 64;
-
-/// The most members or parameters that one question looks at, over all nested structures.
-const MAX_EFFORT: u32 = 100_000;
-
-/// Bytes of a pointer: all architectures that pfscript knows have 64 bits.
-const POINTER_BYTES: u32 = 8;
 
 /// A type's number in its BTF. 0 is `void`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,30 +138,6 @@ pub struct IntInfo {
     pub is_bool: bool,
     /// `char` and its kin: marked so in the file (compilers seldom do), or one byte wide and named so.
     pub is_char: bool,
-}
-
-/// An enumeration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnumInfo {
-    /// Storage in bytes.
-    pub bytes: u32,
-    /// Whether values are two's complement.
-    pub signed: bool,
-    /// How many enumerators it has.
-    pub count: u32,
-}
-
-/// A member of a structure or union.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Member<'a> {
-    /// Its name; empty if it is anonymous.
-    pub name: &'a str,
-    /// Its type.
-    pub ty: TypeId,
-    /// In bits from the start of the structure that was asked about.
-    pub bit_offset: u32,
-    /// The width in bits, if it is a bit field.
-    pub bitfield_bits: Option<u32>,
 }
 
 /// A function's type.
@@ -487,216 +462,6 @@ impl Btf {
                 || (bytes == 1 && matches!(name, "char" | "signed char" | "unsigned char")),
             is_bool: flags & 4 != 0,
         })
-    }
-
-    /// About an enumeration, typedefs looked through.
-    pub fn enum_info(&self, id: TypeId) -> Option<EnumInfo> {
-        let header = self.resolved(id, &[Kind::Enum, Kind::Enum64])?;
-        Some(EnumInfo {
-            bytes: header.size_or_type,
-            signed: self.enum_signed(&header),
-            count: header.vlen,
-        })
-    }
-
-    /// Kernels before 6.0 never set the flag; there, a negative enumerator tells.
-    fn enum_signed(&self, header: &Header) -> bool {
-        header.kind_flag
-            || (header.kind == Kind::Enum
-                && (0..header.vlen as usize)
-                    .filter_map(|index| self.trailer(header, 2 * index + 1))
-                    .any(|value| (value as i32) < 0 && value > 0xffff_0000))
-    }
-
-    /// Names and values of an enumeration, in order, typedefs looked through. Unsigned 64-bit values keep their bits.
-    pub fn enumerators(&self, id: TypeId) -> impl Iterator<Item = (&str, i64)> {
-        self.resolved(id, &[Kind::Enum, Kind::Enum64])
-            .into_iter()
-            .flat_map(move |header| {
-                let signed = self.enum_signed(&header);
-                (0..header.vlen as usize).filter_map(move |index| {
-                    let (name, value) = self.enumerator_at(&header, signed, index)?;
-                    Some((self.string(name), value))
-                })
-            })
-    }
-
-    fn enumerator_at(&self, header: &Header, signed: bool, index: usize) -> Option<(u32, i64)> {
-        if header.kind == Kind::Enum64 {
-            let low = self.trailer(header, 3 * index + 1)?;
-            let high = self.trailer(header, 3 * index + 2)?;
-            let value = (u64::from(high) << 32 | u64::from(low)) as i64;
-            return Some((self.trailer(header, 3 * index)?, value));
-        }
-        let value = self.trailer(header, 2 * index + 1)?;
-        let value = match signed {
-            true => i64::from(value as i32),
-            false => i64::from(value),
-        };
-        Some((self.trailer(header, 2 * index)?, value))
-    }
-
-    /// The value of the first enumerator of that name, in any enumeration.
-    pub fn enumerator(&self, name: &str) -> Option<i64> {
-        if name.is_empty() {
-            return None;
-        }
-        // Most enumerations have no name of their own, so all types are gone through.
-        self.ids().find_map(|id| {
-            let header = self.header(id)?;
-            let words = match header.kind {
-                Kind::Enum => 2,
-                Kind::Enum64 => 3,
-                _ => return None,
-            };
-            (0..header.vlen as usize).find_map(|index| {
-                let at = Header {
-                    name: self.trailer(&header, words * index)?,
-                    ..header
-                };
-                if !self.is_named(&at, name) {
-                    return None;
-                }
-                let signed = self.enum_signed(&header);
-                Some(self.enumerator_at(&header, signed, index)?.1)
-            })
-        })
-    }
-
-    /// The element type and count of an array, typedefs looked through.
-    pub fn array(&self, id: TypeId) -> Option<(TypeId, u32)> {
-        let header = self.resolved(id, &[Kind::Array])?;
-        Some((TypeId(self.trailer(&header, 0)?), self.trailer(&header, 2)?))
-    }
-
-    /// The size in bytes; `None` for what has none: `void`, functions, structures that are only declared.
-    pub fn size_of(&self, id: TypeId) -> Option<u32> {
-        let mut id = id;
-        let mut count = 1u32;
-        for _ in 0..MAX_DEPTH {
-            let header = self.header(self.resolve(id))?;
-            let bytes = match header.kind {
-                Kind::Int
-                | Kind::Struct
-                | Kind::Union
-                | Kind::Enum
-                | Kind::Enum64
-                | Kind::Float
-                | Kind::DataSec => header.size_or_type,
-                Kind::Pointer => POINTER_BYTES,
-                Kind::Array => {
-                    count = count.checked_mul(self.trailer(&header, 2)?)?;
-                    id = TypeId(self.trailer(&header, 0)?);
-                    continue;
-                }
-                Kind::Var => {
-                    id = TypeId(header.size_or_type);
-                    continue;
-                }
-                _ => return None,
-            };
-            return bytes.checked_mul(count);
-        }
-        None
-    }
-
-    /// The direct members of a structure or union in order, typedefs of it looked through. Anonymous members come as
-    /// they are, with an empty name.
-    pub fn members(&self, id: TypeId) -> impl Iterator<Item = Member<'_>> {
-        self.resolved(id, &[Kind::Struct, Kind::Union])
-            .into_iter()
-            .flat_map(move |header| {
-                (0..header.vlen as usize).filter_map(move |index| self.member_at(&header, index))
-            })
-    }
-
-    fn member_at(&self, header: &Header, index: usize) -> Option<Member<'_>> {
-        let name = self.trailer(header, 3 * index)?;
-        let ty = TypeId(self.trailer(header, 3 * index + 1)?);
-        let offset = self.trailer(header, 3 * index + 2)?;
-        let mut member = Member {
-            name: self.string(name),
-            ty,
-            bit_offset: offset,
-            bitfield_bits: None,
-        };
-        if header.kind_flag {
-            member.bit_offset = offset & 0xff_ffff;
-            member.bitfield_bits = Some(offset >> 24).filter(|&bits| bits != 0);
-        } else if let Some(int) = self.resolved(ty, &[Kind::Int]) {
-            // Before 5.0 the integer itself said which of its bits the field has.
-            let encoding = self.trailer(&int, 0)?;
-            let (bits, skipped) = (encoding & 0xff, (encoding >> 16) & 0xff);
-            if skipped != 0 || int.size_or_type.checked_mul(8) != Some(bits) {
-                member.bit_offset = offset.checked_add(skipped)?;
-                member.bitfield_bits = Some(bits);
-            }
-        }
-        Some(member)
-    }
-
-    /// The member of that name, also one of an anonymous structure or union inside; its offset counts from the start
-    /// of the outermost one.
-    pub fn member(&self, id: TypeId, name: &str) -> Option<Member<'_>> {
-        if name.is_empty() {
-            return None;
-        }
-        let mut found = None;
-        self.walk_members(id, &mut |member| {
-            if member.name == name {
-                found = Some(*member);
-            }
-            found.is_none()
-        });
-        found
-    }
-
-    /// The names of all members, those of anonymous structures and unions inside included, in order.
-    pub fn member_names(&self, id: TypeId) -> Vec<&str> {
-        let mut names = Vec::new();
-        self.walk_members(id, &mut |member| {
-            names.push(member.name);
-            true
-        });
-        names
-    }
-
-    /// Calls `visit` with each named member, offsets added up, until it says false.
-    fn walk_members<'a>(&'a self, id: TypeId, visit: &mut dyn FnMut(&Member<'a>) -> bool) {
-        let mut effort = 0;
-        self.walk_nested(id, 0, MAX_DEPTH, &mut effort, visit);
-    }
-
-    fn walk_nested<'a>(
-        &'a self,
-        id: TypeId,
-        base: u32,
-        depth: u32,
-        effort: &mut u32,
-        visit: &mut dyn FnMut(&Member<'a>) -> bool,
-    ) -> bool {
-        for mut member in self.members(id) {
-            *effort += 1;
-            if *effort > MAX_EFFORT {
-                return false;
-            }
-            let Some(bit_offset) = base.checked_add(member.bit_offset) else {
-                continue;
-            };
-            member.bit_offset = bit_offset;
-            let go_on = if !member.name.is_empty() {
-                visit(&member)
-            } else if depth > 0 {
-                // Unnamed bit fields have no members, so they are passed over here.
-                self.walk_nested(member.ty, bit_offset, depth - 1, effort, visit)
-            } else {
-                true
-            };
-            if !go_on {
-                return false;
-            }
-        }
-        true
     }
 
     /// The prototype of a kernel function.

@@ -1,11 +1,11 @@
 //! The builtins: `pid`, `comm`, `ustack`, … Each row checks a use of its name and says what it is made of.
 
-use crate::hir::{Expr, ExprKind};
+use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Width};
 use crate::manifest::{Globals, StackMode};
 use crate::providers::{Access, Argument, ArgumentType};
 use crate::sema::Checker;
-use crate::types::{COMM_BYTES, Pointee, Type};
+use crate::types::{COMM_BYTES, Type};
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::Feature;
 
@@ -120,16 +120,15 @@ builtins! {
         Ok(string(checker.probe.expansion.name.as_bytes(), span))
     };
     "curtask", "struct task_struct *", "the current task", |checker, span| {
-        let task = checker.facts.btf().and_then(|btf| btf.find(crate::btf::Kind::Struct, "task_struct"));
-        let pointee = task.map_or(Pointee::Void, Pointee::Btf);
-        Ok(call(helper::GET_CURRENT_TASK, Type::Pointer(pointee), span))
+        let task = checker.kernel_type(crate::btf::Kind::Struct, "task_struct");
+        Ok(call(helper::GET_CURRENT_TASK, checker.types.pointer_to(task), span))
     };
     "cgroup", "uint64", "id of the current cgroup (version 2)", |_, span| Ok(call(helper::GET_CURRENT_CGROUP_ID, Type::U64, span));
     "ctx", "void *", "the program's context", |checker, span| {
         if checker.probe.provider.info().family == "once" {
             return Err(not_here(checker, "ctx", span));
         }
-        Ok(Expr { kind: ExprKind::Context, ty: Type::Pointer(Pointee::Void), span })
+        Ok(Expr { kind: ExprKind::Context, ty: Type::VOID_POINTER, span })
     };
 }
 
@@ -269,8 +268,8 @@ impl Checker<'_> {
             ArgumentType::Int { bytes, signed } => value(Type::int(*bytes, *signed)),
             ArgumentType::Bool => value(Type::Bool),
             ArgumentType::Pointer { to } => {
-                let pointee = self.pointee_named(to);
-                value(Type::Pointer(pointee))
+                let target = self.target_spelled(to);
+                value(self.types.pointer_to(target))
             }
             ArgumentType::String { bytes } => {
                 let most = match (argument.access, *bytes) {
@@ -294,13 +293,16 @@ impl Checker<'_> {
                 element,
                 signed,
                 count,
-            } => value(Type::Array {
-                element: Pointee::Int {
-                    bytes: *element,
-                    signed: *signed,
-                },
-                count: *count,
-            }),
+            } => {
+                let ty = Type::Array {
+                    element: self.types.intern(Type::int(*element, *signed)),
+                    count: *count,
+                };
+                self.load(
+                    Place::whole(Base::Memory(Box::new(value(Type::U64))), ty),
+                    span,
+                )?
+            }
         })
     }
 }

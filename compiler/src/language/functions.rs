@@ -5,7 +5,7 @@ use super::printf;
 use crate::hir::{Aggregate, Expr, ExprKind};
 use crate::manifest::{Action, Field, StackMode};
 use crate::sema::{Checker, KeyUse};
-use crate::types::{Pointee, Type, fields, round_up};
+use crate::types::{Type, TypeTable, fields, round_up};
 use pfscript_grammar::ast::{self, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span};
 
@@ -246,13 +246,17 @@ fn str_(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> 
         return Ok(builtins::string(text.as_bytes(), call.span));
     }
     let value = checker.expr(&call.args[0])?;
-    let address = match &value.ty {
+    let value = checker.decayed(value)?;
+    let address = match value.ty {
         Type::Str { .. } if call.args.len() == 1 => return Ok(value),
-        Type::Pointer(_) | Type::Array { .. } | Type::Int { .. } | Type::Unknown => value,
+        Type::Pointer(_) | Type::Int { .. } | Type::Unknown => value,
         other => {
             return Err(Diagnostic::error(
                 call.args[0].span,
-                format!("`str` takes a pointer, not {}", other.describe()),
+                format!(
+                    "`str` takes a pointer, not {}",
+                    checker.types.describe(other)
+                ),
             ));
         }
     };
@@ -289,6 +293,7 @@ fn str_(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> 
 /// An address argument: a pointer or an integer.
 fn address(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> {
     let value = checker.expr(&call.args[0])?;
+    let value = checker.decayed(value)?;
     if value.ty.is_scalar() && !matches!(value.ty, Type::Stack { .. } | Type::Bool) {
         return Ok(value);
     }
@@ -297,7 +302,7 @@ fn address(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnosti
         format!(
             "`{}` takes an address, not {}",
             call.name,
-            value.ty.describe()
+            checker.types.describe(value.ty)
         ),
     ))
 }
@@ -384,17 +389,14 @@ fn stack(checker: &mut Checker<'_>, call: &Call<'_>, user: bool) -> Result<Expr,
 fn vma(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> {
     checker.need(pfscript_probes::Feature::FindVma, call.span)?;
     let address = address(checker, call)?;
-    let area = checker
-        .facts
-        .btf()
-        .and_then(|btf| btf.find(crate::btf::Kind::Struct, "vm_area_struct"));
+    let area = checker.kernel_type(crate::btf::Kind::Struct, "vm_area_struct");
     Ok(Expr {
         kind: ExprKind::Routine {
             routine: "pf_vma",
             args: vec![address],
             loss: true,
         },
-        ty: Type::Pointer(area.map_or(Pointee::Void, Pointee::Btf)),
+        ty: checker.types.pointer_to(area),
         span: call.span,
     })
 }
@@ -410,7 +412,10 @@ fn len(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> {
         if !matches!(value.ty, Type::Stack { .. } | Type::Unknown) {
             return Err(Diagnostic::error(
                 arg.span,
-                format!("`len` takes a map or a stack, not {}", value.ty.describe()),
+                format!(
+                    "`len` takes a map or a stack, not {}",
+                    checker.types.describe(value.ty)
+                ),
             ));
         }
         ExprKind::StackLength(Box::new(value))
@@ -499,9 +504,9 @@ fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic>
     let value = checker.printable(&call.args[0])?;
     let field = Field {
         offset: printf::HEADER,
-        layout: value.ty.layout(),
+        layout: checker.types.layout(value.ty),
     };
-    let size = printf::HEADER + value.ty.size();
+    let size = printf::HEADER + checker.types.size(value.ty);
     Ok(checker.emit(Action::PrintValue { field, size }, vec![value], call.span))
 }
 
@@ -538,8 +543,8 @@ fn exit(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> 
 pub(crate) const DELETE_HELPER: u32 = helper::MAP_DELETE_ELEM;
 
 /// Fields of a record, behind its header.
-pub(crate) fn record_fields(values: &[Expr]) -> (Vec<Field>, u32) {
-    let types: Vec<Type> = values.iter().map(|value| value.ty.clone()).collect();
-    let size = printf::HEADER + types.iter().map(Type::size).sum::<u32>();
-    (fields(&types, printf::HEADER), size)
+pub(crate) fn record_fields(types: &TypeTable, values: &[Expr]) -> (Vec<Field>, u32) {
+    let items: Vec<Type> = values.iter().map(|value| value.ty).collect();
+    let size = printf::HEADER + items.iter().map(|ty| types.size(*ty)).sum::<u32>();
+    (fields(types, &items, printf::HEADER), size)
 }

@@ -51,7 +51,7 @@ pub(super) fn check(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, 
                 format!(
                     "`%{}` does not print {}",
                     conversion.kind as char,
-                    value.ty.describe()
+                    checker.types.describe(value.ty)
                 ),
             )
             .help(match value.ty {
@@ -62,7 +62,7 @@ pub(super) fn check(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, 
         }
         values.push(value);
     }
-    let (fields, size) = record_fields(&values);
+    let (fields, size) = record_fields(&checker.types, &values);
     let action = Action::Printf {
         pieces,
         fields,

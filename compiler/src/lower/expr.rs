@@ -1,12 +1,13 @@
 //! Expressions: scalars become values, everything else is stored into slots.
 
 use super::{Lower, Place};
-use crate::hir::{Expr, ExprKind, ScriptMap};
+use crate::hir::{self, Base, Expr, ExprKind, ScriptMap};
 use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
 use crate::language::builtins::helper;
 use crate::language::functions::DELETE_HELPER;
 use crate::providers::Access;
 use crate::types::Type;
+use pfscript_grammar::Span;
 use pfscript_probes::catalogue::{STACK_DEFAULT_DEPTH, STACK_USER};
 
 impl Lower<'_> {
@@ -15,10 +16,7 @@ impl Lower<'_> {
         self.span = expr.span;
         match &expr.kind {
             ExprKind::Int(value) => self.constant(*value),
-            ExprKind::Var(var) => {
-                let place = self.variable(*var);
-                self.load_word(place)
-            }
+            ExprKind::Load(place) => self.load(place),
             ExprKind::Context => self.push(InstData::Context),
             ExprKind::Argument(access) => self.argument(*access),
             ExprKind::Helper { helper, args } => {
@@ -59,38 +57,11 @@ impl Lower<'_> {
                 let pointer = self.map_pointer(*map);
                 self.routine("pf_map_len", vec![pointer])
             }
-            ExprKind::MapGet { map, key } => {
-                let result = self.temporary(8, "element");
-                self.element(*map, key, result, 8);
-                self.load_word(result)
-            }
-            ExprKind::MapAdd {
-                map,
-                key,
+            ExprKind::Add {
+                place,
                 delta,
                 after,
-            } => {
-                let delta = self.value(delta);
-                let key = self.key(*map, key);
-                self.span = expr.span;
-                let pointer = self.map_pointer(*map);
-                let key = self.address(key);
-                let loss = self.loss();
-                let before = self.routine("pf_add", vec![pointer, key, delta, loss]);
-                if *after {
-                    self.arith(Arith::Add, before, delta)
-                } else {
-                    before
-                }
-            }
-            ExprKind::VarAdd { var, delta, after } => {
-                let place = self.variable(*var);
-                let before = self.load_word(place);
-                let delta = self.constant(*delta);
-                let sum = self.arith(Arith::Add, before, delta);
-                self.store_word(place, sum);
-                if *after { sum } else { before }
-            }
+            } => self.add(place, delta, *after, expr.span),
             ExprKind::Arith(op, left, right) => {
                 let left = self.value(left);
                 let right = self.value(right);
@@ -151,29 +122,6 @@ impl Lower<'_> {
                     arg,
                 })
             }
-            ExprKind::Read {
-                address,
-                width,
-                signed,
-            } => self.read(address, *width, *signed),
-            ExprKind::ReadBits {
-                address,
-                width,
-                shift,
-                bits,
-                signed,
-            } => {
-                let word = self.read(address, *width, false);
-                let up = self.constant((64 - shift - bits).into());
-                let down = self.constant((64 - bits).into());
-                let raised = self.arith(Arith::Shl, word, up);
-                let op = if *signed { Arith::AShr } else { Arith::LShr };
-                self.arith(op, raised, down)
-            }
-            ExprKind::TupleField { tuple, offset } => {
-                let place = self.materialize(tuple).at(*offset);
-                self.load_word(place)
-            }
             ExprKind::MapDelete { map, key } => {
                 let key = self.key(*map, key);
                 let pointer = self.map_pointer(*map);
@@ -192,6 +140,66 @@ impl Lower<'_> {
             | ExprKind::ReadString { .. }
             | ExprKind::Tuple(_)
             | ExprKind::Emit { .. } => self.constant(0),
+        }
+    }
+
+    /// The scalar at a place.
+    fn load(&mut self, place: &hir::Place) -> Value {
+        match &place.base {
+            Base::Memory(address) => {
+                let Some(field) = place.bits else {
+                    let (width, signed) = self.access(place.ty);
+                    return self.read(address, place.offset, width, signed);
+                };
+                let word = self.read(address, place.offset, field.width, false);
+                let up = self.constant((64 - field.shift - field.bits).into());
+                let down = self.constant((64 - field.bits).into());
+                let raised = self.arith(Arith::Shl, word, up);
+                let signed = matches!(place.ty, Type::Int { signed: true, .. });
+                let op = if signed { Arith::AShr } else { Arith::LShr };
+                self.arith(op, raised, down)
+            }
+            Base::Var(_) | Base::Element { .. } | Base::Value(_) => {
+                let place = self.in_slot(place);
+                self.load_word(place)
+            }
+        }
+    }
+
+    /// How a scalar in memory is read.
+    fn access(&self, ty: Type) -> (Width, bool) {
+        let bytes = self.checked.types.c_size(ty).and_then(Width::of);
+        let signed = matches!(ty, Type::Int { signed: true, .. });
+        (bytes.unwrap_or(Width::W64), signed)
+    }
+
+    /// Adds to the number at a place.
+    fn add(&mut self, place: &hir::Place, delta: &Expr, after: bool, span: Span) -> Value {
+        let delta = self.value(delta);
+        let (before, sum) = match &place.base {
+            Base::Element { map, key } => {
+                let key = self.key(*map, key);
+                self.span = span;
+                let pointer = self.map_pointer(*map);
+                let key = self.address(key);
+                let loss = self.loss();
+                (
+                    self.routine("pf_add", vec![pointer, key, delta, loss]),
+                    None,
+                )
+            }
+            Base::Var(_) | Base::Memory(_) | Base::Value(_) => {
+                let place = self.in_slot(place);
+                let before = self.load_word(place);
+                let sum = self.arith(Arith::Add, before, delta);
+                self.store_word(place, sum);
+                (before, Some(sum))
+            }
+        };
+        match (after, sum) {
+            (false, _) => before,
+            (true, Some(sum)) => sum,
+            (true, None) => self.arith(Arith::Add, before, delta),
         }
     }
 
@@ -229,7 +237,8 @@ impl Lower<'_> {
     /// Stores a value of the type `ty` (or of one that joined to it) into a slot, all of its bytes.
     pub(super) fn store(&mut self, expr: &Expr, place: Place, ty: &Type) {
         self.span = expr.span;
-        match (&expr.kind, ty) {
+        let types = &self.checked.types;
+        match (&expr.kind, *ty) {
             (ExprKind::Ternary(condition, then, otherwise), _) => {
                 let (yes, no) = (self.new_block(), self.new_block());
                 self.condition(condition, yes, no);
@@ -240,18 +249,19 @@ impl Lower<'_> {
                 self.store(otherwise, place, ty);
                 self.join(&[yes_end]);
             }
-            (_, Type::Str { bytes }) => self.store_string(expr, place, *bytes),
-            (ExprKind::Tuple(items), Type::Tuple(types)) => {
-                let mut at = place;
-                for (item, ty) in items.iter().zip(types) {
-                    self.store(item, at, ty);
-                    at = at.at(ty.size());
-                }
+            (_, Type::Str { bytes }) => self.store_string(expr, place, bytes),
+            (ExprKind::Tuple(items), Type::Tuple(tuple)) => {
+                self.store_all(items, place, types.items(tuple));
             }
-            (ExprKind::MapGet { map, key }, Type::Tuple(_) | Type::UserSymbol)
-                if expr.ty == *ty =>
-            {
-                self.element(*map, key, place, ty.size());
+            (
+                ExprKind::Load(hir::Place {
+                    base: Base::Element { map, key },
+                    offset: 0,
+                    ..
+                }),
+                Type::Tuple(_) | Type::UserSymbol,
+            ) if expr.ty == *ty => {
+                self.element(*map, key, place, types.size(*ty));
             }
             (_, Type::Tuple(_)) => {
                 let from = self.materialize(expr);
@@ -267,7 +277,7 @@ impl Lower<'_> {
             }
             (_, Type::UserSymbol) => {
                 let from = self.materialize(expr);
-                self.copy(from, place, ty.size());
+                self.copy(from, place, types.size(*ty));
             }
             _ => {
                 let value = self.value(expr);
@@ -276,40 +286,65 @@ impl Lower<'_> {
         }
     }
 
-    /// A place that holds the expression's value: its variable's slot, or a temporary one.
-    fn materialize(&mut self, expr: &Expr) -> Place {
-        match &expr.kind {
-            ExprKind::Var(var) => self.variable(*var),
-            ExprKind::TupleField { tuple, offset } => self.materialize(tuple).at(*offset),
-            ExprKind::MapGet { map, key } if !expr.ty.is_scalar() => {
-                let place = self.temporary(expr.ty.size(), "element");
-                self.element(*map, key, place, expr.ty.size());
-                place
-            }
-            _ => {
-                let place = self.temporary(expr.ty.size(), "value");
-                self.store(expr, place, &expr.ty);
-                place
-            }
+    /// Stores values of these types one behind the other.
+    pub(super) fn store_all(&mut self, values: &[Expr], place: Place, types: &[Type]) {
+        let mut at = place;
+        for (value, ty) in values.iter().zip(types) {
+            self.store(value, at, ty);
+            at = at.at(self.size(*ty));
         }
+    }
+
+    /// A slot that holds the expression's value: that of its variable, or a temporary one.
+    pub(super) fn materialize(&mut self, expr: &Expr) -> Place {
+        if let ExprKind::Load(place) = &expr.kind
+            && !matches!(place.base, Base::Memory(_))
+        {
+            return self.in_slot(place);
+        }
+        let place = self.temporary(self.size(expr.ty), "value");
+        self.store(expr, place, &expr.ty);
+        place
+    }
+
+    /// A place that is no memory, in a slot: its variable's, or a temporary one.
+    fn in_slot(&mut self, place: &hir::Place) -> Place {
+        let whole = match &place.base {
+            Base::Var(var) => self.variable(*var),
+            Base::Element { map, key } => {
+                // The element's own type is the map's, which a part of it does not say.
+                let bytes = self.element_size(*map);
+                let slot = self.temporary(bytes, "element");
+                self.element(*map, key, slot, bytes);
+                slot
+            }
+            Base::Value(value) | Base::Memory(value) => self.materialize(value),
+        };
+        whole.at(place.offset)
     }
 
     /// Copies a value between types of the same shape whose strings may differ in room.
     fn convert(&mut self, from: Place, from_ty: &Type, to: Place, to_ty: &Type) {
-        match (from_ty, to_ty) {
+        let types = &self.checked.types;
+        match (*from_ty, *to_ty) {
             (Type::Str { bytes: have }, Type::Str { bytes: room }) => {
-                self.copy(from, to, *have.min(room));
-                self.zero(to.at(*have.min(room)), room.saturating_sub(*have));
+                self.copy(from, to, have.min(room));
+                self.zero(to.at(have.min(room)), room.saturating_sub(have));
             }
             (Type::Tuple(have), Type::Tuple(want)) => {
-                let (mut from, mut to) = (from, to);
-                for (have, want) in have.iter().zip(want) {
-                    self.convert(from, have, to, want);
-                    from = from.at(have.size());
-                    to = to.at(want.size());
-                }
+                self.convert_all(from, types.items(have), to, types.items(want));
             }
-            _ => self.copy(from, to, to_ty.size()),
+            _ => self.copy(from, to, types.size(*to_ty)),
+        }
+    }
+
+    /// Copies values that stand one behind the other, as [`Self::convert`] does.
+    pub(super) fn convert_all(&mut self, from: Place, have: &[Type], to: Place, want: &[Type]) {
+        let (mut from, mut to) = (from, to);
+        for (have, want) in have.iter().zip(want) {
+            self.convert(from, have, to, want);
+            from = from.at(self.size(*have));
+            to = to.at(self.size(*want));
         }
     }
 
@@ -346,14 +381,24 @@ impl Lower<'_> {
                     None => self.constant(most.into()),
                     Some(limit) => self.bounded(limit, most),
                 };
-                self.span = expr.span;
-                self.zero(place, room);
-                let target = self.address(place);
-                let loss = self.loss();
-                self.routine("pf_read_str", vec![target, size, address, loss]);
+                self.read_string(expr.span, place, room, size, address);
             }
-            ExprKind::MapGet { map, key } => {
-                let have = expr.ty.size();
+            ExprKind::Load(hir::Place {
+                base: Base::Memory(address),
+                offset,
+                ty: Type::Chars { count },
+                ..
+            }) => {
+                let address = self.address_at(address, *offset);
+                let size = self.constant((*count).min(room).into());
+                self.read_string(expr.span, place, room, size, address);
+            }
+            ExprKind::Load(hir::Place {
+                base: Base::Element { map, key },
+                offset: 0,
+                ..
+            }) => {
+                let have = self.size(expr.ty);
                 if have == room {
                     self.element(*map, key, place, room);
                 } else {
@@ -368,6 +413,15 @@ impl Lower<'_> {
                 }
             }
         }
+    }
+
+    /// Reads a string of at most `size` bytes from an address into `room` bytes.
+    fn read_string(&mut self, span: Span, place: Place, room: u32, size: Value, address: Value) {
+        self.span = span;
+        self.zero(place, room);
+        let target = self.address(place);
+        let loss = self.loss();
+        self.routine("pf_read_str", vec![target, size, address, loss]);
     }
 
     /// A value, cut to `1..=most`.
@@ -490,11 +544,23 @@ impl Lower<'_> {
         self.arith(Arith::Add, context, distance)
     }
 
-    fn read(&mut self, address: &Expr, width: Width, signed: bool) -> Value {
+    fn read(&mut self, address: &Expr, offset: u32, width: Width, signed: bool) -> Value {
+        let address = self.address_at(address, offset);
+        self.read_at(address, width, signed)
+    }
+
+    /// An address, `offset` bytes further.
+    fn address_at(&mut self, address: &Expr, offset: u32) -> Value {
         let span = self.span;
         let address = self.value(address);
         self.span = span;
-        self.read_at(address, width, signed)
+        match offset {
+            0 => address,
+            offset => {
+                let offset = self.constant(offset.into());
+                self.arith(Arith::Add, address, offset)
+            }
+        }
     }
 
     /// Reads memory at an address that may be anything; zero if it cannot be read.
@@ -524,7 +590,7 @@ impl Lower<'_> {
     fn compare_strings(&mut self, left: &Expr, right: &Expr) -> Value {
         let span = self.span;
         // Both are zero-padded and end within the shorter room, or differ there.
-        let bytes = left.ty.size().min(right.ty.size());
+        let bytes = self.size(left.ty).min(self.size(right.ty));
         let left = self.materialize(left);
         let right = self.materialize(right);
         self.span = span;

@@ -2,12 +2,12 @@
 
 use super::{Lower, Maps, Place};
 use crate::facts::KernelFacts;
-use crate::hir::{Aggregate, Expr, ScriptMap};
+use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap};
 use crate::ir::{Block, Condition, InstData, MapData, MapId, Module, Value};
 use crate::language::builtins::helper;
 use crate::manifest::{Action, Globals, Layout, Manifest, MapManifest, MapValue};
 use crate::sema::{Checked, MapContent, MapInfo};
-use crate::types::{Type, fields};
+use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use pfscript_grammar::Diagnostic;
 use pfscript_probes::maps::{KNOWN_STACKS, SCRATCH_LEVELS};
@@ -47,9 +47,9 @@ pub(super) fn define(
     let mut errors = Vec::new();
     let mut zeros = 0;
     for (index, map) in &checked.maps {
-        let template = template(&map.value);
+        let template = template(&checked.types, &map.value);
         let key = map.key.as_deref().unwrap_or(&[]);
-        let key_size = key_size(key);
+        let key_size = key_size(&checked.types, key);
         if key_size > MOST_KEY_BYTES {
             errors.push(
                 Diagnostic::error(
@@ -86,8 +86,8 @@ pub(super) fn define(
             id,
             name: map.name.clone(),
             symbol: module.maps[id].symbol.clone(),
-            key: key_layout(key),
-            value: map_value(map),
+            key: key_layout(&checked.types, key),
+            value: map_value(&checked.types, map),
             capacity,
         });
     }
@@ -163,11 +163,11 @@ fn symbol(index: ScriptMap, name: &str) -> String {
     format!("map_{}_{plain}", index.index())
 }
 
-fn template(content: &MapContent) -> MapTemplate {
+fn template(types: &TypeTable, content: &MapContent) -> MapTemplate {
     match content {
         MapContent::Unknown => MapTemplate::Scalar { size: 8 },
         MapContent::Scalar(ty) => MapTemplate::Scalar {
-            size: ty.size().max(8),
+            size: types.size(*ty).max(8),
         },
         MapContent::Aggregate(aggregate, _) => aggregate_template(*aggregate),
     }
@@ -190,10 +190,10 @@ pub(super) fn buckets(aggregate: Aggregate) -> u32 {
     aggregate_template(aggregate).buckets().unwrap_or(0)
 }
 
-fn map_value(map: &MapInfo) -> MapValue {
+fn map_value(types: &TypeTable, map: &MapInfo) -> MapValue {
     match &map.value {
-        MapContent::Unknown => MapValue::Scalar(Type::I64.layout()),
-        MapContent::Scalar(ty) => MapValue::Scalar(ty.layout()),
+        MapContent::Unknown => MapValue::Scalar(types.layout(Type::I64)),
+        MapContent::Scalar(ty) => MapValue::Scalar(types.layout(*ty)),
         MapContent::Aggregate(aggregate, signed) => {
             let signed = *signed;
             match *aggregate {
@@ -211,17 +211,19 @@ fn map_value(map: &MapInfo) -> MapValue {
 }
 
 /// Bytes of a key; a map without key has one zero word.
-fn key_size(key: &[Type]) -> u32 {
-    key.iter().map(Type::size).sum::<u32>().max(8)
+fn key_size(types: &TypeTable, key: &[Type]) -> u32 {
+    key.iter()
+        .fold(0u32, |size, ty| size.saturating_add(types.size(*ty)))
+        .max(8)
 }
 
-fn key_layout(key: &[Type]) -> Option<Layout> {
+fn key_layout(types: &TypeTable, key: &[Type]) -> Option<Layout> {
     match key {
         [] => None,
-        [one] => Some(one.layout()),
+        [one] => Some(types.layout(*one)),
         many => Some(Layout {
-            size: key_size(many),
-            ty: crate::manifest::DataType::Tuple(fields(many, 0)),
+            size: key_size(types, many),
+            ty: crate::manifest::DataType::Tuple(fields(types, many, 0)),
         }),
     }
 }
@@ -229,27 +231,39 @@ fn key_layout(key: &[Type]) -> Option<Layout> {
 impl Lower<'_> {
     /// Builds a key in a slot.
     pub(super) fn key(&mut self, map: ScriptMap, key: &[Expr]) -> Place {
-        let types = self.checked.maps[map].key.clone().unwrap_or_default();
-        let place = self.temporary(key_size(&types), "key");
+        let checked = self.checked;
+        let types = checked.maps[map].key.as_deref().unwrap_or(&[]);
+        let place = self.temporary(key_size(&checked.types, types), "key");
         if types.is_empty() {
             let zero = self.constant(0);
             self.store_word(place, zero);
         }
-        if let [
-            tuple @ Expr {
-                ty: Type::Tuple(_), ..
+        match key {
+            // A tuple is all of the key's parts.
+            [
+                tuple @ Expr {
+                    ty: Type::Tuple(id),
+                    ..
+                },
+            ] => match &tuple.kind {
+                ExprKind::Tuple(items) => self.store_all(items, place, types),
+                _ if checked.types.items(*id) == types => self.store(tuple, place, &tuple.ty),
+                _ => {
+                    let from = self.materialize(tuple);
+                    self.convert_all(from, checked.types.items(*id), place, types);
+                }
             },
-        ] = key
-        {
-            self.store(tuple, place, &Type::Tuple(types));
-            return place;
-        }
-        let mut at = place;
-        for (value, ty) in key.iter().zip(&types) {
-            self.store(value, at, ty);
-            at = at.at(ty.size());
+            items => self.store_all(items, place, types),
         }
         place
+    }
+
+    /// Bytes of a map's element as a slot holds it.
+    pub(super) fn element_size(&self, map: ScriptMap) -> u32 {
+        match self.checked.maps[map].value {
+            MapContent::Scalar(ty) => self.size(ty),
+            MapContent::Unknown | MapContent::Aggregate(..) => 8,
+        }
     }
 
     /// Looks a key up: the pointer to its value, the block where there is one, and the block where there is none.

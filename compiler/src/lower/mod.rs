@@ -14,6 +14,7 @@ use crate::ir::{
 };
 use crate::manifest::{Manifest, ProbeManifest};
 use crate::sema::{Checked, CheckedAction, Options};
+use crate::types::Type;
 use cranelift_entity::{EntityRef, SecondaryMap};
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::LOSS_CAUSES;
@@ -197,12 +198,17 @@ impl<'a> Lower<'a> {
         let function = &mut self.function;
         let slot = *self.vars.entry(var).or_insert_with(|| {
             function.slots.push(SlotData {
-                size: data.ty.size().max(8),
+                size: self.checked.types.size(data.ty).max(8),
                 zeroed: data.zeroed,
                 name: data.name.clone(),
             })
         });
         Place { slot, offset: 0 }
+    }
+
+    /// Bytes that a value takes in a slot.
+    fn size(&self, ty: Type) -> u32 {
+        self.checked.types.size(ty)
     }
 
     fn address(&mut self, place: Place) -> Value {

@@ -1,10 +1,11 @@
 //! Statements.
 
 use super::{Lower, Place};
-use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt};
+use crate::hir::{self, Aggregate, Base, Expr, ExprKind, ScriptMap, Stmt};
 use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
 use crate::sema::MapContent;
 use crate::types::Type;
+use pfscript_grammar::Span;
 
 impl Lower<'_> {
     pub(super) fn stmts(&mut self, stmts: &[Stmt]) {
@@ -22,42 +23,7 @@ impl Lower<'_> {
     fn stmt(&mut self, stmt: &Stmt) {
         match stmt {
             Stmt::Expr(expr) => self.run(expr),
-            Stmt::SetVar { var, value } => {
-                self.span = value.span;
-                let ty = self.action.vars[*var].ty.clone();
-                match &ty {
-                    // The new value may be made of the old one.
-                    Type::Tuple(_) => {
-                        let temporary = self.temporary(ty.size(), "tuple");
-                        self.store(value, temporary, &ty);
-                        let place = self.variable(*var);
-                        self.copy(temporary, place, ty.size());
-                    }
-                    _ => {
-                        let place = self.variable(*var);
-                        self.store(value, place, &ty);
-                    }
-                }
-            }
-            Stmt::SetMap {
-                map,
-                key,
-                value,
-                span,
-            } => {
-                let MapContent::Scalar(ty) = self.checked.maps[*map].value.clone() else {
-                    return;
-                };
-                let place = self.temporary(ty.size(), "value");
-                self.store(value, place, &ty);
-                let key = self.key(*map, key);
-                self.span = *span;
-                let pointer = self.map_pointer(*map);
-                let key = self.address(key);
-                let value = self.address(place);
-                let loss = self.loss();
-                self.routine("pf_set", vec![pointer, key, value, loss]);
-            }
+            Stmt::Assign { place, value, span } => self.assign(place, value, *span),
             Stmt::Aggregate {
                 map,
                 key,
@@ -92,6 +58,38 @@ impl Lower<'_> {
         }
     }
 
+    fn assign(&mut self, place: &hir::Place, value: &Expr, span: Span) {
+        let ty = place.ty;
+        match &place.base {
+            Base::Element { map, key } => {
+                let slot = self.temporary(self.size(ty), "value");
+                self.store(value, slot, &ty);
+                let key = self.key(*map, key);
+                self.span = span;
+                let pointer = self.map_pointer(*map);
+                let key = self.address(key);
+                let value = self.address(slot);
+                let loss = self.loss();
+                self.routine("pf_set", vec![pointer, key, value, loss]);
+            }
+            Base::Var(var) => {
+                self.span = span;
+                // The new value of a tuple may be made of the old one.
+                if let Type::Tuple(_) = ty {
+                    let temporary = self.temporary(self.size(ty), "tuple");
+                    self.store(value, temporary, &ty);
+                    let slot = self.variable(*var);
+                    self.copy(temporary, slot, self.size(ty));
+                } else {
+                    let slot = self.variable(*var);
+                    self.store(value, slot, &ty);
+                }
+            }
+            // The checker assigns to no other.
+            Base::Memory(_) | Base::Value(_) => {}
+        }
+    }
+
     /// Goes on in a new block behind the current one and `ends`, unless none of them gets there.
     pub(super) fn join(&mut self, ends: &[Block]) {
         let open: Vec<Block> = ends
@@ -120,12 +118,12 @@ impl Lower<'_> {
                 fields,
                 leaves,
             } => {
-                let size = 8 + fields.iter().map(|field| field.ty.size()).sum::<u32>();
+                let size = 8 + fields.iter().map(|field| self.size(field.ty)).sum::<u32>();
                 let record = self.temporary(size, "record");
                 let mut at = record.at(8);
                 for field in fields {
                     self.store(field, at, &field.ty);
-                    at = at.at(field.ty.size());
+                    at = at.at(self.size(field.ty));
                 }
                 self.span = expr.span;
                 let probe = cranelift_entity::EntityRef::index(self.probe) as i64;
@@ -143,8 +141,8 @@ impl Lower<'_> {
                 self.value(expr);
             }
             _ => {
-                let ty = expr.ty.clone();
-                let place = self.temporary(ty.size().max(8), "unused");
+                let ty = expr.ty;
+                let place = self.temporary(self.size(ty).max(8), "unused");
                 self.store(expr, place, &ty);
             }
         }

@@ -1,12 +1,11 @@
 //! Expressions.
 
-use super::{Checker, MapContent};
+use super::Checker;
 use crate::hir::{Expr, ExprKind};
-use crate::ir::{Arith, Condition};
 use crate::language::builtins::{self, BUILTINS};
 use crate::language::functions::{self, Call, Check, FUNCTIONS};
-use crate::types::{Pointee, Type};
-use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast, UnaryOp};
+use crate::types::Type;
+use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span};
 
 impl Checker<'_> {
@@ -14,21 +13,18 @@ impl Checker<'_> {
     pub(crate) fn expr(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
         let span = expr.span;
         match &expr.kind {
-            Ast::Int(value) => Ok(integer(*value, span)),
+            Ast::Int(value) => Ok(Expr::literal(*value, span)),
             Ast::Bool(value) => Ok(Expr::int(i64::from(*value), Type::Bool, span)),
             Ast::Str(bytes) => Ok(builtins::string(bytes, span)),
             Ast::Ident(name) => self.ident(name, span),
             Ast::Positional(number) => Ok(match self.positional(*number) {
-                None => integer(0, span),
+                None => Expr::literal(0, span),
                 Some(text) => match parse_integer(&text) {
-                    Some(value) => Expr {
-                        span,
-                        ..integer(value, span)
-                    },
+                    Some(value) => Expr::literal(value, span),
                     None => builtins::string(text.as_bytes(), span),
                 },
             }),
-            Ast::PositionalCount => Ok(integer(self.options.positional.len() as u64, span)),
+            Ast::PositionalCount => Ok(Expr::literal(self.options.positional.len() as u64, span)),
             Ast::Variable(name) => self.variable(name, span),
             Ast::Map { name, keys } => {
                 let (map, key) = self.map_element(name, keys.as_deref(), span)?;
@@ -75,54 +71,25 @@ impl Checker<'_> {
                 let condition = Box::new(self.condition(condition)?);
                 let then = self.storable(then)?;
                 let otherwise = self.storable(otherwise)?;
-                let ty = then.ty.join(&otherwise.ty).ok_or_else(|| {
-                    Diagnostic::error(
+                let Some(ty) = self.types.join(then.ty, otherwise.ty) else {
+                    return Err(Diagnostic::error(
                         span,
                         format!(
                             "the two values differ in type: {} and {}",
-                            then.ty.describe(),
-                            otherwise.ty.describe()
+                            self.types.describe(then.ty),
+                            self.types.describe(otherwise.ty)
                         ),
-                    )
-                })?;
-                Ok(Expr {
+                    ));
+                };
+                let choice = Expr {
                     kind: ExprKind::Ternary(condition, Box::new(then), Box::new(otherwise)),
                     ty,
                     span,
-                })
+                };
+                self.referred(choice)
             }
-            Ast::Field { base, name, arrow } => self.field(base, name, *arrow, span),
-            Ast::TupleField { base, index } => {
-                let tuple = self.expr(base)?;
-                match &tuple.ty {
-                    Type::Tuple(items) => {
-                        let at = index.node as usize;
-                        let Some(ty) = items.get(at).cloned() else {
-                            return Err(Diagnostic::error(
-                                index.span,
-                                format!("the tuple has {} fields, counted from 0", items.len()),
-                            ));
-                        };
-                        let offset = items[..at].iter().map(Type::size).sum();
-                        Ok(Expr {
-                            kind: ExprKind::TupleField {
-                                tuple: Box::new(tuple),
-                                offset,
-                            },
-                            ty,
-                            span,
-                        })
-                    }
-                    Type::Unknown => Ok(Expr {
-                        ty: Type::Unknown,
-                        ..tuple
-                    }),
-                    other => Err(Diagnostic::error(
-                        span,
-                        format!("{} has no numbered fields", other.describe()),
-                    )),
-                }
-            }
+            Ast::Field { base, name, .. } => self.field(base, name, span),
+            Ast::TupleField { base, index } => self.tuple_field(base, index, span),
             Ast::Index { base, index } => self.index(base, index, span),
             Ast::Cast { ty, operand } => self.cast(ty, operand, span),
             Ast::Tuple(items) => {
@@ -130,7 +97,8 @@ impl Checker<'_> {
                     .iter()
                     .map(|item| self.printable(item))
                     .collect::<Result<Vec<_>, _>>()?;
-                let ty = Type::Tuple(items.iter().map(|item| item.ty.clone()).collect());
+                let types: Vec<Type> = items.iter().map(|item| item.ty).collect();
+                let ty = self.types.tuple(&types);
                 Ok(Expr {
                     kind: ExprKind::Tuple(items),
                     ty,
@@ -141,18 +109,15 @@ impl Checker<'_> {
         }
     }
 
-    /// A value that a map, a variable or a record can hold.
+    /// A value that a variable can keep.
     pub(crate) fn storable(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
-        let value = self.expr(expr)?;
-        match value.ty {
-            Type::Void => Err(Diagnostic::error(expr.span, "this gives no value")),
-            _ => Ok(value),
-        }
+        let value = self.something(expr)?;
+        self.kept(value)
     }
 
-    /// A value that can be printed.
+    /// A value that a map or a record can hold, and that can be printed.
     pub(crate) fn printable(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
-        let value = self.storable(expr)?;
+        let value = self.something(expr)?;
         match value.ty {
             Type::Record(_) => Err(Diagnostic::unsupported(
                 expr.span,
@@ -165,6 +130,15 @@ impl Checker<'_> {
         }
     }
 
+    /// Any value, but not none.
+    fn something(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
+        let value = self.expr(expr)?;
+        match value.ty {
+            Type::Void => Err(Diagnostic::error(expr.span, "this gives no value")),
+            _ => Ok(value),
+        }
+    }
+
     /// A number.
     pub(crate) fn number(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
         let value = self.expr(expr)?;
@@ -173,7 +147,10 @@ impl Checker<'_> {
         }
         Err(Diagnostic::error(
             expr.span,
-            format!("expected a number, and this is {}", value.ty.describe()),
+            format!(
+                "expected a number, and this is {}",
+                self.types.describe(value.ty)
+            ),
         ))
     }
 
@@ -185,7 +162,10 @@ impl Checker<'_> {
         }
         let error = Diagnostic::error(
             expr.span,
-            format!("expected a condition, and this is {}", value.ty.describe()),
+            format!(
+                "expected a condition, and this is {}",
+                self.types.describe(value.ty)
+            ),
         );
         Err(match value.ty {
             Type::Str { .. } => error.help("compare it with a string: `comm == \"bash\"`"),
@@ -254,285 +234,6 @@ impl Checker<'_> {
                 .suggest(call.name, FUNCTIONS.iter().map(|row| row.name)),
         )
     }
-
-    fn unary(&mut self, op: UnaryOp, operand: &ast::Expr, span: Span) -> Result<Expr, Diagnostic> {
-        match op {
-            UnaryOp::Not => {
-                let value = self.condition(operand)?;
-                Ok(Expr {
-                    kind: ExprKind::Not(Box::new(value)),
-                    ty: Type::Bool,
-                    span,
-                })
-            }
-            UnaryOp::Neg => {
-                let value = self.number(operand)?;
-                Ok(Expr {
-                    span,
-                    ..self.negated(value)
-                })
-            }
-            UnaryOp::BitNot => {
-                let value = self.number(operand)?;
-                let ones = Expr::int(-1, Type::I64, span);
-                self.binary(BinaryOp::BitXor, value, ones, span)
-            }
-            UnaryOp::Deref => {
-                let value = self.expr(operand)?;
-                match value.ty.clone() {
-                    Type::Pointer(pointee)
-                    | Type::Array {
-                        element: pointee, ..
-                    } => self.read_pointee(value, &pointee, span),
-                    // An address that is a plain number, as `kaddr()` gives it, is that of a word.
-                    Type::Int { .. } => {
-                        let word = Pointee::Int {
-                            bytes: 8,
-                            signed: false,
-                        };
-                        self.read_pointee(value, &word, span)
-                    }
-                    Type::Unknown => Ok(value),
-                    other => Err(Diagnostic::error(
-                        span,
-                        format!(
-                            "only pointers can be dereferenced, and this is {}",
-                            other.describe()
-                        ),
-                    )
-                    .help("cast it: `*(uint64 *)x`")),
-                }
-            }
-            UnaryOp::AddressOf => {
-                let value = self.expr(operand)?;
-                match value {
-                    // What is read has an address; what is not read yet is one.
-                    Expr {
-                        kind: ExprKind::Read { address, .. } | ExprKind::ReadString { address, .. },
-                        ..
-                    } => Ok(Expr {
-                        ty: Type::Pointer(Pointee::Void),
-                        span,
-                        ..*address
-                    }),
-                    Expr {
-                        ty: Type::Record(id),
-                        kind,
-                        ..
-                    } => Ok(Expr {
-                        kind,
-                        ty: Type::Pointer(Pointee::Btf(id)),
-                        span,
-                    }),
-                    _ => Err(Diagnostic::unsupported(
-                        span,
-                        "addresses of anything but fields",
-                    )),
-                }
-            }
-        }
-    }
-
-    /// `-value`
-    pub(super) fn negated(&self, value: Expr) -> Expr {
-        let span = value.span;
-        if let ExprKind::Int(constant) = value.kind {
-            return Expr::int(constant.wrapping_neg(), Type::I64, span);
-        }
-        Expr {
-            kind: ExprKind::Arith(
-                Arith::Sub,
-                Box::new(Expr::int(0, Type::I64, span)),
-                Box::new(value),
-            ),
-            ty: Type::I64,
-            span,
-        }
-    }
-
-    fn step(
-        &mut self,
-        target: &ast::Expr,
-        delta: i64,
-        prefix: bool,
-        span: Span,
-    ) -> Result<Expr, Diagnostic> {
-        match &target.kind {
-            Ast::Variable(name) => {
-                let value = self.variable(name, target.span)?;
-                let ExprKind::Var(var) = value.kind else {
-                    return Ok(value);
-                };
-                if !value.ty.is_number() {
-                    return Err(Diagnostic::error(
-                        span,
-                        format!("`${name}` is {}, not a number", value.ty.describe()),
-                    ));
-                }
-                Ok(Expr {
-                    kind: ExprKind::VarAdd {
-                        var,
-                        delta,
-                        after: prefix,
-                    },
-                    ty: value.ty,
-                    span,
-                })
-            }
-            Ast::Map { name, keys } => {
-                let (map, key) = self.map_element(name, keys.as_deref(), target.span)?;
-                self.store(map, MapContent::Scalar(integer(0, span).ty), span)?;
-                let ty = match self.content(map) {
-                    MapContent::Scalar(ty) if ty.is_number() => ty.clone(),
-                    _ => {
-                        return Err(Diagnostic::error(
-                            span,
-                            "only numbers can be counted up or down",
-                        ));
-                    }
-                };
-                Ok(Expr {
-                    kind: ExprKind::MapAdd {
-                        map,
-                        key,
-                        delta: Box::new(Expr::int(delta, Type::I64, span)),
-                        after: prefix,
-                    },
-                    ty,
-                    span,
-                })
-            }
-            _ => Err(Diagnostic::error(
-                target.span,
-                "only variables (`$x`) and maps (`@x`) can be counted up or down",
-            )),
-        }
-    }
-
-    /// `left op right`, for all operators but `&&` and `||`.
-    pub(super) fn binary(
-        &mut self,
-        op: BinaryOp,
-        left: Expr,
-        right: Expr,
-        span: Span,
-    ) -> Result<Expr, Diagnostic> {
-        let comparison = condition(op, left.ty.is_signed() && right.ty.is_signed());
-        if let (Type::Str { .. }, Type::Str { .. }) = (&left.ty, &right.ty) {
-            let equal = match op {
-                BinaryOp::Eq => true,
-                BinaryOp::Ne => false,
-                _ => {
-                    return Err(Diagnostic::error(
-                        span,
-                        format!(
-                            "strings can be compared with `==` and `!=`, not `{}`",
-                            op.symbol()
-                        ),
-                    ));
-                }
-            };
-            return Ok(Expr {
-                kind: ExprKind::CompareStr {
-                    equal,
-                    left: Box::new(left),
-                    right: Box::new(right),
-                },
-                ty: Type::Bool,
-                span,
-            });
-        }
-        if !(left.ty.is_condition() && right.ty.is_condition()) {
-            let wrong = if left.ty.is_condition() {
-                &right
-            } else {
-                &left
-            };
-            return Err(Diagnostic::error(
-                wrong.span,
-                format!("`{}` does not take {}", op.symbol(), wrong.ty.describe()),
-            ));
-        }
-        if let Some(condition) = comparison {
-            return Ok(Expr {
-                kind: ExprKind::Compare(condition, Box::new(left), Box::new(right)),
-                ty: Type::Bool,
-                span,
-            });
-        }
-        if let (BinaryOp::Add | BinaryOp::Sub, Type::Pointer(pointee)) = (op, &left.ty)
-            && right.ty.is_number()
-        {
-            let pointee = pointee.clone();
-            return Ok(self.offset_pointer(op, left, right, &pointee, span));
-        }
-        let signed = left.ty.is_signed() && right.ty.is_signed();
-        let ty = match (&left.ty, &right.ty) {
-            (Type::Int { literal: true, .. }, Type::Int { literal: true, .. }) => left.ty.clone(),
-            _ => Type::int(8, signed),
-        };
-        // A shift's result has the type of what is shifted.
-        let signed = match op {
-            BinaryOp::Shr => left.ty.is_signed(),
-            _ => signed,
-        };
-        if let (Some(a), Some(b)) = (left.constant(), right.constant()) {
-            return Ok(Expr::int(fold(op, a, b, signed), ty, span));
-        }
-        let arith = match (op, signed) {
-            (BinaryOp::Add, _) => Arith::Add,
-            (BinaryOp::Sub, _) => Arith::Sub,
-            (BinaryOp::Mul, _) => Arith::Mul,
-            (BinaryOp::Div, false) => Arith::UDiv,
-            (BinaryOp::Mod, false) => Arith::UMod,
-            (BinaryOp::BitAnd, _) => Arith::And,
-            (BinaryOp::BitOr, _) => Arith::Or,
-            (BinaryOp::BitXor, _) => Arith::Xor,
-            (BinaryOp::Shl, _) => Arith::Shl,
-            (BinaryOp::Shr, false) => Arith::LShr,
-            (BinaryOp::Shr, true) => Arith::AShr,
-            (BinaryOp::Div | BinaryOp::Mod, true) => {
-                let routine = if op == BinaryOp::Div {
-                    "pf_sdiv"
-                } else {
-                    "pf_smod"
-                };
-                return Ok(Expr {
-                    kind: ExprKind::Routine {
-                        routine,
-                        args: vec![left, right],
-                        loss: false,
-                    },
-                    ty,
-                    span,
-                });
-            }
-            _ => {
-                return Err(Diagnostic::error(
-                    span,
-                    format!("`{}` cannot be used here", op.symbol()),
-                ));
-            }
-        };
-        Ok(Expr {
-            kind: ExprKind::Arith(arith, Box::new(left), Box::new(right)),
-            ty,
-            span,
-        })
-    }
-}
-
-/// An integer literal.
-fn integer(value: u64, span: Span) -> Expr {
-    let ty = match i64::try_from(value) {
-        Ok(_) => Type::Int {
-            bytes: 8,
-            signed: true,
-            literal: true,
-        },
-        Err(_) => Type::U64,
-    };
-    Expr::int(value as i64, ty, span)
 }
 
 /// A positional parameter that is a number: decimal, hexadecimal, or negative.
@@ -553,53 +254,4 @@ fn parse_integer(text: &str) -> Option<u64> {
     } else {
         value
     })
-}
-
-fn condition(op: BinaryOp, signed: bool) -> Option<Condition> {
-    Some(match (op, signed) {
-        (BinaryOp::Eq, _) => Condition::Eq,
-        (BinaryOp::Ne, _) => Condition::Ne,
-        (BinaryOp::Lt, true) => Condition::SLt,
-        (BinaryOp::Lt, false) => Condition::ULt,
-        (BinaryOp::Le, true) => Condition::SLe,
-        (BinaryOp::Le, false) => Condition::ULe,
-        (BinaryOp::Gt, true) => Condition::SGt,
-        (BinaryOp::Gt, false) => Condition::UGt,
-        (BinaryOp::Ge, true) => Condition::SGe,
-        (BinaryOp::Ge, false) => Condition::UGe,
-        _ => return None,
-    })
-}
-
-/// Arithmetic on constants, as the kernel would do it: division by zero gives 0, its remainder the dividend.
-fn fold(op: BinaryOp, a: i64, b: i64, signed: bool) -> i64 {
-    let shift = b as u32 & 63;
-    match (op, signed) {
-        (BinaryOp::Add, _) => a.wrapping_add(b),
-        (BinaryOp::Sub, _) => a.wrapping_sub(b),
-        (BinaryOp::Mul, _) => a.wrapping_mul(b),
-        (BinaryOp::Div, true) => {
-            if b == 0 {
-                0
-            } else {
-                a.wrapping_div(b)
-            }
-        }
-        (BinaryOp::Mod, true) => {
-            if b == 0 {
-                a
-            } else {
-                a.wrapping_rem(b)
-            }
-        }
-        (BinaryOp::Div, false) => (a as u64).checked_div(b as u64).unwrap_or(0) as i64,
-        (BinaryOp::Mod, false) => (a as u64).checked_rem(b as u64).unwrap_or(a as u64) as i64,
-        (BinaryOp::BitAnd, _) => a & b,
-        (BinaryOp::BitOr, _) => a | b,
-        (BinaryOp::BitXor, _) => a ^ b,
-        (BinaryOp::Shl, _) => a << shift,
-        (BinaryOp::Shr, true) => a >> shift,
-        (BinaryOp::Shr, false) => (a as u64 >> shift) as i64,
-        _ => 0,
-    }
 }

@@ -4,18 +4,21 @@
 //! again and again until no type of a map or variable changes; what the last pass says is what counts.
 
 mod attach_points;
+mod casts;
 mod expr;
 mod integer_types;
-mod memory;
+mod operators;
 mod options;
+mod places;
 mod scope;
 mod stmt;
+mod type_names;
 
 use crate::facts::KernelFacts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
 use crate::manifest::Action;
 use crate::providers::{Expansion, Provider};
-use crate::types::Type;
+use crate::types::{Type, TypeTable};
 use cranelift_entity::PrimaryMap;
 use indexmap::IndexMap;
 use pfscript_grammar::ast::{self, Item, Script};
@@ -36,6 +39,8 @@ pub struct Checked {
     pub actions: Vec<CheckedAction>,
     /// The script's maps with their final types.
     pub maps: PrimaryMap<ScriptMap, MapInfo>,
+    /// What all types are made of.
+    pub types: TypeTable,
     /// What else the object needs.
     pub output: Output,
     /// Warnings.
@@ -110,6 +115,7 @@ pub enum KeyUse {
 /// What is known of the maps and variables so far.
 #[derive(Default)]
 struct Env {
+    types: TypeTable,
     maps: IndexMap<String, MapInfo>,
     vars: Vec<PrimaryMap<Var, VarData>>,
     changed: bool,
@@ -133,6 +139,8 @@ pub struct Checker<'a> {
     pub output: Output,
     /// The probe at hand.
     pub probe: ProbeContext,
+    /// What all types are made of.
+    pub types: TypeTable,
     env: Env,
     scopes: Scopes,
     vars: PrimaryMap<Var, VarData>,
@@ -264,6 +272,7 @@ impl Pass<'_> {
                 provider: group.provider,
                 expansion: expansions[0].clone(),
             },
+            types: std::mem::take(&mut self.env.types),
             env: std::mem::take(&mut self.env),
             scopes: Scopes::default(),
             vars: PrimaryMap::new(),
@@ -278,6 +287,7 @@ impl Pass<'_> {
         let used_expansion = checker.used_expansion;
         self.output = checker.output;
         self.env = checker.env;
+        self.env.types = checker.types;
         self.diagnostics = checker.diagnostics;
         let name = match expansions {
             [one] => one.name.clone(),
@@ -335,6 +345,7 @@ impl Pass<'_> {
         Ok(Checked {
             actions: self.actions,
             maps: self.env.maps.into_values().collect(),
+            types: self.env.types,
             output: self.output,
             warnings: std::mem::take(warnings),
             limits: self.options.limits.clone(),
@@ -400,23 +411,14 @@ impl Checker<'_> {
                 None | Some([Type::Unknown]) => types,
                 Some(known) if *types == [Type::Unknown] => known.to_vec(),
                 Some(known) if known.len() == types.len() => {
-                    let joined: Option<Vec<Type>> =
-                        known.iter().zip(&types).map(|(a, b)| a.join(b)).collect();
-                    joined.ok_or_else(|| {
-                        let describe = |types: &[Type]| {
-                            types
-                                .iter()
-                                .map(Type::describe)
-                                .collect::<Vec<_>>()
-                                .join(", ")
-                        };
+                    self.types.join_all(known, &types).ok_or_else(|| {
                         Diagnostic::error(
                             span,
                             format!(
                                 "the key of `{}` is [{}] here, but [{}] elsewhere",
                                 map.name,
-                                describe(&types),
-                                describe(known)
+                                self.types.describe_all(&types),
+                                self.types.describe_all(known)
                             ),
                         )
                     })?
@@ -464,14 +466,14 @@ impl Checker<'_> {
         let joined = match (&info.value, &content) {
             (MapContent::Unknown, new) => new.clone(),
             (MapContent::Scalar(old), MapContent::Scalar(new)) => {
-                MapContent::Scalar(old.join(new).ok_or_else(|| {
+                MapContent::Scalar(self.types.join(*old, *new).ok_or_else(|| {
                     Diagnostic::error(
                         span,
                         format!(
                             "`{}` holds {} elsewhere, and is assigned {} here",
                             info.name,
-                            old.describe(),
-                            new.describe()
+                            self.types.describe(*old),
+                            self.types.describe(*new)
                         ),
                     )
                 })?)
@@ -482,7 +484,7 @@ impl Checker<'_> {
             (old, new) => {
                 let describe = |content: &MapContent| match content {
                     MapContent::Aggregate(aggregate, _) => format!("`{}()`", aggregate.name()),
-                    MapContent::Scalar(ty) => ty.describe(),
+                    MapContent::Scalar(ty) => self.types.describe(*ty),
                     MapContent::Unknown => "nothing".into(),
                 };
                 let message = if std::mem::discriminant(old) == std::mem::discriminant(new)

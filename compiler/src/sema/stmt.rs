@@ -1,7 +1,8 @@
 //! Statements.
 
+use super::operators::add;
 use super::{Checker, KeyUse, MapContent};
-use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
+use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap, Stmt, Var, VarData};
 use crate::language::functions::{self, Call, Check, FUNCTIONS};
 use crate::types::Type;
 use cranelift_entity::PrimaryMap;
@@ -217,7 +218,7 @@ impl Checker<'_> {
                     }
                 };
                 let var = self.assign_variable(name, &value, target.span)?;
-                out.push(Stmt::SetVar { var, value });
+                out.push(self.set(var, value));
                 Ok(())
             }
             Ast::Unsupported(node) => Err(Diagnostic::unsupported(node.span, node.what)),
@@ -240,44 +241,48 @@ impl Checker<'_> {
         let numeric = matches!(value.ty, Type::Int { .. } | Type::Bool | Type::Unknown);
         match op {
             None => {
-                self.store(map, MapContent::Scalar(value.ty.clone()), span)?;
-                out.push(Stmt::SetMap {
-                    map,
-                    key,
-                    value,
-                    span,
-                });
+                let place = self.element_for(map, key, value.ty, span)?;
+                out.push(Stmt::Assign { place, value, span });
             }
             Some(op @ (BinaryOp::Add | BinaryOp::Sub)) if numeric => {
                 let delta = match op {
                     BinaryOp::Add => value,
                     _ => self.negated(value),
                 };
-                self.store(map, MapContent::Scalar(Type::I64), span)?;
-                out.push(Stmt::Expr(Expr {
-                    kind: ExprKind::MapAdd {
-                        map,
-                        key,
-                        delta: Box::new(delta),
-                        after: true,
-                    },
-                    ty: Type::I64,
-                    span,
-                }));
+                let place = self.element_for(map, key, Type::I64, span)?;
+                out.push(Stmt::Expr(add(place, delta, true, Type::I64, span)));
             }
             Some(op) => {
                 let old = self.element_value(map, key.clone(), span)?;
                 let value = self.binary(op, old, value, span)?;
-                self.store(map, MapContent::Scalar(value.ty.clone()), span)?;
-                out.push(Stmt::SetMap {
-                    map,
-                    key,
-                    value,
-                    span,
-                });
+                let place = self.element_for(map, key, value.ty, span)?;
+                out.push(Stmt::Assign { place, value, span });
             }
         }
         Ok(())
+    }
+
+    /// `$x = value`
+    fn set(&self, var: Var, value: Expr) -> Stmt {
+        let span = value.span;
+        let place = Place::whole(Base::Var(var), self.vars[var].ty);
+        Stmt::Assign { place, value, span }
+    }
+
+    /// A map's element that a value of this type is stored in.
+    fn element_for(
+        &mut self,
+        map: ScriptMap,
+        key: Vec<Expr>,
+        ty: Type,
+        span: Span,
+    ) -> Result<Place, Diagnostic> {
+        self.store(map, MapContent::Scalar(ty), span)?;
+        let ty = match *self.content(map) {
+            MapContent::Scalar(joined) => joined,
+            MapContent::Unknown | MapContent::Aggregate(..) => ty,
+        };
+        Ok(Place::whole(Base::Element { map, key }, ty))
     }
 
     /// An aggregation on the right of an assignment, if `value` is one.
@@ -323,26 +328,28 @@ impl Checker<'_> {
             None => None,
         };
         let ty = match (&declared, &value) {
-            (Some(declared), Some(value)) => declared.join(&value.ty).ok_or_else(|| {
-                Diagnostic::error(
-                    value.span,
-                    format!(
-                        "`${}` is declared as {}, and this is {}",
-                        name.node,
-                        declared.describe(),
-                        value.ty.describe()
-                    ),
-                )
-            })?,
-            (Some(declared), None) => declared.clone(),
-            (None, Some(value)) => value.ty.clone(),
+            (Some(declared), Some(value)) => {
+                self.types.join(*declared, value.ty).ok_or_else(|| {
+                    Diagnostic::error(
+                        value.span,
+                        format!(
+                            "`${}` is declared as {}, and this is {}",
+                            name.node,
+                            self.types.describe(*declared),
+                            self.types.describe(value.ty)
+                        ),
+                    )
+                })?
+            }
+            (Some(declared), None) => *declared,
+            (None, Some(value)) => value.ty,
             (None, None) => Type::Unknown,
         };
         let var = self.new_variable(&name.node, ty);
         // Whatever the slot held before, a declaration without value starts from zero.
         self.vars[var].zeroed = value.is_none();
         if let Some(value) = value {
-            out.push(Stmt::SetVar { var, value });
+            out.push(self.set(var, value));
         }
         Ok(())
     }
@@ -354,7 +361,7 @@ impl Checker<'_> {
             .get(var)
             .filter(|known| known.name[1..] == *name);
         let ty = match known {
-            Some(known) => known.ty.join(&ty).unwrap_or(ty),
+            Some(known) => self.types.join(known.ty, ty).unwrap_or(ty),
             None => ty,
         };
         if known.is_none_or(|known| known.ty != ty) {
@@ -374,15 +381,15 @@ impl Checker<'_> {
     fn assign_variable(&mut self, name: &str, value: &Expr, span: Span) -> Result<Var, Diagnostic> {
         let closed = self.scopes.closed(name);
         if let Some(var) = self.scopes.open(name) {
-            match self.vars[var].ty.join(&value.ty) {
+            match self.types.join(self.vars[var].ty, value.ty) {
                 Some(ty) => self.widen(var, ty),
                 None => {
                     return Err(Diagnostic::error(
                         span,
                         format!(
                             "`${name}` holds {}, and is assigned {} here",
-                            self.vars[var].ty.describe(),
-                            value.ty.describe()
+                            self.types.describe(self.vars[var].ty),
+                            self.types.describe(value.ty)
                         ),
                     )
                     .help("use another variable"));
@@ -391,18 +398,18 @@ impl Checker<'_> {
             return Ok(var);
         }
         for var in closed {
-            if let Some(ty) = self.vars[var].ty.join(&value.ty) {
+            if let Some(ty) = self.types.join(self.vars[var].ty, value.ty) {
                 self.widen(var, ty);
                 self.scopes.bind(name, var);
                 return Ok(var);
             }
         }
-        Ok(self.new_variable(name, value.ty.clone()))
+        Ok(self.new_variable(name, value.ty))
     }
 
     fn widen(&mut self, var: Var, ty: Type) {
         if self.vars[var].ty != ty {
-            self.vars[var].ty = ty.clone();
+            self.vars[var].ty = ty;
         }
         if self.known_vars.get(var).is_none_or(|known| known.ty != ty) {
             self.env.changed = true;
@@ -440,9 +447,10 @@ impl Checker<'_> {
                 }
             },
         };
-        Ok(Expr {
-            kind: ExprKind::Var(var),
-            ty: self.vars[var].ty.clone(),
+        let ty = self.vars[var].ty;
+        self.referred(Expr {
+            kind: ExprKind::Load(Place::whole(Base::Var(var), ty)),
+            ty,
             span,
         })
     }
@@ -463,11 +471,11 @@ impl Checker<'_> {
             // `@x[(a, b)]` and `@x[a, b]` are the same element, and so is `@x[$tuple]`.
             [
                 Expr {
-                    ty: Type::Tuple(types),
+                    ty: Type::Tuple(tuple),
                     ..
                 },
-            ] => types.clone(),
-            _ => key.iter().map(|key| key.ty.clone()).collect(),
+            ] => self.types.items(*tuple).to_vec(),
+            _ => key.iter().map(|key| key.ty).collect(),
         };
         let map = self.map(name, KeyUse::Element(types), span)?;
         Ok((map, key))
@@ -482,7 +490,7 @@ impl Checker<'_> {
     ) -> Result<Expr, Diagnostic> {
         let ty = match self.content(map) {
             MapContent::Unknown => Type::Unknown,
-            MapContent::Scalar(ty) => ty.clone(),
+            MapContent::Scalar(ty) => *ty,
             MapContent::Aggregate(aggregate, _) => {
                 return Err(Diagnostic::unsupported(
                     span,
@@ -492,7 +500,7 @@ impl Checker<'_> {
             }
         };
         Ok(Expr {
-            kind: ExprKind::MapGet { map, key },
+            kind: ExprKind::Load(Place::whole(Base::Element { map, key }, ty)),
             ty,
             span,
         })

@@ -1,0 +1,74 @@
+//! Casts.
+
+use super::Checker;
+use crate::hir::{Expr, ExprKind};
+use crate::ir::Width;
+use crate::types::Type;
+use pfscript_grammar::ast::{self, TypeName};
+use pfscript_grammar::{Diagnostic, Span};
+
+impl Checker<'_> {
+    /// `(type)operand`
+    pub(super) fn cast(
+        &mut self,
+        name: &TypeName,
+        operand: &ast::Expr,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        let ty = self.type_named(name)?;
+        let value = self.expr(operand)?;
+        let value = self.decayed(value)?;
+        if !value.ty.is_scalar() || matches!(value.ty, Type::Stack { .. }) {
+            return Err(Diagnostic::error(
+                operand.span,
+                format!("{} cannot be cast", self.types.describe(value.ty)),
+            ));
+        }
+        let kind = match (ty, value.constant()) {
+            (Type::Int { bytes, signed, .. }, Some(constant)) => {
+                ExprKind::Int(extend(constant, bytes, signed))
+            }
+            (Type::Int { bytes, signed, .. }, None) if bytes < 8 => ExprKind::Extend {
+                // Integer types have 1, 2, 4 or 8 bytes.
+                width: Width::of(bytes).unwrap_or(Width::W64),
+                signed,
+                value: Box::new(value),
+            },
+            (Type::Bool, _) => ExprKind::Not(Box::new(Expr {
+                kind: ExprKind::Not(Box::new(value)),
+                ty: Type::Bool,
+                span,
+            })),
+            (Type::Str { .. }, _) => {
+                return Err(
+                    Diagnostic::error(span, "a number cannot be cast to a string")
+                        .help("read a string with `str(pointer)`"),
+                );
+            }
+            _ => value.kind,
+        };
+        Ok(Expr { kind, ty, span })
+    }
+}
+
+/// A constant as an integer type of `bytes` bytes holds it.
+fn extend(value: i64, bytes: u32, signed: bool) -> i64 {
+    let shift = 64 - bytes * 8;
+    if signed {
+        value << shift >> shift
+    } else {
+        ((value as u64) << shift >> shift) as i64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_are_cut_and_extended_as_c_does() {
+        assert_eq!(extend(-1, 4, false), 0xffff_ffff);
+        assert_eq!(extend(0x80, 1, true), -128);
+        assert_eq!(extend(-1, 8, false), -1);
+    }
+}

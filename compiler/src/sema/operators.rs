@@ -1,0 +1,300 @@
+//! Operators: what they take, what they give, and what they come to where all is constant.
+
+use super::{Checker, MapContent};
+use crate::hir::{Base, Expr, ExprKind, Place};
+use crate::ir::{Arith, Condition};
+use crate::types::Type;
+use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast, UnaryOp};
+use pfscript_grammar::{Diagnostic, Span};
+
+impl Checker<'_> {
+    pub(super) fn unary(
+        &mut self,
+        op: UnaryOp,
+        operand: &ast::Expr,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        match op {
+            UnaryOp::Not => {
+                let value = self.condition(operand)?;
+                Ok(Expr {
+                    kind: ExprKind::Not(Box::new(value)),
+                    ty: Type::Bool,
+                    span,
+                })
+            }
+            UnaryOp::Neg => {
+                let value = self.number(operand)?;
+                Ok(Expr {
+                    span,
+                    ..self.negated(value)
+                })
+            }
+            UnaryOp::BitNot => {
+                let value = self.number(operand)?;
+                let ones = Expr::int(-1, Type::I64, span);
+                self.binary(BinaryOp::BitXor, value, ones, span)
+            }
+            UnaryOp::Deref => {
+                let value = self.expr(operand)?;
+                let value = self.decayed(value)?;
+                match value.ty {
+                    Type::Pointer(target) => self.deref(value, target, span),
+                    // An address that is a plain number, as `kaddr()` gives it, is that of a word.
+                    Type::Int { .. } => {
+                        let word = self.types.intern(Type::U64);
+                        self.deref(value, word, span)
+                    }
+                    Type::Unknown => Ok(value),
+                    other => Err(Diagnostic::error(
+                        span,
+                        format!(
+                            "only pointers can be dereferenced, and this is {}",
+                            self.types.describe(other)
+                        ),
+                    )
+                    .help("cast it: `*(uint64 *)x`")),
+                }
+            }
+            UnaryOp::AddressOf => self.address(operand, span),
+        }
+    }
+
+    /// `-value`
+    pub(super) fn negated(&self, value: Expr) -> Expr {
+        let span = value.span;
+        if let ExprKind::Int(constant) = value.kind {
+            return Expr::int(constant.wrapping_neg(), Type::I64, span);
+        }
+        Expr {
+            kind: ExprKind::Arith(
+                Arith::Sub,
+                Box::new(Expr::int(0, Type::I64, span)),
+                Box::new(value),
+            ),
+            ty: Type::I64,
+            span,
+        }
+    }
+
+    pub(super) fn step(
+        &mut self,
+        target: &ast::Expr,
+        delta: i64,
+        prefix: bool,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        match &target.kind {
+            Ast::Variable(name) => {
+                let value = self.variable(name, target.span)?;
+                let ty = value.ty;
+                match value.kind {
+                    ExprKind::Load(place) if ty.is_number() => {
+                        let delta = Expr::int(delta, Type::I64, span);
+                        Ok(add(place, delta, prefix, ty, span))
+                    }
+                    _ => Err(Diagnostic::error(
+                        span,
+                        format!("`${name}` is {}, not a number", self.types.describe(ty)),
+                    )),
+                }
+            }
+            Ast::Map { name, keys } => {
+                let (map, key) = self.map_element(name, keys.as_deref(), target.span)?;
+                self.store(map, MapContent::Scalar(Expr::literal(0, span).ty), span)?;
+                match *self.content(map) {
+                    MapContent::Scalar(ty) if ty.is_number() => {
+                        let place = Place::whole(Base::Element { map, key }, ty);
+                        let delta = Expr::int(delta, Type::I64, span);
+                        Ok(add(place, delta, prefix, ty, span))
+                    }
+                    _ => Err(Diagnostic::error(
+                        span,
+                        "only numbers can be counted up or down",
+                    )),
+                }
+            }
+            _ => Err(Diagnostic::error(
+                target.span,
+                "only variables (`$x`) and maps (`@x`) can be counted up or down",
+            )),
+        }
+    }
+
+    /// `left op right`, for all operators but `&&` and `||`.
+    pub(super) fn binary(
+        &mut self,
+        op: BinaryOp,
+        left: Expr,
+        right: Expr,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        let comparison = condition(op, left.ty.is_signed() && right.ty.is_signed());
+        if let (Type::Str { .. }, Type::Str { .. }) = (&left.ty, &right.ty) {
+            let equal = match op {
+                BinaryOp::Eq => true,
+                BinaryOp::Ne => false,
+                _ => {
+                    return Err(Diagnostic::error(
+                        span,
+                        format!(
+                            "strings can be compared with `==` and `!=`, not `{}`",
+                            op.symbol()
+                        ),
+                    ));
+                }
+            };
+            return Ok(Expr {
+                kind: ExprKind::CompareStr {
+                    equal,
+                    left: Box::new(left),
+                    right: Box::new(right),
+                },
+                ty: Type::Bool,
+                span,
+            });
+        }
+        if !(left.ty.is_condition() && right.ty.is_condition()) {
+            let wrong = if left.ty.is_condition() {
+                &right
+            } else {
+                &left
+            };
+            return Err(Diagnostic::error(
+                wrong.span,
+                format!(
+                    "`{}` does not take {}",
+                    op.symbol(),
+                    self.types.describe(wrong.ty)
+                ),
+            ));
+        }
+        if let Some(condition) = comparison {
+            return Ok(Expr {
+                kind: ExprKind::Compare(condition, Box::new(left), Box::new(right)),
+                ty: Type::Bool,
+                span,
+            });
+        }
+        if let (BinaryOp::Add | BinaryOp::Sub, Type::Pointer(pointee)) = (op, left.ty)
+            && right.ty.is_number()
+        {
+            return Ok(self.offset_pointer(op, left, right, pointee, span));
+        }
+        let signed = left.ty.is_signed() && right.ty.is_signed();
+        let ty = match (&left.ty, &right.ty) {
+            (Type::Int { literal: true, .. }, Type::Int { literal: true, .. }) => left.ty,
+            _ => Type::int(8, signed),
+        };
+        // A shift's result has the type of what is shifted.
+        let signed = match op {
+            BinaryOp::Shr => left.ty.is_signed(),
+            _ => signed,
+        };
+        if let (Some(a), Some(b)) = (left.constant(), right.constant()) {
+            return Ok(Expr::int(fold(op, a, b, signed), ty, span));
+        }
+        let arith = match (op, signed) {
+            (BinaryOp::Add, _) => Arith::Add,
+            (BinaryOp::Sub, _) => Arith::Sub,
+            (BinaryOp::Mul, _) => Arith::Mul,
+            (BinaryOp::Div, false) => Arith::UDiv,
+            (BinaryOp::Mod, false) => Arith::UMod,
+            (BinaryOp::BitAnd, _) => Arith::And,
+            (BinaryOp::BitOr, _) => Arith::Or,
+            (BinaryOp::BitXor, _) => Arith::Xor,
+            (BinaryOp::Shl, _) => Arith::Shl,
+            (BinaryOp::Shr, false) => Arith::LShr,
+            (BinaryOp::Shr, true) => Arith::AShr,
+            (BinaryOp::Div | BinaryOp::Mod, true) => {
+                let routine = if op == BinaryOp::Div {
+                    "pf_sdiv"
+                } else {
+                    "pf_smod"
+                };
+                return Ok(Expr {
+                    kind: ExprKind::Routine {
+                        routine,
+                        args: vec![left, right],
+                        loss: false,
+                    },
+                    ty,
+                    span,
+                });
+            }
+            _ => {
+                return Err(Diagnostic::error(
+                    span,
+                    format!("`{}` cannot be used here", op.symbol()),
+                ));
+            }
+        };
+        Ok(Expr {
+            kind: ExprKind::Arith(arith, Box::new(left), Box::new(right)),
+            ty,
+            span,
+        })
+    }
+}
+
+/// Adds to the number at a place; gives the number before, or after if `after`.
+pub(super) fn add(place: Place, delta: Expr, after: bool, ty: Type, span: Span) -> Expr {
+    Expr {
+        kind: ExprKind::Add {
+            place,
+            delta: Box::new(delta),
+            after,
+        },
+        ty,
+        span,
+    }
+}
+
+fn condition(op: BinaryOp, signed: bool) -> Option<Condition> {
+    Some(match (op, signed) {
+        (BinaryOp::Eq, _) => Condition::Eq,
+        (BinaryOp::Ne, _) => Condition::Ne,
+        (BinaryOp::Lt, true) => Condition::SLt,
+        (BinaryOp::Lt, false) => Condition::ULt,
+        (BinaryOp::Le, true) => Condition::SLe,
+        (BinaryOp::Le, false) => Condition::ULe,
+        (BinaryOp::Gt, true) => Condition::SGt,
+        (BinaryOp::Gt, false) => Condition::UGt,
+        (BinaryOp::Ge, true) => Condition::SGe,
+        (BinaryOp::Ge, false) => Condition::UGe,
+        _ => return None,
+    })
+}
+
+/// Arithmetic on constants, as the kernel would do it: division by zero gives 0, its remainder the dividend.
+fn fold(op: BinaryOp, a: i64, b: i64, signed: bool) -> i64 {
+    let shift = b as u32 & 63;
+    match (op, signed) {
+        (BinaryOp::Add, _) => a.wrapping_add(b),
+        (BinaryOp::Sub, _) => a.wrapping_sub(b),
+        (BinaryOp::Mul, _) => a.wrapping_mul(b),
+        (BinaryOp::Div, true) => {
+            if b == 0 {
+                0
+            } else {
+                a.wrapping_div(b)
+            }
+        }
+        (BinaryOp::Mod, true) => {
+            if b == 0 {
+                a
+            } else {
+                a.wrapping_rem(b)
+            }
+        }
+        (BinaryOp::Div, false) => (a as u64).checked_div(b as u64).unwrap_or(0) as i64,
+        (BinaryOp::Mod, false) => (a as u64).checked_rem(b as u64).unwrap_or(a as u64) as i64,
+        (BinaryOp::BitAnd, _) => a & b,
+        (BinaryOp::BitOr, _) => a | b,
+        (BinaryOp::BitXor, _) => a ^ b,
+        (BinaryOp::Shl, _) => a << shift,
+        (BinaryOp::Shr, true) => a >> shift,
+        (BinaryOp::Shr, false) => (a as u64 >> shift) as i64,
+        _ => 0,
+    }
+}

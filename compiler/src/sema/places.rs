@@ -1,0 +1,376 @@
+//! Places: fields, elements, what pointers point to, and their addresses.
+//!
+//! A structure or array is a [`Place`] until one of its parts is read. Its address is what a variable keeps of it
+//! ([`Type::Reference`]), and what stands for it where an address is wanted, as in C.
+
+use super::Checker;
+use crate::facts::FactError;
+use crate::hir::{Base, BitField, Expr, ExprKind, Place};
+use crate::ir::{Arith, Width};
+use crate::types::{Field, Type, TypeId, round_up};
+use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
+use pfscript_grammar::{Diagnostic, Span, Spanned};
+
+impl Checker<'_> {
+    /// The place that an expression names. What is no place, such as a tuple that was just made, gets one of its own.
+    fn place(&self, value: Expr) -> Place {
+        match value.kind {
+            ExprKind::Load(place) => place,
+            _ => {
+                let ty = value.ty;
+                Place::whole(Base::Value(Box::new(value)), ty)
+            }
+        }
+    }
+
+    /// What is at a place.
+    pub(crate) fn load(&self, place: Place, span: Span) -> Result<Expr, Diagnostic> {
+        let ty = match place.ty {
+            Type::Void => {
+                return Err(
+                    Diagnostic::error(span, "it is not known what this points to")
+                        .help("cast it: `*(uint64 *)x`"),
+                );
+            }
+            Type::Chars { count } => Type::Str {
+                bytes: round_up(count.min(self.options.limits.max_strlen)),
+            },
+            ty => ty,
+        };
+        Ok(Expr {
+            kind: ExprKind::Load(place),
+            ty,
+            span,
+        })
+    }
+
+    /// What a pointer points to.
+    pub(super) fn deref(
+        &self,
+        pointer: Expr,
+        target: TypeId,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        let target = self.types.get(target);
+        self.load(Place::whole(Base::Memory(Box::new(pointer)), target), span)
+    }
+
+    /// What a variable or a choice stands for: behind a reference, the place that it refers to.
+    pub(super) fn referred(&mut self, value: Expr) -> Result<Expr, Diagnostic> {
+        match value.ty {
+            Type::Reference(target) => {
+                let span = value.span;
+                let pointer = Expr {
+                    ty: Type::Pointer(target),
+                    ..value
+                };
+                self.deref(pointer, target, span)
+            }
+            _ => Ok(value),
+        }
+    }
+
+    /// The address of a place.
+    pub(super) fn address_of(&mut self, place: Place, span: Span) -> Result<Expr, Diagnostic> {
+        let (Base::Memory(address), None) = (place.base, place.bits) else {
+            return Err(Diagnostic::unsupported(
+                span,
+                "addresses of anything but fields",
+            ));
+        };
+        let ty = self.types.pointer_to(place.ty);
+        let kind = match place.offset {
+            0 => address.kind,
+            offset => ExprKind::Arith(
+                Arith::Add,
+                address,
+                Box::new(Expr::int(offset.into(), Type::I64, span)),
+            ),
+        };
+        Ok(Expr { kind, ty, span })
+    }
+
+    /// A value for where an address is wanted: a structure or an array stands for its address, an array's being that of
+    /// its first element.
+    pub(crate) fn decayed(&mut self, value: Expr) -> Result<Expr, Diagnostic> {
+        let pointer = match value.ty {
+            Type::Record(_) => None,
+            Type::Array { element, .. } => Some(Type::Pointer(element)),
+            _ => return Ok(value),
+        };
+        let span = value.span;
+        let place = self.place(value);
+        let address = self.address_of(place, span)?;
+        Ok(Expr {
+            ty: pointer.unwrap_or(address.ty),
+            ..address
+        })
+    }
+
+    /// A value as a variable keeps it: of a structure or an array, a reference.
+    pub(super) fn kept(&mut self, value: Expr) -> Result<Expr, Diagnostic> {
+        if !matches!(value.ty, Type::Record(_) | Type::Array { .. }) {
+            return Ok(value);
+        }
+        let ty = Type::Reference(self.types.intern(value.ty));
+        Ok(Expr {
+            ty,
+            ..self.decayed(value)?
+        })
+    }
+
+    /// `&operand`
+    pub(super) fn address(&mut self, operand: &ast::Expr, span: Span) -> Result<Expr, Diagnostic> {
+        let value = self.expr(operand)?;
+        match value.kind {
+            ExprKind::Load(place) => self.address_of(place, span),
+            // What the context holds in place, or points to.
+            ExprKind::ReadString { address, .. } => Ok(Expr {
+                ty: Type::VOID_POINTER,
+                span,
+                ..*address
+            }),
+            _ => Err(Diagnostic::unsupported(
+                span,
+                "addresses of anything but fields",
+            )),
+        }
+    }
+
+    /// `base.name` and `base->name`, which bpftrace takes alike.
+    pub(super) fn field(
+        &mut self,
+        base: &ast::Expr,
+        name: &Spanned<String>,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        if matches!(&base.kind, Ast::Ident(ident) if ident == "args") {
+            return self.named_argument(name, span);
+        }
+        let value = self.expr(base)?;
+        let place = match value.ty {
+            Type::Record(_) => self.place(value),
+            Type::Pointer(target) if matches!(self.types.get(target), Type::Record(_)) => {
+                Place::whole(Base::Memory(Box::new(value)), self.types.get(target))
+            }
+            Type::Unknown => return Ok(value),
+            Type::Pointer(_) | Type::Int { .. } => {
+                self.btf(span)?;
+                return Err(Diagnostic::error(
+                    span,
+                    format!(
+                        "it is not known what this points to, so it has no field `{}`",
+                        name.node
+                    ),
+                )
+                .help(format!(
+                    "cast it first: `((struct NAME *)x)->{}`",
+                    name.node
+                )));
+            }
+            other => {
+                return Err(Diagnostic::error(
+                    span,
+                    format!("{} has no fields", self.types.describe(other)),
+                ));
+            }
+        };
+        self.member(place, name, span)
+    }
+
+    /// A member of a structure.
+    fn member(
+        &mut self,
+        place: Place,
+        name: &Spanned<String>,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        let Type::Record(record) = place.ty else {
+            return Err(Diagnostic::error(span, "this has no fields"));
+        };
+        let btf = self.btf(span)?;
+        let Some(field) = self.types.field(btf, record, &name.node) else {
+            let message = format!(
+                "`{}` has no field `{}`",
+                self.types.record(record).name,
+                name.node
+            );
+            return Err(Diagnostic::error(name.span, message)
+                .suggest(&name.node, self.types.field_names(btf, record)));
+        };
+        if let Some(bits) = field.bits {
+            return self.bit_field(place, &field, bits, span);
+        }
+        match field.ty {
+            Some(ty) => self.load(place.part(field.bit_offset / 8, ty), span),
+            None => Err(Diagnostic::unsupported(
+                span,
+                &format!("values of the type `{}`", field.spelled),
+            )),
+        }
+    }
+
+    fn bit_field(
+        &mut self,
+        place: Place,
+        field: &Field,
+        bits: u32,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        // The smallest aligned access that holds all the bits.
+        let (width, start) = [Width::W8, Width::W16, Width::W32, Width::W64]
+            .into_iter()
+            .map(|width| {
+                let access = width.bytes() * 8;
+                (width, field.bit_offset / access * access)
+            })
+            .find(|(width, start)| field.bit_offset + bits <= start + width.bytes() * 8)
+            .ok_or_else(|| Diagnostic::unsupported(span, "bit fields that cross 8 bytes"))?;
+        let signed = matches!(field.ty, Some(Type::Int { signed: true, .. }));
+        let access = place.part(start / 8, Type::int(width.bytes(), signed));
+        let place = Place {
+            bits: Some(BitField {
+                width,
+                shift: field.bit_offset - start,
+                bits,
+            }),
+            ..access
+        };
+        self.load(place, span)
+    }
+
+    /// `args.name`
+    fn named_argument(&mut self, name: &Spanned<String>, span: Span) -> Result<Expr, Diagnostic> {
+        self.used_expansion = true;
+        let provider = self.probe.provider;
+        let arguments = match provider.arguments(&self.probe.expansion, self.facts) {
+            Ok(arguments) => arguments,
+            Err(FactError::Unknown) => Vec::new(),
+            Err(error) => return Err(error.diagnostic(span, String::new)),
+        };
+        if arguments.is_empty() {
+            return Err(Diagnostic::error(
+                span,
+                format!(
+                    "`{}` probes have no named arguments",
+                    provider.info().names[0]
+                ),
+            ));
+        }
+        match arguments.iter().find(|argument| argument.name == name.node) {
+            Some(argument) => self.argument_value(argument, span),
+            None => Err(Diagnostic::error(
+                name.span,
+                format!(
+                    "`{}` has no argument `{}`",
+                    self.probe.expansion.name, name.node
+                ),
+            )
+            .suggest(
+                &name.node,
+                arguments.iter().map(|argument| argument.name.as_str()),
+            )),
+        }
+    }
+
+    /// `tuple.0`
+    pub(super) fn tuple_field(
+        &mut self,
+        base: &ast::Expr,
+        index: &Spanned<u32>,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        let value = self.expr(base)?;
+        let tuple = match value.ty {
+            Type::Tuple(tuple) => tuple,
+            Type::Unknown => return Ok(value),
+            other => {
+                return Err(Diagnostic::error(
+                    span,
+                    format!("{} has no numbered fields", self.types.describe(other)),
+                ));
+            }
+        };
+        let items = self.types.items(tuple);
+        let at = index.node as usize;
+        let Some(&ty) = items.get(at) else {
+            return Err(Diagnostic::error(
+                index.span,
+                format!("the tuple has {} fields, counted from 0", items.len()),
+            ));
+        };
+        let offset = items[..at].iter().map(|item| self.types.size(*item)).sum();
+        let part = self.place(value).part(offset, ty);
+        self.load(part, span)
+    }
+
+    /// `base[index]`
+    pub(super) fn index(
+        &mut self,
+        base: &ast::Expr,
+        index: &ast::Expr,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        let value = self.expr(base)?;
+        let at = self.number(index)?;
+        let element = match value.ty {
+            Type::Array { element, count } => {
+                if let Some(constant) = at.constant()
+                    && !(0..i64::from(count)).contains(&constant)
+                {
+                    return Err(Diagnostic::error(
+                        index.span,
+                        format!("the array has {count} elements, counted from 0"),
+                    ));
+                }
+                element
+            }
+            Type::Pointer(target) => target,
+            Type::Unknown => return Ok(value),
+            other => {
+                return Err(Diagnostic::error(
+                    span,
+                    format!("{} has no elements", self.types.describe(other)),
+                ));
+            }
+        };
+        let base = self.decayed(value)?;
+        let address = self.offset_pointer(BinaryOp::Add, base, at, element, span);
+        self.deref(address, element, span)
+    }
+
+    /// `pointer + number` and `pointer - number`, in elements.
+    pub(super) fn offset_pointer(
+        &mut self,
+        op: BinaryOp,
+        pointer: Expr,
+        number: Expr,
+        target: TypeId,
+        span: Span,
+    ) -> Expr {
+        let size = self.types.c_size(self.types.get(target));
+        let size = i64::from(size.unwrap_or(1));
+        let scaled = match number.constant() {
+            Some(constant) => Expr::int(constant.wrapping_mul(size), Type::I64, span),
+            None if size == 1 => number,
+            None => Expr {
+                kind: ExprKind::Arith(
+                    Arith::Mul,
+                    Box::new(number),
+                    Box::new(Expr::int(size, Type::I64, span)),
+                ),
+                ty: Type::I64,
+                span,
+            },
+        };
+        let arith = match op {
+            BinaryOp::Sub => Arith::Sub,
+            _ => Arith::Add,
+        };
+        Expr {
+            kind: ExprKind::Arith(arith, Box::new(pointer), Box::new(scaled)),
+            ty: Type::Pointer(target),
+            span,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Type names in the script and in the kernel's files, to types.
+
+use super::Checker;
+use super::integer_types::INTEGER_TYPES;
+use crate::btf::{self, Btf, Kind};
+use crate::types::Type;
+use pfscript_grammar::ast::{TypeName, TypeTag};
+use pfscript_grammar::{Diagnostic, Span};
+
+impl<'a> Checker<'a> {
+    /// The type that a name in the script means.
+    pub(super) fn type_named(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
+        if name.array.is_some() {
+            return Err(Diagnostic::unsupported(name.span, "casts to arrays"));
+        }
+        if name.pointers == 0 {
+            return self.value_named(name);
+        }
+        let mut ty = self.target_named(name)?;
+        for _ in 0..name.pointers {
+            ty = self.types.pointer_to(ty);
+        }
+        Ok(ty)
+    }
+
+    /// A type name without pointers.
+    fn value_named(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
+        if name.tag.is_none() {
+            if let Some(ty) = integer_named(&name.name) {
+                return Ok(ty);
+            }
+            match name.name.as_str() {
+                "bool" | "_Bool" => return Ok(Type::Bool),
+                "string" => {
+                    return Ok(Type::Str {
+                        bytes: self.options.limits.max_strlen,
+                    });
+                }
+                _ => {}
+            }
+        }
+        let id = self.find_type(name)?;
+        let btf = self.btf(name.span)?;
+        match self.types.import(btf, id) {
+            Some(ty) if ty.is_scalar() => Ok(ty),
+            _ => Err(Diagnostic::error(
+                name.span,
+                format!(
+                    "`{}` is a structure; only pointers to it can be cast to",
+                    name.name
+                ),
+            )
+            .help(format!("write `(struct {} *)`", name.name))),
+        }
+    }
+
+    /// What a pointer with this type name points to.
+    fn target_named(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
+        if name.tag.is_none() {
+            if let Some(ty) = integer_named(&name.name) {
+                return Ok(ty);
+            }
+            if name.name == "void" {
+                return Ok(Type::Void);
+            }
+        }
+        let id = self.find_type(name)?;
+        let btf = self.btf(name.span)?;
+        Ok(self.types.import_target(btf, id))
+    }
+
+    /// What a pointer points to whose target a kernel file spells as in C; unknown names give [`Type::Void`].
+    pub(crate) fn target_spelled(&mut self, spelled: &str) -> Type {
+        let spelled = spelled.trim();
+        if let Some(inner) = spelled.strip_suffix('*') {
+            let inner = self.target_spelled(inner);
+            return self.types.pointer_to(inner);
+        }
+        if let Some(ty) = integer_named(spelled) {
+            return ty;
+        }
+        match spelled.split_once(' ') {
+            Some(("struct", name)) => self.kernel_type(Kind::Struct, name.trim()),
+            Some(("union", name)) => self.kernel_type(Kind::Union, name.trim()),
+            _ => self.kernel_type(Kind::Typedef, spelled),
+        }
+    }
+
+    /// What a pointer to a type of the kernel points to; [`Type::Void`] if the kernel does not tell.
+    pub(crate) fn kernel_type(&mut self, kind: Kind, name: &str) -> Type {
+        let found = self
+            .facts
+            .btf()
+            .and_then(|btf| Some((btf, btf.find(kind, name)?)));
+        match found {
+            Some((btf, id)) => self.types.import_target(btf, id),
+            None => Type::Void,
+        }
+    }
+
+    /// The kernel's types.
+    pub(super) fn btf(&self, span: Span) -> Result<&'a Btf, Diagnostic> {
+        self.facts.btf().ok_or_else(|| {
+            Diagnostic::error(span, "this kernel does not tell its types: it has no BTF").help(
+                "it needs /sys/kernel/btf/vmlinux, from a kernel built with CONFIG_DEBUG_INFO_BTF",
+            )
+        })
+    }
+
+    fn find_type(&self, name: &TypeName) -> Result<btf::TypeId, Diagnostic> {
+        let btf = self.btf(name.span)?;
+        let kinds: &[Kind] = match name.tag {
+            Some(TypeTag::Struct) => &[Kind::Struct],
+            Some(TypeTag::Union) => &[Kind::Union],
+            Some(TypeTag::Enum) => &[Kind::Enum],
+            None => &[
+                Kind::Typedef,
+                Kind::Struct,
+                Kind::Union,
+                Kind::Int,
+                Kind::Enum,
+            ],
+        };
+        if let Some(id) = kinds.iter().find_map(|&kind| btf.find(kind, &name.name)) {
+            return Ok(id);
+        }
+        let tag = match name.tag {
+            Some(TypeTag::Struct) => "struct ",
+            Some(TypeTag::Union) => "union ",
+            Some(TypeTag::Enum) => "enum ",
+            None => "type ",
+        };
+        let integers = INTEGER_TYPES.iter().map(|row| row.0);
+        Err(
+            Diagnostic::error(name.span, format!("the kernel has no {tag}`{}`", name.name))
+                .suggest(&name.name, integers.chain(btf.struct_names())),
+        )
+    }
+}
+
+fn integer_named(name: &str) -> Option<Type> {
+    let &(_, bytes, signed) = INTEGER_TYPES.iter().find(|row| row.0 == name)?;
+    Some(Type::int(bytes, signed))
+}

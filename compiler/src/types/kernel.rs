@@ -1,0 +1,116 @@
+//! Types of the kernel: from BTF into the table. Structures come in by name and size; a member is looked up, and its type
+//! brought in, when a script asks for it.
+
+use super::{Record, RecordId, Type, TypeTable};
+use crate::btf::{self, Btf, Kind};
+
+/// The longest chain of pointers and arrays that is followed. BTF is not trusted: a pointer may point to itself.
+const MAX_DEPTH: u32 = 32;
+
+/// A member of a structure or union.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// What it is; `None` for what the language has no type for, such as a floating-point number.
+    pub ty: Option<Type>,
+    /// The type as C spells it, for messages.
+    pub spelled: String,
+    /// In bits from the start of the structure.
+    pub bit_offset: u32,
+    /// The width in bits, if it is a bit field.
+    pub bits: Option<u32>,
+}
+
+impl TypeTable {
+    /// The type of the language that a type of the kernel is; `None` for what has none: functions, floating-point
+    /// numbers, integers of 16 bytes.
+    pub fn import(&mut self, btf: &Btf, id: btf::TypeId) -> Option<Type> {
+        self.import_nested(btf, id, MAX_DEPTH)
+    }
+
+    /// What a pointer to a type of the kernel points to; [`Type::Void`] if that is nothing that can be read.
+    pub fn import_target(&mut self, btf: &Btf, id: btf::TypeId) -> Type {
+        self.import_part(btf, id, MAX_DEPTH)
+    }
+
+    fn import_nested(&mut self, btf: &Btf, id: btf::TypeId, depth: u32) -> Option<Type> {
+        let depth = depth.checked_sub(1)?;
+        let resolved = btf.resolve(id);
+        if let Some(int) = btf.int(resolved) {
+            return match (int.is_bool, int.bytes) {
+                (true, _) => Some(Type::Bool),
+                (false, bytes @ (1 | 2 | 4 | 8)) => Some(Type::int(bytes, int.signed)),
+                _ => None,
+            };
+        }
+        if let Some(enumeration) = btf.enum_info(resolved) {
+            return Some(Type::int(enumeration.bytes, enumeration.signed));
+        }
+        if let Some((element, count)) = btf.array(resolved) {
+            if count > 0 && is_text(btf, element) {
+                return Some(Type::Chars { count });
+            }
+            let element = self.import_part(btf, element, depth);
+            return Some(Type::Array {
+                element: self.intern(element),
+                count,
+            });
+        }
+        if let Some(target) = btf.pointee(resolved) {
+            let target = self.import_part(btf, target, depth);
+            return Some(self.pointer_to(target));
+        }
+        self.import_record(btf, resolved).map(Type::Record)
+    }
+
+    /// What a pointer points to or an array holds.
+    fn import_part(&mut self, btf: &Btf, id: btf::TypeId, depth: u32) -> Type {
+        let resolved = btf.resolve(id);
+        let definition = match btf.kind(resolved) {
+            // A declaration without its members, as a module's or another unit's type may stand: find the definition.
+            Kind::Forward => btf.find(Kind::Struct, btf.name(resolved)),
+            _ => Some(resolved),
+        };
+        definition
+            .and_then(|id| self.import_nested(btf, id, depth))
+            .unwrap_or(Type::Void)
+    }
+
+    /// A structure or union of the kernel.
+    fn import_record(&mut self, btf: &Btf, resolved: btf::TypeId) -> Option<RecordId> {
+        if !matches!(btf.kind(resolved), Kind::Struct | Kind::Union) {
+            return None;
+        }
+        if let Some(&known) = self.of_kernel.get(&resolved) {
+            return Some(known);
+        }
+        let record = self.records.push(Record {
+            name: btf.c_name(resolved),
+            size: btf.size_of(resolved)?,
+            origin: resolved,
+        });
+        self.of_kernel.insert(resolved, record);
+        Some(record)
+    }
+
+    /// The member of that name, also one of an anonymous structure or union inside.
+    pub fn field(&mut self, btf: &Btf, record: RecordId, name: &str) -> Option<Field> {
+        let member = btf.member(self.record(record).origin, name)?;
+        Some(Field {
+            ty: self.import(btf, member.ty),
+            spelled: btf.c_name(member.ty),
+            bit_offset: member.bit_offset,
+            bits: member.bitfield_bits,
+        })
+    }
+
+    /// The names of a structure's members, for suggestions.
+    pub fn field_names<'b>(&self, btf: &'b Btf, record: RecordId) -> Vec<&'b str> {
+        btf.member_names(self.record(record).origin)
+    }
+}
+
+/// Whether an array of such elements holds text.
+fn is_text(btf: &Btf, element: btf::TypeId) -> bool {
+    btf.int(element)
+        .is_some_and(|int| int.is_char || int.bytes == 1 && int.signed)
+}

@@ -1,0 +1,119 @@
+//! How values are laid out: in maps, records and variables, and in C's memory.
+
+use super::{POINTER_BYTES, Type, TypeTable};
+use crate::manifest::{self, DataType, Layout};
+use cranelift_entity::EntityRef;
+
+/// The next multiple of 8.
+pub fn round_up(bytes: u32) -> u32 {
+    bytes.next_multiple_of(8)
+}
+
+impl TypeTable {
+    /// Bytes that a value takes in a map, a record or a variable: a multiple of 8.
+    pub fn size(&self, ty: Type) -> u32 {
+        match ty {
+            Type::Void => 0,
+            Type::Str { bytes } => bytes,
+            Type::Tuple(tuple) => self.tuple_sizes[tuple.index()],
+            Type::UserSymbol => 16,
+            Type::Unknown
+            | Type::Int { .. }
+            | Type::Bool
+            | Type::Pointer(_)
+            | Type::Reference(_)
+            | Type::Record(_)
+            | Type::Array { .. }
+            | Type::Chars { .. }
+            | Type::Stack { .. }
+            | Type::KernelSymbol => 8,
+        }
+    }
+
+    /// Bytes that a value takes in the memory of the kernel or of a process, as C lays it out; `None` for what C does
+    /// not have.
+    pub fn c_size(&self, ty: Type) -> Option<u32> {
+        match ty {
+            Type::Void => Some(1),
+            Type::Bool => Some(1),
+            Type::Int { bytes, .. } => Some(bytes),
+            Type::Pointer(_) => Some(POINTER_BYTES),
+            Type::Record(record) => Some(self.record(record).size),
+            Type::Array { element, count } => self.c_size(self.get(element))?.checked_mul(count),
+            Type::Chars { count } => Some(count),
+            Type::Unknown
+            | Type::Str { .. }
+            | Type::Reference(_)
+            | Type::Tuple(_)
+            | Type::Stack { .. }
+            | Type::KernelSymbol
+            | Type::UserSymbol => None,
+        }
+    }
+
+    /// How the runtime sees it. Integers are 8 bytes wherever they are stored.
+    pub fn layout(&self, ty: Type) -> Layout {
+        let data = match ty {
+            Type::Int { bytes, signed, .. } => DataType::Int {
+                bytes: 8,
+                signed: signed || bytes < 8 && ty.is_literal(),
+            },
+            Type::Bool => DataType::Bool,
+            Type::Str { .. } => DataType::String,
+            Type::Pointer(_)
+            | Type::Reference(_)
+            | Type::Record(_)
+            | Type::Array { .. }
+            | Type::Chars { .. } => DataType::Pointer,
+            Type::Tuple(tuple) => DataType::Tuple(fields(self, self.items(tuple), 0)),
+            Type::Stack { user, mode, depth } => DataType::Stack { user, mode, depth },
+            Type::KernelSymbol => DataType::KernelSymbol,
+            Type::UserSymbol => DataType::UserSymbol,
+            Type::Unknown | Type::Void => DataType::Int {
+                bytes: 8,
+                signed: true,
+            },
+        };
+        Layout {
+            size: self.size(ty),
+            ty: data,
+        }
+    }
+}
+
+/// Lays out values one behind the other, the first at `start`.
+pub fn fields(types: &TypeTable, items: &[Type], start: u32) -> Vec<manifest::Field> {
+    let mut offset = start;
+    items
+        .iter()
+        .map(|&item| {
+            let layout = types.layout(item);
+            let field = manifest::Field { offset, layout };
+            offset += types.size(item);
+            field
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_follow_each_other_without_gaps() {
+        let items = [Type::U32, Type::Str { bytes: 16 }, Type::Bool];
+        let laid = fields(&TypeTable::default(), &items, 8);
+        let offsets: Vec<u32> = laid.iter().map(|field| field.offset).collect();
+        assert_eq!(offsets, [8, 16, 32]);
+    }
+
+    #[test]
+    fn sizes_in_memory_are_those_of_c() {
+        let mut types = TypeTable::default();
+        let element = types.intern(Type::int(2, true));
+        let array = Type::Array { element, count: 5 };
+        assert_eq!(types.c_size(array), Some(10));
+        assert_eq!(types.c_size(Type::VOID_POINTER), Some(8));
+        assert_eq!(types.c_size(Type::KernelSymbol), None);
+    }
+}

@@ -1,0 +1,366 @@
+//! The types of the language, in one interned table.
+//!
+//! In come types as the script and the kernel name them; out go small [`Type`]s, which are copied freely and compared
+//! in one step, and a [`TypeTable`] that knows what those with parts are made of. A part is named by a [`TypeId`], a
+//! [`TupleId`] or a [`RecordId`] of this table, never by a number of the BTF that it came from, so that types of all
+//! sources stand side by side. `kernel` brings types in from BTF, `layout` says how values are laid out in maps and
+//! records.
+//!
+//! Left out: where a value is (see [`crate::hir::Place`]) and what a script may do with it (see [`crate::sema`]).
+
+mod kernel;
+mod layout;
+
+pub use kernel::Field;
+pub use layout::{fields, round_up};
+
+use crate::btf;
+use crate::manifest::StackMode;
+use cranelift_entity::{EntityRef, PrimaryMap, entity_impl};
+use indexmap::IndexSet;
+use std::collections::HashMap;
+
+/// A type of the table: what a pointer points to, what an array holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TypeId(u32);
+entity_impl!(TypeId, "ty");
+
+/// The items of a tuple, in the table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TupleId(u32);
+entity_impl!(TupleId, "tuple");
+
+/// A structure or union, in the table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RecordId(u32);
+entity_impl!(RecordId, "record");
+
+/// A type of the language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// Not known yet: a map or variable that is read before the place that gives it a type.
+    Unknown,
+    /// A call that gives no value; what a pointer points to of which no more is known.
+    Void,
+    /// An integer of 1, 2, 4 or 8 bytes, held sign- or zero-extended.
+    Int {
+        /// In bytes.
+        bytes: u32,
+        /// Two's complement.
+        signed: bool,
+        /// A literal: takes any sign that it is joined with.
+        literal: bool,
+    },
+    /// `true` or `false`
+    Bool,
+    /// A zero-terminated, zero-padded string in `bytes` bytes, a multiple of 8.
+    Str {
+        /// Room, terminator included.
+        bytes: u32,
+    },
+    /// A pointer.
+    Pointer(TypeId),
+    /// The address of a structure or array that a variable stands for. Whoever reads the variable gets the place there.
+    Reference(TypeId),
+    /// A structure or union. There is no value of it yet, only places that hold one.
+    Record(RecordId),
+    /// An array. There is no value of it yet, only places that hold one.
+    Array {
+        /// What one element is.
+        element: TypeId,
+        /// How many.
+        count: u32,
+    },
+    /// An array of characters in memory, which is read as a string.
+    Chars {
+        /// How many.
+        count: u32,
+    },
+    /// `(a, b)`
+    Tuple(TupleId),
+    /// The id of an interned stack.
+    Stack {
+        /// User or kernel.
+        user: bool,
+        /// How it is printed.
+        mode: StackMode,
+        /// At most so many frames.
+        depth: u32,
+    },
+    /// A kernel address to be printed as a name.
+    KernelSymbol,
+    /// A user address and its process, to be printed as a name.
+    UserSymbol,
+}
+
+/// Bytes of `comm`.
+pub const COMM_BYTES: u32 = 16;
+
+/// Size of a pointer in bytes, on every architecture that pfscript knows.
+const POINTER_BYTES: u32 = 8;
+
+impl Type {
+    /// Signed 64-bit.
+    pub const I64: Type = Type::int(8, true);
+    /// Unsigned 64-bit.
+    pub const U64: Type = Type::int(8, false);
+    /// Unsigned 32-bit.
+    pub const U32: Type = Type::int(4, false);
+    /// A pointer to what is not known.
+    pub const VOID_POINTER: Type = Type::Pointer(TypeTable::VOID);
+
+    /// An integer type.
+    pub const fn int(bytes: u32, signed: bool) -> Type {
+        Type::Int {
+            bytes,
+            signed,
+            literal: false,
+        }
+    }
+
+    /// Whether values of the type are 64-bit values in registers.
+    pub fn is_scalar(self) -> bool {
+        match self {
+            Type::Int { .. }
+            | Type::Bool
+            | Type::Pointer(_)
+            | Type::Reference(_)
+            | Type::Stack { .. }
+            | Type::KernelSymbol
+            | Type::Unknown => true,
+            Type::Void
+            | Type::Str { .. }
+            | Type::Record(_)
+            | Type::Array { .. }
+            | Type::Chars { .. }
+            | Type::Tuple(_)
+            | Type::UserSymbol => false,
+        }
+    }
+
+    /// Whether arithmetic makes sense.
+    pub fn is_number(self) -> bool {
+        matches!(self, Type::Int { .. } | Type::Bool | Type::Unknown)
+    }
+
+    /// Whether it can be compared with zero.
+    pub fn is_condition(self) -> bool {
+        self.is_number() || matches!(self, Type::Pointer(_) | Type::KernelSymbol)
+    }
+
+    /// Whether it is signed in arithmetic: everything is, but `u64` and pointers, since narrower unsigned types are
+    /// promoted to 64 bits without loss.
+    pub fn is_signed(self) -> bool {
+        match self {
+            Type::Int { bytes, signed, .. } => signed || bytes < 8,
+            Type::Pointer(_) | Type::Reference(_) | Type::KernelSymbol => false,
+            _ => true,
+        }
+    }
+
+    /// Whether it is an integer literal.
+    pub fn is_literal(self) -> bool {
+        matches!(self, Type::Int { literal: true, .. })
+    }
+}
+
+/// A structure or union.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// As C names it: `struct file`.
+    pub name: String,
+    /// In bytes.
+    pub size: u32,
+    /// Its number in the kernel's BTF, which is asked for its members when they are wanted: `task_struct` alone has
+    /// hundreds, and leads to half of the kernel's types.
+    origin: btf::TypeId,
+}
+
+/// All types of a script that have parts, each once.
+#[derive(Clone, Debug)]
+pub struct TypeTable {
+    types: IndexSet<Type>,
+    tuples: IndexSet<Box<[Type]>>,
+    /// What each tuple's items take together, in bytes.
+    tuple_sizes: Vec<u32>,
+    records: PrimaryMap<RecordId, Record>,
+    of_kernel: HashMap<btf::TypeId, RecordId>,
+}
+
+impl Default for TypeTable {
+    fn default() -> TypeTable {
+        TypeTable {
+            // `VOID` is the first.
+            types: IndexSet::from([Type::Void]),
+            tuples: IndexSet::new(),
+            tuple_sizes: Vec::new(),
+            records: PrimaryMap::new(),
+            of_kernel: HashMap::new(),
+        }
+    }
+}
+
+impl TypeTable {
+    /// [`Type::Void`], which every table has.
+    pub const VOID: TypeId = TypeId(0);
+
+    /// A type's place in the table.
+    pub fn intern(&mut self, ty: Type) -> TypeId {
+        TypeId::new(self.types.insert_full(ty).0)
+    }
+
+    /// What a pointer points to or an array holds.
+    pub fn get(&self, id: TypeId) -> Type {
+        self.types[id.index()]
+    }
+
+    /// A pointer to something.
+    pub fn pointer_to(&mut self, target: Type) -> Type {
+        Type::Pointer(self.intern(target))
+    }
+
+    /// The tuple of these items.
+    pub fn tuple(&mut self, items: &[Type]) -> Type {
+        if let Some(index) = self.tuples.get_index_of(items) {
+            return Type::Tuple(TupleId::new(index));
+        }
+        let size = items
+            .iter()
+            .fold(0u32, |size, item| size.saturating_add(self.size(*item)));
+        self.tuple_sizes.push(size);
+        Type::Tuple(TupleId::new(self.tuples.insert_full(items.into()).0))
+    }
+
+    /// A tuple's items.
+    pub fn items(&self, tuple: TupleId) -> &[Type] {
+        &self.tuples[tuple.index()]
+    }
+
+    /// A structure or union.
+    pub fn record(&self, id: RecordId) -> &Record {
+        &self.records[id]
+    }
+
+    /// The type as messages call it.
+    pub fn describe(&self, ty: Type) -> String {
+        match ty {
+            Type::Unknown => "a value of unknown type".into(),
+            Type::Void => "no value".into(),
+            Type::Int { .. } => "an integer".into(),
+            Type::Bool => "a boolean".into(),
+            Type::Str { .. } | Type::Chars { .. } => "a string".into(),
+            Type::Pointer(_) => "a pointer".into(),
+            Type::Record(_) => "a structure".into(),
+            Type::Array { .. } => "an array".into(),
+            Type::Reference(target) => self.describe(self.get(target)),
+            Type::Tuple(tuple) => format!("a tuple of {}", self.items(tuple).len()),
+            Type::Stack { user: true, .. } => "a user stack".into(),
+            Type::Stack { user: false, .. } => "a kernel stack".into(),
+            Type::KernelSymbol | Type::UserSymbol => "a symbol".into(),
+        }
+    }
+
+    /// Several types as messages call them.
+    pub fn describe_all(&self, types: &[Type]) -> String {
+        let all: Vec<String> = types.iter().map(|ty| self.describe(*ty)).collect();
+        all.join(", ")
+    }
+
+    /// The type that holds values of both, or `None` if there is none.
+    pub fn join(&mut self, a: Type, b: Type) -> Option<Type> {
+        use Type::*;
+        Some(match (a, b) {
+            (a, b) if a == b => a,
+            (Unknown, ty) | (ty, Unknown) => ty,
+            (
+                Int {
+                    bytes: a,
+                    signed: s,
+                    literal: l,
+                },
+                Int {
+                    bytes: b,
+                    signed: t,
+                    literal: m,
+                },
+            ) => Int {
+                bytes: a.max(b),
+                signed: match (l, m) {
+                    (true, false) => t,
+                    (false, true) => s,
+                    // A narrower unsigned type fits the wider signed one; of equal width, signed wins, since
+                    // what was negative must print so.
+                    _ => s || t,
+                },
+                literal: l && m,
+            },
+            (Bool, int @ Int { .. }) | (int @ Int { .. }, Bool) => int,
+            (Str { bytes: a }, Str { bytes: b }) => Str { bytes: a.max(b) },
+            // A null pointer is written 0.
+            (pointer @ Pointer(_), Int { literal: true, .. })
+            | (Int { literal: true, .. }, pointer @ Pointer(_)) => pointer,
+            (Pointer(_), Pointer(_)) => Type::VOID_POINTER,
+            (Tuple(a), Tuple(b)) => {
+                let (a, b) = (self.items(a).to_vec(), self.items(b).to_vec());
+                let items = self.join_all(&a, &b)?;
+                self.tuple(&items)
+            }
+            _ => return None,
+        })
+    }
+
+    /// Joins two lists item by item; `None` if they differ in length or two items do not join.
+    pub fn join_all(&mut self, a: &[Type], b: &[Type]) -> Option<Vec<Type>> {
+        if a.len() != b.len() {
+            return None;
+        }
+        a.iter().zip(b).map(|(a, b)| self.join(*a, *b)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_literal_takes_the_sign_that_it_meets() {
+        let mut types = TypeTable::default();
+        let literal = Type::Int {
+            bytes: 8,
+            signed: true,
+            literal: true,
+        };
+        assert_eq!(types.join(literal, Type::U64), Some(Type::U64));
+        assert_eq!(types.join(Type::I64, Type::U64), Some(Type::I64));
+    }
+
+    #[test]
+    fn strings_join_to_the_longer_and_tuples_join_by_item() {
+        let mut types = TypeTable::default();
+        let mut tuple = |bytes| types.tuple(&[Type::U32, Type::Str { bytes }]);
+        let (short, long) = (tuple(16), tuple(64));
+        assert_eq!(types.join(short, long), Some(long));
+        assert_eq!(types.join(Type::Str { bytes: 8 }, Type::U64), None);
+    }
+
+    #[test]
+    fn equal_types_are_one() {
+        let mut types = TypeTable::default();
+        assert_eq!(types.pointer_to(Type::U32), types.pointer_to(Type::U32));
+        assert_ne!(types.pointer_to(Type::U32), types.pointer_to(Type::U64));
+        let pair = types.tuple(&[Type::U32, Type::Bool]);
+        assert_eq!(types.tuple(&[Type::U32, Type::Bool]), pair);
+        assert_eq!(types.pointer_to(Type::Void), Type::VOID_POINTER);
+    }
+
+    #[test]
+    fn a_tuple_of_tuples_takes_the_room_of_one_entry_each() {
+        let mut types = TypeTable::default();
+        let mut tuple = types.tuple(&[Type::I64]);
+        for _ in 0..64 {
+            tuple = types.tuple(&[tuple, tuple]);
+        }
+        assert_eq!(types.tuples.len(), 65);
+        assert_eq!(types.size(tuple), u32::MAX);
+    }
+}
