@@ -4,7 +4,7 @@ mod cli;
 
 use clap::Parser;
 use cli::{Cli, Stage};
-use pfscript::compiler::ir_text;
+use pfscript::compiler::{SETTINGS, ir_text};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
 use pfscript::{Command, Limits, Options, Program, Stop, Target, grammar};
@@ -208,29 +208,25 @@ fn rendered(diagnostics: &[grammar::Diagnostic], name: &str, source: &str) -> Fa
     Failure::Message(grammar::render(diagnostics, name, source, color()))
 }
 
-/// Sizes that the environment sets.
+/// Sizes that the environment sets; our own names come before bpftrace's.
 fn limits() -> Result<Limits, Failure> {
     let mut limits = Limits::default();
-    let number = |setting: &str| -> Result<Option<u32>, Failure> {
-        for prefix in ["PFSCRIPT", "BPFTRACE"] {
-            let name = format!("{prefix}_{setting}");
-            let Some(value) = std::env::var_os(&name) else {
-                continue;
-            };
-            let value = value.to_string_lossy();
-            return match value.parse() {
-                Ok(number) => Ok(Some(number)),
-                Err(_) => Err(failure(format_args!("{name} is not a number: {}", value))),
-            };
-        }
-        Ok(None)
-    };
-    if let Some(bytes) = number("MAX_STRLEN")? {
-        pfscript::compiler::set_max_strlen(&mut limits, bytes)
-            .map_err(|message| failure(format_args!("PFSCRIPT_MAX_STRLEN: {message}")))?;
+    for setting in SETTINGS {
+        let found = ["PFSCRIPT", "BPFTRACE"].iter().find_map(|prefix| {
+            let name = format!("{prefix}_{}", setting.name.to_uppercase());
+            Some((std::env::var_os(&name)?, name))
+        });
+        let Some((value, name)) = found else {
+            continue;
+        };
+        let value = value.to_string_lossy();
+        let number = value
+            .parse()
+            .map_err(|_| failure(format_args!("{name} is not a number: {value}")))?;
+        setting
+            .set(&mut limits, number)
+            .map_err(|message| failure(format_args!("{name}: {message}")))?;
     }
-    limits.max_map_keys = number("MAX_MAP_KEYS")?.map(|keys| keys.max(1));
-    limits.event_pages = number("PERF_RB_PAGES")?;
     Ok(limits)
 }
 

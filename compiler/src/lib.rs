@@ -22,7 +22,7 @@ use facts::KernelFacts;
 use manifest::Manifest;
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::Script;
-pub use sema::{Limits, Options, set_max_strlen};
+pub use sema::{Limits, Options, SETTINGS, Setting};
 
 /// A compiled script.
 #[derive(Clone, Debug)]

@@ -26,9 +26,8 @@ const PREALLOCATED_STACKS: u32 = 8_192;
 const EVENT_BYTES: u32 = 4 << 20;
 const FEW_EVENT_BYTES: u32 = 64 << 10;
 const PAGE: u32 = 4096;
-const MOST_EVENT_PAGES: u32 = 1 << 18;
 /// The longest key that the kernel's hash maps take is larger; this keeps keys within reason.
-const MOST_KEY_BYTES: u32 = 4096;
+const MAX_KEY_BYTES: u32 = 4096;
 
 /// Defines all maps of the module.
 pub(super) fn define(
@@ -50,22 +49,21 @@ pub(super) fn define(
         let template = template(&checked.types, &map.value);
         let key = map.key.as_deref().unwrap_or(&[]);
         let key_size = key_size(&checked.types, key);
-        if key_size > MOST_KEY_BYTES {
+        if key_size > MAX_KEY_BYTES {
             errors.push(
                 Diagnostic::error(
                     map.span,
                     format!(
-                        "the key of `{}` takes {key_size} bytes; the most is {MOST_KEY_BYTES}",
+                        "the key of `{}` takes {key_size} bytes; the limit is {MAX_KEY_BYTES}",
                         map.name
                     ),
                 )
                 .help("use fewer or shorter strings in it"),
             );
         }
-        let capacity = match (key.is_empty(), checked.limits.max_map_keys) {
-            (true, _) => 1,
-            (false, Some(keys)) => keys,
-            (false, None) => keys,
+        let capacity = match key.is_empty() {
+            true => 1,
+            false => checked.limits.max_map_keys.unwrap_or(keys),
         };
         if template.buckets().is_some() {
             zeros = zeros.max(template.value_size());
@@ -129,9 +127,9 @@ pub(super) fn define(
             .actions
             .iter()
             .any(|action| matches!(action, Action::Printf { .. } | Action::PrintValue { .. }));
-        // The kernel wants a power of two pages, and an entry counts its bytes in 32 bits.
+        // The kernel wants a power of two pages.
         let bytes = match checked.limits.event_pages {
-            Some(pages) => pages.clamp(1, MOST_EVENT_PAGES).next_power_of_two() * PAGE,
+            Some(pages) => pages.next_power_of_two() * PAGE,
             None if prints => EVENT_BYTES,
             None => FEW_EVENT_BYTES,
         };

@@ -147,10 +147,7 @@ impl Checker<'_> {
         }
         Err(Diagnostic::error(
             expr.span,
-            format!(
-                "expected a number, and this is {}",
-                self.types.describe(value.ty)
-            ),
+            format!("expected a number, found {}", self.types.describe(value.ty)),
         ))
     }
 
@@ -163,7 +160,7 @@ impl Checker<'_> {
         let error = Diagnostic::error(
             expr.span,
             format!(
-                "expected a condition, and this is {}",
+                "expected a condition, found {}",
                 self.types.describe(value.ty)
             ),
         );

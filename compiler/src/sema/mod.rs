@@ -28,7 +28,7 @@ use scope::Scopes;
 
 use attach_points::{Group, expand};
 use options::configure;
-pub use options::{Limits, MOST_STRLEN, Options, set_max_strlen};
+pub use options::{Limits, Options, SETTINGS, Setting};
 
 /// The most programs that one script may need.
 const MOST_PROGRAMS: usize = 1024;

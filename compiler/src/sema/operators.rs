@@ -48,10 +48,7 @@ impl Checker<'_> {
                     Type::Unknown => Ok(value),
                     other => Err(Diagnostic::error(
                         span,
-                        format!(
-                            "only pointers can be dereferenced, and this is {}",
-                            self.types.describe(other)
-                        ),
+                        format!("expected a pointer, found {}", self.types.describe(other)),
                     )
                     .help("cast it: `*(uint64 *)x`")),
                 }

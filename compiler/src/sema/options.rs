@@ -37,76 +37,109 @@ impl Default for Limits {
     }
 }
 
-/// Settings of `config` that mean something here, and those of bpftrace that need no answer.
+/// A number that a `config` block, or the environment, can set.
+pub struct Setting {
+    /// As `config` names it; in the environment `PFSCRIPT_MAX_STRLEN` and so on.
+    pub name: &'static str,
+    min: u32,
+    max: u32,
+    set: fn(&mut Limits, u32),
+}
+
+/// All settings.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "max_strlen",
+        min: 8,
+        max: MAX_STRLEN,
+        set: |limits, bytes| limits.max_strlen = crate::types::round_up(bytes),
+    },
+    Setting {
+        name: "max_map_keys",
+        min: 1,
+        max: u32::MAX,
+        set: |limits, keys| limits.max_map_keys = Some(keys),
+    },
+    Setting {
+        name: "perf_rb_pages",
+        min: 1,
+        max: MAX_EVENT_PAGES,
+        set: |limits, pages| limits.event_pages = Some(pages),
+    },
+];
+
+/// The longest room for a string, in bytes.
+const MAX_STRLEN: u32 = 1024;
+/// The most pages of the event buffer: an entry of it counts its bytes in 32 bits.
+const MAX_EVENT_PAGES: u32 = 1 << 18;
+
+impl Setting {
+    /// Sets it.
+    ///
+    /// # Errors
+    /// A message, if the number is out of range.
+    pub fn set(&self, limits: &mut Limits, number: u32) -> Result<(), String> {
+        if (self.min..=self.max).contains(&number) {
+            (self.set)(limits, number);
+            return Ok(());
+        }
+        let name = self.name;
+        Err(match self.max {
+            u32::MAX => format!("{name} must be at least {}", self.min),
+            max => format!("{name} must be between {} and {max}", self.min),
+        })
+    }
+}
+
+/// Settings of bpftrace that need no answer here.
+const IGNORED: &[&str] = &[
+    "cache_user_symbols",
+    "cpp_demangle",
+    "debuginfo",
+    "lazy_symbolication",
+    "license",
+    "log_size",
+    "max_ast_nodes",
+    "max_bpf_progs",
+    "max_cat_bytes",
+    "max_probes",
+    "missing_probes",
+    "on_stack_limit",
+    "print_maps_on_exit",
+    "show_debug_info",
+    "stack_mode",
+    "str_trunc_trailer",
+    "symbol_source",
+    "unstable_import",
+    "unstable_macro",
+    "unstable_map_decl",
+    "unstable_tseries",
+    "use_blazesym",
+    "probe_inline",
+];
+
+/// Puts the settings of a script's `config` block in.
 pub(super) fn configure(
     entries: &[ast::ConfigEntry],
     limits: &mut Limits,
     errors: &mut Vec<Diagnostic>,
 ) {
-    const KNOWN: &[&str] = &["max_strlen", "max_map_keys", "perf_rb_pages"];
-    const IGNORED: &[&str] = &[
-        "cache_user_symbols",
-        "cpp_demangle",
-        "debuginfo",
-        "lazy_symbolication",
-        "license",
-        "log_size",
-        "max_ast_nodes",
-        "max_bpf_progs",
-        "max_cat_bytes",
-        "max_probes",
-        "missing_probes",
-        "on_stack_limit",
-        "print_maps_on_exit",
-        "show_debug_info",
-        "stack_mode",
-        "str_trunc_trailer",
-        "symbol_source",
-        "unstable_import",
-        "unstable_macro",
-        "unstable_map_decl",
-        "unstable_tseries",
-        "use_blazesym",
-        "probe_inline",
-    ];
     for entry in entries {
-        let number = || {
-            entry
-                .value
-                .node
-                .parse::<u32>()
-                .map_err(|_| Diagnostic::error(entry.value.span, "expected a number"))
-        };
-        let result = match entry.name.node.as_str() {
-            "max_strlen" => number().and_then(|bytes| {
-                set_max_strlen(limits, bytes)
-                    .map_err(|message| Diagnostic::error(entry.value.span, message))
-            }),
-            "max_map_keys" => number().map(|keys| limits.max_map_keys = Some(keys.max(1))),
-            "perf_rb_pages" => number().map(|pages| limits.event_pages = Some(pages)),
-            name if IGNORED.contains(&name) => Ok(()),
-            name => Err(
-                Diagnostic::error(entry.name.span, format!("unknown setting `{name}`"))
-                    .suggest(name, KNOWN.iter().chain(IGNORED).copied()),
-            ),
+        let name = entry.name.node.as_str();
+        let result = match SETTINGS.iter().find(|setting| setting.name == name) {
+            Some(setting) => (entry.value.node.parse::<u32>())
+                .map_err(|_| "expected a number".to_owned())
+                .and_then(|number| setting.set(limits, number))
+                .map_err(|message| Diagnostic::error(entry.value.span, message)),
+            None if IGNORED.contains(&name) => Ok(()),
+            None => {
+                let known = SETTINGS.iter().map(|setting| setting.name);
+                Err(
+                    Diagnostic::error(entry.name.span, format!("unknown setting `{name}`"))
+                        .suggest(name, known.chain(IGNORED.iter().copied())),
+                )
+            }
         };
         errors.extend(result.err());
     }
-}
-
-/// The longest room for a string, in bytes.
-pub const MOST_STRLEN: u32 = 1024;
-
-/// Sets the room for strings, rounded up to what the layout wants.
-///
-/// # Errors
-/// A message, if it is out of range.
-pub fn set_max_strlen(limits: &mut Limits, bytes: u32) -> Result<(), String> {
-    if !(8..=MOST_STRLEN).contains(&bytes) {
-        return Err(format!(
-            "max_strlen must be between 8 and {MOST_STRLEN} bytes"
-        ));
-    }
-    limits.max_strlen = crate::types::round_up(bytes);
-    Ok(())
 }

@@ -333,7 +333,7 @@ impl Checker<'_> {
                     Diagnostic::error(
                         value.span,
                         format!(
-                            "`${}` is declared as {}, and this is {}",
+                            "`${}` is declared as {}, but the value is {}",
                             name.node,
                             self.types.describe(*declared),
                             self.types.describe(value.ty)

@@ -101,7 +101,7 @@ impl<'a> Checker<'a> {
     /// The kernel's types.
     pub(super) fn btf(&self, span: Span) -> Result<&'a Btf, Diagnostic> {
         self.facts.btf().ok_or_else(|| {
-            Diagnostic::error(span, "this kernel does not tell its types: it has no BTF").help(
+            Diagnostic::error(span, "this kernel has no BTF type information").help(
                 "it needs /sys/kernel/btf/vmlinux, from a kernel built with CONFIG_DEBUG_INFO_BTF",
             )
         })
