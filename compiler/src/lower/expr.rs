@@ -1,13 +1,12 @@
 //! Expressions: scalars become values, everything else is stored into slots.
 
 use super::{Lower, Place};
-use crate::hir::{Expr, ExprKind, ScriptMap};
+use crate::hir::{Argument, Expr, ExprKind, ScriptMap};
 use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
 use crate::language::builtins::helper;
-use crate::language::functions::DELETE_HELPER;
 use crate::providers::Access;
 use crate::types::Type;
-use pfscript_probes::catalogue::{STACK_DEFAULT_DEPTH, STACK_USER};
+use pfscript_probes::catalogue::{self, STACK_DEFAULT_DEPTH, STACK_USER};
 
 impl Lower<'_> {
     /// A scalar's value.
@@ -22,20 +21,14 @@ impl Lower<'_> {
             ExprKind::Context => self.push(InstData::Context),
             ExprKind::Argument(access) => self.argument(*access),
             ExprKind::Helper { helper, args } => {
-                let args = args.iter().map(|arg| self.value(arg)).collect();
+                let args = self.arguments(args);
+                self.span = expr.span;
                 self.helper(*helper, args)
             }
-            ExprKind::Routine {
-                routine,
-                args,
-                loss,
-            } => {
-                let mut args: Vec<Value> = args.iter().map(|arg| self.value(arg)).collect();
-                if *loss {
-                    args.push(self.loss());
-                }
+            ExprKind::Routine { routine, args } => {
+                let args = self.arguments(args);
                 self.span = expr.span;
-                self.routine(routine, args)
+                self.routine_with_loss(routine, args)
             }
             ExprKind::Stack {
                 user,
@@ -50,15 +43,7 @@ impl Lower<'_> {
                 let loss = self.loss();
                 self.routine("pf_stack", vec![context, flags, size, loss])
             }
-            ExprKind::StackLength(stack) => {
-                let id = self.value(stack);
-                self.routine("pf_stack_len", vec![id])
-            }
             ExprKind::Global(offset) => self.global(*offset),
-            ExprKind::MapLength(map) => {
-                let pointer = self.map_pointer(*map);
-                self.routine("pf_map_len", vec![pointer])
-            }
             ExprKind::MapGet { map, key } => {
                 let result = self.temporary(8, "element");
                 self.element(*map, key, result, 8);
@@ -178,7 +163,7 @@ impl Lower<'_> {
                 let key = self.key(*map, key);
                 let pointer = self.map_pointer(*map);
                 let key = self.address(key);
-                let status = self.helper(DELETE_HELPER, vec![pointer, key]);
+                let status = self.helper(helper::MAP_DELETE_ELEM, vec![pointer, key]);
                 let zero = self.constant(0);
                 self.push(InstData::Compare {
                     condition: Condition::Eq,
@@ -187,7 +172,6 @@ impl Lower<'_> {
             }
             // These live in memory (or give nothing), and the checker lets none of them stand for a number.
             ExprKind::Str(_)
-            | ExprKind::HelperString { .. }
             | ExprKind::UserSymbol(_)
             | ExprKind::ReadString { .. }
             | ExprKind::Tuple(_)
@@ -326,14 +310,27 @@ impl Lower<'_> {
                     bytes: room,
                 });
             }
-            ExprKind::HelperString { helper } => {
-                let Type::Str { bytes } = expr.ty else { return };
-                let used = bytes.min(room);
+            ExprKind::Helper { args, .. } | ExprKind::Routine { args, .. } => {
+                let given = self.arguments(args);
+                let used = expr.ty.size().min(room);
+                // What is written over may be what is read: `$x = f($x)`.
+                let out = match self.reads(args, place) {
+                    true => self.temporary(room, "result"),
+                    false => place,
+                };
                 // Linux 5.17 to 6.3 leave what follows the terminator as it was (bpf_get_current_comm: strscpy).
-                self.zero(place, room);
-                let address = self.address(place);
-                let size = self.constant(used.into());
-                self.helper(*helper, vec![address, size]);
+                self.zero(out, room);
+                let mut all = vec![self.address(out), self.constant(used.into())];
+                all.extend(given);
+                self.span = expr.span;
+                match &expr.kind {
+                    ExprKind::Helper { helper, .. } => self.helper(*helper, all),
+                    ExprKind::Routine { routine, .. } => self.routine_with_loss(routine, all),
+                    _ => return,
+                };
+                if out.slot != place.slot {
+                    self.copy(out, place, room);
+                }
             }
             ExprKind::ReadString {
                 address,
@@ -368,6 +365,47 @@ impl Lower<'_> {
                 }
             }
         }
+    }
+
+    /// What a helper or a routine is given, as it takes it.
+    fn arguments(&mut self, args: &[Argument]) -> Vec<Value> {
+        let mut values = Vec::new();
+        for arg in args {
+            match arg {
+                Argument::Value(value) => values.push(self.value(value)),
+                Argument::Text(text) => {
+                    let place = self.materialize(text);
+                    values.push(self.address(place));
+                    values.push(self.constant(text.ty.size().into()));
+                }
+                Argument::Map(map) => values.push(self.map_pointer(*map)),
+            }
+        }
+        values
+    }
+
+    /// Whether one of the strings may be in the slot of a place.
+    fn reads(&mut self, args: &[Argument], place: Place) -> bool {
+        args.iter().any(|arg| match arg {
+            Argument::Text(text) => self.is_in(text, place),
+            Argument::Value(_) | Argument::Map(_) => false,
+        })
+    }
+
+    fn is_in(&mut self, expr: &Expr, place: Place) -> bool {
+        match &expr.kind {
+            ExprKind::Var(var) => self.variable(*var).slot == place.slot,
+            ExprKind::TupleField { tuple, .. } => self.is_in(tuple, place),
+            _ => false,
+        }
+    }
+
+    /// Calls a routine, with the place of the loss counters behind the arguments if it takes one.
+    fn routine_with_loss(&mut self, routine: &'static str, mut args: Vec<Value>) -> Value {
+        if catalogue::routine(routine).is_some_and(|entry| entry.params.last() == Some(&"loss")) {
+            args.push(self.loss());
+        }
+        self.routine(routine, args)
     }
 
     /// A value, cut to `1..=most`.

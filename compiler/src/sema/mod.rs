@@ -5,7 +5,7 @@
 
 mod attach_points;
 mod expr;
-mod integer_types;
+pub(crate) mod integer_types;
 mod memory;
 mod options;
 mod scope;
