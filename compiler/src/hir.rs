@@ -120,15 +120,14 @@ pub enum ExprKind {
     Context,
     /// A value that the provider keeps in the context or on the stack.
     Argument(Access),
-    /// What a BPF helper returns for constant or computed arguments.
-    Helper { helper: u32, args: Vec<Expr> },
-    /// A string that a BPF helper `(buffer, size)` writes.
-    HelperString { helper: u32 },
-    /// What a routine of the template library returns. `loss` appends the loss counter's base.
+    /// What a BPF helper returns; if the type is a string, what it writes into the buffer that comes first, as an address
+    /// and its size.
+    Helper { helper: u32, args: Vec<Argument> },
+    /// What a routine of the template library returns or writes, likewise. The place of the loss counters is appended if
+    /// the routine takes one.
     Routine {
         routine: &'static str,
-        args: Vec<Expr>,
-        loss: bool,
+        args: Vec<Argument>,
     },
     /// The id of an interned stack.
     Stack {
@@ -136,14 +135,10 @@ pub enum ExprKind {
         depth: u32,
         default_depth: bool,
     },
-    /// The frames in an interned stack.
-    StackLength(Box<Expr>),
     /// `{ address, tgid }` of a user symbol.
     UserSymbol(Box<Expr>),
     /// A `u64` of `pf_map_globals` at a byte offset.
     Global(u32),
-    /// The entries in a map.
-    MapLength(ScriptMap),
     /// Adds to the number in a variable or a map element; gives the value before, or after if `after`.
     Add {
         place: Place,
@@ -194,6 +189,18 @@ pub enum ExprKind {
         /// Leaves the action afterwards (`exit()`).
         leaves: bool,
     },
+}
+
+/// What a helper or a routine is given.
+#[derive(Clone, Debug)]
+pub enum Argument {
+    /// A value that fits a register.
+    Value(Expr),
+    /// A string, as its address and the bytes of room there: the size of its type. It ends within the room, which is
+    /// zero-padded.
+    Text(Expr),
+    /// The address of a map.
+    Map(ScriptMap),
 }
 
 /// A checked statement.

@@ -54,7 +54,7 @@ builtins! {
     "uid", "uint32", "user id", |_, span| Ok(low_half(helper::GET_CURRENT_UID_GID, span));
     "gid", "uint32", "group id", |_, span| Ok(high_half(helper::GET_CURRENT_UID_GID, span));
     "comm", "string", "name of the current thread, at most 15 bytes", |_, span| Ok(Expr {
-        kind: ExprKind::HelperString { helper: helper::GET_CURRENT_COMM },
+        kind: ExprKind::Helper { helper: helper::GET_CURRENT_COMM, args: Vec::new() },
         ty: Type::Str { bytes: COMM_BYTES },
         span,
     });
@@ -132,11 +132,17 @@ builtins! {
     };
 }
 
-/// Builtins of bpftrace that pfscript does not have yet.
-pub const LATER: &[&str] = &[
-    "numaid", "username", "usermode", "jiffies", "ncpus", "ppid", "pcomm", "sarg0", "sarg1",
-    "sarg2", "sarg3", "sarg4", "sarg5", "sarg6", "sarg7", "sarg8", "sarg9", "reg",
-];
+impl Builtin {
+    /// The builtin of that name.
+    pub fn named(name: &str) -> Option<&'static Builtin> {
+        BUILTINS.iter().find(|row| row.name == name)
+    }
+
+    /// Whether it may differ between the attach points of one probe.
+    pub fn differs_by_attach_point(&self) -> bool {
+        matches!(self.name, "func" | "probe")
+    }
+}
 
 fn call(helper: u32, ty: Type, span: Span) -> Expr {
     Expr {

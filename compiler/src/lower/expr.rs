@@ -1,14 +1,13 @@
 //! Expressions: scalars become values, everything else is stored into slots.
 
 use super::{Lower, Place};
-use crate::hir::{self, Base, Expr, ExprKind, ScriptMap};
+use crate::hir::{self, Argument, Base, Expr, ExprKind, ScriptMap};
 use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
 use crate::language::builtins::helper;
-use crate::language::functions::DELETE_HELPER;
 use crate::providers::Access;
 use crate::types::Type;
 use pfscript_grammar::Span;
-use pfscript_probes::catalogue::{STACK_DEFAULT_DEPTH, STACK_USER};
+use pfscript_probes::catalogue::{self, STACK_DEFAULT_DEPTH, STACK_USER};
 
 impl Lower<'_> {
     /// A scalar's value.
@@ -20,20 +19,14 @@ impl Lower<'_> {
             ExprKind::Context => self.push(InstData::Context),
             ExprKind::Argument(access) => self.argument(*access),
             ExprKind::Helper { helper, args } => {
-                let args = args.iter().map(|arg| self.value(arg)).collect();
+                let args = self.arguments(args);
+                self.span = expr.span;
                 self.helper(*helper, args)
             }
-            ExprKind::Routine {
-                routine,
-                args,
-                loss,
-            } => {
-                let mut args: Vec<Value> = args.iter().map(|arg| self.value(arg)).collect();
-                if *loss {
-                    args.push(self.loss());
-                }
+            ExprKind::Routine { routine, args } => {
+                let args = self.arguments(args);
                 self.span = expr.span;
-                self.routine(routine, args)
+                self.routine_with_loss(routine, args)
             }
             ExprKind::Stack {
                 user,
@@ -48,15 +41,7 @@ impl Lower<'_> {
                 let loss = self.loss();
                 self.routine("pf_stack", vec![context, flags, size, loss])
             }
-            ExprKind::StackLength(stack) => {
-                let id = self.value(stack);
-                self.routine("pf_stack_len", vec![id])
-            }
             ExprKind::Global(offset) => self.global(*offset),
-            ExprKind::MapLength(map) => {
-                let pointer = self.map_pointer(*map);
-                self.routine("pf_map_len", vec![pointer])
-            }
             ExprKind::Add {
                 place,
                 delta,
@@ -126,7 +111,7 @@ impl Lower<'_> {
                 let key = self.key(*map, key);
                 let pointer = self.map_pointer(*map);
                 let key = self.address(key);
-                let status = self.helper(DELETE_HELPER, vec![pointer, key]);
+                let status = self.helper(helper::MAP_DELETE_ELEM, vec![pointer, key]);
                 let zero = self.constant(0);
                 self.push(InstData::Compare {
                     condition: Condition::Eq,
@@ -135,7 +120,6 @@ impl Lower<'_> {
             }
             // These live in memory (or give nothing), and the checker lets none of them stand for a number.
             ExprKind::Str(_)
-            | ExprKind::HelperString { .. }
             | ExprKind::UserSymbol(_)
             | ExprKind::ReadString { .. }
             | ExprKind::Tuple(_)
@@ -361,14 +345,27 @@ impl Lower<'_> {
                     bytes: room,
                 });
             }
-            ExprKind::HelperString { helper } => {
-                let Type::Str { bytes } = expr.ty else { return };
-                let used = bytes.min(room);
+            ExprKind::Helper { args, .. } | ExprKind::Routine { args, .. } => {
+                let given = self.arguments(args);
+                let used = self.size(expr.ty).min(room);
+                // What is written over may be what is read: `$x = f($x)`.
+                let out = match self.reads(args, place) {
+                    true => self.temporary(room, "result"),
+                    false => place,
+                };
                 // Linux 5.17 to 6.3 leave what follows the terminator as it was (bpf_get_current_comm: strscpy).
-                self.zero(place, room);
-                let address = self.address(place);
-                let size = self.constant(used.into());
-                self.helper(*helper, vec![address, size]);
+                self.zero(out, room);
+                let mut all = vec![self.address(out), self.constant(used.into())];
+                all.extend(given);
+                self.span = expr.span;
+                match &expr.kind {
+                    ExprKind::Helper { helper, .. } => self.helper(*helper, all),
+                    ExprKind::Routine { routine, .. } => self.routine_with_loss(routine, all),
+                    _ => return,
+                };
+                if out.slot != place.slot {
+                    self.copy(out, place, room);
+                }
             }
             ExprKind::ReadString {
                 address,
@@ -422,6 +419,50 @@ impl Lower<'_> {
         let target = self.address(place);
         let loss = self.loss();
         self.routine("pf_read_str", vec![target, size, address, loss]);
+    }
+
+    /// What a helper or a routine is given, as it takes it.
+    fn arguments(&mut self, args: &[Argument]) -> Vec<Value> {
+        let mut values = Vec::new();
+        for arg in args {
+            match arg {
+                Argument::Value(value) => values.push(self.value(value)),
+                Argument::Text(text) => {
+                    let place = self.materialize(text);
+                    values.push(self.address(place));
+                    values.push(self.constant(self.size(text.ty).into()));
+                }
+                Argument::Map(map) => values.push(self.map_pointer(*map)),
+            }
+        }
+        values
+    }
+
+    /// Whether one of the strings may be in the slot of a place.
+    fn reads(&mut self, args: &[Argument], place: Place) -> bool {
+        args.iter().any(|arg| match arg {
+            Argument::Text(text) => self.is_in(text, place),
+            Argument::Value(_) | Argument::Map(_) => false,
+        })
+    }
+
+    fn is_in(&mut self, expr: &Expr, place: Place) -> bool {
+        match &expr.kind {
+            ExprKind::Load(from) => match &from.base {
+                Base::Var(var) => self.variable(*var).slot == place.slot,
+                Base::Value(value) => self.is_in(value, place),
+                Base::Memory(_) | Base::Element { .. } => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Calls a routine, with the place of the loss counters behind the arguments if it takes one.
+    fn routine_with_loss(&mut self, routine: &'static str, mut args: Vec<Value>) -> Value {
+        if catalogue::routine(routine).is_some_and(|entry| entry.params.last() == Some(&"loss")) {
+            args.push(self.loss());
+        }
+        self.routine(routine, args)
     }
 
     /// A value, cut to `1..=most`.

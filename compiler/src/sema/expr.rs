@@ -2,8 +2,9 @@
 
 use super::Checker;
 use crate::hir::{Expr, ExprKind};
-use crate::language::builtins::{self, BUILTINS};
-use crate::language::functions::{self, Call, Check, FUNCTIONS};
+use crate::language::builtins::{self, BUILTINS, Builtin};
+use crate::language::functions::{self, Call};
+use crate::language::later::{self, Kind};
 use crate::types::Type;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span};
@@ -171,56 +172,41 @@ impl Checker<'_> {
     }
 
     fn ident(&mut self, name: &str, span: Span) -> Result<Expr, Diagnostic> {
-        if let Some(builtin) = BUILTINS.iter().find(|row| row.name == name) {
-            if matches!(name, "func" | "probe") {
-                self.used_expansion = true;
-            }
+        if let Some(builtin) = Builtin::named(name) {
+            self.used_expansion |= builtin.differs_by_attach_point();
             return (builtin.check)(self, span);
         }
-        if builtins::LATER.contains(&name) {
-            return Err(Diagnostic::error(
-                span,
-                format!("the builtin `{name}` is not supported yet"),
-            ));
+        if let Some(error) = later::diagnostic(name, &[Kind::Builtin], span) {
+            return Err(error);
         }
         if let Some(value) = self.facts.btf().and_then(|btf| btf.enumerator(name)) {
             return Ok(Expr::int(value, Type::I64, span));
         }
+        if let Some(error) = later::diagnostic(name, &[Kind::Function], span) {
+            return Err(error);
+        }
         let error = Diagnostic::error(span, format!("unknown name `{name}`"));
-        if FUNCTIONS.iter().any(|row| row.name == name) {
+        if functions::named(name).is_some() {
             return Err(error.help(format!("it is a function: write `{name}()`")));
         }
         Err(error.suggest(name, BUILTINS.iter().map(|row| row.name)))
     }
 
     fn call(&mut self, call: &Call<'_>, name_span: Span) -> Result<Expr, Diagnostic> {
-        if let Some(function) = FUNCTIONS.iter().find(|row| row.name == call.name) {
-            self.arity(function, call)?;
-            return match function.check {
-                Check::Value(check) => check(self, call),
-                Check::Statement(_) => Err(Diagnostic::error(
-                    call.span,
-                    format!("`{}` gives no value", call.name),
-                )
-                .help("write it as a statement of its own")),
-                Check::Aggregate(_) => Err(Diagnostic::error(
-                    call.span,
-                    format!("`{}` must be assigned to a map", call.name),
-                )
-                .help(format!("such as `@x[comm] = {}`", function.signature))),
-            };
+        if let Some(rows) = functions::named(call.name) {
+            let row = functions::choose(rows, call)?;
+            return functions::value(self, row, call);
         }
-        let is_builtin = BUILTINS.iter().any(|row| row.name == call.name);
-        if is_builtin && call.args.is_empty() {
+        let builtin = Builtin::named(call.name);
+        if builtin.is_some() && call.args.is_empty() {
             return self.ident(call.name, call.span);
         }
-        if functions::LATER.contains(&call.name) || builtins::LATER.contains(&call.name) {
-            return Err(Diagnostic::error(
-                name_span,
-                format!("the function `{}` is not supported yet", call.name),
-            ));
+        if let Some(error) =
+            later::diagnostic(call.name, &[Kind::Function, Kind::Builtin], name_span)
+        {
+            return Err(error);
         }
-        if is_builtin {
+        if builtin.is_some() {
             return Err(Diagnostic::error(
                 call.span,
                 format!("`{}` takes no arguments", call.name),
@@ -228,7 +214,7 @@ impl Checker<'_> {
         }
         Err(
             Diagnostic::error(name_span, format!("unknown function `{}`", call.name))
-                .suggest(call.name, FUNCTIONS.iter().map(|row| row.name)),
+                .suggest(call.name, functions::all().map(|row| row.name)),
         )
     }
 }

@@ -1,7 +1,7 @@
 //! The integer types of the language, bpftrace's names and C's.
 
 /// Names of integer types: name, bytes, signed.
-pub(super) const INTEGER_TYPES: &[(&str, u32, bool)] = &[
+pub(crate) const INTEGER_TYPES: &[(&str, u32, bool)] = &[
     ("int8", 1, true),
     ("int16", 2, true),
     ("int32", 4, true),

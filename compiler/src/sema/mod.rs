@@ -6,7 +6,7 @@
 mod attach_points;
 mod casts;
 mod expr;
-mod integer_types;
+pub(crate) mod integer_types;
 mod operators;
 mod options;
 mod places;

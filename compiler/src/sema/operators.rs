@@ -1,7 +1,7 @@
 //! Operators: what they take, what they give, and what they come to where all is constant.
 
 use super::{Checker, MapContent};
-use crate::hir::{Base, Expr, ExprKind, Place};
+use crate::hir::{Argument, Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Condition};
 use crate::types::Type;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast, UnaryOp};
@@ -212,8 +212,7 @@ impl Checker<'_> {
                 return Ok(Expr {
                     kind: ExprKind::Routine {
                         routine,
-                        args: vec![left, right],
-                        loss: false,
+                        args: vec![Argument::Value(left), Argument::Value(right)],
                     },
                     ty,
                     span,

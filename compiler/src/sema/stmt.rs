@@ -3,7 +3,7 @@
 use super::operators::add;
 use super::{Checker, KeyUse, MapContent};
 use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap, Stmt, Var, VarData};
-use crate::language::functions::{self, Call, Check, FUNCTIONS};
+use crate::language::functions::{self, Call, FunctionKind};
 use crate::types::Type;
 use cranelift_entity::PrimaryMap;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast, StmtKind};
@@ -110,16 +110,16 @@ impl Checker<'_> {
     /// An expression that stands alone.
     fn effect(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
         if let Ast::Call { name, args } = &expr.kind
-            && let Some(function) = FUNCTIONS.iter().find(|row| row.name == name.node)
-            && let Check::Statement(check) = function.check
+            && let Some(rows) = functions::named(&name.node)
+            && let FunctionKind::Statement(_) = rows[0].kind
         {
             let call = Call {
                 name: &name.node,
                 args,
                 span: expr.span,
             };
-            self.arity(function, &call)?;
-            return check(self, &call);
+            let row = functions::choose(rows, &call)?;
+            return functions::statement(self, row, &call);
         }
         let checked = self.expr(expr)?;
         if !matches!(expr.kind, Ast::IncDec { .. }) {
@@ -129,42 +129,6 @@ impl Checker<'_> {
             );
         }
         Ok(checked)
-    }
-
-    /// Checks the number of arguments.
-    pub(super) fn arity(
-        &self,
-        function: &functions::Function,
-        call: &Call<'_>,
-    ) -> Result<(), Diagnostic> {
-        if (function.least..=function.most).contains(&call.args.len()) {
-            return Ok(());
-        }
-        let arguments = |n: usize| match n {
-            0 => "no arguments".to_string(),
-            1 => "1 argument".to_string(),
-            n => format!("{n} arguments"),
-        };
-        let takes = if function.least == function.most {
-            arguments(function.least)
-        } else if call.args.len() < function.least {
-            format!("at least {}", arguments(function.least))
-        } else {
-            format!("at most {}", arguments(function.most))
-        };
-        Err(Diagnostic::error(
-            call.span,
-            format!(
-                "`{}` takes {takes}, but {} given",
-                function.name,
-                match call.args.len() {
-                    0 => "none is".to_string(),
-                    1 => "1 is".to_string(),
-                    n => format!("{n} are"),
-                }
-            ),
-        )
-        .help(format!("it is called as `{}`", function.signature)))
     }
 
     fn assign(
@@ -291,16 +255,16 @@ impl Checker<'_> {
         value: &ast::Expr,
     ) -> Result<Option<(Aggregate, Option<Expr>)>, Diagnostic> {
         if let Ast::Call { name, args } = &value.kind
-            && let Some(function) = FUNCTIONS.iter().find(|row| row.name == name.node)
-            && let Check::Aggregate(check) = function.check
+            && let Some(rows) = functions::named(&name.node)
+            && let FunctionKind::Aggregate(_) = rows[0].kind
         {
             let call = Call {
                 name: &name.node,
                 args,
                 span: value.span,
             };
-            self.arity(function, &call)?;
-            return check(self, &call).map(Some);
+            let row = functions::choose(rows, &call)?;
+            return functions::aggregation(self, row, &call).map(Some);
         }
         Ok(None)
     }
@@ -467,6 +431,18 @@ impl Checker<'_> {
             .iter()
             .map(|key| self.printable(key))
             .collect::<Result<Vec<_>, _>>()?;
+        let map = self.map(name, KeyUse::Whole, span)?;
+        let key = self.key(map, key, span)?;
+        Ok((map, key))
+    }
+
+    /// Notes what a use of a map's element says of its key.
+    pub(crate) fn key(
+        &mut self,
+        map: ScriptMap,
+        key: Vec<Expr>,
+        span: Span,
+    ) -> Result<Vec<Expr>, Diagnostic> {
         let types = match &key[..] {
             // `@x[(a, b)]` and `@x[a, b]` are the same element, and so is `@x[$tuple]`.
             [
@@ -477,8 +453,9 @@ impl Checker<'_> {
             ] => self.types.items(*tuple).to_vec(),
             _ => key.iter().map(|key| key.ty).collect(),
         };
-        let map = self.map(name, KeyUse::Element(types), span)?;
-        Ok((map, key))
+        let name = self.info(map).name[1..].to_string();
+        self.map(&name, KeyUse::Element(types), span)?;
+        Ok(key)
     }
 
     /// The value of a map's element.

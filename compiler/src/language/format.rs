@@ -1,77 +1,15 @@
-//! `printf`: its format is parsed and checked against the arguments when the script is compiled.
+//! The formats of `printf`: text and conversions, and what each conversion prints. What comes in is the text, what goes
+//! out are its pieces; the values are counted and checked by those who have them.
 
-use super::functions::{Call, record_fields};
-use crate::hir::Expr;
-use crate::manifest::{Action, Conversion, FormatPiece};
-use crate::sema::Checker;
+use super::later::{self, Kind};
+use crate::manifest::{Conversion, FormatPiece};
 use crate::types::Type;
-use pfscript_grammar::Diagnostic;
-use pfscript_grammar::ast::ExprKind as Ast;
 
-/// Bytes of a record before its fields: the action's and the probe's number.
-pub(super) const HEADER: u32 = 8;
+/// The largest width or precision.
+const MAX_WIDTH: u32 = 4096;
 
-/// Checks a call of `printf`.
-pub(super) fn check(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> {
-    let format = &call.args[0];
-    let Ast::Str(text) = &format.kind else {
-        return Err(Diagnostic::error(
-            format.span,
-            "the format of `printf` must be a constant string",
-        )
-        .help("to print a string, write `printf(\"%s\\n\", x)`"));
-    };
-    let pieces = parse(text).map_err(|message| Diagnostic::error(format.span, message))?;
-    let conversions: Vec<&Conversion> = pieces
-        .iter()
-        .filter_map(|piece| match piece {
-            FormatPiece::Conversion(conversion) => Some(conversion),
-            FormatPiece::Text(_) => None,
-        })
-        .collect();
-    let given = &call.args[1..];
-    if conversions.len() != given.len() {
-        return Err(Diagnostic::error(
-            call.span,
-            format!(
-                "the format takes {} argument{}, but {} {} given",
-                conversions.len(),
-                if conversions.len() == 1 { "" } else { "s" },
-                given.len(),
-                if given.len() == 1 { "is" } else { "are" },
-            ),
-        ));
-    }
-    let mut values = Vec::new();
-    for (conversion, arg) in conversions.iter().zip(given) {
-        let value = checker.printable(arg)?;
-        if !fits(conversion.kind, &value.ty) {
-            return Err(Diagnostic::error(
-                arg.span,
-                format!(
-                    "`%{}` does not print {}",
-                    conversion.kind as char,
-                    checker.types.describe(value.ty)
-                ),
-            )
-            .help(match value.ty {
-                Type::Int { .. } | Type::Bool => "use `%d`",
-                Type::Pointer(_) => "use `%p`",
-                _ => "use `%s`",
-            }));
-        }
-        values.push(value);
-    }
-    let (fields, size) = record_fields(&checker.types, &values);
-    let action = Action::Printf {
-        pieces,
-        fields,
-        size,
-    };
-    Ok(checker.emit(action, values, call.span))
-}
-
-fn fits(kind: u8, ty: &Type) -> bool {
+/// Whether a conversion prints values of a type.
+pub(super) fn prints(kind: u8, ty: Type) -> bool {
     match kind {
         b's' => matches!(
             ty,
@@ -88,7 +26,10 @@ fn fits(kind: u8, ty: &Type) -> bool {
 }
 
 /// Splits a format into text and conversions.
-fn parse(format: &[u8]) -> Result<Vec<FormatPiece>, String> {
+///
+/// # Errors
+/// What is wrong with it.
+pub(super) fn parse(format: &[u8]) -> Result<Vec<FormatPiece>, String> {
     let mut pieces = Vec::new();
     let mut text = Vec::new();
     let mut bytes = format.iter().copied().peekable();
@@ -118,8 +59,8 @@ fn parse(format: &[u8]) -> Result<Vec<FormatPiece>, String> {
             let mut value = None;
             while let Some(digit) = bytes.next_if(|byte: &u8| byte.is_ascii_digit()) {
                 let next = value.unwrap_or(0u32) * 10 + u32::from(digit - b'0');
-                if next > 4096 {
-                    return Err("a width or precision of more than 4096".to_string());
+                if next > MAX_WIDTH {
+                    return Err(format!("a width or precision of more than {MAX_WIDTH}"));
                 }
                 value = Some(next);
             }
@@ -144,13 +85,11 @@ fn parse(format: &[u8]) -> Result<Vec<FormatPiece>, String> {
             Some(kind @ (b'd' | b'i' | b'u' | b'x' | b'X' | b'o' | b's' | b'c' | b'p')) => {
                 conversion.kind = kind;
             }
-            Some(b'r') => return Err("`%r` (buffers) is not supported yet".into()),
-            Some(b'b') => return Err("`%b` (binary) is not supported yet".into()),
             Some(kind) => {
-                return Err(format!(
-                    "unknown conversion `%{}`; a percent sign is written `%%`",
-                    kind.escape_ascii()
-                ));
+                let name = format!("%{}", kind.escape_ascii());
+                return Err(later::later(&name, &[Kind::Conversion]).unwrap_or_else(|| {
+                    format!("unknown conversion `{name}`; a percent sign is written `%%`")
+                }));
             }
             None => return Err("the format ends in `%`; a percent sign is written `%%`".into()),
         }

@@ -1,0 +1,100 @@
+//! What is gathered in maps: `count()`, `hist()`, …
+
+use super::{Aggregation, Args, Check, FunctionKind, FunctionRow, row};
+use crate::hir::Aggregate;
+use crate::sema::Checker;
+use pfscript_grammar::Diagnostic;
+
+const fn of(check: Check<Aggregation>) -> FunctionKind {
+    FunctionKind::Aggregate(check)
+}
+
+pub(super) const ROWS: &[FunctionRow] = &[
+    row(
+        "count()",
+        of(|_, _| Ok((Aggregate::Count, None))),
+        "counts how often it is reached",
+    ),
+    row(
+        "sum(int n)",
+        of(|_, mut args| Ok((Aggregate::Sum, Some(args.value(0)?)))),
+        "adds up `n`",
+    ),
+    row(
+        "min(int n)",
+        of(|_, mut args| Ok((Aggregate::Min, Some(args.value(0)?)))),
+        "keeps the least `n`",
+    ),
+    row(
+        "max(int n)",
+        of(|_, mut args| Ok((Aggregate::Max, Some(args.value(0)?)))),
+        "keeps the greatest `n`",
+    ),
+    row(
+        "avg(int n)",
+        of(|_, mut args| Ok((Aggregate::Avg, Some(args.value(0)?)))),
+        "keeps the average of `n`",
+    ),
+    row(
+        "stats(int n)",
+        of(|_, mut args| Ok((Aggregate::Stats, Some(args.value(0)?)))),
+        "keeps count, average and total of `n`",
+    ),
+    row(
+        "hist(int n, [const int bits])",
+        of(hist),
+        "a histogram of `n` by powers of two, each in `2^bits` parts (bits 0 to 5)",
+    ),
+    row(
+        "lhist(int n, const int min, const int max, const int step)",
+        of(lhist),
+        "a histogram of `n` in equal steps from `min` to `max`",
+    ),
+];
+
+fn hist(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Aggregation, Diagnostic> {
+    let value = args.value(0)?;
+    let bits = match args.has(1) {
+        true => args.constant(1)?,
+        false => 0,
+    };
+    match bits {
+        0..=5 => Ok((Aggregate::Hist { bits: bits as u32 }, Some(value))),
+        _ => Err(Diagnostic::error(
+            args.span(1),
+            format!("{bits} is not a number of bits that `hist` takes"),
+        )
+        .help("use 0 to 5")),
+    }
+}
+
+/// The most buckets of an `lhist`, as in bpftrace.
+const MAX_BUCKETS: i64 = 1000;
+
+fn lhist(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Aggregation, Diagnostic> {
+    let value = args.value(0)?;
+    let (min, max, step) = (args.constant(1)?, args.constant(2)?, args.constant(3)?);
+    if step <= 0 {
+        return Err(Diagnostic::error(
+            args.span(3),
+            "`step` must be greater than zero",
+        ));
+    }
+    if max <= min {
+        return Err(Diagnostic::error(
+            args.span(2),
+            "`max` must be greater than `min`",
+        ));
+    }
+    match max.checked_sub(min).map(|range| range / step) {
+        Some(buckets) if buckets <= MAX_BUCKETS => {}
+        _ => {
+            return Err(Diagnostic::error(
+                args.span,
+                format!("that makes more than {MAX_BUCKETS} buckets"),
+            )
+            .help("use a larger step"));
+        }
+    }
+    Ok((Aggregate::LHist { min, max, step }, Some(value)))
+}

@@ -1,0 +1,75 @@
+//! Maps.
+
+use super::{Args, FunctionKind, FunctionRow, row};
+use crate::hir::{Expr, ExprKind};
+use crate::manifest::Action;
+use crate::sema::Checker;
+use crate::types::Type;
+use cranelift_entity::EntityRef;
+use pfscript_grammar::Diagnostic;
+
+pub(super) const ROWS: &[FunctionRow] = &[
+    row(
+        "len(map m) -> int64",
+        FunctionKind::Routine("pf_map_len"),
+        "the number of entries in a map; needs Linux 5.13",
+    ),
+    row(
+        "len(stack s) -> int64",
+        FunctionKind::Routine("pf_stack_len"),
+        "the number of frames in a stack",
+    ),
+    row(
+        "delete(map m, any key)",
+        FunctionKind::Statement(delete_key),
+        "removes an element: `delete(@m, key)`",
+    ),
+    row(
+        "delete(element e)",
+        FunctionKind::Statement(delete),
+        "removes an element: `delete(@m[key])`",
+    ),
+    row(
+        "clear(map m)",
+        FunctionKind::Statement(|checker, args| {
+            whole(checker, args, |map| Action::ClearMap { map })
+        }),
+        "removes all elements",
+    ),
+    row(
+        "zero(map m)",
+        FunctionKind::Statement(|checker, args| {
+            whole(checker, args, |map| Action::ZeroMap { map })
+        }),
+        "sets all values to zero",
+    ),
+];
+
+fn delete(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let (map, key) = args.element(0)?;
+    Ok(Expr {
+        kind: ExprKind::MapDelete { map, key },
+        ty: Type::Bool,
+        span: args.span,
+    })
+}
+
+fn delete_key(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let (map, key) = (args.map(0)?, args.value(1)?);
+    let key = checker.key(map, vec![key], args.span(0))?;
+    Ok(Expr {
+        kind: ExprKind::MapDelete { map, key },
+        ty: Type::Bool,
+        span: args.span,
+    })
+}
+
+/// What user space does with a whole map.
+fn whole(
+    checker: &mut Checker<'_>,
+    mut args: Args<'_>,
+    action: fn(usize) -> Action,
+) -> Result<Expr, Diagnostic> {
+    let map = args.map(0)?;
+    Ok(checker.emit(action(map.index()), Vec::new(), args.span))
+}

@@ -1,0 +1,145 @@
+//! What is printed, and the end of tracing.
+
+use super::{Args, FunctionKind, FunctionRow, row};
+use crate::hir::{Expr, ExprKind};
+use crate::language::format;
+use crate::manifest::{Action, Conversion, Field, FormatPiece};
+use crate::sema::Checker;
+use crate::types::{Type, TypeTable, fields};
+use cranelift_entity::EntityRef;
+use pfscript_grammar::Diagnostic;
+
+pub(super) const ROWS: &[FunctionRow] = &[
+    row(
+        "print(map m, [const uint top], [const uint div])",
+        FunctionKind::Statement(print_map),
+        "prints a map: its `top` largest entries, values divided by `div`",
+    ),
+    row(
+        "print(any x)",
+        FunctionKind::Statement(print),
+        "prints a value",
+    ),
+    row(
+        "printf(format text, …)",
+        FunctionKind::Statement(printf),
+        "prints by a format, as in C",
+    ),
+    row(
+        "time([const string format])",
+        FunctionKind::Statement(time),
+        "prints the time of day by a `strftime` format, `%H:%M:%S\\n` by default",
+    ),
+    row(
+        "exit([int status])",
+        FunctionKind::Statement(exit),
+        "ends tracing: `END` probes run and maps are printed",
+    ),
+];
+
+/// Bytes of a record before its fields: the action's and the probe's number.
+const HEADER: u32 = 8;
+
+fn print_map(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let map = args.map(0)?.index();
+    let mut option = |index| match args.has(index) {
+        true => args.constant(index).map(|n| n as u64),
+        false => Ok(0),
+    };
+    let top = option(1)?;
+    let divisor = option(2)?.max(1);
+    Ok(checker.emit(
+        Action::PrintMap { map, top, divisor },
+        Vec::new(),
+        args.span,
+    ))
+}
+
+fn print(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let value = args.value(0)?;
+    let field = Field {
+        offset: HEADER,
+        layout: checker.types.layout(value.ty),
+    };
+    let size = HEADER + checker.types.size(value.ty);
+    Ok(checker.emit(Action::PrintValue { field, size }, vec![value], args.span))
+}
+
+fn printf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let text = args.text(0)?;
+    let pieces = format::parse(text).map_err(|message| Diagnostic::error(args.span(0), message))?;
+    let conversions: Vec<&Conversion> = pieces
+        .iter()
+        .filter_map(|piece| match piece {
+            FormatPiece::Conversion(conversion) => Some(conversion),
+            FormatPiece::Text(_) => None,
+        })
+        .collect();
+    let given = args.rest();
+    if conversions.len() != given.len() {
+        return Err(Diagnostic::error(
+            args.span,
+            format!(
+                "the format takes {} argument{}, but {} {} given",
+                conversions.len(),
+                if conversions.len() == 1 { "" } else { "s" },
+                given.len(),
+                if given.len() == 1 { "is" } else { "are" },
+            ),
+        ));
+    }
+    let mut values = Vec::new();
+    for (conversion, arg) in conversions.iter().zip(given) {
+        let value = checker.printable(arg)?;
+        if !format::prints(conversion.kind, value.ty) {
+            return Err(Diagnostic::error(
+                arg.span,
+                format!(
+                    "`%{}` does not print {}",
+                    conversion.kind as char,
+                    checker.types.describe(value.ty)
+                ),
+            )
+            .help(match value.ty {
+                Type::Int { .. } | Type::Bool => "use `%d`",
+                Type::Pointer(_) => "use `%p`",
+                _ => "use `%s`",
+            }));
+        }
+        values.push(value);
+    }
+    let (fields, size) = record_fields(&checker.types, &values);
+    let action = Action::Printf {
+        pieces,
+        fields,
+        size,
+    };
+    Ok(checker.emit(action, values, args.span))
+}
+
+fn time(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let format = match args.has(0) {
+        true => String::from_utf8_lossy(args.text(0)?).into_owned(),
+        false => "%H:%M:%S\n".to_string(),
+    };
+    Ok(checker.emit(Action::Time { format }, Vec::new(), args.span))
+}
+
+fn exit(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let status = match args.has(0) {
+        true => args.value(0)?,
+        false => Expr::int(0, Type::I64, args.span),
+    };
+    let mut emit = checker.emit(Action::Exit, vec![status], args.span);
+    if let ExprKind::Emit { leaves, .. } = &mut emit.kind {
+        *leaves = true;
+    }
+    Ok(emit)
+}
+
+/// Fields of a record, behind its header.
+fn record_fields(types: &TypeTable, values: &[Expr]) -> (Vec<Field>, u32) {
+    let items: Vec<Type> = values.iter().map(|value| value.ty).collect();
+    let size = HEADER + items.iter().map(|ty| types.size(*ty)).sum::<u32>();
+    (fields(types, &items, HEADER), size)
+}

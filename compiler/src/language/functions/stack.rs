@@ -1,0 +1,61 @@
+//! Stacks.
+
+use super::{Args, FunctionKind, FunctionRow, row};
+use crate::hir::Expr;
+use crate::language::builtins::{self, DEFAULT_STACK_DEPTH};
+use crate::language::later::{self, Kind};
+use crate::manifest::StackMode;
+use crate::sema::Checker;
+use pfscript_grammar::Diagnostic;
+
+pub(super) const ROWS: &[FunctionRow] = &[
+    row(
+        "ustack([stack_mode mode], [const int depth])",
+        FunctionKind::Value(|checker, args| stack(checker, args, true)),
+        "the user stack",
+    ),
+    row(
+        "kstack([stack_mode mode], [const int depth])",
+        FunctionKind::Value(|checker, args| stack(checker, args, false)),
+        "the kernel stack",
+    ),
+];
+
+/// How stacks are printed.
+const MODES: &[(&str, StackMode)] = &[
+    ("bpftrace", StackMode::Bpftrace),
+    ("perf", StackMode::Perf),
+    ("raw", StackMode::Raw),
+];
+
+fn stack(checker: &mut Checker<'_>, mut args: Args<'_>, user: bool) -> Result<Expr, Diagnostic> {
+    let mode = match args.word(0) {
+        None => None,
+        Some(word) => Some(mode(word).ok_or_else(|| {
+            let span = args.span(0);
+            later::diagnostic(word, &[Kind::StackMode], span).unwrap_or_else(|| {
+                Diagnostic::error(span, format!("unknown stack mode `{word}`"))
+                    .suggest(word, MODES.iter().map(|row| row.0))
+            })
+        })?),
+    };
+    let depth = match args.has(1) {
+        false => None,
+        true => {
+            let frames = args.constant(1)?;
+            if !(1..=DEFAULT_STACK_DEPTH.into()).contains(&frames) {
+                return Err(Diagnostic::error(
+                    args.span(1),
+                    format!("{frames} is not a depth of a stack"),
+                )
+                .help(format!("use 1 to {DEFAULT_STACK_DEPTH}")));
+            }
+            Some(frames as u32)
+        }
+    };
+    builtins::stack(checker, user, mode, depth, args.span)
+}
+
+fn mode(word: &str) -> Option<StackMode> {
+    MODES.iter().find(|row| row.0 == word).map(|row| row.1)
+}

@@ -1,0 +1,60 @@
+//! Strings.
+
+use super::{Args, FunctionKind, FunctionRow, row};
+use crate::hir::{Expr, ExprKind};
+use crate::language::builtins;
+use crate::sema::Checker;
+use crate::types::{Type, round_up};
+use pfscript_grammar::Diagnostic;
+use pfscript_grammar::ast::ExprKind as Ast;
+
+pub(super) const ROWS: &[FunctionRow] = &[row(
+    "str(ptr|string p, [int limit]) -> string",
+    FunctionKind::Value(str_),
+    "the string at `p`, from kernel or user memory, at most `limit` bytes with its terminator",
+)];
+
+fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    // A parameter of the command line is a string here even if it looks like a number.
+    if let Some(Ast::Positional(number)) = args.ast(0).map(|ast| &ast.kind) {
+        let text = checker.positional(*number).unwrap_or_default();
+        return Ok(builtins::string(text.as_bytes(), args.span));
+    }
+    let address = args.value(0)?;
+    if let Type::Str { .. } = address.ty {
+        return match args.has(1) {
+            false => Ok(address),
+            true => Err(Diagnostic::error(
+                args.span(0),
+                "expected an address, found a string",
+            )),
+        };
+    }
+    let max = checker.options.limits.max_strlen;
+    let (limit, most) = if args.has(1) {
+        let limit = args.value(1)?;
+        match limit.constant() {
+            Some(n) if n <= 0 => {
+                return Err(Diagnostic::error(
+                    args.span(1),
+                    "the limit must be greater than zero",
+                ));
+            }
+            Some(n) => (None, (n as u64).min(max.into()) as u32),
+            None => (Some(Box::new(limit)), max),
+        }
+    } else {
+        (None, max)
+    };
+    Ok(Expr {
+        kind: ExprKind::ReadString {
+            address: Box::new(address),
+            limit,
+            most,
+        },
+        ty: Type::Str {
+            bytes: round_up(most),
+        },
+        span: args.span,
+    })
+}

@@ -1,0 +1,68 @@
+//! Addresses and their names.
+
+use super::{Args, FunctionKind, FunctionRow, row};
+use crate::hir::{Expr, ExprKind};
+use crate::sema::Checker;
+use crate::types::Type;
+use pfscript_grammar::Diagnostic;
+
+pub(super) const ROWS: &[FunctionRow] = &[
+    row(
+        "ksym(ptr p)",
+        FunctionKind::Value(ksym),
+        "the name of the kernel symbol at `p`",
+    ),
+    row(
+        "usym(ptr p)",
+        FunctionKind::Value(usym),
+        "the name of the user symbol at `p` in the current process",
+    ),
+    row(
+        "kaddr(const string name) -> uint64",
+        FunctionKind::Value(kaddr),
+        "the address of a kernel symbol",
+    ),
+    row(
+        "kptr(ptr p)",
+        FunctionKind::Value(|_, mut args| args.value(0)),
+        "`p` itself: whether an address is the kernel's is seen when it is read",
+    ),
+    row(
+        "uptr(ptr p)",
+        FunctionKind::Value(|_, mut args| args.value(0)),
+        "`p` itself, likewise",
+    ),
+    row(
+        "vma(ptr p) -> struct vm_area_struct *",
+        FunctionKind::Routine("pf_vma"),
+        "what the current process has mapped at the address `p`, or 0; needs Linux 5.17",
+    ),
+];
+
+fn ksym(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    checker.output.kernel_symbols = true;
+    Ok(Expr {
+        ty: Type::KernelSymbol,
+        span: args.span,
+        ..args.value(0)?
+    })
+}
+
+fn usym(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    checker.output.user_symbols = true;
+    Ok(Expr {
+        kind: ExprKind::UserSymbol(Box::new(args.value(0)?)),
+        ty: Type::UserSymbol,
+        span: args.span,
+    })
+}
+
+fn kaddr(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let name = String::from_utf8_lossy(args.text(0)?);
+    match checker.facts.kernel_symbol(&name) {
+        Ok(address) => Ok(Expr::int(address as i64, Type::U64, args.span)),
+        Err(error) => Err(error.diagnostic(args.span(0), || {
+            format!("the kernel has no symbol `{name}`")
+        })),
+    }
+}

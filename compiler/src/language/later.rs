@@ -1,0 +1,129 @@
+//! What bpftrace's language has and pfscript does not have yet: one row for each name. The answer to each is
+//! "… is not supported yet", where a name that neither knows gets "unknown …".
+
+use pfscript_grammar::{Diagnostic, Span};
+
+/// What a missing name is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A value without arguments, `name` or `name()`.
+    Builtin,
+    /// A function.
+    Function,
+    /// How a stack is printed.
+    StackMode,
+    /// A conversion of `printf`.
+    Conversion,
+}
+
+use Kind::{Builtin, Conversion, Function, StackMode};
+
+/// The names.
+pub const LATER: &[(&str, Kind)] = &[
+    ("jiffies", Builtin),
+    ("ncpus", Builtin),
+    ("numaid", Builtin),
+    ("pcomm", Builtin),
+    ("ppid", Builtin),
+    ("sarg0", Builtin),
+    ("sarg1", Builtin),
+    ("sarg2", Builtin),
+    ("sarg3", Builtin),
+    ("sarg4", Builtin),
+    ("sarg5", Builtin),
+    ("sarg6", Builtin),
+    ("sarg7", Builtin),
+    ("sarg8", Builtin),
+    ("sarg9", Builtin),
+    ("usermode", Builtin),
+    ("username", Builtin),
+    ("assert", Function),
+    ("assert_str", Function),
+    ("bswap", Function),
+    ("buf", Function),
+    ("cat", Function),
+    ("cgroup_path", Function),
+    ("cgroupid", Function),
+    ("comm", Function),
+    ("default_str_length", Function),
+    ("errorf", Function),
+    ("fail", Function),
+    ("find", Function),
+    ("getopt", Function),
+    ("has_key", Function),
+    ("is_array", Function),
+    ("is_err", Function),
+    ("is_integer", Function),
+    ("is_literal", Function),
+    ("is_null", Function),
+    ("is_ptr", Function),
+    ("is_str", Function),
+    ("is_unsigned_integer", Function),
+    ("join", Function),
+    ("jstr", Function),
+    ("kstr", Function),
+    ("macaddr", Function),
+    ("memcmp", Function),
+    ("nsecs", Function),
+    ("ntop", Function),
+    ("offsetof", Function),
+    ("override", Function),
+    ("path", Function),
+    ("percpu_kaddr", Function),
+    ("pton", Function),
+    ("reg", Function),
+    ("signal", Function),
+    ("sizeof", Function),
+    ("skboutput", Function),
+    ("socket_cookie", Function),
+    ("stack_len", Function),
+    ("static_assert", Function),
+    ("strcap", Function),
+    ("strcontains", Function),
+    ("strerror", Function),
+    ("strftime", Function),
+    ("strlen", Function),
+    ("strncmp", Function),
+    ("strstr", Function),
+    ("syscall_name", Function),
+    ("system", Function),
+    ("timestamp", Function),
+    ("tolower", Function),
+    ("toupper", Function),
+    ("tseries", Function),
+    ("uaddr", Function),
+    ("unwatch", Function),
+    ("ustr", Function),
+    ("warnf", Function),
+    ("build_id", StackMode),
+    ("%b", Conversion),
+    ("%r", Conversion),
+];
+
+impl Kind {
+    /// As messages call it.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Builtin => "builtin",
+            Function => "function",
+            StackMode => "stack mode",
+            Conversion => "conversion",
+        }
+    }
+}
+
+/// "… is not supported yet", if the name is one of the table, and of one of these kinds.
+pub fn later(name: &str, kinds: &[Kind]) -> Option<String> {
+    let &(name, kind) = LATER
+        .iter()
+        .find(|row| row.0 == name && kinds.contains(&row.1))?;
+    Some(format!(
+        "the {} `{name}` is not supported yet",
+        kind.describe()
+    ))
+}
+
+/// The same as an error at a place.
+pub fn diagnostic(name: &str, kinds: &[Kind], span: Span) -> Option<Diagnostic> {
+    later(name, kinds).map(|message| Diagnostic::error(span, message))
+}
