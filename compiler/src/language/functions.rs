@@ -1,6 +1,6 @@
 //! The functions: `count()`, `str()`, `printf()`, … Each row checks a call and says what it is made of.
 
-use super::builtins::{self, helper};
+use super::builtins;
 use super::printf;
 use crate::hir::{Aggregate, Expr, ExprKind};
 use crate::manifest::{Action, Field, StackMode};
@@ -8,6 +8,7 @@ use crate::sema::{Checker, KeyUse};
 use crate::types::{Pointee, Type, fields, round_up};
 use pfscript_grammar::ast::{self, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span};
+use pfscript_probes::abi::{MAX_STACK_FRAMES, RECORD_HEADER};
 
 /// A call in the script.
 pub struct Call<'a> {
@@ -361,12 +362,12 @@ fn stack(checker: &mut Checker<'_>, call: &Call<'_>, user: bool) -> Result<Expr,
             }
             _ if depth.is_none() => {
                 let frames = constant(checker, arg, "the depth of a stack")?;
-                if !(1..=builtins::DEFAULT_STACK_DEPTH.into()).contains(&frames) {
+                if !(1..=MAX_STACK_FRAMES.into()).contains(&frames) {
                     return Err(Diagnostic::error(
                         arg.span,
                         format!("{frames} is not a depth of a stack"),
                     )
-                    .help(format!("use 1 to {}", builtins::DEFAULT_STACK_DEPTH)));
+                    .help(format!("use 1 to {}", MAX_STACK_FRAMES)));
                 }
                 depth = Some(frames as u32);
             }
@@ -498,10 +499,10 @@ fn print(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic>
     }
     let value = checker.printable(&call.args[0])?;
     let field = Field {
-        offset: printf::HEADER,
+        offset: RECORD_HEADER,
         layout: value.ty.layout(),
     };
-    let size = printf::HEADER + value.ty.size();
+    let size = RECORD_HEADER + value.ty.size();
     Ok(checker.emit(Action::PrintValue { field, size }, vec![value], call.span))
 }
 
@@ -534,12 +535,9 @@ fn exit(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> 
     Ok(emit)
 }
 
-/// The BPF helper that removes a map element, for the lowering.
-pub(crate) const DELETE_HELPER: u32 = helper::MAP_DELETE_ELEM;
-
 /// Fields of a record, behind its header.
 pub(crate) fn record_fields(values: &[Expr]) -> (Vec<Field>, u32) {
     let types: Vec<Type> = values.iter().map(|value| value.ty.clone()).collect();
-    let size = printf::HEADER + types.iter().map(Type::size).sum::<u32>();
-    (fields(&types, printf::HEADER), size)
+    let size = RECORD_HEADER + types.iter().map(Type::size).sum::<u32>();
+    (fields(&types, RECORD_HEADER), size)
 }

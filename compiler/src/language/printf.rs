@@ -8,9 +8,6 @@ use crate::types::Type;
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::ExprKind as Ast;
 
-/// Bytes of a record before its fields: the action's and the probe's number.
-pub(super) const HEADER: u32 = 8;
-
 /// Checks a call of `printf`.
 pub(super) fn check(checker: &mut Checker<'_>, call: &Call<'_>) -> Result<Expr, Diagnostic> {
     let format = &call.args[0];

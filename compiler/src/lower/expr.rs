@@ -3,11 +3,9 @@
 use super::{Lower, Place};
 use crate::hir::{Expr, ExprKind, ScriptMap};
 use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
-use crate::language::builtins::helper;
-use crate::language::functions::DELETE_HELPER;
 use crate::providers::Access;
 use crate::types::Type;
-use pfscript_probes::catalogue::{STACK_DEFAULT_DEPTH, STACK_USER};
+use pfscript_probes::abi::{STACK_DEFAULT_DEPTH, STACK_USER, helper};
 
 impl Lower<'_> {
     /// A scalar's value.
@@ -178,7 +176,7 @@ impl Lower<'_> {
                 let key = self.key(*map, key);
                 let pointer = self.map_pointer(*map);
                 let key = self.address(key);
-                let status = self.helper(DELETE_HELPER, vec![pointer, key]);
+                let status = self.helper(helper::MAP_DELETE_ELEM, vec![pointer, key]);
                 let zero = self.constant(0);
                 self.push(InstData::Compare {
                     condition: Condition::Eq,

@@ -5,6 +5,7 @@ use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt};
 use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
 use crate::sema::MapContent;
 use crate::types::Type;
+use pfscript_probes::abi::{MINMAX_MAX, MINMAX_SIGNED, RECORD_HEADER, RECORD_PROBE};
 
 impl Lower<'_> {
     pub(super) fn stmts(&mut self, stmts: &[Stmt]) {
@@ -120,16 +121,16 @@ impl Lower<'_> {
                 fields,
                 leaves,
             } => {
-                let size = 8 + fields.iter().map(|field| field.ty.size()).sum::<u32>();
+                let size = RECORD_HEADER + fields.iter().map(|field| field.ty.size()).sum::<u32>();
                 let record = self.temporary(size, "record");
-                let mut at = record.at(8);
+                let mut at = record.at(RECORD_HEADER);
                 for field in fields {
                     self.store(field, at, &field.ty);
                     at = at.at(field.ty.size());
                 }
                 self.span = expr.span;
                 let probe = cranelift_entity::EntityRef::index(self.probe) as i64;
-                let header = self.constant(i64::from(*action) | probe << 32);
+                let header = self.constant(i64::from(*action) | probe << (8 * RECORD_PROBE.offset));
                 self.store_word(record, header);
                 let address = self.address(record);
                 let size = self.constant(size.into());
@@ -176,8 +177,10 @@ impl Lower<'_> {
         let key = self.address(key);
         let (routine, mut args) = match aggregate {
             Aggregate::Min | Aggregate::Max => {
-                let mode = i64::from(aggregate == Aggregate::Max) | i64::from(signed) << 1;
-                let mode = self.constant(mode);
+                let flag = |set: bool, flag| if set { flag } else { 0 };
+                let mode =
+                    flag(aggregate == Aggregate::Max, MINMAX_MAX) | flag(signed, MINMAX_SIGNED);
+                let mode = self.constant(mode as i64);
                 ("pf_minmax", vec![pointer, key, value, mode])
             }
             Aggregate::Hist { .. } | Aggregate::LHist { .. } => {
