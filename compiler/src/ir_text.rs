@@ -1,20 +1,16 @@
-//! The IR as text, for `-d ir` and for golden tests.
+//! The IR as text, for `-d ir` and for golden tests. What values and slots are called is decided in `ir_names`.
 
-use crate::ir::{Function, Inst, InstData, Module, Value};
+use crate::ir::{Block, Function, Inst, InstData, MapData, Module, Slot, Value};
+use crate::ir_names::Names;
 use cranelift_entity::EntityRef;
+use pfscript_probes::abi::helper;
 use std::fmt::Write;
 
 /// Writes a module as text.
 pub fn print(module: &Module) -> String {
     let mut out = String::new();
-    for (id, map) in &module.maps {
-        line(
-            &mut out,
-            format_args!(
-                "{id} = map {} type {} key {} value {} entries {} flags {:#x}",
-                map.symbol, map.map_type, map.key_size, map.value_size, map.max_entries, map.flags
-            ),
-        );
+    for map in module.maps.values() {
+        line(&mut out, format_args!("{}", self::map(map)));
     }
     for (id, probe) in &module.probes {
         let only = match probe.tgid {
@@ -25,9 +21,17 @@ pub fn print(module: &Module) -> String {
             &mut out,
             format_args!("\nprobe {id} {}{only}", probe.family),
         );
-        function(&mut out, &probe.body);
+        function(&mut out, module, &probe.body);
     }
     out
+}
+
+/// A map, in a line.
+pub fn map(map: &MapData) -> String {
+    format!(
+        "map {}: type {} key {} value {} entries {} flags {:#x}",
+        map.symbol, map.map_type, map.key_size, map.value_size, map.max_entries, map.flags
+    )
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
@@ -35,12 +39,13 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = writeln!(out, "{text}");
 }
 
-fn function(out: &mut String, function: &Function) {
+fn function(out: &mut String, module: &Module, function: &Function) {
+    let names = Names::new(module, function);
     for (slot, data) in &function.slots {
         let zeroed = if data.zeroed { " zeroed" } else { "" };
         line(
             out,
-            format_args!("    {slot}: {} bytes{zeroed} ; {}", data.size, data.name),
+            format_args!("    {}: {} bytes{zeroed}", names.slot(slot), data.size),
         );
     }
     for (block, data) in &function.blocks {
@@ -49,21 +54,22 @@ fn function(out: &mut String, function: &Function) {
         }
         line(out, format_args!("  {block}:"));
         for &inst in &data.insts {
-            let text = instruction(function, inst);
-            match function.results[inst] {
-                Some(value) => line(out, format_args!("    {value} = {text}")),
+            if names.is_in_place(function, inst) {
+                continue;
+            }
+            let text = instruction(function, inst, block, &names);
+            match names.defined(function, inst) {
+                Some(name) => line(out, format_args!("    {name} = {text}")),
                 None => line(out, format_args!("    {text}")),
             }
         }
     }
 }
 
-fn list(args: &[Value]) -> String {
-    let args: Vec<String> = args.iter().map(Value::to_string).collect();
-    args.join(", ")
-}
-
-fn instruction(function: &Function, inst: Inst) -> String {
+fn instruction(function: &Function, inst: Inst, block: Block, names: &Names) -> String {
+    let v = |value: &Value| names.value(*value, block);
+    let list = |args: &[Value]| args.iter().map(v).collect::<Vec<_>>().join(", ");
+    let at = |slot: &Slot, offset: &u32| format!("{}+{offset}", names.slot(*slot));
     let sign = |signed: &bool| if *signed { "s" } else { "u" };
     let lower = |name: &dyn std::fmt::Debug| format!("{name:?}").to_lowercase();
     match &function.insts[inst] {
@@ -72,67 +78,95 @@ fn instruction(function: &Function, inst: Inst) -> String {
         InstData::Arith { op, args } => format!("{} {}", lower(op), list(args)),
         InstData::Compare { condition, args } => format!("{} {}", lower(condition), list(args)),
         InstData::Extend { width, signed, arg } => {
-            format!("extend {}{} {arg}", sign(signed), width.bytes() * 8)
+            format!("extend {}{} {}", sign(signed), width.bytes() * 8, v(arg))
         }
         InstData::Load {
             base,
             offset,
             width,
             signed,
-        } => format!("load {}{} {base}+{offset}", sign(signed), width.bytes() * 8),
+        } => format!(
+            "load {}{} {}+{offset}",
+            sign(signed),
+            width.bytes() * 8,
+            v(base)
+        ),
         InstData::Store {
             base,
             offset,
             width,
             value,
-        } => format!("store {} {base}+{offset}, {value}", width.bytes() * 8),
+        } => format!(
+            "store {} {}+{offset}, {}",
+            width.bytes() * 8,
+            v(base),
+            v(value)
+        ),
         InstData::AtomicAdd {
             base,
             offset,
             value,
-        } => format!("atomic add {base}+{offset}, {value}"),
-        InstData::SlotAddr { slot, offset } => format!("address {slot}+{offset}"),
+        } => format!("atomic add {}+{offset}, {}", v(base), v(value)),
+        InstData::SlotAddr { slot, offset } => format!("address {}", at(slot, offset)),
         InstData::SlotLoad {
             slot,
             offset,
             width,
             signed,
-        } => format!("load {}{} {slot}+{offset}", sign(signed), width.bytes() * 8),
+        } => format!(
+            "load {}{} {}",
+            sign(signed),
+            width.bytes() * 8,
+            at(slot, offset)
+        ),
         InstData::SlotStore {
             slot,
             offset,
             width,
             value,
-        } => format!("store {} {slot}+{offset}, {value}", width.bytes() * 8),
+        } => format!(
+            "store {} {}, {}",
+            width.bytes() * 8,
+            at(slot, offset),
+            v(value)
+        ),
         InstData::SlotZero {
             slot,
             offset,
             bytes,
-        } => format!("zero {slot}+{offset}, {bytes}"),
+        } => format!("zero {}, {bytes}", at(slot, offset)),
         InstData::SlotCopy {
             from,
             from_offset,
             to,
             to_offset,
             bytes,
-        } => format!("copy {from}+{from_offset}, {to}+{to_offset}, {bytes}"),
+        } => format!(
+            "copy {}, {}, {bytes}",
+            at(from, from_offset),
+            at(to, to_offset)
+        ),
         InstData::LoadBytes {
             base,
             slot,
             offset,
             bytes,
-        } => format!("copy {base}, {slot}+{offset}, {bytes}"),
+        } => format!("copy {}, {}, {bytes}", v(base), at(slot, offset)),
         InstData::SlotBytes {
             slot,
             offset,
             literal,
             bytes,
         } => format!(
-            "bytes {slot}+{offset}, \"{}\", {bytes}",
+            "bytes {}, \"{}\", {bytes}",
+            at(slot, offset),
             function.literals[*literal].escape_ascii()
         ),
         InstData::MapPointer(map) => format!("map m{}", map.index()),
-        InstData::CallHelper { helper, args } => format!("helper {helper} ({})", list(args)),
+        InstData::CallHelper { helper, args } => match helper::name(*helper) {
+            Some(name) => format!("helper {name} ({})", list(args)),
+            None => format!("helper {helper} ({})", list(args)),
+        },
         InstData::CallRoutine { routine, args } => format!("call {routine} ({})", list(args)),
         InstData::Jump(block) => format!("jump {block}"),
         InstData::Branch {

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod glob;
 pub mod hir;
 pub mod ir;
+mod ir_names;
 pub mod ir_text;
 pub mod language;
 pub mod lower;

@@ -4,23 +4,6 @@
  */
 #include "template.h"
 
-extern char pf_map_loss;  /* PERCPU_ARRAY: __u64 */
-extern char pf_map_zeros; /* ARRAY of one element as big as the biggest histogram, never written */
-
-struct pf_average {
-	__u64 count;
-	__u64 total;
-};
-
-struct pf_extreme {
-	__u64 value;
-	__u64 set;
-};
-
-/* Bits of the mode of pf_minmax. */
-#define PF_MAX 1
-#define PF_SIGNED 2
-
 pf_template void pf_loss(__u64 index)
 {
 	__u32 key = index;
@@ -102,10 +85,10 @@ pf_template void pf_minmax(void *map, const void *key, __u64 value, __u64 mode, 
 	}
 	if (extreme->set) {
 		/* Signed numbers in the order of unsigned ones: with the sign bit flipped. */
-		__u64 flip = (mode & PF_SIGNED) << 62;
+		__u64 flip = (mode & PF_MINMAX_SIGNED) << 62;
 		__u64 new = value ^ flip, old = extreme->value ^ flip;
 
-		if (mode & PF_MAX) {
+		if (mode & PF_MINMAX_MAX) {
 			if (new <= old)
 				return;
 		} else if (new >= old) {

@@ -10,8 +10,6 @@
 /* The script's action. */
 extern __u64 pf_body(void *ctx, void *frame);
 
-extern char pf_map_scratch; /* PERCPU_ARRAY of PF_LEVELS: struct pf_scratch */
-
 /* Whether the session follows one process, and this is another one. */
 static __always_inline int foreign(void)
 {

@@ -3,8 +3,6 @@
  */
 #include "template.h"
 
-extern char pf_map_events; /* RINGBUF */
-
 /* Hands over a record; counts it if there is no room. */
 pf_template void pf_emit(void *record, __u64 size, __u64 loss)
 {

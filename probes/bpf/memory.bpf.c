@@ -64,16 +64,13 @@ pf_template __u64 pf_read_str(void *to, __u64 size, __u64 address, __u64 loss)
 	return length;
 }
 
-/* The longest comparison, in bytes. */
-#define PF_COMPARED 1024
-
 /* 1 if the first n bytes, n a multiple of 8, are the same. */
 pf_template __u64 pf_streq(const __u64 *a, const __u64 *b, __u64 n)
 {
 	__u64 words = n / 8;
 
 #pragma clang loop unroll(disable)
-	for (__u64 i = 0; i < PF_COMPARED / 8; i++) {
+	for (__u64 i = 0; i < PF_MAX_STREQ_BYTES / 8; i++) {
 		if (i >= words)
 			break;
 		if (a[i] != b[i])

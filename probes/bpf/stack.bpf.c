@@ -6,35 +6,10 @@
  */
 #include "template.h"
 
-extern char pf_map_stacks; /* HASH: __u64 id -> struct pf_stack */
-extern char pf_map_captures; /* PERCPU_ARRAY of PF_LEVELS: struct pf_scratch with a struct pf_capture */
-extern char pf_map_known; /* ARRAY of PF_KNOWN: __u64 id, of a stack that is stored */
-
-/* As src/maps.rs has it; a power of two. */
-#define PF_KNOWN 512
-
-#define PF_FRAMES 127
-/* Flags of pf_stack that are not the kernel's, which have 32 bits. */
-#define PF_STACK_DEFAULT_DEPTH (1ULL << 32) /* the script asked for no depth: a deeper stack is a loss */
-
 /* Bytes of frames that are asked for at the least: the kernel zeroes what it does not fill. */
 #define PF_FEW_FRAMES 128
 
 #define EEXIST 17
-
-/* As src/maps.rs lays it out for the reader. */
-struct pf_stack {
-	__u32 tgid; /* 0 for a kernel stack */
-	__u32 nr;   /* frames; what follows them is not part of the stack */
-	__u64 first_ns; /* CLOCK_MONOTONIC at the first capture */
-	__u64 ips[];
-};
-
-/* What a CPU captures into. */
-struct pf_capture {
-	__u64 wanted; /* bytes of frames that are likely to hold the next stack */
-	struct pf_stack stack;
-};
 
 /* Odd numbers with well-mixed bits: the fractional parts of the golden ratio and of the square root of 3. */
 #define PF_MULTIPLIER 0x9e3779b97f4a7c15ULL
@@ -54,7 +29,7 @@ static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames
 	__u64 i;
 
 #pragma clang loop unroll(disable)
-	for (i = 0; i < PF_FRAMES / 2 * 2; i += 2) {
+	for (i = 0; i < PF_MAX_STACK_FRAMES / 2 * 2; i += 2) {
 		if (i + 1 >= frames)
 			break;
 		even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
@@ -113,7 +88,7 @@ pf_template __u64 pf_stack(void *ctx, __u64 flags, __u64 size, __u64 loss)
 	frames = (__u64)result / 8;
 	if (pf_unlikely((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH))
 		pf_loss(loss + PF_STACK_TRUNCATED);
-	stack->tgid = flags & BPF_F_USER_STACK ? bpf_get_current_pid_tgid() >> 32 : 0;
+	stack->tgid = flags & PF_STACK_USER ? bpf_get_current_pid_tgid() >> 32 : 0;
 	stack->nr = frames;
 	/*
 	 * Just before the access: 5.10 forgets the bounds of what it spills, though not constants. And of a number that the
@@ -124,7 +99,7 @@ pf_template __u64 pf_stack(void *ctx, __u64 flags, __u64 size, __u64 loss)
 		frames = size / 8;
 	id = identify(stack, frames);
 	/* What one CPU remembers is true for all. */
-	place = id % PF_KNOWN;
+	place = id % PF_KNOWN_STACKS;
 	known = bpf_map_lookup_elem(&pf_map_known, &place);
 	if (known && *known == id)
 		goto out;

@@ -1,5 +1,5 @@
 /*
- * What every template shares: types, the maps and constants that a program brings, and the causes of loss.
+ * What every template shares. What user space knows too is in abi.h: causes of loss, sizes, flags, structures, maps.
  *
  * A template is a function of this directory. The compiler copies those that a script needs into the script's
  * program, as static subprograms: the verifier checks them once per call, with the types of the caller's registers,
@@ -17,18 +17,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-/* The causes of loss, numbered as in src/loss.rs. */
-enum pf_loss_cause {
-	PF_MAP_FULL,
-	PF_EVENTS_FULL,
-	PF_STACKS_FULL,
-	PF_STACK_FAILED,
-	PF_STACK_TRUNCATED,
-	PF_STRING_TRUNCATED,
-	PF_READ_FAILED,
-	PF_SCRATCH_BUSY,
-	PF_NO_MEMORY,
-};
+#include "abi.h"
 
 /* The constant that the program brings. In assembly, since C takes it that no symbol has the address 0. */
 #define pf_param(name)                                                \
@@ -43,15 +32,6 @@ enum pf_loss_cause {
 
 #define pf_unlikely(condition) __builtin_expect(!!(condition), 0)
 
-/* How deep probes may nest on one CPU: task, softirq, hardirq, NMI. */
-#define PF_LEVELS 4
-
-/* A level of a PERCPU_ARRAY of PF_LEVELS. */
-struct pf_scratch {
-	__u64 busy;
-	__u8 memory[];
-};
-
 /*
  * The scratch memory of the first free level, or null.
  *
@@ -64,7 +44,7 @@ struct pf_scratch {
 static __always_inline struct pf_scratch *pf_claim(void *map)
 {
 #pragma unroll
-	for (__u32 level = 0; level < PF_LEVELS; level++) {
+	for (__u32 level = 0; level < PF_SCRATCH_LEVELS; level++) {
 		__u32 key = level;
 		struct pf_scratch *scratch = bpf_map_lookup_elem(map, &key);
 

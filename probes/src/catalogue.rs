@@ -206,19 +206,6 @@ pub const CALLBACKS: &[Callback] = &[
     },
 ];
 
-/// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
-pub const MINMAX_MAX: u64 = 1;
-/// Bit of `pf_minmax`'s mode: the values are signed.
-pub const MINMAX_SIGNED: u64 = 2;
-
-/// Flag of `pf_stack`: the stack of the process, not of the kernel (`BPF_F_USER_STACK`).
-pub const STACK_USER: u64 = 1 << 8;
-/// Flag of `pf_stack`: nobody asked for this depth, so a stack that fills it counts as truncated.
-pub const STACK_DEFAULT_DEPTH: u64 = 1 << 32;
-
-/// The most bytes that `pf_streq` compares.
-pub const STREQ_BYTES: u64 = 1024;
-
 /// The routine of that name.
 pub fn routine(name: &str) -> Option<&'static Routine> {
     ROUTINES.iter().find(|routine| routine.name == name)
@@ -234,7 +221,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::{Target, library};
+    use crate::abi::map;
+    use crate::{Referent, library};
 
     fn catalogued() -> Vec<&'static str> {
         let routines = ROUTINES.iter().map(|routine| routine.name);
@@ -262,7 +250,7 @@ mod tests {
                 .unwrap()
                 .relocations
                 .iter()
-                .filter(|relocation| relocation.target == Target::Hole)
+                .filter(|relocation| relocation.referent == Referent::Hole)
                 .count();
             let is_entry = ENTRIES
                 .iter()
@@ -276,8 +264,8 @@ mod tests {
         for entry in ENTRIES {
             let uses_scratch = |name| {
                 let template = library().get(name).unwrap();
-                let scratch = Target::Map("pf_map_scratch");
-                template.relocations.iter().any(|r| r.target == scratch)
+                let scratch = Referent::Map(map::SCRATCH);
+                template.relocations.iter().any(|r| r.referent == scratch)
             };
             assert!(uses_scratch(entry.framed_name));
             assert!(!uses_scratch(entry.name));
@@ -290,7 +278,7 @@ mod tests {
         let mut used = BTreeSet::new();
         for name in library().names() {
             for relocation in &library().get(name).unwrap().relocations {
-                if let Target::Callback(target) = relocation.target {
+                if let Referent::Callback(target) = relocation.referent {
                     used.insert(target);
                 }
             }
@@ -305,7 +293,7 @@ mod tests {
             let counts = template
                 .relocations
                 .iter()
-                .any(|relocation| relocation.target == Target::Call("pf_loss"));
+                .any(|relocation| relocation.referent == Referent::Call("pf_loss"));
             assert_eq!(
                 counts,
                 routine.params.last() == Some(&"loss"),

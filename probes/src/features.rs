@@ -2,6 +2,8 @@
 //!
 //! A feature is probed by the runtime (never derived from a version); the version here is for the message alone.
 
+use crate::abi::helper;
+
 /// Something that some kernels have and others do not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Feature {
@@ -98,42 +100,42 @@ pub const FEATURES: &[FeatureInfo] = &[
     row(
         Feature::FindVma,
         "helper bpf_find_vma",
-        Some(180),
+        Some(helper::FIND_VMA),
         "5.17",
         None,
     ),
     row(
         Feature::ForEachMapElement,
         "helper bpf_for_each_map_elem",
-        Some(164),
+        Some(helper::FOR_EACH_MAP_ELEM),
         "5.13",
         None,
     ),
     row(
         Feature::FunctionAddress,
         "helper bpf_get_func_ip",
-        Some(173),
+        Some(helper::GET_FUNC_IP),
         "5.15",
         None,
     ),
     row(
         Feature::AttachCookie,
         "helper bpf_get_attach_cookie",
-        Some(174),
+        Some(helper::GET_ATTACH_COOKIE),
         "5.15",
         None,
     ),
     row(
         Feature::BootTime,
         "helper bpf_ktime_get_boot_ns",
-        Some(125),
+        Some(helper::KTIME_GET_BOOT_NS),
         "5.8",
         None,
     ),
     row(
         Feature::CurrentTaskBtf,
         "helper bpf_get_current_task_btf",
-        Some(158),
+        Some(helper::GET_CURRENT_TASK_BTF),
         "5.11",
         None,
     ),

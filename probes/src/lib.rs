@@ -6,23 +6,23 @@
 
 use std::borrow::Cow;
 
+pub mod abi;
 pub mod catalogue;
 pub mod features;
 #[cfg(test)]
 mod interpreter;
 pub mod library;
-pub mod loss;
 pub mod maps;
 
+pub use abi::{LOSS_CAUSES, LossCause};
 pub use catalogue::{ENTRIES, Entry, ROUTINES, Routine};
 pub use features::{FEATURES, Feature, FeatureInfo};
 pub use library::{Library, LibraryError, library};
-pub use loss::{LOSS_CAUSES, LossCause};
 pub use maps::MapTemplate;
 
 /// What a relocation of a template refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target<'a> {
+pub enum Referent<'a> {
     /// A call of another template function, by name.
     Call(&'a str),
     /// The address of a template function (a callback), by name.
@@ -41,7 +41,7 @@ pub struct Relocation<'a> {
     /// The instruction's index in the template's code (8 bytes an instruction; `ld_imm64` takes two).
     pub instruction: usize,
     /// What goes there.
-    pub target: Target<'a>,
+    pub referent: Referent<'a>,
 }
 
 /// One prebuilt function.

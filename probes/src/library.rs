@@ -16,7 +16,8 @@ use object::{
     SymbolKind, elf,
 };
 
-use crate::{Relocation, Target, Template};
+use crate::abi::{BODY, MAP_PREFIX, PARAMETER_PREFIX};
+use crate::{Referent, Relocation, Template};
 
 /// The prebuilt objects, by file name.
 const OBJECTS: &[(&str, &[u8])] = &[
@@ -31,13 +32,6 @@ const OBJECTS: &[(&str, &[u8])] = &[
     ("stack.bpf.o", include_bytes!("../prebuilt/stack.bpf.o")),
     ("vma.bpf.o", include_bytes!("../prebuilt/vma.bpf.o")),
 ];
-
-/// The symbol of the hole.
-const HOLE: &str = "pf_body";
-/// How the symbols of maps begin.
-const MAP_PREFIX: &str = "pf_map_";
-/// How the symbols of constants begin.
-const PARAMETER_PREFIX: &str = "pf_param_";
 
 /// Bytes of an instruction.
 const INSTRUCTION: usize = 8;
@@ -113,7 +107,7 @@ impl Library {
         }
         for (name, (object, template)) in &templates {
             for relocation in &template.relocations {
-                if let Target::Call(target) | Target::Callback(target) = relocation.target
+                if let Referent::Call(target) | Referent::Callback(target) = relocation.referent
                     && !templates.contains_key(target)
                 {
                     return Err(LibraryError {
@@ -187,7 +181,7 @@ fn read_object(bytes: &'static [u8]) -> Result<Vec<Template<'static>>, String> {
             while at < code.len() {
                 let offset = start + at as u64;
                 let instruction = Instruction::read(&code[at..]);
-                let target = match relocations.remove(&offset) {
+                let referent = match relocations.remove(&offset) {
                     Some((r_type, symbol)) => Some(
                         resolve(r_type, &symbol, instruction, &functions).map_err(|message| {
                             format!("{name}, instruction {}: {message}", at / INSTRUCTION)
@@ -204,14 +198,14 @@ fn read_object(bytes: &'static [u8]) -> Result<Vec<Template<'static>>, String> {
                                     at / INSTRUCTION
                                 )
                             })?;
-                        Some(Target::Call(target))
+                        Some(Referent::Call(target))
                     }
                     None => None,
                 };
-                if let Some(target) = target {
+                if let Some(referent) = referent {
                     template.relocations.push(Relocation {
                         instruction: at / INSTRUCTION,
-                        target,
+                        referent,
                     });
                     clear_immediate(template.code.to_mut(), at, instruction);
                 }
@@ -271,7 +265,7 @@ fn resolve<'data>(
     symbol: &impl ObjectSymbol<'data>,
     instruction: Instruction,
     functions: &Functions,
-) -> Result<Target<'static>, String>
+) -> Result<Referent<'static>, String>
 where
     'data: 'static,
 {
@@ -296,9 +290,9 @@ where
             .get(&(section, target))
             .ok_or("a reference to data or into a function")?;
         return Ok(if call {
-            Target::Call(name)
+            Referent::Call(name)
         } else {
-            Target::Callback(name)
+            Referent::Callback(name)
         });
     }
     let name = symbol.name().map_err(|error| error.to_string())?;
@@ -306,11 +300,11 @@ where
         return Err(format!("a reference to {name} and {addend} bytes"));
     }
     Ok(match (call, name) {
-        (true, HOLE) => Target::Hole,
-        (true, _) => Target::Call(name),
-        (false, _) if name.starts_with(MAP_PREFIX) => Target::Map(name),
-        (false, _) if name.starts_with(PARAMETER_PREFIX) => Target::Parameter(name),
-        (false, _) => Target::Callback(name),
+        (true, BODY) => Referent::Hole,
+        (true, _) => Referent::Call(name),
+        (false, _) if name.starts_with(MAP_PREFIX) => Referent::Map(name),
+        (false, _) if name.starts_with(PARAMETER_PREFIX) => Referent::Parameter(name),
+        (false, _) => Referent::Callback(name),
     })
 }
 
@@ -327,9 +321,9 @@ fn clear_immediate(code: &mut [u8], at: usize, instruction: Instruction) {
 mod tests {
     use super::*;
 
-    fn targets(name: &str) -> Vec<Target<'static>> {
+    fn referents(name: &str) -> Vec<Referent<'static>> {
         let template = library().get(name).unwrap();
-        template.relocations.iter().map(|r| r.target).collect()
+        template.relocations.iter().map(|r| r.referent).collect()
     }
 
     #[test]
@@ -356,15 +350,18 @@ mod tests {
     #[test]
     fn each_kind_of_reference_is_recognised() {
         assert_eq!(
-            targets("pf_enter_perf_event"),
-            [Target::Parameter("pf_param_tgid"), Target::Hole]
+            referents("pf_enter_perf_event"),
+            [Referent::Parameter("pf_param_tgid"), Referent::Hole]
         );
-        assert_eq!(targets("pf_loss"), [Target::Map("pf_map_loss")]);
+        assert_eq!(referents("pf_loss"), [Referent::Map("pf_map_loss")]);
         assert_eq!(
-            targets("pf_vma"),
-            [Target::Callback("pf_vma_found"), Target::Call("pf_loss")]
+            referents("pf_vma"),
+            [
+                Referent::Callback("pf_vma_found"),
+                Referent::Call("pf_loss")
+            ]
         );
-        assert_eq!(targets("pf_sdiv"), []);
+        assert_eq!(referents("pf_sdiv"), []);
     }
 
     #[test]
@@ -468,12 +465,12 @@ mod tests {
         let library = Library::read(&[("static.bpf.o", object_with_statics())]).unwrap();
         let caller = library.get("pf_caller").unwrap();
         let expected = [
-            (0, Target::Call("pf_static")),
-            (1, Target::Call("pf_static")),
-            (2, Target::Callback("pf_caller")),
+            (0, Referent::Call("pf_static")),
+            (1, Referent::Call("pf_static")),
+            (2, Referent::Callback("pf_caller")),
         ];
         let found = caller.relocations.iter();
-        assert!(found.map(|r| (r.instruction, r.target)).eq(expected));
+        assert!(found.map(|r| (r.instruction, r.referent)).eq(expected));
         assert_eq!(caller.code[4..8], [0; 4]);
         assert_eq!(caller.code[12..16], [0; 4]);
         assert_eq!(caller.code[20..24], [0; 4]);

@@ -1,9 +1,12 @@
 //! Map specifications: for each kind of map that a script can need, its BPF type and the layout of its values.
 //!
-//! The compiler adds the layout of the key and the capacity; user space reads values by what is said here. The C in
-//! `bpf/` has the same layouts, and the tests in `tests/` see that the two agree.
+//! The compiler adds the layout of the key and the capacity; user space reads values by what is said here. The layouts
+//! that the C in `bpf/` knows are those of [`abi`](crate::abi).
 
 use crate::Feature;
+use crate::abi::{
+    AVERAGE, CAPTURE, EXTREME, KNOWN_STACKS, SCRATCH_HEADER, SCRATCH_LEVELS, STACK_HEADER, map,
+};
 
 /// `BPF_MAP_TYPE_HASH`
 pub const BPF_MAP_TYPE_HASH: u32 = 1;
@@ -16,21 +19,8 @@ pub const BPF_MAP_TYPE_PERCPU_ARRAY: u32 = 6;
 /// `BPF_MAP_TYPE_RINGBUF`
 pub const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 
-/// How deep probes may nest on one CPU: elements of the map of scratch memory.
-pub const SCRATCH_LEVELS: u32 = 4;
-/// Bytes before the frame in an element of the map of scratch memory.
-pub const SCRATCH_HEADER: u32 = 8;
-
-/// The most frames that a stack can have (`PERF_MAX_STACK_DEPTH`).
-pub const STACK_MAX_DEPTH: u32 = 127;
-/// Bytes before the frames in a stack: `u32 tgid` (0: kernel), `u32 nr` (frames), `u64 first_ns` (`CLOCK_MONOTONIC`).
-pub const STACK_HEADER: u32 = 16;
-
-/// Stacks that are remembered to be stored.
-pub const KNOWN_STACKS: u32 = 512;
-
 /// The most bits that a power-of-two histogram can have.
-pub const LOG2_MAX_BITS: u32 = 5;
+pub const MAX_LOG2_BITS: u32 = 5;
 
 /// A kind of map. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,12 +97,13 @@ impl MapTemplate {
             | MapTemplate::Zeros { size }
             | MapTemplate::Globals { size } => size,
             MapTemplate::Count | MapTemplate::Sum | MapTemplate::Loss | MapTemplate::Known => 8,
-            MapTemplate::Avg | MapTemplate::MinMax | MapTemplate::Stats => 16,
+            MapTemplate::Avg | MapTemplate::Stats => AVERAGE.size(),
+            MapTemplate::MinMax => EXTREME.size(),
             MapTemplate::Hist { .. } | MapTemplate::LHist { .. } => {
                 self.buckets().unwrap_or(0).saturating_mul(8)
             }
             MapTemplate::Stacks { depth } => STACK_HEADER + depth * 8,
-            MapTemplate::Captures { depth } => SCRATCH_HEADER + 8 + STACK_HEADER + depth * 8,
+            MapTemplate::Captures { depth } => SCRATCH_HEADER + CAPTURE.size() + depth * 8,
             MapTemplate::Events => 0,
             MapTemplate::Scratch { frame } => SCRATCH_HEADER + frame,
         }
@@ -178,16 +169,17 @@ impl MapTemplate {
         }
     }
 
-    /// The symbol by which routines know the map, where there is one map of the kind.
+    /// The symbol of the map, where there is one map of the kind.
     pub fn symbol(self) -> Option<&'static str> {
         match self {
-            MapTemplate::Stacks { .. } => Some("pf_map_stacks"),
-            MapTemplate::Events => Some("pf_map_events"),
-            MapTemplate::Scratch { .. } => Some("pf_map_scratch"),
-            MapTemplate::Loss => Some("pf_map_loss"),
-            MapTemplate::Known => Some("pf_map_known"),
-            MapTemplate::Captures { .. } => Some("pf_map_captures"),
-            MapTemplate::Zeros { .. } => Some("pf_map_zeros"),
+            MapTemplate::Stacks { .. } => Some(map::STACKS),
+            MapTemplate::Events => Some(map::EVENTS),
+            MapTemplate::Scratch { .. } => Some(map::SCRATCH),
+            MapTemplate::Loss => Some(map::LOSS),
+            MapTemplate::Known => Some(map::KNOWN),
+            MapTemplate::Captures { .. } => Some(map::CAPTURES),
+            MapTemplate::Zeros { .. } => Some(map::ZEROS),
+            MapTemplate::Globals { .. } => Some(map::GLOBALS),
             _ => None,
         }
     }
@@ -232,9 +224,9 @@ impl MapTemplate {
     }
 }
 
-/// The number of buckets of `hist(n, bits)`, `bits` up to [`LOG2_MAX_BITS`].
+/// The number of buckets of `hist(n, bits)`, `bits` up to [`MAX_LOG2_BITS`].
 pub fn log2_buckets(bits: u32) -> u32 {
-    let bits = bits.min(LOG2_MAX_BITS);
+    let bits = bits.min(MAX_LOG2_BITS);
     ((64 - bits) << bits) + 1
 }
 
@@ -248,7 +240,7 @@ pub fn log2_buckets(bits: u32) -> u32 {
 /// assert_eq!(log2_bounds(5, 1), (4, 6));
 /// ```
 pub fn log2_bounds(index: u32, bits: u32) -> (i64, i64) {
-    let bits = bits.min(LOG2_MAX_BITS);
+    let bits = bits.min(MAX_LOG2_BITS);
     let Some(place) = index.min(log2_buckets(bits) - 1).checked_sub(1) else {
         return (i64::MIN, 0);
     };
@@ -296,7 +288,7 @@ mod tests {
 
     #[test]
     fn log2_bounds_invert_the_routine_at_every_edge() {
-        for bits in 0..=LOG2_MAX_BITS {
+        for bits in 0..=MAX_LOG2_BITS {
             let last = log2_buckets(bits) - 1;
             for index in 0..=last {
                 let (lower, upper) = log2_bounds(index, bits);
@@ -348,7 +340,7 @@ mod tests {
     #[test]
     fn a_histogram_fits_a_per_cpu_value() {
         // PCPU_MIN_UNIT_SIZE (include/linux/percpu.h), the limit of htab_map_alloc_check, 32 KiB.
-        for bits in 0..=LOG2_MAX_BITS {
+        for bits in 0..=MAX_LOG2_BITS {
             assert!(MapTemplate::Hist { bits }.value_size() <= 32 << 10);
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::sys::bpf::{Cursor, MapHandle};
 use pfscript_compiler::manifest::{DataType, Field, Layout, MapManifest, MapValue};
+use pfscript_probes::abi::{AVERAGE_COUNT, AVERAGE_TOTAL, EXTREME_SET, EXTREME_VALUE};
 use std::cmp::Ordering;
 use std::io;
 
@@ -234,8 +235,8 @@ fn merge(kind: &MapValue, per_cpu: &[u8], out: &mut [u8]) {
         MapValue::Min { signed } | MapValue::Max { signed } => {
             let largest = matches!(kind, MapValue::Max { .. });
             let best = parts()
-                .filter(|part| unsigned(slice(part, 8, 8)) != 0)
-                .map(|part| unsigned(slice(part, 0, 8)))
+                .filter(|part| unsigned(EXTREME_SET.of(part)) != 0)
+                .map(|part| unsigned(EXTREME_VALUE.of(part)))
                 .max_by_key(|value| {
                     let value = if *signed {
                         i128::from(*value as i64)
@@ -245,8 +246,8 @@ fn merge(kind: &MapValue, per_cpu: &[u8], out: &mut [u8]) {
                     if largest { value } else { -value }
                 });
             if let Some(value) = best {
-                out[..8].copy_from_slice(&value.to_le_bytes());
-                out[8..16].copy_from_slice(&1_u64.to_le_bytes());
+                EXTREME_VALUE.set(out, value);
+                EXTREME_SET.set(out, 1);
             }
         }
         _ => {
@@ -296,8 +297,8 @@ pub fn as_number(word: u64, signed: bool) -> i128 {
 
 /// The average in `{ u64 count; u64 total }`, cut towards zero; 0 of none.
 pub fn average(value: &[u8], signed: bool) -> i128 {
-    let count = i128::from(unsigned(slice(value, 0, 8)));
-    as_number(unsigned(slice(value, 8, 8)), signed)
+    let count = i128::from(unsigned(AVERAGE_COUNT.of(value)));
+    as_number(unsigned(AVERAGE_TOTAL.of(value)), signed)
         .checked_div(count)
         .unwrap_or(0)
 }

@@ -10,6 +10,7 @@ use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
 use aya_obj::generated::{bpf_line_info, bpf_prog_type};
 use pfscript_compiler::ir::ProbeId;
 use pfscript_compiler::manifest::{Manifest, ProgramType};
+use pfscript_probes::abi;
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -115,7 +116,7 @@ pub fn load(elf: &[u8], manifest: &Manifest, source: &str) -> Result<Loaded, Err
 /// A map that grows takes its elements from a stock of each CPU, which for big elements begins with one and is filled
 /// up only after the first was taken (`bpf_mem_alloc`, Linux 6.1): an event that captures two stacks would lose one.
 fn warm_up(maps: &BTreeMap<String, MapHandle>) {
-    let Some(stacks) = maps.get("pf_map_stacks") else {
+    let Some(stacks) = maps.get(abi::map::STACKS) else {
         return;
     };
     let key = vec![0; stacks.key_size()];
@@ -149,7 +150,7 @@ fn create_maps(object: &aya_obj::Object) -> Result<BTreeMap<String, MapHandle>, 
     let mut maps = BTreeMap::new();
     for (name, map) in &object.maps {
         let spec = MapSpec {
-            name: name.strip_prefix("pf_map_").unwrap_or(name),
+            name: name.strip_prefix(abi::MAP_PREFIX).unwrap_or(name),
             map_type: map.map_type(),
             key_size: map.key_size(),
             value_size: map.value_size(),

@@ -4,7 +4,7 @@ use crate::decode::unsigned;
 use crate::load::Loaded;
 use crate::sys;
 use pfscript_compiler::manifest::Manifest;
-use pfscript_probes::{LOSS_CAUSES, LossCause};
+use pfscript_probes::abi::{LOSS_CAUSES, LossCause, STACK_HEADER, map};
 use std::fmt;
 use std::io;
 
@@ -160,7 +160,7 @@ pub(crate) fn read(
 
 /// The sum of the CPUs' counters; 0 if the object has no such counter.
 fn counter(loaded: &Loaded, index: u32) -> io::Result<u64> {
-    let Some(map) = loaded.map("pf_map_loss") else {
+    let Some(map) = loaded.map(map::LOSS) else {
         return Ok(0);
     };
     let mut value = vec![0; map.value_size()];
@@ -176,7 +176,6 @@ fn counter(loaded: &Loaded, index: u32) -> io::Result<u64> {
 /// The capacity that a cause is about. Which of several maps was full is not known, so that theirs is given only if
 /// they agree.
 fn capacity(cause: LossCause, loaded: &Loaded, manifest: &Manifest) -> Option<u64> {
-    use pfscript_probes::maps::STACK_HEADER;
     match cause {
         LossCause::MapFull => {
             let mut keyed = manifest.maps.iter().filter(|map| map.key.is_some());
@@ -185,10 +184,10 @@ fn capacity(cause: LossCause, loaded: &Loaded, manifest: &Manifest) -> Option<u6
                 .all(|map| map.capacity == first)
                 .then_some(first.into())
         }
-        LossCause::EventsFull => Some(loaded.map("pf_map_events")?.max_entries().into()),
-        LossCause::StacksFull => Some(loaded.map("pf_map_stacks")?.max_entries().into()),
+        LossCause::EventsFull => Some(loaded.map(map::EVENTS)?.max_entries().into()),
+        LossCause::StacksFull => Some(loaded.map(map::STACKS)?.max_entries().into()),
         LossCause::StackTruncated => {
-            let size = loaded.map("pf_map_stacks")?.value_size();
+            let size = loaded.map(map::STACKS)?.value_size();
             Some((size.saturating_sub(STACK_HEADER as usize) / 8) as u64)
         }
         _ => None,

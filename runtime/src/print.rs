@@ -3,6 +3,7 @@
 use crate::decode::{self, Table, as_number, average, field, slice, string, unsigned};
 use pfscript_compiler::manifest::{DataType, Layout, MapManifest, MapValue, StackMode};
 use pfscript_grammar::escape::{Keep, escape_bytes};
+use pfscript_probes::abi::{AVERAGE_COUNT, AVERAGE_TOTAL};
 use pfscript_probes::maps::{linear_bounds, log2_bounds};
 use std::io::Write as _;
 
@@ -201,9 +202,9 @@ fn map_value(
             out,
             format_args!(
                 " {{ .count = {}, .average = {}, .total = {} }}\n",
-                word(0),
+                unsigned(AVERAGE_COUNT.of(bytes)),
                 divided(average(bytes, *signed)),
-                as_number(word(1), *signed)
+                as_number(unsigned(AVERAGE_TOTAL.of(bytes)), *signed)
             ),
         ),
         MapValue::Hist { bits } => {

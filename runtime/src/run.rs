@@ -14,6 +14,7 @@ use crate::symbols::{Scope, Symbols};
 use crate::sys::{self, process};
 use aya::maps::{Map, MapData, RingBuf};
 use pfscript_compiler::manifest::{Action, Attach, Globals};
+use pfscript_probes::abi::{RECORD_ACTION, RECORD_HEADER, map};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
@@ -58,7 +59,7 @@ impl<'a> Running<'a> {
             Target::Command(command) => (None, Some(command.pid()), Scope::Command),
         };
         let loaded = load::load(&session.object.elf, manifest, &session.source)?;
-        let events = match loaded.map("pf_map_events") {
+        let events = match loaded.map(map::EVENTS) {
             Some(map) => Some(ring_buffer(map.fd())?),
             None => None,
         };
@@ -252,16 +253,15 @@ impl<'a> Running<'a> {
             let Some(record) = events.next() else {
                 return Ok(Delivered::All);
             };
-            let action = decode::slice(&record, 0, 4);
             let action = self
                 .session
                 .object
                 .manifest
                 .actions
-                .get(decode::unsigned(action) as usize)
+                .get(decode::unsigned(RECORD_ACTION.of(&record)) as usize)
                 .ok_or_else(|| Error::new(ErrorKind::Bug, "a record has no meaning"))?;
             if let Action::Exit = action {
-                self.exit_code = decode::unsigned(decode::slice(&record, 8, 4)) as u32;
+                self.exit_code = decode::unsigned(decode::slice(&record, RECORD_HEADER, 4)) as u32;
                 return Ok(Delivered::UpToExit);
             }
             let mut performer = Performer {
@@ -307,7 +307,7 @@ impl<'a> Running<'a> {
 /// Tells the programs when tracing began.
 fn fill_globals(loaded: &Loaded) -> Result<(), Error> {
     let missing = || Error::new(ErrorKind::Bug, "the object lacks the map pf_map_globals");
-    let map = loaded.map("pf_map_globals").ok_or_else(missing)?;
+    let map = loaded.map(map::GLOBALS).ok_or_else(missing)?;
     let mut value = vec![0; map.value_size()];
     let place = Globals::START as usize;
     value

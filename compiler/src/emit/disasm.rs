@@ -1,7 +1,7 @@
 //! Instructions as text, in the notation of the kernel's verifier.
 
 use super::asm::{Insn, LD_IMM64, Reference, alu, class, jump, mode, pseudo, size, source};
-use super::helpers::helper_name;
+use pfscript_probes::abi::helper;
 
 /// The text of the instruction at `insns[index]`, and whether it takes two places (`ld_imm64`).
 pub fn instruction(insns: &[Insn], index: usize, reference: Option<&Reference>) -> (String, bool) {
@@ -146,7 +146,7 @@ fn control(insn: Insn, register: char, reference: Option<&Reference>) -> String 
 fn call(insn: Insn, reference: Option<&Reference>) -> String {
     match (reference, insn.src) {
         (Some(Reference::Call(symbol)), _) => format!("call {symbol}"),
-        (_, 0) => match helper_name(insn.imm as u32) {
+        (_, 0) => match helper::name(insn.imm as u32) {
             Some(name) => format!("call bpf_{name}#{}", insn.imm),
             None => format!("call unknown#{}", insn.imm),
         },

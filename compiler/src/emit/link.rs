@@ -8,15 +8,12 @@ use super::frame::{SCRATCH_VALUE_BYTES, STACK_BYTES, STACK_ROUNDING};
 use super::{AssembleError, ErrorKind, select};
 use crate::ir::{MapData, Module, ProbeData, ProbeId};
 use pfscript_grammar::Span;
-use pfscript_probes::maps::{SCRATCH_HEADER, SCRATCH_LEVELS};
-use pfscript_probes::{LOSS_CAUSES, MapTemplate, Target, Template};
+use pfscript_probes::abi::{SCRATCH_HEADER, SCRATCH_LEVELS, map};
+use pfscript_probes::{LOSS_CAUSES, MapTemplate, Referent, Template};
 use std::collections::{HashMap, HashSet};
 
 /// Where templates come from, by name.
 pub type TemplateSource<'a> = dyn Fn(&str) -> Option<&'a Template<'a>> + 'a;
-
-/// The symbol of the map that frames are in.
-const SCRATCH_MAP: &str = "pf_map_scratch";
 
 /// A function with a symbol.
 #[derive(Debug)]
@@ -117,7 +114,7 @@ fn scratch_map(frame: u32) -> MapData {
         frame: frame.next_multiple_of(8),
     };
     MapData {
-        symbol: SCRATCH_MAP.to_owned(),
+        symbol: map::SCRATCH.to_owned(),
         map_type: template.bpf_map_type(),
         key_size: 4,
         value_size: template.value_size(),
@@ -228,15 +225,17 @@ fn instantiate(
         let is_call = |insns: &[Insn]| {
             insns.get(index).map(|insn| insn.code) == Some(Insn::call_function().code)
         };
-        let (reference, right) = match relocation.target {
-            Target::Call(name) => (Reference::Call(name.to_owned()), is_call(&code.insns)),
-            Target::Hole => {
+        let (reference, right) = match relocation.referent {
+            Referent::Call(name) => (Reference::Call(name.to_owned()), is_call(&code.insns)),
+            Referent::Hole => {
                 let body = body.ok_or_else(|| bad("a routine has a hole"))?;
                 (Reference::Call(body.to_owned()), is_call(&code.insns))
             }
-            Target::Callback(name) => (Reference::Callback(name.to_owned()), is_load(&code.insns)),
-            Target::Map(name) => (Reference::Map(name.to_owned()), is_load(&code.insns)),
-            Target::Parameter(name) => {
+            Referent::Callback(name) => {
+                (Reference::Callback(name.to_owned()), is_load(&code.insns))
+            }
+            Referent::Map(name) => (Reference::Map(name.to_owned()), is_load(&code.insns)),
+            Referent::Parameter(name) => {
                 let value =
                     parameter(name).ok_or_else(|| ErrorKind::UnknownParameter(name.to_owned()))?;
                 if !is_load(&code.insns) {

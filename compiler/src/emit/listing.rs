@@ -1,9 +1,11 @@
 //! The object's code as text: what `-d asm` prints.
 
-use super::asm::Code;
+use super::asm::{Code, class, jump};
 use super::disasm::instruction;
 use super::link::Linked;
 use super::source::Source;
+use crate::ir_text;
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Lists maps, programs and functions.
@@ -11,11 +13,7 @@ pub fn write(linked: &Linked, source: &Source<'_>) -> String {
     let mut out = String::new();
     for map in &linked.maps {
         // Writing to a string cannot fail, here and below.
-        let _ = writeln!(
-            out,
-            "map {}: type {} key {} value {} entries {} flags {:#x}",
-            map.symbol, map.map_type, map.key_size, map.value_size, map.max_entries, map.flags
-        );
+        let _ = writeln!(out, "{}", ir_text::map(map));
     }
     for program in &linked.programs {
         let _ = writeln!(out, "\n{}: {}", program.section, program.entry.symbol);
@@ -28,12 +26,20 @@ pub fn write(linked: &Linked, source: &Source<'_>) -> String {
     out
 }
 
+/// Lists a function. Where jumps go is a label, numbered in the order of the targets.
 fn code(out: &mut String, code: &Code, source: &Source<'_>) {
+    let targets: BTreeSet<usize> = (0..code.insns.len())
+        .filter_map(|index| target(code, index))
+        .collect();
+    let label = |target| targets.range(..=target).count();
     let mut places = code.places.iter().peekable();
     let mut references = code.references.iter().peekable();
     let mut last_line = 0;
     let mut index = 0;
     while index < code.insns.len() {
+        if targets.contains(&index) {
+            let _ = writeln!(out, "L{}:", label(index));
+        }
         while let Some((_, span)) = places.next_if(|(start, _)| *start <= index) {
             let line = source.position(*span).line;
             if line != last_line {
@@ -44,8 +50,24 @@ fn code(out: &mut String, code: &Code, source: &Source<'_>) {
         let reference = references
             .next_if(|(at, _)| *at == index)
             .map(|(_, reference)| reference);
-        let (text, wide) = instruction(&code.insns, index, reference);
+        let (mut text, wide) = instruction(&code.insns, index, reference);
+        if let Some(target) = target(code, index)
+            && let Some((before, _distance)) = text.rsplit_once(' ')
+        {
+            text = format!("{before} L{}", label(target));
+        }
         let _ = writeln!(out, "{index:4}: {text}");
         index += if wide { 2 } else { 1 };
     }
+}
+
+/// Where the instruction at `index` jumps to, if it is a jump.
+fn target(code: &Code, index: usize) -> Option<usize> {
+    let insn = code.insns[index];
+    let jumps = matches!(insn.class(), class::JMP | class::JMP32)
+        && !matches!(insn.code & jump::MASK, jump::CALL | jump::EXIT);
+    let next = index + 1;
+    jumps
+        .then(|| next.checked_add_signed(insn.off.into()))
+        .flatten()
 }

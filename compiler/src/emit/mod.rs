@@ -11,7 +11,6 @@ pub mod asm;
 mod debug_info;
 pub mod disasm;
 mod frame;
-pub mod helpers;
 mod link;
 mod listing;
 mod object;

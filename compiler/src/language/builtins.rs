@@ -8,6 +8,7 @@ use crate::sema::Checker;
 use crate::types::{COMM_BYTES, Type};
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::Feature;
+use pfscript_probes::abi::{MAX_STACK_FRAMES, helper};
 
 /// One builtin.
 pub struct Builtin {
@@ -20,26 +21,6 @@ pub struct Builtin {
     /// What a use of it does.
     pub check: fn(&mut Checker<'_>, Span) -> Result<Expr, Diagnostic>,
 }
-
-/// BPF helpers by number (`enum bpf_func_id`).
-pub mod helper {
-    #![expect(missing_docs, reason = "the kernel's names, without bpf_")]
-    pub const MAP_LOOKUP_ELEM: u32 = 1;
-    pub const MAP_DELETE_ELEM: u32 = 3;
-    pub const KTIME_GET_NS: u32 = 5;
-    pub const GET_PRANDOM_U32: u32 = 7;
-    pub const GET_SMP_PROCESSOR_ID: u32 = 8;
-    pub const GET_CURRENT_PID_TGID: u32 = 14;
-    pub const GET_CURRENT_UID_GID: u32 = 15;
-    pub const GET_CURRENT_COMM: u32 = 16;
-    pub const GET_CURRENT_TASK: u32 = 35;
-    pub const GET_CURRENT_CGROUP_ID: u32 = 80;
-    pub const KTIME_GET_BOOT_NS: u32 = 125;
-}
-
-/// Frames that `ustack` and `kstack` hold unless told otherwise; the kernel walks at most so many
-/// (`PERF_MAX_STACK_DEPTH`).
-pub const DEFAULT_STACK_DEPTH: u32 = 127;
 
 macro_rules! builtins {
     ($($name:literal, $ty:literal, $doc:literal, $check:expr;)*) => {
@@ -234,10 +215,7 @@ pub(crate) fn stack(
         let name = if user { "ustack" } else { "kstack" };
         return Err(not_here(checker, name, span));
     }
-    checker.output.stacks = checker
-        .output
-        .stacks
-        .max(depth.unwrap_or(DEFAULT_STACK_DEPTH));
+    checker.output.stacks = checker.output.stacks.max(depth.unwrap_or(MAX_STACK_FRAMES));
     if user {
         checker.output.user_symbols = true;
     } else {
@@ -246,13 +224,13 @@ pub(crate) fn stack(
     Ok(Expr {
         kind: ExprKind::Stack {
             user,
-            depth: depth.unwrap_or(DEFAULT_STACK_DEPTH),
+            depth: depth.unwrap_or(MAX_STACK_FRAMES),
             default_depth: depth.is_none(),
         },
         ty: Type::Stack {
             user,
             mode: mode.unwrap_or(StackMode::Bpftrace),
-            depth: depth.unwrap_or(DEFAULT_STACK_DEPTH),
+            depth: depth.unwrap_or(MAX_STACK_FRAMES),
         },
         span,
     })

@@ -3,11 +3,11 @@
 use super::{Lower, Place};
 use crate::hir::{self, Argument, Base, Expr, ExprKind, ScriptMap};
 use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
-use crate::language::builtins::helper;
 use crate::providers::Access;
 use crate::types::Type;
 use pfscript_grammar::Span;
-use pfscript_probes::catalogue::{self, STACK_DEFAULT_DEPTH, STACK_USER};
+use pfscript_probes::abi::{STACK_DEFAULT_DEPTH, STACK_USER, helper};
+use pfscript_probes::catalogue;
 
 impl Lower<'_> {
     /// A scalar's value.

@@ -4,13 +4,12 @@ use super::{Lower, Maps, Place};
 use crate::facts::KernelFacts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap};
 use crate::ir::{Block, Condition, InstData, MapData, MapId, Module, Value};
-use crate::language::builtins::helper;
 use crate::manifest::{Action, Globals, Layout, Manifest, MapManifest, MapValue};
 use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use pfscript_grammar::Diagnostic;
-use pfscript_probes::maps::{KNOWN_STACKS, SCRATCH_LEVELS};
+use pfscript_probes::abi::{KNOWN_STACKS, SCRATCH_LEVELS, helper, map};
 use pfscript_probes::{Feature, LOSS_CAUSES, MapTemplate};
 
 /// `BPF_F_NO_PREALLOC`
@@ -103,23 +102,13 @@ pub(super) fn define(
         })
     };
     let probes = checked.actions.len() as u32;
-    own(
-        MapTemplate::Loss,
-        "pf_map_loss",
-        probes.max(1) * LOSS_CAUSES,
-        0,
-    );
+    own(MapTemplate::Loss, map::LOSS, probes.max(1) * LOSS_CAUSES, 0);
     if checked.output.stacks > 0 {
         let depth = checked.output.stacks;
-        own(
-            MapTemplate::Stacks { depth },
-            "pf_map_stacks",
-            stacks,
-            flags,
-        );
+        own(MapTemplate::Stacks { depth }, map::STACKS, stacks, flags);
         let captures = MapTemplate::Captures { depth };
-        own(captures, "pf_map_captures", SCRATCH_LEVELS, 0);
-        own(MapTemplate::Known, "pf_map_known", KNOWN_STACKS, 0);
+        own(captures, map::CAPTURES, SCRATCH_LEVELS, 0);
+        own(MapTemplate::Known, map::KNOWN, KNOWN_STACKS, 0);
     }
     if !checked.output.actions.is_empty() {
         let prints = checked
@@ -133,17 +122,17 @@ pub(super) fn define(
             None if prints => EVENT_BYTES,
             None => FEW_EVENT_BYTES,
         };
-        own(MapTemplate::Events, "pf_map_events", bytes, 0);
+        own(MapTemplate::Events, map::EVENTS, bytes, 0);
     }
     if zeros > 0 {
-        own(MapTemplate::Zeros { size: zeros }, "pf_map_zeros", 1, 0);
+        own(MapTemplate::Zeros { size: zeros }, map::ZEROS, 1, 0);
     }
     let globals = checked.output.globals.then(|| {
         own(
             MapTemplate::Globals {
                 size: Globals::SIZE,
             },
-            "pf_map_globals",
+            map::GLOBALS,
             1,
             0,
         )

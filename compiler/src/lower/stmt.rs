@@ -6,6 +6,7 @@ use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
 use crate::sema::MapContent;
 use crate::types::Type;
 use pfscript_grammar::Span;
+use pfscript_probes::abi::{MINMAX_MAX, MINMAX_SIGNED, RECORD_HEADER, RECORD_PROBE};
 
 impl Lower<'_> {
     pub(super) fn stmts(&mut self, stmts: &[Stmt]) {
@@ -118,16 +119,17 @@ impl Lower<'_> {
                 fields,
                 leaves,
             } => {
-                let size = 8 + fields.iter().map(|field| self.size(field.ty)).sum::<u32>();
+                let fields_size = fields.iter().map(|field| self.size(field.ty));
+                let size = RECORD_HEADER + fields_size.sum::<u32>();
                 let record = self.temporary(size, "record");
-                let mut at = record.at(8);
+                let mut at = record.at(RECORD_HEADER);
                 for field in fields {
                     self.store(field, at, &field.ty);
                     at = at.at(self.size(field.ty));
                 }
                 self.span = expr.span;
                 let probe = cranelift_entity::EntityRef::index(self.probe) as i64;
-                let header = self.constant(i64::from(*action) | probe << 32);
+                let header = self.constant(i64::from(*action) | probe << (8 * RECORD_PROBE.offset));
                 self.store_word(record, header);
                 let address = self.address(record);
                 let size = self.constant(size.into());
@@ -174,8 +176,10 @@ impl Lower<'_> {
         let key = self.address(key);
         let (routine, mut args) = match aggregate {
             Aggregate::Min | Aggregate::Max => {
-                let mode = i64::from(aggregate == Aggregate::Max) | i64::from(signed) << 1;
-                let mode = self.constant(mode);
+                let flag = |set: bool, flag| if set { flag } else { 0 };
+                let mode =
+                    flag(aggregate == Aggregate::Max, MINMAX_MAX) | flag(signed, MINMAX_SIGNED);
+                let mode = self.constant(mode as i64);
                 ("pf_minmax", vec![pointer, key, value, mode])
             }
             Aggregate::Hist { .. } | Aggregate::LHist { .. } => {

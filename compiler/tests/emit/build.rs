@@ -168,14 +168,7 @@ impl Body {
     }
 }
 
-/// Numbers of helpers (`enum bpf_func_id`).
-pub mod helper {
-    pub const MAP_LOOKUP_ELEM: u32 = 1;
-    pub const KTIME_GET_NS: u32 = 5;
-    pub const GET_SMP_PROCESSOR_ID: u32 = 8;
-    pub const GET_CURRENT_PID_TGID: u32 = 14;
-    pub const GET_CURRENT_COMM: u32 = 16;
-}
+pub use pfscript_probes::abi::helper;
 
 pub fn map(symbol: &str, map_type: u32, key_size: u32, value_size: u32, entries: u32) -> MapData {
     MapData {

@@ -4,6 +4,7 @@ use crate::build::{Body, helper, loss_map, map, module};
 use pfscript_compiler::emit::assemble;
 use pfscript_compiler::ir::{Arith, Condition, InstData, Module, Width};
 use pfscript_grammar::Span;
+use pfscript_testkit::golden::{Golden, without_numbers};
 use std::path::Path;
 
 /// Compares the listing of maps and bodies. The rest is the template library's.
@@ -17,21 +18,12 @@ fn check(name: &str, module: &Module, source: &str) {
         .filter(|part| part.starts_with("map ") || part.starts_with(".text: body_"))
         .collect::<Vec<_>>()
         .join("\n\n");
-    let listing = format!("{listing}\n");
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/emit/golden")
         .join(format!("{name}.txt"));
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, &listing).unwrap();
-    }
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        listing,
-        expected,
-        "{} is out of date; UPDATE_GOLDEN=1 writes it anew",
-        path.display()
-    );
+    let mut golden = Golden::new();
+    golden.check(&path, &without_numbers(&listing));
+    golden.finish();
 }
 
 /// The span of `part` in `source`.

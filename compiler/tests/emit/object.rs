@@ -4,7 +4,7 @@ use crate::build::{Body, loss_map, map, module};
 use crate::kernel::parse;
 use pfscript_compiler::emit::{ErrorKind, assemble, assemble_with};
 use pfscript_compiler::ir::{Function, InstData, Module, ProbeId, Width};
-use pfscript_probes::{Relocation, Target, Template};
+use pfscript_probes::{Referent, Relocation, Template};
 
 fn sized(bytes: u32) -> Function {
     let mut body = Body::new();
@@ -120,7 +120,7 @@ fn an_unknown_parameter_is_an_error() {
     let library = pfscript_probes::library();
     let mut entry = library.get("pf_enter_once").unwrap().clone();
     for relocation in &mut entry.relocations {
-        if let Target::Parameter(name) = &mut relocation.target {
+        if let Referent::Parameter(name) = &mut relocation.referent {
             *name = "pf_param_colour";
         }
     }
@@ -139,7 +139,7 @@ fn a_template_that_is_cut_off_is_refused() {
     };
     let hole = Relocation {
         instruction: 1,
-        target: Target::Hole,
+        referent: Referent::Hole,
     };
     for bad in [
         template(&[0x95, 0, 0], vec![]),

@@ -204,7 +204,7 @@ fn a_comparison_that_only_a_branch_uses_is_one_jump() {
     let lines = listed(body.done());
     assert_eq!(
         lines[2..4],
-        ["if r1 s> 0xa goto +1", "*(u64 *)(r10 -8) = 10"]
+        ["if r1 s> 0xa goto L1", "*(u64 *)(r10 -8) = 10"]
     );
 }
 
@@ -250,7 +250,7 @@ fn a_pointer_that_is_spilled_is_checked_where_it_is_used() {
     body.jump(end);
     body.block = end;
     let lines = listed(body.done());
-    let check = lines.iter().position(|line| line == "if r4 == 0x0 goto +2");
+    let check = lines.iter().position(|line| line == "if r4 == 0x0 goto L1");
     let check = check.unwrap_or_else(|| panic!("{lines:#?}"));
     assert!(lines[check - 1].starts_with("r4 = *(u64 *)(r10 -"));
     assert!(lines[check + 1].starts_with("r5 = *(u64 *)(r10 -"));

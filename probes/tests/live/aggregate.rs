@@ -2,7 +2,7 @@
 
 use pfscript_probes::{
     LossCause, MapTemplate,
-    catalogue::{MINMAX_MAX, MINMAX_SIGNED},
+    abi::{MINMAX_MAX, MINMAX_SIGNED},
 };
 
 use crate::{

@@ -17,7 +17,7 @@ fn calculation(routine: &'static str) -> Code {
 #[test]
 fn log2_agrees_with_its_inverse() {
     let session = session!();
-    for bits in 0..=maps::LOG2_MAX_BITS {
+    for bits in 0..=maps::MAX_LOG2_BITS {
         let body = Code::body().argument(1, 0).set(2, bits.into());
         let program = session.program(&body.call("pf_log2").result(0).exit());
         for index in (0..log2_buckets(bits)).step_by(7) {

@@ -4,8 +4,7 @@ use std::{hint::black_box, ptr::null_mut};
 
 use pfscript_probes::{
     ENTRIES, LossCause, MapTemplate,
-    catalogue::{STACK_DEFAULT_DEPTH, STACK_USER},
-    maps,
+    abi::{MAX_STACK_FRAMES, SCRATCH_LEVELS, STACK_DEFAULT_DEPTH, STACK_USER},
 };
 
 use crate::{
@@ -38,7 +37,7 @@ fn a_program_follows_the_process_it_is_told_to() {
 /// Marks the levels of scratch memory below `levels` as busy, the others as free.
 fn occupy(scratch: &Map, levels: u32) {
     let mut value = vec![0; scratch.template.value_size() as usize / 8];
-    for level in 0..maps::SCRATCH_LEVELS {
+    for level in 0..SCRATCH_LEVELS {
         value[0] = u64::from(level < levels);
         scratch.fill(&level.to_ne_bytes(), &value);
     }
@@ -59,10 +58,10 @@ fn a_program_takes_the_first_free_level_and_frees_it() {
     let session = session!(MapTemplate::Count, 1);
     let program = session.program(&scribble());
     let scratch = &session.maps["pf_map_scratch"];
-    for busy in 0..maps::SCRATCH_LEVELS {
+    for busy in 0..SCRATCH_LEVELS {
         occupy(scratch, busy);
         program.run(&[7]);
-        for level in 0..maps::SCRATCH_LEVELS {
+        for level in 0..SCRATCH_LEVELS {
             let value = scratch.get(&level.to_ne_bytes()).unwrap();
             let cpus = value.chunks_exact(scratch.template.value_size() as usize / 8);
             let mut written = 0;
@@ -88,7 +87,7 @@ fn a_program_takes_the_first_free_level_and_frees_it() {
 fn a_run_without_a_free_level_is_counted_and_skipped() {
     let session = session!(MapTemplate::Count, 1);
     let program = session.program(&scribble());
-    occupy(&session.maps["pf_map_scratch"], maps::SCRATCH_LEVELS);
+    occupy(&session.maps["pf_map_scratch"], SCRATCH_LEVELS);
     program.run(&[7]);
     program.run(&[7]);
     assert_eq!(session.value(7), None);
@@ -113,7 +112,7 @@ fn every_entry_loads_as_its_program_type_with_and_without_a_frame() {
         .clone()
         .copy(1, 6)
         .set(2, STACK_USER | STACK_DEFAULT_DEPTH)
-        .set(3, 127 * 8)
+        .set(3, u64::from(MAX_STACK_FRAMES) * 8)
         .set(4, LOSS)
         .call("pf_stack");
     for entry in ENTRIES {

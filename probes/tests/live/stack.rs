@@ -2,7 +2,7 @@
 
 use pfscript_probes::{
     LossCause,
-    catalogue::{STACK_DEFAULT_DEPTH, STACK_USER},
+    abi::{STACK_DEFAULT_DEPTH, STACK_USER},
 };
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use pfscript_probes::{
     MapTemplate,
-    catalogue::{STACK_DEFAULT_DEPTH, STACK_USER},
+    abi::{MAX_STACK_FRAMES, STACK_DEFAULT_DEPTH, STACK_USER},
 };
 
 use crate::{
@@ -26,7 +26,7 @@ fn the_verifier_bears_many_calls_of_the_routines_with_loops_and_branches() {
             .copy(8, 0)
             .copy(1, 6)
             .set(2, STACK_USER | STACK_DEFAULT_DEPTH)
-            .set(3, 127 * 8)
+            .set(3, u64::from(MAX_STACK_FRAMES) * 8)
             .set(4, LOSS)
             .call("pf_stack")
             .copy(1, 8)

@@ -9,6 +9,7 @@ use aya_obj::generated::{
     bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_type,
 };
 use pfscript_probes::Feature;
+use pfscript_probes::abi::helper;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
@@ -24,7 +25,7 @@ pub(super) fn presence(feature: Feature) -> Presence {
         Feature::RawTracepointTestRun => test_run(),
         Feature::KprobeMulti => kprobe_multi(),
         _ => match feature.info().helper {
-            Some(number) => helper(number),
+            Some(number) => has_helper(number),
             None => Presence::Absent,
         },
     }
@@ -54,8 +55,8 @@ fn instruction(code: u8, registers: u8, off: i16, imm: i32) -> bpf_insn {
     unsafe { std::mem::transmute::<[u8; 8], bpf_insn>(bytes) }
 }
 
-fn call(helper: i32) -> bpf_insn {
-    instruction(0x85, 0, 0, helper)
+fn call(helper: u32) -> bpf_insn {
+    instruction(0x85, 0, 0, helper as i32)
 }
 
 /// `r0 = 0; exit`
@@ -78,8 +79,8 @@ fn load(
     bpf::load_program(&spec, log)
 }
 
-fn helper(number: u32) -> Presence {
-    let mut instructions = vec![call(i32::try_from(number).unwrap_or(0))];
+fn has_helper(number: u32) -> Presence {
+    let mut instructions = vec![call(number)];
     instructions.extend(leave());
     let mut last = Presence::Absent;
     // What is allowed in kprobes is most; without them, their program type may still be there, or not.
@@ -134,8 +135,7 @@ fn growing_hash() -> Presence {
         // r1 = map (BPF_PSEUDO_MAP_FD)
         instruction(0x18, 0x11, 0, map.as_raw_fd()),
         instruction(0, 0, 0, 0),
-        // bpf_map_lookup_elem
-        call(1),
+        call(helper::MAP_LOOKUP_ELEM),
     ];
     instructions.extend(leave());
     let program = load(bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT, &instructions, None);

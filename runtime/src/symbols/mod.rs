@@ -13,7 +13,7 @@ mod perf_map;
 mod proc_maps;
 mod records;
 
-use crate::decode::{slice, unsigned};
+use crate::decode::unsigned;
 use crate::error::Error;
 use crate::load::Loaded;
 use crate::print::{Names, push, push_escaped};
@@ -26,7 +26,7 @@ use perf_map::PerfMap;
 use pfscript_compiler::manifest::{
     Action, Attach, DataType, Layout, Manifest, MapValue, StackMode,
 };
-use pfscript_probes::maps::STACK_HEADER;
+use pfscript_probes::abi::{STACK_FIRST_NS, STACK_HEADER, STACK_NR, STACK_TGID, map};
 use records::{Change, RawMapping, Record, Stream};
 use std::collections::{HashMap, HashSet};
 use std::os::fd::BorrowedFd;
@@ -162,7 +162,7 @@ impl Symbols {
             return;
         }
         if let Some(needed) = loaded
-            .map("pf_map_stacks")
+            .map(map::STACKS)
             .and_then(|map| stack_owners(map).ok())
         {
             self.spaces.prune(|tgid| needed.contains(&tgid));
@@ -291,7 +291,7 @@ fn stack_owners(map: &MapHandle) -> std::io::Result<HashSet<u32>> {
             break;
         }
         if map.lookup(&next, &mut value)? {
-            owners.insert(unsigned(slice(&value, 0, 4)) as u32);
+            owners.insert(unsigned(STACK_TGID.of(&value)) as u32);
         }
         key = Some(next);
     }
@@ -382,16 +382,16 @@ impl SymbolNames<'_> {
 
 impl Names for SymbolNames<'_> {
     fn stack(&mut self, id: u64, user: bool, mode: StackMode, depth: u32, out: &mut Vec<u8>) {
-        let Some(map) = self.loaded.map("pf_map_stacks") else {
+        let Some(map) = self.loaded.map(map::STACKS) else {
             return;
         };
         let mut value = vec![0; map.value_size()];
         if id == 0 || !map.lookup(&id.to_le_bytes(), &mut value).unwrap_or(false) {
             return;
         }
-        let tgid = unsigned(slice(&value, 0, 4)) as u32;
-        let frames = unsigned(slice(&value, 4, 4)) as usize;
-        let first_ns = unsigned(slice(&value, 8, 8));
+        let tgid = unsigned(STACK_TGID.of(&value)) as u32;
+        let frames = unsigned(STACK_NR.of(&value)) as usize;
+        let first_ns = unsigned(STACK_FIRST_NS.of(&value));
         let addresses = value.get(STACK_HEADER as usize..).unwrap_or_default();
         let owner = user.then_some((tgid, first_ns));
         for address in addresses.chunks_exact(8).take(frames.min(depth as usize)) {

@@ -8,6 +8,7 @@ use crate::sema::Checker;
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::EntityRef;
 use pfscript_grammar::Diagnostic;
+use pfscript_probes::abi::RECORD_HEADER;
 
 pub(super) const ROWS: &[FunctionRow] = &[
     row(
@@ -37,9 +38,6 @@ pub(super) const ROWS: &[FunctionRow] = &[
     ),
 ];
 
-/// Bytes of a record before its fields: the action's and the probe's number.
-const HEADER: u32 = 8;
-
 fn print_map(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let map = args.map(0)?.index();
     let mut option = |index| match args.has(index) {
@@ -58,10 +56,10 @@ fn print_map(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diag
 fn print(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let value = args.value(0)?;
     let field = Field {
-        offset: HEADER,
+        offset: RECORD_HEADER,
         layout: checker.types.layout(value.ty),
     };
-    let size = HEADER + checker.types.size(value.ty);
+    let size = RECORD_HEADER + checker.types.size(value.ty);
     Ok(checker.emit(Action::PrintValue { field, size }, vec![value], args.span))
 }
 
@@ -140,6 +138,6 @@ fn exit(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
 /// Fields of a record, behind its header.
 fn record_fields(types: &TypeTable, values: &[Expr]) -> (Vec<Field>, u32) {
     let items: Vec<Type> = values.iter().map(|value| value.ty).collect();
-    let size = HEADER + items.iter().map(|ty| types.size(*ty)).sum::<u32>();
-    (fields(types, &items, HEADER), size)
+    let size = RECORD_HEADER + items.iter().map(|ty| types.size(*ty)).sum::<u32>();
+    (fields(types, &items, RECORD_HEADER), size)
 }

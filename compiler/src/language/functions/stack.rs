@@ -2,11 +2,12 @@
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::Expr;
-use crate::language::builtins::{self, DEFAULT_STACK_DEPTH};
+use crate::language::builtins;
 use crate::language::later::{self, Kind};
 use crate::manifest::StackMode;
 use crate::sema::Checker;
 use pfscript_grammar::Diagnostic;
+use pfscript_probes::abi::MAX_STACK_FRAMES;
 
 pub(super) const ROWS: &[FunctionRow] = &[
     row(
@@ -43,12 +44,12 @@ fn stack(checker: &mut Checker<'_>, mut args: Args<'_>, user: bool) -> Result<Ex
         false => None,
         true => {
             let frames = args.constant(1)?;
-            if !(1..=DEFAULT_STACK_DEPTH.into()).contains(&frames) {
+            if !(1..=MAX_STACK_FRAMES.into()).contains(&frames) {
                 return Err(Diagnostic::error(
                     args.span(1),
                     format!("{frames} is not a depth of a stack"),
                 )
-                .help(format!("use 1 to {DEFAULT_STACK_DEPTH}")));
+                .help(format!("use 1 to {MAX_STACK_FRAMES}")));
             }
             Some(frames as u32)
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, os::fd::OwnedFd};
 
-use pfscript_probes::{Target, library};
+use pfscript_probes::{Referent, library};
 
 use super::kernel::{self, Map};
 
@@ -17,7 +17,7 @@ const PSEUDO_CALL: u8 = 1;
 #[derive(Clone, Default)]
 pub struct Code {
     bytes: Vec<u8>,
-    fill: Vec<(usize, Target<'static>)>,
+    fill: Vec<(usize, Referent<'static>)>,
 }
 
 impl Code {
@@ -63,13 +63,13 @@ impl Code {
 
     /// register = map
     pub fn map(mut self, register: u8, name: &'static str) -> Code {
-        self.fill.push((self.bytes.len() / 8, Target::Map(name)));
+        self.fill.push((self.bytes.len() / 8, Referent::Map(name)));
         self.set(register, 0)
     }
 
     /// Calls a routine.
     pub fn call(mut self, name: &'static str) -> Code {
-        self.fill.push((self.bytes.len() / 8, Target::Call(name)));
+        self.fill.push((self.bytes.len() / 8, Referent::Call(name)));
         self.op(0x85, 0, PSEUDO_CALL, 0, 0)
     }
 
@@ -110,20 +110,20 @@ pub fn load(
     while let Some(&name) = names.get(at) {
         let start = code.len() / 8;
         starts.insert(name, start);
-        let wanted: Vec<(usize, Target<'static>)> = if name == BODY {
+        let wanted: Vec<(usize, Referent<'static>)> = if name == BODY {
             code.extend(&body.bytes);
             body.fill.clone()
         } else {
             let template = library().get(name).unwrap_or_else(|| panic!("{name}"));
             code.extend(template.code.iter());
             let relocations = template.relocations.iter();
-            relocations.map(|r| (r.instruction, r.target)).collect()
+            relocations.map(|r| (r.instruction, r.referent)).collect()
         };
         for (instruction, target) in wanted {
             let called = match target {
-                Target::Call(name) | Target::Callback(name) => Some(name),
-                Target::Hole => Some(BODY),
-                Target::Map(_) | Target::Parameter(_) => None,
+                Referent::Call(name) | Referent::Callback(name) => Some(name),
+                Referent::Hole => Some(BODY),
+                Referent::Map(_) | Referent::Parameter(_) => None,
             };
             if let Some(called) = called
                 && !names.contains(&called)
@@ -136,17 +136,17 @@ pub fn load(
     }
     for (instruction, target) in fill {
         let (source, value) = match target {
-            Target::Map(name) => (PSEUDO_MAP, maps[name].fd() as u64),
-            Target::Parameter(name) => (0, parameters[name]),
-            Target::Call(name) => (PSEUDO_CALL, distance(instruction, starts[name])),
-            Target::Hole => (PSEUDO_CALL, distance(instruction, starts[BODY])),
-            Target::Callback(name) => (PSEUDO_FUNCTION, distance(instruction, starts[name])),
+            Referent::Map(name) => (PSEUDO_MAP, maps[name].fd() as u64),
+            Referent::Parameter(name) => (0, parameters[name]),
+            Referent::Call(name) => (PSEUDO_CALL, distance(instruction, starts[name])),
+            Referent::Hole => (PSEUDO_CALL, distance(instruction, starts[BODY])),
+            Referent::Callback(name) => (PSEUDO_FUNCTION, distance(instruction, starts[name])),
         };
         let wide = code[instruction * 8] == 0x18;
         let place = &mut code[instruction * 8..];
         place[1] = place[1] & 15 | source << 4;
         place[4..8].copy_from_slice(&(value as u32).to_le_bytes());
-        if wide && matches!(target, Target::Parameter(_)) {
+        if wide && matches!(target, Referent::Parameter(_)) {
             place[12..16].copy_from_slice(&((value >> 32) as u32).to_le_bytes());
         }
     }

@@ -5,6 +5,7 @@ pub mod link;
 
 use std::{collections::BTreeMap, os::fd::OwnedFd};
 
+use pfscript_probes::abi::MAX_STACK_FRAMES;
 use pfscript_probes::{LOSS_CAUSES, LossCause, MapTemplate};
 
 use kernel::Map;
@@ -15,7 +16,7 @@ pub const RING: u32 = 65536;
 /// Room for stacks in the session's table.
 pub const STACKS: u32 = 3;
 /// Frames of the session's stacks.
-pub const DEPTH: u32 = 127;
+pub const DEPTH: u32 = MAX_STACK_FRAMES;
 /// Bytes of a frame of scratch memory.
 pub const FRAME: u32 = 2048;
 /// The probe that the tests are, so that mistaken indexes show.

@@ -1,12 +1,53 @@
-//! The names of the kernel's helpers by their numbers (`enum bpf_func_id`), for listings.
+//! The kernel's BPF helpers: numbers and names (`enum bpf_func_id`).
+
+use super::layout::same;
 
 /// The name of helper `number` as the kernel prints it, without the `bpf_` prefix.
-pub fn helper_name(number: u32) -> Option<&'static str> {
-    HELPERS.get(number as usize).copied()
+pub fn name(number: u32) -> Option<&'static str> {
+    NAMES.get(number as usize).copied()
+}
+
+/// The number of the helper of that name. Panics, at compile time where the result is a constant, if there is none.
+pub const fn number(name: &str) -> u32 {
+    let mut number = 0;
+    while number < NAMES.len() {
+        if same(NAMES[number], name) {
+            return number as u32;
+        }
+        number += 1;
+    }
+    panic!("no helper has that name")
+}
+
+/// Those that are called by what the compiler emits, or asked for.
+macro_rules! helpers {
+    ($($constant:ident = $name:literal;)+) => {
+        $(#[doc = concat!("`bpf_", $name, "`")] pub const $constant: u32 = number($name);)+
+    };
+}
+
+helpers! {
+    MAP_LOOKUP_ELEM = "map_lookup_elem";
+    MAP_UPDATE_ELEM = "map_update_elem";
+    MAP_DELETE_ELEM = "map_delete_elem";
+    KTIME_GET_NS = "ktime_get_ns";
+    GET_PRANDOM_U32 = "get_prandom_u32";
+    GET_SMP_PROCESSOR_ID = "get_smp_processor_id";
+    GET_CURRENT_PID_TGID = "get_current_pid_tgid";
+    GET_CURRENT_UID_GID = "get_current_uid_gid";
+    GET_CURRENT_COMM = "get_current_comm";
+    GET_CURRENT_TASK = "get_current_task";
+    GET_CURRENT_CGROUP_ID = "get_current_cgroup_id";
+    KTIME_GET_BOOT_NS = "ktime_get_boot_ns";
+    GET_CURRENT_TASK_BTF = "get_current_task_btf";
+    FOR_EACH_MAP_ELEM = "for_each_map_elem";
+    GET_FUNC_IP = "get_func_ip";
+    GET_ATTACH_COOKIE = "get_attach_cookie";
+    FIND_VMA = "find_vma";
 }
 
 /// `enum bpf_func_id` of Linux 6.18, which has been closed to additions since 6.2.
-const HELPERS: [&str; 212] = [
+const NAMES: [&str; 212] = [
     "unspec",
     "map_lookup_elem",
     "map_update_elem",
@@ -220,3 +261,13 @@ const HELPERS: [&str; 212] = [
     "cgrp_storage_get",
     "cgrp_storage_delete",
 ];
+
+#[test]
+fn numbers_are_the_kernels() {
+    // From include/uapi/linux/bpf.h.
+    assert_eq!((MAP_LOOKUP_ELEM, GET_CURRENT_COMM), (1, 16));
+    assert_eq!((KTIME_GET_BOOT_NS, FIND_VMA), (125, 180));
+    assert_eq!(number("cgrp_storage_delete"), 211);
+    assert_eq!(name(67), Some("get_stack"));
+    assert_eq!(name(212), None);
+}

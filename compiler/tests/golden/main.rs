@@ -1,15 +1,18 @@
 //! Scripts and what becomes of them, on a recorded kernel and without root.
 //!
-//! `tests/golden/ok/*.pf` compile: beside each are its types (`.types`), its IR (`.ir`) and its instructions (`.asm`).
-//! `tests/golden/err/*.pf` do not: beside each is the message (`.err`). After a change that is meant,
-//! `UPDATE_GOLDEN=1 cargo test -p pfscript-compiler --test golden` writes them anew; the diff is for review.
+//! `ok/*.pf` compile. Each chooses in a line `// stages: types ir asm` what is recorded beside it: its types (`.types`,
+//! which is the default), its IR (`.ir`), its instructions (`.asm`). `err/*.pf` do not compile: beside each is the
+//! message (`.err`). After a change that is meant, `UPDATE_GOLDEN=1 cargo test -p pfscript-compiler --test golden` writes
+//! them anew; the diff is for review.
+
+mod manifest_text;
 
 use pfscript_compiler::facts::{Arch, KernelFacts};
 use pfscript_compiler::recorded::RecordedFacts;
 use pfscript_compiler::{Object, Options, compile, ir_text};
 use pfscript_grammar::{Diagnostic, parse, render};
 use pfscript_probes::Feature;
-use std::fmt::Write;
+use pfscript_testkit::golden::{Golden, without_numbers};
 use std::path::{Path, PathBuf};
 
 /// The recorded kernel, with kprobes, and with the functions that the scripts name.
@@ -38,90 +41,86 @@ fn scripts(folder: &str) -> Vec<PathBuf> {
     paths
 }
 
-/// Compares with the file beside the script, or writes it.
-fn golden(script: &Path, extension: &str, text: &str, differences: &mut Vec<String>) {
-    let path = script.with_extension(extension);
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, text).unwrap();
-    } else if std::fs::read_to_string(&path).unwrap_or_default() != text {
-        differences.push(format!("{} differs; it is now:\n{text}", path.display()));
+/// The stages that files can be compared of, and which are if the script does not say.
+const STAGES: [&str; 3] = ["types", "ir", "asm"];
+const DEFAULT_STAGES: &str = "types";
+
+/// The stages that a script chooses in a line `// stages: types ir`.
+fn stages(source: &str) -> Vec<&str> {
+    let chosen = source
+        .lines()
+        .find_map(|line| line.strip_prefix("// stages: "));
+    let stages: Vec<&str> = chosen.unwrap_or(DEFAULT_STAGES).split(' ').collect();
+    for stage in &stages {
+        assert!(STAGES.contains(stage), "there is no stage {stage}");
+    }
+    stages
+}
+
+/// What became of a script at a stage.
+fn text(stage: &str, object: &Object, name: &str, source: &str) -> String {
+    match stage {
+        "types" => {
+            let warnings = render(&object.warnings, name, source, false);
+            manifest_text::print(&object.manifest) + &warnings
+        }
+        "ir" => ir_text::print(&object.module),
+        _ => own_code(&object.listing),
     }
 }
 
-/// A listing without the templates, which stand behind the script's own code and change by themselves.
-fn own_code(listing: &str) -> &str {
-    listing
-        .find("\n.text: pf_")
-        .map_or(listing, |end| &listing[..end])
+/// A listing without the templates, which stand behind the script's own code and change by themselves, without the
+/// maps, which the IR shows too, and without the instructions' numbers.
+fn own_code(listing: &str) -> String {
+    let end = listing.find("\n.text: pf_").unwrap_or(listing.len());
+    let (_maps, code) = listing[..end].split_once("\n\n").unwrap_or_default();
+    without_numbers(code)
 }
 
 fn file_name(path: &Path) -> &str {
     path.file_name().unwrap().to_str().unwrap()
 }
 
-/// What the checker found out, as the runtime is told.
-fn types(object: &Object) -> String {
-    let mut out = String::new();
-    for probe in object.manifest.probes.values() {
-        writeln!(out, "probe {} as {:?}", probe.name, probe.program).unwrap();
-        for attach in &probe.attach {
-            writeln!(out, "    {attach:?}").unwrap();
-        }
-    }
-    for map in &object.manifest.maps {
-        writeln!(out, "map {} capacity {}", map.name, map.capacity).unwrap();
-        if let Some(key) = &map.key {
-            writeln!(out, "    key {key:?}").unwrap();
-        }
-        writeln!(out, "    value {:?}", map.value).unwrap();
-    }
-    for action in &object.manifest.actions {
-        writeln!(out, "action {action:?}").unwrap();
-    }
-    for warning in &object.warnings {
-        writeln!(out, "warning {} at {:?}", warning.message, warning.span).unwrap();
-    }
-    out
-}
-
 #[test]
-fn scripts_become_the_recorded_types_ir_and_instructions() {
+fn scripts_become_what_is_recorded_at_the_stages_that_they_choose() {
     let facts = facts();
-    let mut differences = Vec::new();
+    let mut golden = Golden::new();
     for path in scripts("ok") {
         let source = std::fs::read_to_string(&path).unwrap();
-        match build(&source, file_name(&path), &facts) {
+        let name = file_name(&path);
+        match build(&source, name, &facts) {
             Ok(object) => {
-                golden(&path, "types", &types(&object), &mut differences);
-                golden(
-                    &path,
-                    "ir",
-                    &ir_text::print(&object.module),
-                    &mut differences,
-                );
-                golden(&path, "asm", own_code(&object.listing), &mut differences);
+                let chosen = stages(&source);
+                for stage in STAGES {
+                    let file = path.with_extension(stage);
+                    if chosen.contains(&stage) {
+                        golden.check(&file, &text(stage, &object, name, &source));
+                    } else {
+                        golden.absent(&file);
+                    }
+                }
             }
-            Err(errors) => differences.push(render(&errors, file_name(&path), &source, false)),
+            Err(errors) => golden.differ(&render(&errors, name, &source, false)),
         }
     }
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    golden.finish();
 }
 
 #[test]
 fn wrong_scripts_get_the_recorded_messages() {
     let facts = facts();
-    let mut differences = Vec::new();
+    let mut golden = Golden::new();
     for path in scripts("err") {
         let source = std::fs::read_to_string(&path).unwrap();
         match build(&source, file_name(&path), &facts) {
-            Ok(_) => differences.push(format!("{} compiles", path.display())),
+            Ok(_) => golden.differ(&format!("{} compiles", path.display())),
             Err(errors) => {
                 let text = render(&errors, file_name(&path), &source, false);
-                golden(&path, "err", &text, &mut differences);
+                golden.check(&path.with_extension("err"), &text);
             }
         }
     }
-    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    golden.finish();
 }
 
 #[test]
@@ -138,10 +137,10 @@ fn arguments_are_where_the_architecture_puts_them() {
     let source = "kprobe:vfs_read { @ = arg1; } kretprobe:vfs_read { @r = retval; }";
     let ir = |arch| ir_text::print(&build(source, "t", &facts().on(arch)).unwrap().module);
     // pt_regs: x86-64 has rsi at 104 and rax at 80; arm64 has x1 at 8 and x0 at 0.
-    assert!(ir(Arch::X86_64).contains("load u64 v0+104"));
-    assert!(ir(Arch::X86_64).contains("load u64 v0+80"));
-    assert!(ir(Arch::Aarch64).contains("load u64 v0+8\n"));
-    assert!(ir(Arch::Aarch64).contains("load u64 v0+0\n"));
+    assert!(ir(Arch::X86_64).contains("load u64 context+104"));
+    assert!(ir(Arch::X86_64).contains("load u64 context+80"));
+    assert!(ir(Arch::Aarch64).contains("load u64 context+8\n"));
+    assert!(ir(Arch::Aarch64).contains("load u64 context+0\n"));
 }
 
 #[test]

@@ -1,0 +1,98 @@
+/* Written by probes/build from src/abi.rs. Do not edit. */
+#ifndef PFSCRIPT_ABI_H
+#define PFSCRIPT_ABI_H
+
+#include <linux/types.h>
+
+/* Causes of loss. */
+enum pf_loss_cause {
+	PF_MAP_FULL, /* A map had no room for another key. */
+	PF_EVENTS_FULL, /* The event buffer had no room for another record. */
+	PF_STACKS_FULL, /* The stack table had no room for another stack. */
+	PF_STACK_FAILED, /* A stack could not be walked. */
+	PF_STACK_TRUNCATED, /* A stack had more frames than were asked for by default. */
+	PF_STRING_TRUNCATED, /* A string was longer than the room for it. */
+	PF_READ_FAILED, /* Memory could not be read; the value is zero. */
+	PF_SCRATCH_BUSY, /* Probes nested deeper than there is scratch memory for: the run was skipped. */
+	PF_NO_MEMORY, /* The kernel had no memory at hand for another key or stack. */
+};
+#define PF_LOSS_CAUSES 9
+
+/* How deep probes may nest on one CPU: task, softirq, hardirq, NMI. Elements of each map of scratch memory. */
+#define PF_SCRATCH_LEVELS 4
+/* The most frames that a stack can have (PERF_MAX_STACK_DEPTH), and those that it has unless told otherwise. */
+#define PF_MAX_STACK_FRAMES 127
+/* Stacks that are remembered to be stored; a power of two. */
+#define PF_KNOWN_STACKS 512
+/* The most bytes that pf_streq compares. */
+#define PF_MAX_STREQ_BYTES 1024
+/* Flag of pf_stack: the stack of the process, not of the kernel (BPF_F_USER_STACK). */
+#define PF_STACK_USER 256
+/* Flag of pf_stack, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss. */
+#define PF_STACK_DEFAULT_DEPTH 0x100000000ULL
+/* Bit of pf_minmax's mode: keep the greatest value, not the least. */
+#define PF_MINMAX_MAX 1
+/* Bit of pf_minmax's mode: the values are signed. */
+#define PF_MINMAX_SIGNED 2
+
+/* What every record in the event buffer begins with; the fields of its action follow. */
+struct pf_record {
+	__u32 action; /* index of the action */
+	__u32 probe; /* index of the probe */
+};
+_Static_assert(__builtin_offsetof(struct pf_record, action) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_record, probe) == 4, "as in src/abi.rs");
+
+/* A level of scratch memory. */
+struct pf_scratch {
+	__u64 busy; /* not 0 while a program has it */
+	__u8 memory[]; /* what it is for */
+};
+_Static_assert(__builtin_offsetof(struct pf_scratch, busy) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_scratch, memory) == 8, "as in src/abi.rs");
+
+/* A stack in the table of stacks. */
+struct pf_stack {
+	__u32 tgid; /* 0 for a kernel stack */
+	__u32 nr; /* frames; what follows them is not part of the stack */
+	__u64 first_ns; /* CLOCK_MONOTONIC at the first capture */
+	__u64 ips[]; /* the frames' addresses, innermost first */
+};
+_Static_assert(__builtin_offsetof(struct pf_stack, tgid) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_stack, nr) == 4, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_stack, first_ns) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_stack, ips) == 16, "as in src/abi.rs");
+
+/* What a CPU captures stacks into, in a level of scratch memory. */
+struct pf_capture {
+	__u64 wanted; /* bytes of frames that are likely to hold the next stack */
+	struct pf_stack stack; /* the stack */
+};
+_Static_assert(__builtin_offsetof(struct pf_capture, wanted) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 8, "as in src/abi.rs");
+
+/* The value of avg and stats. */
+struct pf_average {
+	__u64 count; /* how many values */
+	__u64 total; /* their sum, modulo 2^64 */
+};
+_Static_assert(__builtin_offsetof(struct pf_average, count) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_average, total) == 8, "as in src/abi.rs");
+
+/* The value of min and max. */
+struct pf_extreme {
+	__u64 value; /* the least or the greatest */
+	__u64 set; /* 0 if there was no value yet */
+};
+_Static_assert(__builtin_offsetof(struct pf_extreme, value) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_extreme, set) == 8, "as in src/abi.rs");
+
+extern char pf_map_loss; /* PERCPU_ARRAY: __u64, by probe * PF_LOSS_CAUSES + cause */
+extern char pf_map_stacks; /* HASH: __u64 id -> struct pf_stack */
+extern char pf_map_captures; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_scratch with a struct pf_capture */
+extern char pf_map_known; /* ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that is stored */
+extern char pf_map_events; /* RINGBUF of records, each begins with struct pf_record */
+extern char pf_map_scratch; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_scratch with a frame */
+extern char pf_map_zeros; /* ARRAY of one element as big as the biggest histogram, never written */
+
+#endif

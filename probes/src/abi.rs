@@ -1,0 +1,225 @@
+//! The binary interface between the templates, the compiler and the runtime: every number, name and layout that the C in
+//! `bpf/` and the Rust of all crates must agree on.
+//!
+//! In comes nothing; out go constants, and [`c_header`], the text of `bpf/abi.h`. `probes/build` writes that file, and a
+//! test compares it, so that the C side is never edited by hand. A constant `NAME` is `PF_NAME` in C, a structure `NAME` is
+//! `struct pf_name`, a cause of loss `SomeCause` is `PF_SOME_CAUSE`. What only one side knows stays out: which
+//! routines there are is in [`catalogue`](crate::catalogue), how maps are made is in [`maps`](crate::maps).
+
+pub mod helper;
+pub mod layout;
+pub mod map;
+
+mod header;
+
+pub use header::c_header;
+use layout::{Extent, Struct, Type, field};
+
+/// How the symbols of maps begin.
+pub const MAP_PREFIX: &str = "pf_map_";
+/// How the symbols of constants that a program brings begin.
+pub const PARAMETER_PREFIX: &str = "pf_param_";
+/// The symbol of the hole in an entry that the script's body fills.
+pub const BODY: &str = "pf_body";
+
+/// Defines the causes of loss and the list of them, in the order of their numbers.
+macro_rules! causes {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// Why something that happened is missing from what was delivered.
+        ///
+        /// There is one counter for each probe and cause, in the per-CPU array [`map::LOSS`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u32)]
+        pub enum LossCause { $($(#[doc = $doc])+ $name,)+ }
+
+        /// Counters a probe has: the counter of `(probe, cause)` is `probe * LOSS_CAUSES + cause`.
+        pub const LOSS_CAUSES: u32 = [$(LossCause::$name),+].len() as u32;
+
+        impl LossCause {
+            /// All causes, by their number.
+            pub const ALL: [LossCause; LOSS_CAUSES as usize] = [$(LossCause::$name),+];
+        }
+
+        /// Their names, and what is said about each.
+        const CAUSES: &[(&str, &[&str])] = &[$((stringify!($name), &[$($doc),+])),+];
+    };
+}
+
+causes! {
+    /// A map had no room for another key.
+    MapFull,
+    /// The event buffer had no room for another record.
+    EventsFull,
+    /// The stack table had no room for another stack.
+    StacksFull,
+    /// A stack could not be walked.
+    StackFailed,
+    /// A stack had more frames than were asked for by default.
+    StackTruncated,
+    /// A string was longer than the room for it.
+    StringTruncated,
+    /// Memory could not be read; the value is zero.
+    ReadFailed,
+    /// Probes nested deeper than there is scratch memory for: the run was skipped.
+    ScratchBusy,
+    /// The kernel had no memory at hand for another key or stack.
+    NoMemory,
+}
+
+/// Defines constants and the list of them.
+macro_rules! constants {
+    ($($(#[doc = $doc:literal])+ $name:ident: $type:ident = $value:expr;)+) => {
+        $($(#[doc = $doc])+ pub const $name: $type = $value;)+
+
+        /// Their names and values, and what is said about each.
+        const CONSTANTS: &[(&str, u64, &[&str])] =
+            &[$((stringify!($name), $value, &[$($doc),+])),+];
+    };
+}
+
+constants! {
+    /// How deep probes may nest on one CPU: task, softirq, hardirq, NMI. Elements of each map of scratch memory.
+    SCRATCH_LEVELS: u32 = 4;
+    /// The most frames that a stack can have (`PERF_MAX_STACK_DEPTH`), and those that it has unless told otherwise.
+    MAX_STACK_FRAMES: u32 = 127;
+    /// Stacks that are remembered to be stored; a power of two.
+    KNOWN_STACKS: u32 = 512;
+    /// The most bytes that `pf_streq` compares.
+    MAX_STREQ_BYTES: u64 = 1024;
+    /// Flag of `pf_stack`: the stack of the process, not of the kernel (`BPF_F_USER_STACK`).
+    STACK_USER: u64 = 1 << 8;
+    /// Flag of `pf_stack`, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss.
+    STACK_DEFAULT_DEPTH: u64 = 1 << 32;
+    /// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
+    MINMAX_MAX: u64 = 1;
+    /// Bit of `pf_minmax`'s mode: the values are signed.
+    MINMAX_SIGNED: u64 = 2;
+}
+
+/// What every record in the event buffer begins with. The compiler writes it, the runtime reads it.
+pub const RECORD: Struct = Struct {
+    name: "record",
+    doc: "What every record in the event buffer begins with; the fields of its action follow.",
+    fields: &[
+        field("action", Type::U32, "index of the action"),
+        field("probe", Type::U32, "index of the probe"),
+    ],
+};
+/// The action's index in a record.
+pub const RECORD_ACTION: Extent = RECORD.extent("action");
+/// The probe's index in a record.
+pub const RECORD_PROBE: Extent = RECORD.extent("probe");
+/// Bytes of a record before its fields.
+pub const RECORD_HEADER: u32 = RECORD.size();
+
+/// A level of scratch memory.
+pub const SCRATCH: Struct = Struct {
+    name: "scratch",
+    doc: "A level of scratch memory.",
+    fields: &[
+        field("busy", Type::U64, "not 0 while a program has it"),
+        field("memory", Type::Bytes, "what it is for"),
+    ],
+};
+/// Bytes before the memory in a level of scratch memory.
+pub const SCRATCH_HEADER: u32 = SCRATCH.size();
+
+/// A stack in the table of stacks.
+pub const STACK: Struct = Struct {
+    name: "stack",
+    doc: "A stack in the table of stacks.",
+    fields: &[
+        field("tgid", Type::U32, "0 for a kernel stack"),
+        field(
+            "nr",
+            Type::U32,
+            "frames; what follows them is not part of the stack",
+        ),
+        field(
+            "first_ns",
+            Type::U64,
+            "CLOCK_MONOTONIC at the first capture",
+        ),
+        field("ips", Type::Words, "the frames' addresses, innermost first"),
+    ],
+};
+/// The process of a stack, 0 for a kernel stack.
+pub const STACK_TGID: Extent = STACK.extent("tgid");
+/// The number of frames of a stack.
+pub const STACK_NR: Extent = STACK.extent("nr");
+/// `CLOCK_MONOTONIC` at a stack's first capture.
+pub const STACK_FIRST_NS: Extent = STACK.extent("first_ns");
+/// Bytes before the frames in a stack.
+pub const STACK_HEADER: u32 = STACK.size();
+
+/// What a CPU captures stacks into, in a level of scratch memory.
+pub const CAPTURE: Struct = Struct {
+    name: "capture",
+    doc: "What a CPU captures stacks into, in a level of scratch memory.",
+    fields: &[
+        field(
+            "wanted",
+            Type::U64,
+            "bytes of frames that are likely to hold the next stack",
+        ),
+        field("stack", Type::Struct(&STACK), "the stack"),
+    ],
+};
+
+/// The value of `avg` and `stats`.
+pub const AVERAGE: Struct = Struct {
+    name: "average",
+    doc: "The value of avg and stats.",
+    fields: &[
+        field("count", Type::U64, "how many values"),
+        field("total", Type::U64, "their sum, modulo 2^64"),
+    ],
+};
+/// How many values an average is of.
+pub const AVERAGE_COUNT: Extent = AVERAGE.extent("count");
+/// The sum of the values that an average is of.
+pub const AVERAGE_TOTAL: Extent = AVERAGE.extent("total");
+
+/// The value of `min` and `max`.
+pub const EXTREME: Struct = Struct {
+    name: "extreme",
+    doc: "The value of min and max.",
+    fields: &[
+        field("value", Type::U64, "the least or the greatest"),
+        field("set", Type::U64, "0 if there was no value yet"),
+    ],
+};
+/// The least or greatest value.
+pub const EXTREME_VALUE: Extent = EXTREME.extent("value");
+/// Whether there was a value: not 0.
+pub const EXTREME_SET: Extent = EXTREME.extent("set");
+
+/// All layouts, in an order in which C takes them.
+const LAYOUTS: &[Struct] = &[RECORD, SCRATCH, STACK, CAPTURE, AVERAGE, EXTREME];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_numbered_from_zero() {
+        for (number, cause) in LossCause::ALL.iter().enumerate() {
+            assert_eq!(*cause as usize, number);
+        }
+        assert_eq!(CAUSES.len(), LOSS_CAUSES as usize);
+    }
+
+    /// What is said in these places is what running programs and stored objects of this version have.
+    #[test]
+    fn fields_are_where_c_puts_them() {
+        let at = |extent: Extent| (extent.offset, extent.size);
+        assert_eq!(at(RECORD_ACTION), (0, 4));
+        assert_eq!(at(RECORD_PROBE), (4, 4));
+        assert_eq!(at(STACK_TGID), (0, 4));
+        assert_eq!(at(STACK_NR), (4, 4));
+        assert_eq!(at(STACK_FIRST_NS), (8, 8));
+        assert_eq!(at(EXTREME_SET), (8, 8));
+        assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 16));
+        assert_eq!((CAPTURE.size(), AVERAGE.size()), (24, 16));
+    }
+}

@@ -1,0 +1,68 @@
+//! The maps that templates know by name. How each is made is in [`maps`](crate::maps).
+
+/// Counters of losses.
+pub const LOSS: &str = "pf_map_loss";
+/// Stacks by id.
+pub const STACKS: &str = "pf_map_stacks";
+/// Memory that stacks are captured into.
+pub const CAPTURES: &str = "pf_map_captures";
+/// Ids of stacks that are stored.
+pub const KNOWN: &str = "pf_map_known";
+/// The event buffer.
+pub const EVENTS: &str = "pf_map_events";
+/// Scratch memory of framed programs.
+pub const SCRATCH: &str = "pf_map_scratch";
+/// What a new histogram begins as.
+pub const ZEROS: &str = "pf_map_zeros";
+/// What the program and its loader share. No template has it; the compiler makes it.
+pub const GLOBALS: &str = "pf_map_globals";
+
+/// Those that templates refer to: the symbol, and for a reader of the C, type and value.
+pub(super) const REFERRED: &[(&str, &str)] = &[
+    (
+        LOSS,
+        "PERCPU_ARRAY: __u64, by probe * PF_LOSS_CAUSES + cause",
+    ),
+    (STACKS, "HASH: __u64 id -> struct pf_stack"),
+    (
+        CAPTURES,
+        "PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_scratch with a struct pf_capture",
+    ),
+    (
+        KNOWN,
+        "ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that is stored",
+    ),
+    (
+        EVENTS,
+        "RINGBUF of records, each begins with struct pf_record",
+    ),
+    (
+        SCRATCH,
+        "PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_scratch with a frame",
+    ),
+    (
+        ZEROS,
+        "ARRAY of one element as big as the biggest histogram, never written",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Referent, library};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn these_are_the_maps_that_templates_refer_to() {
+        let mut used = BTreeSet::new();
+        for name in library().names() {
+            for relocation in &library().get(name).unwrap().relocations {
+                if let Referent::Map(map) = relocation.referent {
+                    used.insert(map);
+                }
+            }
+        }
+        let listed: BTreeSet<&str> = REFERRED.iter().map(|(symbol, _)| *symbol).collect();
+        assert_eq!(used, listed);
+    }
+}
