@@ -24,8 +24,8 @@ enum pf_loss_cause {
 #define PF_MAX_STACK_FRAMES 127
 /* Stacks that are remembered to be stored; a power of two. */
 #define PF_KNOWN_STACKS 512
-/* The most bytes that pf_streq compares. */
-#define PF_MAX_STREQ_BYTES 1024
+/* The longest room for a string; no routine looks further. */
+#define PF_MAX_STRING_BYTES 1024
 /* Flag of pf_stack: the stack of the process, not of the kernel (BPF_F_USER_STACK). */
 #define PF_STACK_USER 256
 /* Flag of pf_stack, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss. */

@@ -70,11 +70,39 @@ pf_template __u64 pf_streq(const __u64 *a, const __u64 *b, __u64 n)
 	__u64 words = n / 8;
 
 #pragma clang loop unroll(disable)
-	for (__u64 i = 0; i < PF_MAX_STREQ_BYTES / 8; i++) {
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES / 8; i++) {
 		if (i >= words)
 			break;
 		if (a[i] != b[i])
 			return 0;
 	}
 	return 1;
+}
+
+/* Whether one of a word's bytes is zero: only then does a borrow reach its top bit. */
+static __always_inline int has_zero(__u64 word)
+{
+	return ((word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL) != 0;
+}
+
+/* The bytes before the NUL of a string in `room` bytes, a multiple of 8. */
+pf_template __u64 pf_strlen(const __u64 *string, __u64 room)
+{
+	__u64 words = room / 8;
+
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES / 8; i++) {
+		__u64 word, length;
+
+		if (i >= words)
+			break;
+		word = string[i];
+		if (!has_zero(word))
+			continue;
+#pragma clang loop unroll(disable)
+		for (length = i * 8; word & 0xff; length++)
+			word >>= 8;
+		return length;
+	}
+	return room;
 }

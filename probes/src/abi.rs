@@ -84,8 +84,8 @@ constants! {
     MAX_STACK_FRAMES: u32 = 127;
     /// Stacks that are remembered to be stored; a power of two.
     KNOWN_STACKS: u32 = 512;
-    /// The most bytes that `pf_streq` compares.
-    MAX_STREQ_BYTES: u64 = 1024;
+    /// The longest room for a string; no routine looks further.
+    MAX_STRING_BYTES: u32 = 1024;
     /// Flag of `pf_stack`: the stack of the process, not of the kernel (`BPF_F_USER_STACK`).
     STACK_USER: u64 = 1 << 8;
     /// Flag of `pf_stack`, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss.

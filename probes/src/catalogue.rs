@@ -131,6 +131,12 @@ pub const ROUTINES: &[Routine] = &[
         doc: "1 if n bytes are the same, n a multiple of 8 and at most 1024",
     },
     Routine {
+        name: "pf_strlen",
+        params: &["string", "room"],
+        needs: &[],
+        doc: "the bytes before the NUL of a string in so much room",
+    },
+    Routine {
         name: "pf_emit",
         params: &["record", "size", "loss"],
         needs: &[Feature::RingBuffer],

@@ -82,7 +82,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("strcontains", Function),
     ("strerror", Function),
     ("strftime", Function),
-    ("strlen", Function),
     ("strncmp", Function),
     ("strstr", Function),
     ("syscall_name", Function),

@@ -2,6 +2,7 @@
 
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast;
+use pfscript_probes::abi::MAX_STRING_BYTES;
 
 /// What the user chose beside the script.
 #[derive(Clone, Debug, Default)]
@@ -51,7 +52,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "max_strlen",
         min: 8,
-        max: MAX_STRLEN,
+        max: MAX_STRING_BYTES,
         set: |limits, bytes| limits.max_strlen = crate::types::round_up(bytes),
     },
     Setting {
@@ -68,8 +69,6 @@ pub const SETTINGS: &[Setting] = &[
     },
 ];
 
-/// The longest room for a string, in bytes.
-const MAX_STRLEN: u32 = 1024;
 /// The most pages of the event buffer: an entry of it counts its bytes in 32 bits.
 const MAX_EVENT_PAGES: u32 = 1 << 18;
 

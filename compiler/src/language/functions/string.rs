@@ -8,11 +8,18 @@ use crate::types::{Type, round_up};
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::ExprKind as Ast;
 
-pub(super) const ROWS: &[FunctionRow] = &[row(
-    "str(ptr|string p, [int limit]) -> string",
-    FunctionKind::Value(str_),
-    "the string at `p`, from kernel or user memory, at most `limit` bytes with its terminator",
-)];
+pub(super) const ROWS: &[FunctionRow] = &[
+    row(
+        "str(ptr|string p, [int limit]) -> string",
+        FunctionKind::Value(str_),
+        "the string at `p`, from kernel or user memory, at most `limit` bytes with its terminator",
+    ),
+    row(
+        "strlen(string s) -> uint64",
+        FunctionKind::Routine("pf_strlen"),
+        "the length of a string in bytes",
+    ),
+];
 
 fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     // A parameter of the command line is a string here even if it looks like a number.
