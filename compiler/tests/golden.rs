@@ -6,7 +6,7 @@
 
 use pfscript_compiler::facts::{Arch, KernelFacts};
 use pfscript_compiler::recorded::RecordedFacts;
-use pfscript_compiler::{Object, Options, compile, ir_text};
+use pfscript_compiler::{Object, Options, compile, ir};
 use pfscript_grammar::{Diagnostic, parse, render};
 use pfscript_probes::Feature;
 use std::fmt::Write;
@@ -96,7 +96,7 @@ fn scripts_become_the_recorded_types_ir_and_instructions() {
                 golden(
                     &path,
                     "ir",
-                    &ir_text::print(&object.module),
+                    &ir::text::print(&object.module),
                     &mut differences,
                 );
                 golden(&path, "asm", own_code(&object.listing), &mut differences);
@@ -136,12 +136,12 @@ fn the_same_script_and_facts_give_the_same_bytes() {
 #[test]
 fn arguments_are_where_the_architecture_puts_them() {
     let source = "kprobe:vfs_read { @ = arg1; } kretprobe:vfs_read { @r = retval; }";
-    let ir = |arch| ir_text::print(&build(source, "t", &facts().on(arch)).unwrap().module);
+    let text = |arch| ir::text::print(&build(source, "t", &facts().on(arch)).unwrap().module);
     // pt_regs: x86-64 has rsi at 104 and rax at 80; arm64 has x1 at 8 and x0 at 0.
-    assert!(ir(Arch::X86_64).contains("load u64 v0+104"));
-    assert!(ir(Arch::X86_64).contains("load u64 v0+80"));
-    assert!(ir(Arch::Aarch64).contains("load u64 v0+8\n"));
-    assert!(ir(Arch::Aarch64).contains("load u64 v0+0\n"));
+    assert!(text(Arch::X86_64).contains("load u64 v0+104"));
+    assert!(text(Arch::X86_64).contains("load u64 v0+80"));
+    assert!(text(Arch::Aarch64).contains("load u64 v0+8\n"));
+    assert!(text(Arch::Aarch64).contains("load u64 v0+0\n"));
 }
 
 #[test]

@@ -11,9 +11,8 @@ map pf_map_loss: type 6 key 4 value 8 entries 9 flags 0x0
 map pf_map_zeros: type 2 key 4 value 3912 entries 1 flags 0x0
 
 perf_event/p0: p0
-; aggregations.pf:1: software:cpu-clock:1000000 {
-   0: *(u64 *)(r10 -8) = 0
 ; aggregations.pf:2: @count = count();
+   0: *(u64 *)(r10 -8) = 0
    1: r1 = map[map_0_count] ll
    3: r2 = r10
    4: r2 += -8

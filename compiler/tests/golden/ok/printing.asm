@@ -66,8 +66,8 @@ perf_event/p0: p0
   51: r2 = 16
   52: r3 = 0
   53: call pf_emit
-  54: *(u64 *)(r10 -8) = 0
 ; printing.pf:6: @ = count();
+  54: *(u64 *)(r10 -8) = 0
   55: r1 = map[map_0_] ll
   57: r2 = r10
   58: r2 += -8

@@ -1,6 +1,6 @@
 //! The IR as text, for `-d ir` and for golden tests.
 
-use crate::ir::{Function, Inst, InstData, Module, Value};
+use super::{Function, Inst, InstData, Kind, Module, Value};
 use cranelift_entity::EntityRef;
 use std::fmt::Write;
 
@@ -16,6 +16,7 @@ pub fn print(module: &Module) -> String {
             ),
         );
     }
+    out.push('\n');
     for (id, probe) in &module.probes {
         let only = match probe.tgid {
             0 => String::new(),
@@ -23,11 +24,41 @@ pub fn print(module: &Module) -> String {
         };
         line(
             &mut out,
-            format_args!("\nprobe {id} {}{only}", probe.family),
+            format_args!("probe {id} {}{only} runs {}", probe.family, probe.body),
         );
-        function(&mut out, &probe.body);
+    }
+    for (id, data) in &module.functions {
+        let params = data.params.iter().zip(&data.signature.params);
+        let params: Vec<String> = params
+            .map(|(value, &kind)| format!("{value}: {}", kind_name(kind)))
+            .collect();
+        let result = match data.signature.result {
+            Some(kind) => format!(" -> {}", kind_name(kind)),
+            None => String::new(),
+        };
+        line(
+            &mut out,
+            format_args!(
+                "\nfunction {id} {} ({}){result}",
+                data.symbol,
+                params.join(", ")
+            ),
+        );
+        function(&mut out, data);
     }
     out
+}
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Scalar => "scalar",
+        Kind::Context => "context",
+        Kind::Map => "map",
+        Kind::MapKey => "map key",
+        Kind::MapValue => "map value",
+        Kind::Memory => "memory",
+        Kind::Frame => "frame",
+    }
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
@@ -68,7 +99,6 @@ fn instruction(function: &Function, inst: Inst) -> String {
     let lower = |name: &dyn std::fmt::Debug| format!("{name:?}").to_lowercase();
     match &function.insts[inst] {
         InstData::Const(value) => format!("const {value}"),
-        InstData::Context => "context".into(),
         InstData::Arith { op, args } => format!("{} {}", lower(op), list(args)),
         InstData::Compare { condition, args } => format!("{} {}", lower(condition), list(args)),
         InstData::Extend { width, signed, arg } => {
@@ -132,6 +162,8 @@ fn instruction(function: &Function, inst: Inst) -> String {
             function.literals[*literal].escape_ascii()
         ),
         InstData::MapPointer(map) => format!("map m{}", map.index()),
+        InstData::FuncAddr(function) => format!("function {function}"),
+        InstData::Call { function, args } => format!("call {function} ({})", list(args)),
         InstData::CallHelper { helper, args } => format!("helper {helper} ({})", list(args)),
         InstData::CallRoutine { routine, args } => format!("call {routine} ({})", list(args)),
         InstData::Jump(block) => format!("jump {block}"),
@@ -145,6 +177,7 @@ fn instruction(function: &Function, inst: Inst) -> String {
             lower(condition),
             list(args)
         ),
-        InstData::Return => "return".into(),
+        InstData::Return(None) => "return".into(),
+        InstData::Return(Some(value)) => format!("return {value}"),
     }
 }
