@@ -4,7 +4,7 @@ mod cli;
 
 use clap::Parser;
 use cli::{Cli, Stage};
-use pfscript::compiler::{SETTINGS, ir_text};
+use pfscript::compiler::{SETTINGS, ir};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
 use pfscript::{Command, Limits, Options, Program, Stop, Target, grammar};
@@ -110,7 +110,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     }
     match cli.dump {
         Some(Stage::Ir) => {
-            return print(&cli, ir_text::print(&program.object.module).as_bytes());
+            return print(&cli, ir::text::print(&program.object.module).as_bytes());
         }
         Some(Stage::Asm) => return print(&cli, program.object.listing.as_bytes()),
         Some(Stage::Object) => return print(&cli, &program.object.elf),

@@ -9,8 +9,6 @@ pub mod facts;
 pub mod glob;
 pub mod hir;
 pub mod ir;
-mod ir_names;
-pub mod ir_text;
 pub mod language;
 pub mod lower;
 pub mod manifest;
@@ -56,6 +54,14 @@ pub fn compile(
 ) -> Result<Object, Vec<Diagnostic>> {
     let mut checked = sema::check(script, facts, options)?;
     let (module, manifest) = lower::lower(&checked, facts, options)?;
+    if cfg!(debug_assertions) {
+        ir::verify(&module).map_err(|violations| {
+            violations
+                .iter()
+                .map(|broken| Diagnostic::error(broken.span, format!("internal error: {broken}")))
+                .collect::<Vec<_>>()
+        })?;
+    }
     let assembled = emit::assemble(&module, name, source).map_err(|error| {
         let span = error.span.unwrap_or_default();
         vec![Diagnostic::error(span, error.to_string())]

@@ -415,9 +415,14 @@ impl Code {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Label(usize);
 
-/// A jump spans more instructions than its 16-bit distance can say.
+/// Why a jump's distance cannot be filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JumpTooFar;
+pub enum Unresolved {
+    /// It spans more instructions than its 16 bits can say.
+    TooFar,
+    /// Its label was never placed.
+    NeverPlaced,
+}
 
 /// Collects instructions.
 #[derive(Debug, Default)]
@@ -464,6 +469,12 @@ impl Assembler {
         self.code.insns.extend(Insn::load_imm64(dst, 0));
     }
 
+    /// `dst = function`
+    pub fn mov_function(&mut self, dst: Reg, symbol: &str) {
+        self.refer(Reference::Callback(symbol.to_owned()));
+        self.code.insns.extend(Insn::load_imm64(dst, 0));
+    }
+
     /// Calls a function.
     pub fn call(&mut self, symbol: &str) {
         self.refer(Reference::Call(symbol.to_owned()));
@@ -492,12 +503,12 @@ impl Assembler {
         self.push(insn);
     }
 
-    /// Fills in the jumps' distances. A label that was never placed lies at the end.
-    pub fn finish(mut self) -> Result<Code, JumpTooFar> {
+    /// Fills in the jumps' distances.
+    pub fn finish(mut self) -> Result<Code, Unresolved> {
         for &(index, label) in &self.jumps {
-            let target = self.labels[label.0].unwrap_or(self.code.insns.len());
+            let target = self.labels[label.0].ok_or(Unresolved::NeverPlaced)?;
             let distance = target as i64 - (index as i64 + 1);
-            self.code.insns[index].off = i16::try_from(distance).map_err(|_| JumpTooFar)?;
+            self.code.insns[index].off = i16::try_from(distance).map_err(|_| Unresolved::TooFar)?;
         }
         Ok(self.code)
     }

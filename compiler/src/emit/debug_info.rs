@@ -6,7 +6,7 @@
 //! the parameters that the type has: none).
 
 use super::asm::{Code, INSN_BYTES};
-use super::link::{Function, Linked};
+use super::link::{Linked, LinkedFunction};
 use super::source::Source;
 use std::collections::HashMap;
 
@@ -51,7 +51,7 @@ pub fn describe(linked: &Linked, source: &Source<'_>) -> DebugInfo {
     let mut func_info = vec![FUNC_INFO_BYTES];
     let mut line_info = vec![LINE_INFO_BYTES];
 
-    let mut section = |name: &str, functions: &[&Function]| {
+    let mut section = |name: &str, functions: &[&LinkedFunction]| {
         let name = strings.add(name);
         func_info.extend([name, functions.len() as u32]);
         let mut lines = Vec::new();
@@ -76,7 +76,7 @@ pub fn describe(linked: &Linked, source: &Source<'_>) -> DebugInfo {
         section(&program.section, &[&program.entry]);
     }
     if !linked.functions.is_empty() {
-        let functions: Vec<&Function> = linked.functions.iter().collect();
+        let functions: Vec<&LinkedFunction> = linked.functions.iter().collect();
         section(".text", &functions);
     }
     DebugInfo {

@@ -1,9 +1,10 @@
 //! Where slots and spills are: on the BPF stack while they are small, in scratch memory beyond.
 //!
 //! The kernel gives one program 512 bytes of stack for all functions that are active at a time, and wants the sum over
-//! the deepest chain of calls, each rounded up to 32 (`check_max_stack_depth`). The body may have
-//! [`BODY_STACK_BYTES`]; entries and routines share the rest. Scratch memory is a frame in a map's value, whose address
-//! the entry passes to the body.
+//! the deepest chain of calls, each rounded up to 32 (`check_max_stack_depth`). A body and the functions that it calls
+//! may have [`SCRIPT_STACK_BYTES`] together; entries and routines share the rest. Scratch memory is a frame in a map's
+//! value, whose address the entry passes to the body. Other functions get no frame: what they need must fit on the stack,
+//! and so must a context that a helper hands to a callback (the kernel wants `ARG_PTR_TO_STACK_OR_NULL` there).
 
 use super::simplify::{Operand, Simplified};
 use crate::ir::{InstData, Slot};
@@ -11,10 +12,12 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 
 /// All that a program's active functions may use together (`MAX_BPF_STACK`).
 pub const STACK_BYTES: u32 = 512;
+/// The most functions that are active at a time (`MAX_CALL_FRAMES`).
+pub const MAX_CALL_FRAMES: u32 = 8;
 /// The verifier rounds each function's use up to this.
 pub const STACK_ROUNDING: u32 = 32;
-/// The most that a body uses for slots and spills.
-pub const BODY_STACK_BYTES: u32 = 320;
+/// The most that a body and the functions that it calls use for slots and spills.
+pub const SCRIPT_STACK_BYTES: u32 = 320;
 /// The biggest value of a per-CPU array (`PCPU_MIN_UNIT_SIZE`).
 pub const SCRATCH_VALUE_BYTES: u32 = 32 << 10;
 /// Bytes of a spill slot.
@@ -22,17 +25,17 @@ pub const SPILL_BYTES: u32 = 8;
 
 /// Where a slot begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SlotPlace {
+pub enum SlotLocation {
     /// So many bytes from the stack pointer; negative.
     Stack(i32),
     /// So many bytes into the frame.
     Frame(u32),
 }
 
-/// Where a body's slots and spills are.
+/// Where a function's slots and spills are.
 #[derive(Debug, Default)]
 pub struct FrameLayout {
-    places: SecondaryMap<Slot, Option<SlotPlace>>,
+    places: SecondaryMap<Slot, Option<SlotLocation>>,
     /// Bytes of slots on the stack; spills follow below.
     slots_on_stack: u32,
     /// Bytes of stack, slots and spills.
@@ -41,27 +44,40 @@ pub struct FrameLayout {
     pub frame_bytes: u32,
 }
 
+/// The slots that what is emitted refers to.
+#[derive(Debug)]
+pub struct UsedSlots {
+    all: EntitySet<Slot>,
+    /// Those that must be on the stack.
+    pinned: EntitySet<Slot>,
+}
+
 impl FrameLayout {
     /// Places the used slots on the stack if all fit.
-    pub fn on_stack(simplified: &Simplified) -> Option<FrameLayout> {
-        let used = used_slots(simplified);
-        let layout = FrameLayout::place(simplified, &used, BODY_STACK_BYTES);
+    pub fn on_stack(simplified: &Simplified, used: &UsedSlots, limit: u32) -> Option<FrameLayout> {
+        let layout = FrameLayout::place(simplified, used, limit);
         (layout.frame_bytes == 0).then_some(layout)
     }
 
-    /// Places the used slots, those that exceed `stack_bytes` in the frame.
-    pub fn framed(simplified: &Simplified, stack_bytes: u32) -> FrameLayout {
-        FrameLayout::place(simplified, &used_slots(simplified), stack_bytes)
+    /// Places the used slots, those that exceed `stack_bytes` in the frame; none if one that must be on the stack does.
+    pub fn framed(
+        simplified: &Simplified,
+        used: &UsedSlots,
+        stack_bytes: u32,
+    ) -> Option<FrameLayout> {
+        let layout = FrameLayout::place(simplified, used, stack_bytes);
+        let on_stack = |slot| matches!(layout.places[slot], Some(SlotLocation::Stack(_)));
+        used.pinned.iter().all(on_stack).then_some(layout)
     }
 
     /// Adds room for spills; whether all still fits.
-    pub fn with_spills(mut self, spills: u32) -> Option<FrameLayout> {
+    pub fn with_spills(mut self, spills: u32, limit: u32) -> Option<FrameLayout> {
         self.stack_bytes = self.slots_on_stack + spills * SPILL_BYTES;
-        (self.stack_bytes <= BODY_STACK_BYTES).then_some(self)
+        (self.stack_bytes <= limit).then_some(self)
     }
 
     /// Where a slot begins; none if it is never used.
-    pub fn slot(&self, slot: Slot) -> Option<SlotPlace> {
+    pub fn slot(&self, slot: Slot) -> Option<SlotLocation> {
         self.places[slot]
     }
 
@@ -70,20 +86,20 @@ impl FrameLayout {
         -((self.slots_on_stack + (number + 1) * SPILL_BYTES) as i32)
     }
 
-    fn place(simplified: &Simplified, used: &EntitySet<Slot>, stack_bytes: u32) -> FrameLayout {
+    fn place(simplified: &Simplified, used: &UsedSlots, stack_bytes: u32) -> FrameLayout {
         let slots = &simplified.function.slots;
         let mut layout = FrameLayout::default();
-        let mut by_size: Vec<Slot> = slots.keys().filter(|&slot| used.contains(slot)).collect();
-        by_size.sort_by_key(|&slot| (slots[slot].size, slot));
+        let mut by_size: Vec<Slot> = used.all.iter().collect();
+        by_size.sort_by_key(|&slot| (!used.pinned.contains(slot), slots[slot].size, slot));
         for slot in by_size {
             let size = slots[slot].size.next_multiple_of(8);
             let fits = size.saturating_add(layout.slots_on_stack) <= stack_bytes;
             if fits {
                 layout.slots_on_stack += size;
                 let offset = -(layout.slots_on_stack as i32);
-                layout.places[slot] = Some(SlotPlace::Stack(offset));
+                layout.places[slot] = Some(SlotLocation::Stack(offset));
             } else {
-                layout.places[slot] = Some(SlotPlace::Frame(layout.frame_bytes));
+                layout.places[slot] = Some(SlotLocation::Frame(layout.frame_bytes));
                 layout.frame_bytes = layout.frame_bytes.saturating_add(size);
             }
         }
@@ -92,40 +108,52 @@ impl FrameLayout {
     }
 }
 
-/// The slots that what is emitted refers to.
-fn used_slots(simplified: &Simplified) -> EntitySet<Slot> {
-    let mut used = EntitySet::new();
-    let function = simplified.function;
-    for plan in &simplified.blocks {
-        for &inst in &plan.insts {
-            let data = &function.insts[inst];
-            data.for_each_operand(|value| {
-                if let Operand::Slot(slot, _) = simplified.operand(value) {
-                    used.insert(slot);
+impl UsedSlots {
+    /// Looks through what is emitted.
+    pub fn new(simplified: &Simplified) -> UsedSlots {
+        let mut used = UsedSlots {
+            all: EntitySet::new(),
+            pinned: EntitySet::new(),
+        };
+        for plan in &simplified.blocks {
+            for &inst in &plan.insts {
+                used.note(simplified, &simplified.function.insts[inst]);
+            }
+            plan.terminator.for_each_operand(|operand| {
+                if let Operand::Slot(slot, _) = operand {
+                    used.all.insert(slot);
                 }
             });
-            match *data {
-                InstData::SlotLoad { slot, .. }
-                | InstData::SlotStore { slot, .. }
-                | InstData::SlotZero { slot, .. }
-                | InstData::LoadBytes { slot, .. }
-                | InstData::SlotBytes { slot, .. } => {
-                    used.insert(slot);
-                }
-                InstData::SlotCopy { from, to, .. } => {
-                    used.insert(from);
-                    used.insert(to);
-                }
-                _ => {}
-            }
         }
-        if let super::simplify::Terminator::Branch { args, .. } = plan.terminator {
-            for arg in args {
-                if let Operand::Slot(slot, _) = arg {
-                    used.insert(slot);
-                }
+        used
+    }
+
+    /// Bytes of all, and of those that must be on the stack.
+    pub fn bytes(&self, simplified: &Simplified) -> (u32, u32) {
+        let sum = |set: &EntitySet<Slot>| {
+            set.iter().fold(0u32, |sum, slot| {
+                sum.saturating_add(simplified.function.slots[slot].size)
+            })
+        };
+        (sum(&self.all), sum(&self.pinned))
+    }
+
+    fn note(&mut self, simplified: &Simplified, data: &InstData) {
+        data.for_each_slot_access(|slot, _, _| {
+            self.all.insert(slot);
+        });
+        let mut slots = Vec::new();
+        let mut calls_back = false;
+        data.for_each_operand(|value| match simplified.operand(value) {
+            Operand::Slot(slot, _) => slots.push(slot),
+            Operand::Function(_) => calls_back = true,
+            _ => {}
+        });
+        for slot in slots {
+            self.all.insert(slot);
+            if calls_back {
+                self.pinned.insert(slot);
             }
         }
     }
-    used
 }

@@ -1,11 +1,13 @@
-//! Puts bodies and templates together: programs, shared functions and maps, ready to be written.
+//! Puts functions and templates together: programs, shared functions and maps, ready to be written.
 //!
 //! A program is a copy of its entry template with the hole made a call of its body and the parameters made constants.
-//! Functions are the bodies, then the routines that something reaches, in the order in which they are reached.
+//! Functions are the bodies, the other functions of the module, then the routines that something reaches, in the order in
+//! which they are reached.
 
 use super::asm::{Code, INSN_BYTES, Insn, LD_IMM64, Reference};
-use super::frame::{SCRATCH_VALUE_BYTES, STACK_BYTES, STACK_ROUNDING};
-use super::{AssembleError, ErrorKind, select};
+use super::frame::{MAX_CALL_FRAMES, SCRATCH_VALUE_BYTES, STACK_BYTES, STACK_ROUNDING};
+use super::select::Compiled;
+use super::{AssembleError, ErrorKind, functions};
 use crate::ir::{MapData, Module, ProbeData, ProbeId};
 use pfscript_grammar::Span;
 use pfscript_probes::abi::{SCRATCH_HEADER, SCRATCH_LEVELS, map};
@@ -17,7 +19,7 @@ pub type TemplateSource<'a> = dyn Fn(&str) -> Option<&'a Template<'a>> + 'a;
 
 /// A function with a symbol.
 #[derive(Debug)]
-pub struct Function {
+pub struct LinkedFunction {
     /// Its symbol.
     pub symbol: String,
     /// Its code. That of templates has no places in the script.
@@ -32,7 +34,7 @@ pub struct Program {
     /// The section: program type and symbol.
     pub section: String,
     /// The entry.
-    pub entry: Function,
+    pub entry: LinkedFunction,
 }
 
 /// What an object is written from.
@@ -41,7 +43,7 @@ pub struct Linked {
     /// The programs, by probe.
     pub programs: Vec<Program>,
     /// The functions of `.text`.
-    pub functions: Vec<Function>,
+    pub functions: Vec<LinkedFunction>,
     /// The maps.
     pub maps: Vec<MapData>,
     /// The templates in use.
@@ -56,13 +58,14 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
         maps: module.maps.values().cloned().collect(),
         ..Linked::default()
     };
+    let mut compiled = functions::compile(module)?;
     for (probe, data) in module.probes.iter() {
-        let body = select::body(module, probe)?;
         let fail = |kind| AssembleError {
             probe: Some(probe),
-            span: None,
-            kind,
+            ..AssembleError::from(kind)
         };
+        let missing = || ErrorKind::Malformed(format!("{} is the body of two probes", data.body));
+        let body = compiled[data.body].take().ok_or_else(|| fail(missing()))?;
         let limit = SCRATCH_VALUE_BYTES - SCRATCH_HEADER;
         if body.frame_bytes > limit {
             return Err(fail(ErrorKind::FrameTooBig {
@@ -77,18 +80,27 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
             linked.programs.push(bare(probe, data, body));
             continue;
         }
-        let body_symbol = format!("body_p{}", probe.as_u32());
+        let body_symbol = module.functions[data.body].symbol.clone();
         let program =
             enter(probe, data, framed, &body_symbol, &body.code, templates).map_err(fail)?;
         linked
             .templates
             .extend(program_template(data, framed, &linked.templates));
         linked.programs.push(program);
-        linked.functions.push(Function {
+        linked.functions.push(LinkedFunction {
             symbol: body_symbol,
             code: body.code,
             stack_bytes: body.stack_bytes,
         });
+    }
+    for (id, function) in module.functions.iter() {
+        if let Some(compiled) = compiled[id].take() {
+            linked.functions.push(LinkedFunction {
+                symbol: function.symbol.clone(),
+                code: compiled.code,
+                stack_bytes: compiled.stack_bytes,
+            });
+        }
     }
     if linked.frame_bytes > 0 {
         linked.maps.push(scratch_map(linked.frame_bytes));
@@ -124,11 +136,11 @@ fn scratch_map(frame: u32) -> MapData {
 }
 
 /// The program of a probe that needs no entry.
-fn bare(probe: ProbeId, data: &ProbeData, body: select::Body) -> Program {
+fn bare(probe: ProbeId, data: &ProbeData, body: Compiled) -> Program {
     let symbol = format!("p{}", probe.as_u32());
     Program {
         section: format!("{}/{symbol}", data.section),
-        entry: Function {
+        entry: LinkedFunction {
             symbol,
             code: body.code,
             stack_bytes: body.stack_bytes,
@@ -173,7 +185,7 @@ fn reach(linked: &mut Linked, templates: &TemplateSource<'_>) -> Result<(), Erro
         .iter()
         .map(|function| function.symbol.clone())
         .collect();
-    let wanted = |function: &Function| -> Vec<String> {
+    let wanted = |function: &LinkedFunction| -> Vec<String> {
         let references = function.code.references.iter();
         references
             .filter_map(|(_, reference)| match reference {
@@ -207,7 +219,7 @@ fn instantiate(
     symbol: &str,
     body: Option<&str>,
     parameter: &dyn Fn(&str) -> Option<u64>,
-) -> Result<Function, ErrorKind> {
+) -> Result<LinkedFunction, ErrorKind> {
     let bad = |what: &str| ErrorKind::BadTemplate(format!("{}: {what}", template.name));
     let (chunks, rest) = template.code.as_chunks::<INSN_BYTES>();
     if chunks.is_empty() || !rest.is_empty() {
@@ -254,7 +266,7 @@ fn instantiate(
         }
         code.references.push((index, reference));
     }
-    Ok(Function {
+    Ok(LinkedFunction {
         symbol: symbol.to_owned(),
         stack_bytes: stack_bytes(&code.insns),
         code,
@@ -276,41 +288,74 @@ fn check_maps(linked: &Linked) -> Result<(), ErrorKind> {
     Ok(())
 }
 
-/// Checks what `check_max_stack_depth` of the kernel checks: the sum along the deepest chain of calls.
+/// Checks what `check_max_stack_depth` of the kernel checks: the sum along the deepest chain of calls, and its length.
 fn check_stack(linked: &Linked) -> Result<(), AssembleError> {
-    let functions: HashMap<&str, &Function> = linked
-        .functions
-        .iter()
-        .map(|function| (function.symbol.as_str(), function))
-        .collect();
+    let mut depths = Depths {
+        functions: linked
+            .functions
+            .iter()
+            .map(|function| (function.symbol.as_str(), function))
+            .collect(),
+        known: HashMap::new(),
+    };
     for (index, program) in linked.programs.iter().enumerate() {
-        // No chain without recursion is longer than there are functions, and the kernel refuses recursion.
-        let bytes = depth(&program.entry, &functions, functions.len() + 1);
-        if bytes > STACK_BYTES {
-            return Err(AssembleError {
-                probe: Some(ProbeId::from_u32(index as u32)),
-                span: None,
-                kind: ErrorKind::StackTooDeep { bytes },
-            });
-        }
+        let Depth { bytes, frames } = depths.below(&program.entry);
+        let kind = if bytes > STACK_BYTES {
+            ErrorKind::StackTooDeep { bytes }
+        } else if frames > MAX_CALL_FRAMES {
+            ErrorKind::TooManyCalls
+        } else {
+            continue;
+        };
+        return Err(AssembleError {
+            probe: Some(ProbeId::from_u32(index as u32)),
+            ..AssembleError::from(kind)
+        });
     }
     Ok(())
 }
 
-fn depth(function: &Function, functions: &HashMap<&str, &Function>, fuel: usize) -> u32 {
-    let own = function.stack_bytes.max(1).next_multiple_of(STACK_ROUNDING);
-    if fuel == 0 {
-        return own;
+/// The deepest chain of calls from a function on, itself included.
+#[derive(Clone, Copy, Default)]
+struct Depth {
+    bytes: u32,
+    frames: u32,
+}
+
+struct Depths<'a> {
+    functions: HashMap<&'a str, &'a LinkedFunction>,
+    known: HashMap<&'a str, Depth>,
+}
+
+impl<'a> Depths<'a> {
+    fn below(&mut self, function: &'a LinkedFunction) -> Depth {
+        if let Some(&known) = self.known.get(function.symbol.as_str()) {
+            return known;
+        }
+        // What a function that calls itself adds is not known, nor does it matter: the kernel refuses recursion.
+        self.known.insert(&function.symbol, Depth::default());
+        let mut deepest = Depth::default();
+        for (_, reference) in &function.code.references {
+            let called = match reference {
+                Reference::Call(symbol) | Reference::Callback(symbol) => {
+                    self.functions.get(symbol.as_str()).copied()
+                }
+                Reference::Map(_) => None,
+            };
+            if let Some(called) = called {
+                let depth = self.below(called);
+                deepest.bytes = deepest.bytes.max(depth.bytes);
+                deepest.frames = deepest.frames.max(depth.frames);
+            }
+        }
+        let own = function.stack_bytes.max(1).next_multiple_of(STACK_ROUNDING);
+        let depth = Depth {
+            bytes: own + deepest.bytes,
+            frames: 1 + deepest.frames,
+        };
+        self.known.insert(&function.symbol, depth);
+        depth
     }
-    let references = function.code.references.iter();
-    let called = references.filter_map(|(_, reference)| match reference {
-        Reference::Call(symbol) | Reference::Callback(symbol) => functions.get(symbol.as_str()),
-        Reference::Map(_) => None,
-    });
-    own + called
-        .map(|function| depth(function, functions, fuel - 1))
-        .max()
-        .unwrap_or(0)
 }
 
 /// Bytes of stack that code touches: accesses through `r10`, and addresses made from it.

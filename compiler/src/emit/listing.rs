@@ -4,7 +4,7 @@ use super::asm::{Code, class, jump};
 use super::disasm::instruction;
 use super::link::Linked;
 use super::source::Source;
-use crate::ir_text;
+use crate::ir::text;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ pub fn write(linked: &Linked, source: &Source<'_>) -> String {
     let mut out = String::new();
     for map in &linked.maps {
         // Writing to a string cannot fail, here and below.
-        let _ = writeln!(out, "{}", ir_text::map(map));
+        let _ = writeln!(out, "{}", text::map(map));
     }
     for program in &linked.programs {
         let _ = writeln!(out, "\n{}: {}", program.section, program.entry.symbol);

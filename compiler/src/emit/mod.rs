@@ -1,16 +1,16 @@
 //! The back end: a lowered [`Module`] to a BPF ELF object and a listing of it.
 //!
-//! Each probe becomes a program: a copy of its family's entry template, whose hole calls the probe's body. Bodies are
-//! compiled here (`simplify` folds, `regalloc` and `frame` give places, `select` picks instructions); they and the
-//! routines that are reached share the section `.text`. `link` puts these together, `debug_info` describes them in
+//! Each probe becomes a program: a copy of its family's entry template, whose hole calls the probe's body. Bodies and the
+//! functions that they call are compiled here (`functions` says in which order, `simplify` folds, `regalloc` and `frame`
+//! give places, `select` picks instructions); they and the routines that are reached share the section `.text`. `link`
+//! puts these together, `debug_info` describes them in
 //! BTF, `object` writes the ELF file. No I/O, and the same module gives the same bytes.
 
-mod access;
-mod arguments;
 pub mod asm;
 mod debug_info;
 pub mod disasm;
 mod frame;
+mod functions;
 mod link;
 mod listing;
 mod object;
@@ -21,7 +21,7 @@ mod source;
 
 pub use link::TemplateSource;
 
-use crate::ir::{Module, ProbeId};
+use crate::ir::{FuncId, Module, ProbeId};
 use pfscript_grammar::Span;
 use pfscript_probes::Template;
 use std::fmt;
@@ -44,6 +44,8 @@ pub struct Assembled {
 pub struct AssembleError {
     /// The probe that the trouble is in.
     pub probe: Option<ProbeId>,
+    /// The function that the trouble is in.
+    pub function: Option<FuncId>,
     /// The place in the script, where one is to blame.
     pub span: Option<Span>,
     /// What is wrong.
@@ -67,6 +69,16 @@ pub enum ErrorKind {
         /// How many bytes they need.
         bytes: u32,
     },
+    /// A function without frame needs more stack for its variables and temporaries than there is, or one with a frame for
+    /// what it hands to functions that are called back.
+    StackTooSmall {
+        /// How many bytes it needs, without intermediate values.
+        bytes: u32,
+        /// How many there are.
+        limit: u32,
+    },
+    /// More functions call each other than the kernel allows.
+    TooManyCalls,
     /// A jump would span more than 32,767 instructions.
     TooLong,
     /// One step copies or writes more bytes than are done instruction by instruction.
@@ -89,6 +101,8 @@ impl fmt::Display for AssembleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(probe) = self.probe {
             write!(f, "probe {}: ", probe.as_u32())?;
+        } else if let Some(function) = self.function {
+            write!(f, "function {}: ", function.as_u32())?;
         }
         self.kind.fmt(f)
     }
@@ -110,13 +124,23 @@ impl fmt::Display for ErrorKind {
                 "it needs {bytes} bytes of stack, and the kernel gives {}",
                 frame::STACK_BYTES
             ),
+            ErrorKind::StackTooSmall { bytes, limit } => write!(
+                f,
+                "variables and temporaries take {bytes} bytes, and a function that is called has {limit} bytes of stack \
+                 for them and for intermediate values; use shorter strings or fewer variables"
+            ),
+            ErrorKind::TooManyCalls => write!(
+                f,
+                "functions call each other more than {} deep",
+                frame::MAX_CALL_FRAMES
+            ),
             ErrorKind::TooLong => f.write_str(
                 "it is too long for one program: a jump spans more than 32,767 instructions",
             ),
             ErrorKind::TooManyBytes(bytes) => write!(
                 f,
                 "{bytes} bytes cannot be copied or cleared in one step, only {}",
-                access::MAX_UNROLLED_BYTES
+                select::MAX_UNROLLED_BYTES
             ),
             ErrorKind::UnknownTemplate(name) => write!(f, "no template is named {name}"),
             ErrorKind::UnknownParameter(name) => {
@@ -136,6 +160,7 @@ impl From<ErrorKind> for AssembleError {
     fn from(kind: ErrorKind) -> Self {
         AssembleError {
             probe: None,
+            function: None,
             span: None,
             kind,
         }

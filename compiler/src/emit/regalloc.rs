@@ -6,7 +6,7 @@
 //! whole in its 8 aligned bytes, so the verifier still knows what it is (5.10: `check_stack_write`, `mod_reg_state` by id).
 
 use super::asm::{ARGUMENTS, R0, R1, R2, R3, R6, R7, R8, R9, Reg};
-use super::simplify::{Operand, Simplified, Terminator, is_call};
+use super::simplify::{Operand, Simplified};
 use crate::ir::{Block, Inst, InstData, Value};
 use cranelift_entity::{EntitySet, SecondaryMap};
 
@@ -37,7 +37,8 @@ impl Allocation {
     }
 }
 
-/// The positions at which a value must be somewhere. Step `n` uses at `2n + 1` and defines at `2n + 2`.
+/// The positions at which a value must be somewhere. Parameters are there at 0; step `n` uses at `2n + 1` and defines at
+/// `2n + 2`.
 #[derive(Clone, Copy, Debug)]
 struct Interval {
     value: Value,
@@ -57,9 +58,8 @@ pub fn uses_context(simplified: &Simplified) -> bool {
                 found |= simplified.operand(value) == Operand::Context;
             });
         }
-        if let Terminator::Branch { args, .. } = plan.terminator {
-            found |= args.contains(&Operand::Context);
-        }
+        plan.terminator
+            .for_each_operand(|operand| found |= operand == Operand::Context);
         found
     })
 }
@@ -103,6 +103,12 @@ fn intervals(simplified: &Simplified) -> Vec<Interval> {
         });
     };
 
+    for (&param, register) in function.params.iter().zip(ARGUMENTS) {
+        if simplified.operand(param) == Operand::Value(param) {
+            extend(&mut ranges, param, 0);
+            hints[param] = Some(register);
+        }
+    }
     let mut step = 0;
     for plan in &simplified.blocks {
         for &inst in &plan.insts {
@@ -111,18 +117,16 @@ fn intervals(simplified: &Simplified) -> Vec<Interval> {
                 extend(&mut ranges, value, step_define(step));
             }
             note_hints(simplified, inst, &mut hints);
-            if is_call(&function.insts[inst]) {
+            if function.insts[inst].call_args().is_some() {
                 calls.push(step_use(step));
             }
             step += 1;
         }
-        if let Terminator::Branch { args, .. } = plan.terminator {
-            for arg in args {
-                if let Operand::Value(value) = arg {
-                    extend(&mut ranges, value, step_use(step));
-                }
+        plan.terminator.for_each_operand(|operand| {
+            if let Operand::Value(value) = operand {
+                extend(&mut ranges, value, step_use(step));
             }
-        }
+        });
         // Definitions come before uses in the order of blocks, so only ends can be elsewhere: in loops, behind all uses.
         for value in live_out[plan.block].iter() {
             extend(&mut ranges, value, step_define(step));
@@ -158,7 +162,7 @@ pub fn defined(simplified: &Simplified, inst: Inst) -> Option<Value> {
 /// Notes the registers that would spare a move: where a call returns its result, where it takes its arguments.
 fn note_hints(simplified: &Simplified, inst: Inst, hints: &mut SecondaryMap<Value, Option<Reg>>) {
     let data = &simplified.function.insts[inst];
-    let (InstData::CallHelper { args, .. } | InstData::CallRoutine { args, .. }) = data else {
+    let Some(args) = data.call_args() else {
         return;
     };
     for (&arg, register) in args.iter().zip(ARGUMENTS) {
@@ -182,13 +186,11 @@ fn live_out(simplified: &Simplified) -> SecondaryMap<Block, EntitySet<Value>> {
             plan.terminator
                 .for_each_successor(|next| live.extend(live_in[next].iter()));
             live_out[plan.block] = live.clone();
-            if let Terminator::Branch { args, .. } = plan.terminator {
-                for arg in args {
-                    if let Operand::Value(value) = arg {
-                        live.insert(value);
-                    }
+            plan.terminator.for_each_operand(|operand| {
+                if let Operand::Value(value) = operand {
+                    live.insert(value);
                 }
-            }
+            });
             for &inst in plan.insts.iter().rev() {
                 if let Some(value) = defined(simplified, inst) {
                     live.remove(value);
@@ -259,11 +261,12 @@ fn wishes(
     locations: &SecondaryMap<Value, Option<Location>>,
 ) -> impl Iterator<Item = Reg> {
     let function = simplified.function;
-    let source = match function.insts[function.values[interval.value]] {
+    let definition = function.definition(interval.value);
+    let source = definition.and_then(|inst| match function.insts[inst] {
         InstData::Arith { args, .. } => Some(args[0]),
         InstData::Extend { arg, .. } => Some(arg),
         _ => None,
-    };
+    });
     let inherited = source.and_then(|source| match simplified.operand(source) {
         Operand::Value(source) => match locations[source] {
             Some(Location::Reg(register)) => Some(register),

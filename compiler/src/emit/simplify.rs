@@ -1,13 +1,14 @@
-//! What to emit of a body: constants folded, copies seen through, what nothing needs left out.
+//! What to emit of a function: constants folded, copies seen through, what nothing needs left out.
 //!
 //! In comes a [`Function`], which stays as it is; out goes a [`Simplified`], a view of it: which blocks are reached and
 //! how they end, which instructions are needed, and what each value is where it is used, an [`Operand`]. Constants,
 //! addresses and the like are operands that need no register. Registers come later.
 
 use crate::ir::{
-    Arith, Block, Condition, Function, Inst, InstData, Literal, MapId, Slot, Value, Width,
+    Arith, Block, Condition, FuncId, Function, Inst, InstData, Kind, Literal, MapId, Slot, Value,
+    ValueDef, Width,
 };
-use cranelift_entity::{EntityRef, SecondaryMap};
+use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
 
 /// What a value is where it is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +19,22 @@ pub enum Operand {
     Context,
     /// A map.
     Map(MapId),
+    /// The address of a function.
+    Function(FuncId),
     /// The address of a byte of a slot.
     Slot(Slot, u32),
-    /// The result of an instruction, this value's or one that it is a copy of.
+    /// A parameter or the result of an instruction, this value's or one that it is a copy of.
     Value(Value),
+}
+
+impl Operand {
+    /// The operand as an immediate, if it is a constant that fits.
+    pub fn immediate(self) -> Option<i32> {
+        match self {
+            Operand::Const(constant) => i32::try_from(constant).ok(),
+            _ => None,
+        }
+    }
 }
 
 /// How a block ends.
@@ -40,8 +53,8 @@ pub enum Terminator {
         /// Where to if not.
         otherwise: Block,
     },
-    /// Leaves the body.
-    Return,
+    /// Leaves the function, with its result if it has one.
+    Return(Option<Operand>),
 }
 
 impl Terminator {
@@ -55,7 +68,16 @@ impl Terminator {
                 f(then);
                 f(otherwise);
             }
-            Terminator::Return => {}
+            Terminator::Return(_) => {}
+        }
+    }
+
+    /// Calls `f` with each operand.
+    pub fn for_each_operand(&self, f: impl FnMut(Operand)) {
+        match *self {
+            Terminator::Jump(_) => {}
+            Terminator::Branch { args, .. } => args.into_iter().for_each(f),
+            Terminator::Return(result) => result.into_iter().for_each(f),
         }
     }
 }
@@ -88,7 +110,7 @@ pub struct BlockPlan {
 pub struct Unterminated(pub Block);
 
 /// Each block's end.
-type Ends = SecondaryMap<Block, Option<(Inst, Terminator)>>;
+type Ends = PrimaryMap<Block, (Inst, Terminator)>;
 
 impl<'f> Simplified<'f> {
     /// Looks through a function.
@@ -99,16 +121,20 @@ impl<'f> Simplified<'f> {
             operands: SecondaryMap::new(),
         };
         // A value's operands were made before it, so rising order sees definitions before uses.
-        for (value, &inst) in function.values.iter() {
-            this.operands[value] = this.fold(value, inst);
+        for (value, &definition) in function.values.iter() {
+            this.operands[value] = match definition {
+                ValueDef::Inst(inst) => this.fold(value, inst),
+                ValueDef::Param(_) => match function.param_kind(value) {
+                    Some(Kind::Context) => Some(Operand::Context),
+                    _ => None,
+                },
+            };
         }
         let ends = this.terminators()?;
         let order = order(function, &ends);
         let needed = this.needed(&order, &ends);
         for block in order {
-            let Some((end, terminator)) = ends[block] else {
-                continue;
-            };
+            let (end, terminator) = ends[block];
             let insts = function.blocks[block].insts.iter().copied();
             this.blocks.push(BlockPlan {
                 block,
@@ -151,8 +177,8 @@ impl<'f> Simplified<'f> {
         let earlier = |operand: Value| operand.index() < value.index();
         match self.function.insts[inst] {
             InstData::Const(constant) => Some(Operand::Const(constant)),
-            InstData::Context => Some(Operand::Context),
             InstData::MapPointer(map) => Some(Operand::Map(map)),
+            InstData::FuncAddr(function) => Some(Operand::Function(function)),
             InstData::SlotAddr { slot, offset } => Some(Operand::Slot(slot, offset)),
             InstData::Arith { op, args } if args.into_iter().all(earlier) => {
                 self.fold_arith(op, args)
@@ -208,7 +234,7 @@ impl<'f> Simplified<'f> {
             Operand::Const(constant) => Some(Operand::Const(extend(width, signed, constant))),
             same if width == Width::W64 => Some(same),
             Operand::Value(arg) => {
-                let inner = &self.function.insts[self.function.values[arg]];
+                let inner = &self.function.insts[self.function.definition(arg)?];
                 extended(inner)
                     .is_some_and(|(inner_width, inner_signed)| {
                         fits(inner_width, inner_signed, width, signed)
@@ -220,7 +246,7 @@ impl<'f> Simplified<'f> {
     }
 
     fn terminators(&self) -> Result<Ends, Unterminated> {
-        let mut ends = SecondaryMap::new();
+        let mut ends = PrimaryMap::new();
         for (block, data) in self.function.blocks.iter() {
             let count = data
                 .insts
@@ -232,7 +258,8 @@ impl<'f> Simplified<'f> {
                 _ => return Err(Unterminated(block)),
             };
             let terminator = self.terminator(end).ok_or(Unterminated(block))?;
-            ends[block] = Some((end, terminator));
+            // Blocks are walked in order, so the key of each is its own.
+            ends.push((end, terminator));
         }
         Ok(ends)
     }
@@ -240,7 +267,9 @@ impl<'f> Simplified<'f> {
     fn terminator(&self, end: Inst) -> Option<Terminator> {
         match self.function.insts[end] {
             InstData::Jump(target) => Some(Terminator::Jump(self.forward(target))),
-            InstData::Return => Some(Terminator::Return),
+            InstData::Return(result) => {
+                Some(Terminator::Return(result.map(|value| self.operand(value))))
+            }
             InstData::Branch {
                 condition,
                 args,
@@ -260,10 +289,11 @@ impl<'f> Simplified<'f> {
     ) -> Terminator {
         // A branch on a comparison's value is a branch on the comparison.
         while let (Operand::Value(value), Some(0)) = (self.operand(args[0]), self.constant(args[1]))
+            && let Some(definition) = self.function.definition(value)
             && let InstData::Compare {
                 condition: inner,
                 args: inner_args,
-            } = self.function.insts[self.function.values[value]]
+            } = self.function.insts[definition]
             && matches!(condition, Condition::Eq | Condition::Ne)
         {
             condition = if condition == Condition::Ne {
@@ -315,26 +345,22 @@ impl<'f> Simplified<'f> {
         for &block in order {
             for &inst in &self.function.blocks[block].insts {
                 let data = &self.function.insts[inst];
-                if !data.is_terminator() && (!data.has_result() || is_call(data)) {
+                if !data.is_terminator() && (!data.has_result() || data.call_args().is_some()) {
                     needed[inst] = true;
                     work.push(inst);
                 }
             }
-            if let Some((_, Terminator::Branch { args, .. })) = ends[block] {
-                for arg in args {
-                    if let Operand::Value(value) = arg {
-                        work.push(self.function.values[value]);
-                    }
+            ends[block].1.for_each_operand(|operand| {
+                if let Operand::Value(value) = operand {
+                    work.extend(self.function.definition(value));
                 }
-            }
+            });
         }
         while let Some(inst) = work.pop() {
             needed[inst] = true;
             self.for_each_use(inst, |value| {
-                let definition = self.function.values[value];
-                if !needed[definition] {
-                    work.push(definition);
-                }
+                let definition = self.function.definition(value);
+                work.extend(definition.filter(|&inst| !needed[inst]));
             });
         }
         needed
@@ -360,22 +386,13 @@ fn order(function: &Function, ends: &Ends) -> Vec<Block> {
             Visit::Enter(block) => {
                 work.push(Visit::Leave(block));
                 // The last one pushed is finished first, so it comes last.
-                if let Some((_, terminator)) = &ends[block] {
-                    terminator.for_each_successor(|next| work.push(Visit::Enter(next)));
-                }
+                let (_, terminator) = &ends[block];
+                terminator.for_each_successor(|next| work.push(Visit::Enter(next)));
             }
         }
     }
     order.reverse();
     order
-}
-
-/// Whether an instruction clobbers the registers that calls clobber.
-pub fn is_call(data: &InstData) -> bool {
-    matches!(
-        data,
-        InstData::CallHelper { .. } | InstData::CallRoutine { .. }
-    )
 }
 
 /// The width to which an instruction's result is known to be extended, and how.

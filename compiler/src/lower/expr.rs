@@ -1,31 +1,30 @@
-//! Expressions: scalars become values, everything else is stored into slots.
+//! Expressions whose value is a scalar, and conditions. What lives in memory is stored (`store`), what is loaded from
+//! maps and memory is read (`read`).
 
-use super::{Lower, Place};
-use crate::hir::{self, Argument, Base, Expr, ExprKind, ScriptMap};
-use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
-use crate::providers::Access;
-use crate::types::Type;
-use pfscript_grammar::Span;
+use super::Lower;
+use crate::hir::{Argument, Base, Expr, ExprKind, Place};
+use crate::ir::{Arith, Block, Condition, Value};
 use pfscript_probes::abi::{STACK_DEFAULT_DEPTH, STACK_USER, helper};
 use pfscript_probes::catalogue;
 
 impl Lower<'_> {
     /// A scalar's value.
     pub(super) fn value(&mut self, expr: &Expr) -> Value {
-        self.span = expr.span;
+        self.at(expr.span, |this| this.value_here(expr))
+    }
+
+    fn value_here(&mut self, expr: &Expr) -> Value {
         match &expr.kind {
-            ExprKind::Int(value) => self.constant(*value),
+            ExprKind::Int(value) => self.builder.constant(*value),
             ExprKind::Load(place) => self.load(place),
-            ExprKind::Context => self.push(InstData::Context),
+            ExprKind::Context => self.context(),
             ExprKind::Argument(access) => self.argument(*access),
             ExprKind::Helper { helper, args } => {
                 let args = self.arguments(args);
-                self.span = expr.span;
-                self.helper(*helper, args)
+                self.builder.helper(*helper, args)
             }
             ExprKind::Routine { routine, args } => {
                 let args = self.arguments(args);
-                self.span = expr.span;
                 self.routine_with_loss(routine, args)
             }
             ExprKind::Stack {
@@ -33,67 +32,57 @@ impl Lower<'_> {
                 depth,
                 default_depth,
             } => {
-                let context = self.push(InstData::Context);
+                let context = self.context();
                 let flag = |set: bool, flag: u64| if set { flag } else { 0 };
                 let flags = flag(*user, STACK_USER) | flag(*default_depth, STACK_DEFAULT_DEPTH);
-                let flags = self.constant(flags as i64);
-                let size = self.constant(i64::from(*depth) * 8);
+                let flags = self.builder.constant(flags as i64);
+                let size = self.builder.constant(i64::from(*depth) * 8);
                 let loss = self.loss();
-                self.routine("pf_stack", vec![context, flags, size, loss])
+                self.builder
+                    .routine("pf_stack", vec![context, flags, size, loss])
             }
-            ExprKind::Global(offset) => self.global(*offset),
+            ExprKind::Global(offset) => self.global(*offset, expr.span),
             ExprKind::Add {
                 place,
                 delta,
                 after,
-            } => self.add(place, delta, *after, expr.span),
+            } => self.add(place, delta, *after),
             ExprKind::Arith(op, left, right) => {
                 let left = self.value(left);
                 let right = self.value(right);
-                self.span = expr.span;
-                self.arith(*op, left, right)
+                self.builder.arith(*op, left, right)
             }
             ExprKind::Compare(condition, left, right) => {
                 let left = self.value(left);
                 let right = self.value(right);
-                self.push(InstData::Compare {
-                    condition: *condition,
-                    args: [left, right],
-                })
+                self.builder.compare(*condition, left, right)
             }
             ExprKind::CompareStr { equal, left, right } => {
                 let same = self.compare_strings(left, right);
                 if *equal {
                     return same;
                 }
-                let one = self.constant(1);
-                self.arith(Arith::Xor, same, one)
+                let one = self.builder.constant(1);
+                self.builder.arith(Arith::Xor, same, one)
             }
             ExprKind::Not(operand) => {
                 let value = self.value(operand);
-                let zero = self.constant(0);
-                self.push(InstData::Compare {
-                    condition: Condition::Eq,
-                    args: [value, zero],
-                })
+                let zero = self.builder.constant(0);
+                self.builder.compare(Condition::Eq, value, zero)
             }
             ExprKind::And(..) | ExprKind::Or(..) => {
-                let result = self.temporary(8, "condition");
-                let (yes, no) = (self.new_block(), self.new_block());
-                self.condition(expr, yes, no);
-                self.block = yes;
-                let one = self.constant(1);
-                self.store_word(result, one);
-                self.block = no;
-                let zero = self.constant(0);
-                self.store_word(result, zero);
-                self.join(&[yes]);
-                self.load_word(result)
+                let result = self.builder.temporary(8, "condition");
+                let store = |this: &mut Self, value| {
+                    let value = this.builder.constant(value);
+                    this.builder.store_word(result, value);
+                };
+                self.if_else(expr, |this| store(this, 1), |this| store(this, 0));
+                self.builder.load_word(result)
             }
             ExprKind::Ternary(..) => {
-                let result = self.temporary(8, "choice");
-                self.store(expr, result, &expr.ty);
-                self.load_word(result)
+                let result = self.builder.temporary(8, "choice");
+                self.store(expr, result, expr.ty);
+                self.builder.load_word(result)
             }
             ExprKind::Extend {
                 width,
@@ -101,336 +90,67 @@ impl Lower<'_> {
                 value,
             } => {
                 let arg = self.value(value);
-                self.push(InstData::Extend {
-                    width: *width,
-                    signed: *signed,
-                    arg,
-                })
+                self.builder.extend(*width, *signed, arg)
             }
             ExprKind::MapDelete { map, key } => {
                 let key = self.key(*map, key);
                 let pointer = self.map_pointer(*map);
-                let key = self.address(key);
-                let status = self.helper(helper::MAP_DELETE_ELEM, vec![pointer, key]);
-                let zero = self.constant(0);
-                self.push(InstData::Compare {
-                    condition: Condition::Eq,
-                    args: [status, zero],
-                })
+                let key = self.builder.address(key);
+                let status = self
+                    .builder
+                    .helper(helper::MAP_DELETE_ELEM, vec![pointer, key]);
+                let zero = self.builder.constant(0);
+                self.builder.compare(Condition::Eq, status, zero)
             }
-            // These live in memory (or give nothing), and the checker lets none of them stand for a number.
-            ExprKind::Str(_)
-            | ExprKind::UserSymbol(_)
-            | ExprKind::ReadString { .. }
-            | ExprKind::Tuple(_)
-            | ExprKind::Emit { .. } => self.constant(0),
+            // These live in memory, and the checker lets none of them stand for a number.
+            ExprKind::Str(_) | ExprKind::ReadString { .. } => {
+                self.internal_error(expr.span, "a string stands where a number is wanted")
+            }
+            ExprKind::UserSymbol(_) | ExprKind::Tuple(_) => self.internal_error(
+                expr.span,
+                "a tuple or symbol stands where a number is wanted",
+            ),
+            ExprKind::Emit { .. } => self.internal_error(
+                expr.span,
+                "a call that gives no value stands where one is wanted",
+            ),
         }
-    }
-
-    /// The scalar at a place.
-    fn load(&mut self, place: &hir::Place) -> Value {
-        match &place.base {
-            Base::Memory(address) => {
-                let Some(field) = place.bits else {
-                    let (width, signed) = self.access(place.ty);
-                    return self.read(address, place.offset, width, signed);
-                };
-                let word = self.read(address, place.offset, field.width, false);
-                let up = self.constant((64 - field.shift - field.bits).into());
-                let down = self.constant((64 - field.bits).into());
-                let raised = self.arith(Arith::Shl, word, up);
-                let signed = matches!(place.ty, Type::Int { signed: true, .. });
-                let op = if signed { Arith::AShr } else { Arith::LShr };
-                self.arith(op, raised, down)
-            }
-            Base::Var(_) | Base::Element { .. } | Base::Value(_) => {
-                let place = self.in_slot(place);
-                self.load_word(place)
-            }
-        }
-    }
-
-    /// How a scalar in memory is read.
-    fn access(&self, ty: Type) -> (Width, bool) {
-        let bytes = self.checked.types.c_size(ty).and_then(Width::of);
-        let signed = matches!(ty, Type::Int { signed: true, .. });
-        (bytes.unwrap_or(Width::W64), signed)
     }
 
     /// Adds to the number at a place.
-    fn add(&mut self, place: &hir::Place, delta: &Expr, after: bool, span: Span) -> Value {
+    fn add(&mut self, place: &Place, delta: &Expr, after: bool) -> Value {
         let delta = self.value(delta);
-        let (before, sum) = match &place.base {
-            Base::Element { map, key } => {
-                let key = self.key(*map, key);
-                self.span = span;
-                let pointer = self.map_pointer(*map);
-                let key = self.address(key);
-                let loss = self.loss();
-                (
-                    self.routine("pf_add", vec![pointer, key, delta, loss]),
-                    None,
-                )
-            }
-            Base::Var(_) | Base::Memory(_) | Base::Value(_) => {
-                let place = self.in_slot(place);
-                let before = self.load_word(place);
-                let sum = self.arith(Arith::Add, before, delta);
-                self.store_word(place, sum);
-                (before, Some(sum))
-            }
-        };
-        match (after, sum) {
-            (false, _) => before,
-            (true, Some(sum)) => sum,
-            (true, None) => self.arith(Arith::Add, before, delta),
+        if let Base::Element { map, key } = &place.base {
+            let key = self.key(*map, key);
+            let pointer = self.map_pointer(*map);
+            let key = self.builder.address(key);
+            let loss = self.loss();
+            let before = self
+                .builder
+                .routine("pf_add", vec![pointer, key, delta, loss]);
+            return match after {
+                true => self.builder.arith(Arith::Add, before, delta),
+                false => before,
+            };
         }
-    }
-
-    /// Goes to `yes` or `no` by a condition.
-    pub(super) fn condition(&mut self, expr: &Expr, yes: Block, no: Block) {
-        self.span = expr.span;
-        match &expr.kind {
-            ExprKind::Not(operand) => self.condition(operand, no, yes),
-            ExprKind::And(left, right) => {
-                let both = self.new_block();
-                self.condition(left, both, no);
-                self.block = both;
-                self.condition(right, yes, no);
-            }
-            ExprKind::Or(left, right) => {
-                let other = self.new_block();
-                self.condition(left, yes, other);
-                self.block = other;
-                self.condition(right, yes, no);
-            }
-            ExprKind::Compare(condition, left, right) => {
-                let left = self.value(left);
-                let right = self.value(right);
-                self.span = expr.span;
-                self.branch(*condition, [left, right], yes, no);
-            }
-            _ => {
-                let value = self.value(expr);
-                let zero = self.constant(0);
-                self.branch(Condition::Ne, [value, zero], yes, no);
-            }
-        }
-    }
-
-    /// Stores a value of the type `ty` (or of one that joined to it) into a slot, all of its bytes.
-    pub(super) fn store(&mut self, expr: &Expr, place: Place, ty: &Type) {
-        self.span = expr.span;
-        let types = &self.checked.types;
-        match (&expr.kind, *ty) {
-            (ExprKind::Ternary(condition, then, otherwise), _) => {
-                let (yes, no) = (self.new_block(), self.new_block());
-                self.condition(condition, yes, no);
-                self.block = yes;
-                self.store(then, place, ty);
-                let yes_end = self.block;
-                self.block = no;
-                self.store(otherwise, place, ty);
-                self.join(&[yes_end]);
-            }
-            (_, Type::Str { bytes }) => self.store_string(expr, place, bytes),
-            (ExprKind::Tuple(items), Type::Tuple(tuple)) => {
-                self.store_all(items, place, types.items(tuple));
-            }
-            (
-                ExprKind::Load(hir::Place {
-                    base: Base::Element { map, key },
-                    offset: 0,
-                    ..
-                }),
-                Type::Tuple(_) | Type::UserSymbol,
-            ) if expr.ty == *ty => {
-                self.element(*map, key, place, types.size(*ty));
-            }
-            (_, Type::Tuple(_)) => {
-                let from = self.materialize(expr);
-                self.convert(from, &expr.ty, place, ty);
-            }
-            (ExprKind::UserSymbol(address), _) => {
-                let address = self.value(address);
-                self.store_word(place, address);
-                let ids = self.helper(helper::GET_CURRENT_PID_TGID, Vec::new());
-                let shift = self.constant(32);
-                let tgid = self.arith(Arith::LShr, ids, shift);
-                self.store_word(place.at(8), tgid);
-            }
-            (_, Type::UserSymbol) => {
-                let from = self.materialize(expr);
-                self.copy(from, place, types.size(*ty));
-            }
-            _ => {
-                let value = self.value(expr);
-                self.store_word(place, value);
-            }
-        }
-    }
-
-    /// Stores values of these types one behind the other.
-    pub(super) fn store_all(&mut self, values: &[Expr], place: Place, types: &[Type]) {
-        let mut at = place;
-        for (value, ty) in values.iter().zip(types) {
-            self.store(value, at, ty);
-            at = at.at(self.size(*ty));
-        }
-    }
-
-    /// A slot that holds the expression's value: that of its variable, or a temporary one.
-    pub(super) fn materialize(&mut self, expr: &Expr) -> Place {
-        if let ExprKind::Load(place) = &expr.kind
-            && !matches!(place.base, Base::Memory(_))
-        {
-            return self.in_slot(place);
-        }
-        let place = self.temporary(self.size(expr.ty), "value");
-        self.store(expr, place, &expr.ty);
-        place
-    }
-
-    /// A place that is no memory, in a slot: its variable's, or a temporary one.
-    fn in_slot(&mut self, place: &hir::Place) -> Place {
-        let whole = match &place.base {
-            Base::Var(var) => self.variable(*var),
-            Base::Element { map, key } => {
-                // The element's own type is the map's, which a part of it does not say.
-                let bytes = self.element_size(*map);
-                let slot = self.temporary(bytes, "element");
-                self.element(*map, key, slot, bytes);
-                slot
-            }
-            Base::Value(value) | Base::Memory(value) => self.materialize(value),
-        };
-        whole.at(place.offset)
-    }
-
-    /// Copies a value between types of the same shape whose strings may differ in room.
-    fn convert(&mut self, from: Place, from_ty: &Type, to: Place, to_ty: &Type) {
-        let types = &self.checked.types;
-        match (*from_ty, *to_ty) {
-            (Type::Str { bytes: have }, Type::Str { bytes: room }) => {
-                self.copy(from, to, have.min(room));
-                self.zero(to.at(have.min(room)), room.saturating_sub(have));
-            }
-            (Type::Tuple(have), Type::Tuple(want)) => {
-                self.convert_all(from, types.items(have), to, types.items(want));
-            }
-            _ => self.copy(from, to, types.size(*to_ty)),
-        }
-    }
-
-    /// Copies values that stand one behind the other, as [`Self::convert`] does.
-    pub(super) fn convert_all(&mut self, from: Place, have: &[Type], to: Place, want: &[Type]) {
-        let (mut from, mut to) = (from, to);
-        for (have, want) in have.iter().zip(want) {
-            self.convert(from, have, to, want);
-            from = from.at(self.size(*have));
-            to = to.at(self.size(*want));
-        }
-    }
-
-    /// Stores a string into `room` bytes, zero-padded.
-    fn store_string(&mut self, expr: &Expr, place: Place, room: u32) {
-        match &expr.kind {
-            ExprKind::Str(bytes) => {
-                let text = &bytes[..bytes.len().min(room as usize - 1)];
-                let literal = self.function.literals.push(text.to_vec());
-                self.effect(InstData::SlotBytes {
-                    slot: place.slot,
-                    offset: place.offset,
-                    literal,
-                    bytes: room,
-                });
-            }
-            ExprKind::Helper { args, .. } | ExprKind::Routine { args, .. } => {
-                let given = self.arguments(args);
-                let used = self.size(expr.ty).min(room);
-                // What is written over may be what is read: `$x = f($x)`.
-                let out = match self.reads(args, place) {
-                    true => self.temporary(room, "result"),
-                    false => place,
-                };
-                // Linux 5.17 to 6.3 leave what follows the terminator as it was (bpf_get_current_comm: strscpy).
-                self.zero(out, room);
-                let mut all = vec![self.address(out), self.constant(used.into())];
-                all.extend(given);
-                self.span = expr.span;
-                match &expr.kind {
-                    ExprKind::Helper { helper, .. } => self.helper(*helper, all),
-                    ExprKind::Routine { routine, .. } => self.routine_with_loss(routine, all),
-                    _ => return,
-                };
-                if out.slot != place.slot {
-                    self.copy(out, place, room);
-                }
-            }
-            ExprKind::ReadString {
-                address,
-                limit,
-                most,
-            } => {
-                let address = self.value(address);
-                let most = (*most).min(room);
-                let size = match limit {
-                    None => self.constant(most.into()),
-                    Some(limit) => self.bounded(limit, most),
-                };
-                self.read_string(expr.span, place, room, size, address);
-            }
-            ExprKind::Load(hir::Place {
-                base: Base::Memory(address),
-                offset,
-                ty: Type::Chars { count },
-                ..
-            }) => {
-                let address = self.address_at(address, *offset);
-                let size = self.constant((*count).min(room).into());
-                self.read_string(expr.span, place, room, size, address);
-            }
-            ExprKind::Load(hir::Place {
-                base: Base::Element { map, key },
-                offset: 0,
-                ..
-            }) => {
-                let have = self.size(expr.ty);
-                if have == room {
-                    self.element(*map, key, place, room);
-                } else {
-                    let from = self.materialize(expr);
-                    self.convert(from, &expr.ty, place, &Type::Str { bytes: room });
-                }
-            }
-            _ => {
-                let from = self.materialize(expr);
-                if from.slot != place.slot || from.offset != place.offset {
-                    self.convert(from, &expr.ty, place, &Type::Str { bytes: room });
-                }
-            }
-        }
-    }
-
-    /// Reads a string of at most `size` bytes from an address into `room` bytes.
-    fn read_string(&mut self, span: Span, place: Place, room: u32, size: Value, address: Value) {
-        self.span = span;
-        self.zero(place, room);
-        let target = self.address(place);
-        let loss = self.loss();
-        self.routine("pf_read_str", vec![target, size, address, loss]);
+        let slot = self.in_slot(place);
+        let before = self.builder.load_word(slot);
+        let sum = self.builder.arith(Arith::Add, before, delta);
+        self.builder.store_word(slot, sum);
+        if after { sum } else { before }
     }
 
     /// What a helper or a routine is given, as it takes it.
-    fn arguments(&mut self, args: &[Argument]) -> Vec<Value> {
+    pub(super) fn arguments(&mut self, args: &[Argument]) -> Vec<Value> {
         let mut values = Vec::new();
         for arg in args {
             match arg {
                 Argument::Value(value) => values.push(self.value(value)),
                 Argument::Text(text) => {
                     let place = self.materialize(text);
-                    values.push(self.address(place));
-                    values.push(self.constant(self.size(text.ty).into()));
+                    values.push(self.builder.address(place));
+                    let room = self.size(text.ty);
+                    values.push(self.builder.constant(room.into()));
                 }
                 Argument::Map(map) => values.push(self.map_pointer(*map)),
             }
@@ -438,236 +158,44 @@ impl Lower<'_> {
         values
     }
 
-    /// Whether one of the strings may be in the slot of a place.
-    fn reads(&mut self, args: &[Argument], place: Place) -> bool {
-        args.iter().any(|arg| match arg {
-            Argument::Text(text) => self.is_in(text, place),
-            Argument::Value(_) | Argument::Map(_) => false,
-        })
-    }
-
-    fn is_in(&mut self, expr: &Expr, place: Place) -> bool {
-        match &expr.kind {
-            ExprKind::Load(from) => match &from.base {
-                Base::Var(var) => self.variable(*var).slot == place.slot,
-                Base::Value(value) => self.is_in(value, place),
-                Base::Memory(_) | Base::Element { .. } => false,
-            },
-            _ => false,
-        }
-    }
-
     /// Calls a routine, with the place of the loss counters behind the arguments if it takes one.
-    fn routine_with_loss(&mut self, routine: &'static str, mut args: Vec<Value>) -> Value {
+    pub(super) fn routine_with_loss(
+        &mut self,
+        routine: &'static str,
+        mut args: Vec<Value>,
+    ) -> Value {
         if catalogue::routine(routine).is_some_and(|entry| entry.params.last() == Some(&"loss")) {
             args.push(self.loss());
         }
-        self.routine(routine, args)
+        self.builder.routine(routine, args)
     }
 
-    /// A value, cut to `1..=most`.
-    fn bounded(&mut self, expr: &Expr, most: u32) -> Value {
-        let value = self.value(expr);
-        let result = self.temporary(8, "limit");
-        let (fits, too_much) = (self.new_block(), self.new_block());
-        let above = self.new_block();
-        let limit = self.constant(most.into());
-        self.branch(Condition::ULe, [value, limit], above, too_much);
-
-        self.block = above;
-        let one = self.constant(1);
-        self.branch(Condition::UGe, [value, one], fits, too_much);
-
-        self.block = fits;
-        self.store_word(result, value);
-        self.block = too_much;
-        let limit = self.constant(most.into());
-        self.store_word(result, limit);
-        self.join(&[fits]);
-        self.load_word(result)
-    }
-
-    /// Copies a map element into a slot, or zeroes where there is none.
-    fn element(&mut self, map: ScriptMap, key: &[Expr], place: Place, bytes: u32) {
-        let span = self.span;
-        let key = self.key(map, key);
-        self.span = span;
-        self.zero(place, bytes);
-        let (found, some, none) = self.look_up(self.map_id(map), key);
-        self.block = some;
-        for (at, bytes) in pieces(bytes) {
-            let base = if at == 0 {
-                found
-            } else {
-                let at = self.constant(at.into());
-                self.arith(Arith::Add, found, at)
-            };
-            self.effect(InstData::LoadBytes {
-                base,
-                slot: place.slot,
-                offset: place.offset + at,
-                bytes,
-            });
-        }
-        self.block = none;
-        self.join(&[some]);
-    }
-
-    fn global(&mut self, offset: u32) -> Value {
-        let result = self.temporary(8, "global");
-        let key = self.temporary(8, "key");
-        let zero = self.constant(0);
-        self.store_word(key, zero);
-        self.store_word(result, zero);
-        let Some(map) = self.maps.globals else {
-            return zero;
-        };
-        let (found, some, none) = self.look_up(map, key);
-        self.block = some;
-        let value = self.push(InstData::Load {
-            base: found,
-            offset: offset as i32,
-            width: Width::W64,
-            signed: false,
+    /// Goes to `yes` or `no` by a condition.
+    pub(super) fn condition(&mut self, expr: &Expr, yes: Block, no: Block) {
+        self.at(expr.span, |this| match &expr.kind {
+            ExprKind::Not(operand) => this.condition(operand, no, yes),
+            ExprKind::And(left, right) => {
+                let both = this.builder.block();
+                this.condition(left, both, no);
+                this.builder.switch_to(both);
+                this.condition(right, yes, no);
+            }
+            ExprKind::Or(left, right) => {
+                let other = this.builder.block();
+                this.condition(left, yes, other);
+                this.builder.switch_to(other);
+                this.condition(right, yes, no);
+            }
+            ExprKind::Compare(condition, left, right) => {
+                let left = this.value(left);
+                let right = this.value(right);
+                this.builder.branch(*condition, [left, right], yes, no);
+            }
+            _ => {
+                let value = this.value(expr);
+                let (condition, args) = this.truth(value);
+                this.builder.branch(condition, args, yes, no);
+            }
         });
-        self.store_word(result, value);
-        self.block = none;
-        self.join(&[some]);
-        self.load_word(result)
     }
-
-    fn argument(&mut self, access: Access) -> Value {
-        let context = self.push(InstData::Context);
-        match access {
-            Access::Context {
-                offset,
-                width,
-                signed,
-            } => self.push(InstData::Load {
-                base: context,
-                offset: offset as i32,
-                width,
-                signed,
-            }),
-            Access::Stack { pointer, offset } => {
-                let stack = self.push(InstData::Load {
-                    base: context,
-                    offset: pointer as i32,
-                    width: Width::W64,
-                    signed: false,
-                });
-                let above = self.constant(offset.into());
-                let address = self.arith(Arith::Add, stack, above);
-                self.read_at(address, Width::W64, false)
-            }
-            Access::InContext { offset } => {
-                let offset = self.constant(offset.into());
-                self.arith(Arith::Add, context, offset)
-            }
-            Access::DataLocation { offset } => self.located(context, offset, 0),
-            Access::RelativeLocation { offset } => self.located(context, offset, offset + 4),
-        }
-    }
-
-    /// The address of bytes that stand `base` bytes, and what the low half of the `u32` at `offset` says, into the
-    /// context.
-    fn located(&mut self, context: Value, offset: u32, base: u32) -> Value {
-        let location = self.push(InstData::Load {
-            base: context,
-            offset: offset as i32,
-            width: Width::W32,
-            signed: false,
-        });
-        let mask = self.constant(0xffff);
-        let distance = self.arith(Arith::And, location, mask);
-        let base = self.constant(base.into());
-        let distance = self.arith(Arith::Add, distance, base);
-        self.arith(Arith::Add, context, distance)
-    }
-
-    fn read(&mut self, address: &Expr, offset: u32, width: Width, signed: bool) -> Value {
-        let address = self.address_at(address, offset);
-        self.read_at(address, width, signed)
-    }
-
-    /// An address, `offset` bytes further.
-    fn address_at(&mut self, address: &Expr, offset: u32) -> Value {
-        let span = self.span;
-        let address = self.value(address);
-        self.span = span;
-        match offset {
-            0 => address,
-            offset => {
-                let offset = self.constant(offset.into());
-                self.arith(Arith::Add, address, offset)
-            }
-        }
-    }
-
-    /// Reads memory at an address that may be anything; zero if it cannot be read.
-    fn read_at(&mut self, address: Value, width: Width, signed: bool) -> Value {
-        let slot = match self.landing {
-            Some(slot) => slot,
-            None => {
-                let slot = self.new_slot(8, "read");
-                self.landing = Some(slot);
-                slot
-            }
-        };
-        let place = Place { slot, offset: 0 };
-        let target = self.address(place);
-        let size = self.constant(width.bytes().into());
-        let loss = self.loss();
-        self.routine("pf_read", vec![target, size, address, loss]);
-        self.push(InstData::SlotLoad {
-            slot,
-            offset: 0,
-            width,
-            signed,
-        })
-    }
-
-    /// 1 if two strings are equal.
-    fn compare_strings(&mut self, left: &Expr, right: &Expr) -> Value {
-        let span = self.span;
-        // Both are zero-padded and end within the shorter room, or differ there.
-        let bytes = self.size(left.ty).min(self.size(right.ty));
-        let left = self.materialize(left);
-        let right = self.materialize(right);
-        self.span = span;
-        let left = self.address(left);
-        let right = self.address(right);
-        let bytes = self.constant(bytes.into());
-        self.routine("pf_streq", vec![left, right, bytes])
-    }
-
-    pub(super) fn copy(&mut self, from: Place, to: Place, bytes: u32) {
-        for (at, bytes) in pieces(bytes) {
-            self.effect(InstData::SlotCopy {
-                from: from.slot,
-                from_offset: from.offset + at,
-                to: to.slot,
-                to_offset: to.offset + at,
-                bytes,
-            });
-        }
-    }
-
-    pub(super) fn zero(&mut self, place: Place, bytes: u32) {
-        for (at, bytes) in pieces(bytes) {
-            self.effect(InstData::SlotZero {
-                slot: place.slot,
-                offset: place.offset + at,
-                bytes,
-            });
-        }
-    }
-}
-
-/// Cuts a range of bytes into what one instruction of the IR moves.
-fn pieces(bytes: u32) -> impl Iterator<Item = (u32, u32)> {
-    const MOST: u32 = 1024;
-    (0..bytes)
-        .step_by(MOST as usize)
-        .map(move |at| (at, MOST.min(bytes - at)))
 }

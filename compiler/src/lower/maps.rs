@@ -1,13 +1,13 @@
 //! Maps: those of the script, and those that the templates bring with them.
 
-use super::{Lower, Maps, Place};
+use super::Lower;
 use crate::facts::KernelFacts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap};
-use crate::ir::{Block, Condition, InstData, MapData, MapId, Module, Value};
+use crate::ir::{MapData, MapId, Module, SlotPlace, Value};
 use crate::manifest::{Action, Globals, Layout, Manifest, MapManifest, MapValue};
 use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, TypeTable, fields};
-use cranelift_entity::{EntityRef, SecondaryMap};
+use cranelift_entity::{EntityRef, PrimaryMap};
 use pfscript_grammar::Diagnostic;
 use pfscript_probes::abi::{KNOWN_STACKS, SCRATCH_LEVELS, helper, map};
 use pfscript_probes::{Feature, LOSS_CAUSES, MapTemplate};
@@ -28,6 +28,14 @@ const PAGE: u32 = 4096;
 /// The longest key that the kernel's hash maps take is larger; this keeps keys within reason.
 const MAX_KEY_BYTES: u32 = 4096;
 
+/// The module's ids of the maps.
+pub(super) struct Maps {
+    /// Those of the script.
+    pub(super) script: PrimaryMap<ScriptMap, MapId>,
+    /// That of [`Globals`], if the script needs it.
+    pub(super) globals: Option<MapId>,
+}
+
 /// Defines all maps of the module.
 pub(super) fn define(
     checked: &Checked,
@@ -41,7 +49,7 @@ pub(super) fn define(
     } else {
         (0, PREALLOCATED_KEYS, PREALLOCATED_STACKS)
     };
-    let mut script = SecondaryMap::new();
+    let mut script = PrimaryMap::new();
     let mut errors = Vec::new();
     let mut zeros = 0;
     for (index, map) in &checked.maps {
@@ -78,7 +86,8 @@ pub(super) fn define(
             max_entries: capacity,
             flags,
         });
-        script[index] = Some(id);
+        // The script's maps are walked in order, so the key of each is its own.
+        script.push(id);
         manifest.maps.push(MapManifest {
             id,
             name: map.name.clone(),
@@ -217,13 +226,15 @@ fn key_layout(types: &TypeTable, key: &[Type]) -> Option<Layout> {
 
 impl Lower<'_> {
     /// Builds a key in a slot.
-    pub(super) fn key(&mut self, map: ScriptMap, key: &[Expr]) -> Place {
+    pub(super) fn key(&mut self, map: ScriptMap, key: &[Expr]) -> SlotPlace {
         let checked = self.checked;
         let types = checked.maps[map].key.as_deref().unwrap_or(&[]);
-        let place = self.temporary(key_size(&checked.types, types), "key");
+        let place = self
+            .builder
+            .temporary(key_size(&checked.types, types), "key");
         if types.is_empty() {
-            let zero = self.constant(0);
-            self.store_word(place, zero);
+            let zero = self.builder.constant(0);
+            self.builder.store_word(place, zero);
         }
         match key {
             // A tuple is all of the key's parts.
@@ -234,7 +245,7 @@ impl Lower<'_> {
                 },
             ] => match &tuple.kind {
                 ExprKind::Tuple(items) => self.store_all(items, place, types),
-                _ if checked.types.items(*id) == types => self.store(tuple, place, &tuple.ty),
+                _ if checked.types.items(*id) == types => self.store(tuple, place, tuple.ty),
                 _ => {
                     let from = self.materialize(tuple);
                     self.convert_all(from, checked.types.items(*id), place, types);
@@ -253,19 +264,31 @@ impl Lower<'_> {
         }
     }
 
-    /// Looks a key up: the pointer to its value, the block where there is one, and the block where there is none.
-    pub(super) fn look_up(&mut self, map: MapId, key: Place) -> (Value, Block, Block) {
-        let pointer = self.push(InstData::MapPointer(map));
-        let key = self.address(key);
-        let found = self.helper(helper::MAP_LOOKUP_ELEM, vec![pointer, key]);
-        let (some, none) = (self.new_block(), self.new_block());
-        let zero = self.constant(0);
-        self.branch(Condition::Ne, [found, zero], some, none);
-        (found, some, none)
+    /// Looks a key up, and does one thing with the pointer to its value or another if there is none.
+    pub(super) fn look_up(
+        &mut self,
+        map: MapId,
+        key: SlotPlace,
+        found: impl FnOnce(&mut Self, Value),
+        missing: impl FnOnce(&mut Self),
+    ) {
+        let pointer = self.builder.map_pointer(map);
+        let key = self.builder.address(key);
+        let value = self
+            .builder
+            .helper(helper::MAP_LOOKUP_ELEM, vec![pointer, key]);
+        let (some, none) = (self.builder.block(), self.builder.block());
+        let (condition, args) = self.truth(value);
+        self.builder.branch(condition, args, some, none);
+        self.builder.switch_to(some);
+        found(self, value);
+        let found_end = self.builder.current();
+        self.builder.switch_to(none);
+        missing(self);
+        self.builder.join(&[found_end]);
     }
 
     pub(super) fn map_pointer(&mut self, map: ScriptMap) -> Value {
-        let id = self.map_id(map);
-        self.push(InstData::MapPointer(id))
+        self.builder.map_pointer(self.maps.script[map])
     }
 }

@@ -1,21 +1,28 @@
 //! Lowering: from the checked script to the IR and the manifest.
 //!
-//! Values that fit a register become [`Value`]s; strings, tuples and keys are built in [`Slot`]s, in place where they
-//! are needed: an expression is stored *into* a slot, so that a key's string is read straight into the key.
+//! Values that fit a register become [`Value`]s; strings, tuples and keys are built in slots, in place where they are
+//! needed: an expression is stored *into* a slot, so that a key's string is read straight into the key.
+//!
+//! Nothing is checked here that the checker has checked. Where a checked script should say otherwise, that is an
+//! internal error with its place, and there is no object.
 
 mod expr;
 mod maps;
+mod read;
 mod stmt;
+mod store;
 
 use crate::facts::KernelFacts;
-use crate::hir::{ScriptMap, Var};
+use crate::hir::{Expr, Var};
 use crate::ir::{
-    Block, Condition, Function, InstData, MapId, Module, ProbeData, ProbeId, Slot, SlotData, Value,
+    Condition, Function, FunctionBuilder, Module, ProbeData, ProbeId, Signature, Slot, SlotPlace,
+    Value,
 };
 use crate::manifest::{Manifest, ProbeManifest};
 use crate::sema::{Checked, CheckedAction, Options};
 use crate::types::Type;
-use cranelift_entity::{EntityRef, SecondaryMap};
+use cranelift_entity::EntityRef;
+use maps::Maps;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::LOSS_CAUSES;
 use std::collections::HashMap;
@@ -38,10 +45,12 @@ pub fn lower(
         ..Manifest::default()
     };
     let maps = maps::define(checked, facts, &mut module, &mut manifest)?;
+    let mut errors = Vec::new();
     for action in &checked.actions {
         let probe: ProbeId = module.probes.next_key();
         let info = action.provider.info();
-        let body = Lower::new(checked, action, &maps, probe).action();
+        let body = Lower::new(checked, action, &maps, probe, &mut errors).action();
+        let body = module.functions.push(body);
         module.probes.push(ProbeData {
             family: info.family,
             section: info.section,
@@ -63,28 +72,10 @@ pub fn lower(
                 .collect(),
         });
     }
-    Ok((module, manifest))
-}
-
-/// The module's ids of the maps.
-struct Maps {
-    script: SecondaryMap<ScriptMap, Option<MapId>>,
-    globals: Option<MapId>,
-}
-
-/// A place in a slot.
-#[derive(Clone, Copy)]
-struct Place {
-    slot: Slot,
-    offset: u32,
-}
-
-impl Place {
-    fn at(self, bytes: u32) -> Place {
-        Place {
-            offset: self.offset + bytes,
-            ..self
-        }
+    if errors.is_empty() {
+        Ok((module, manifest))
+    } else {
+        Err(errors)
     }
 }
 
@@ -94,15 +85,9 @@ struct Lower<'a> {
     action: &'a CheckedAction,
     maps: &'a Maps,
     probe: ProbeId,
-    function: Function,
-    block: Block,
-    span: Span,
+    errors: &'a mut Vec<Diagnostic>,
     vars: HashMap<Var, Slot>,
-    /// Slots of earlier statements that are free again, and those that this statement uses.
-    free: Vec<Slot>,
-    busy: Vec<Slot>,
-    /// Where reads through pointers land before they are loaded.
-    landing: Option<Slot>,
+    builder: FunctionBuilder,
 }
 
 impl<'a> Lower<'a> {
@@ -111,99 +96,78 @@ impl<'a> Lower<'a> {
         action: &'a CheckedAction,
         maps: &'a Maps,
         probe: ProbeId,
+        errors: &'a mut Vec<Diagnostic>,
     ) -> Lower<'a> {
-        let mut function = Function::default();
-        let block = function.blocks.push(Default::default());
+        let symbol = format!("body_p{}", probe.index());
+        let mut builder = FunctionBuilder::new(&symbol, Signature::body());
+        builder.set_span(action.span);
         Lower {
             checked,
             action,
             maps,
             probe,
-            function,
-            block,
-            span: action.span,
+            errors,
             vars: HashMap::new(),
-            free: Vec::new(),
-            busy: Vec::new(),
-            landing: None,
+            builder,
         }
     }
 
     fn action(mut self) -> Function {
         let action = self.action;
         self.stmts(&action.body);
-        if !self.function.is_terminated(self.block) {
-            self.effect(InstData::Return);
+        if !self.builder.is_terminated() {
+            self.builder.ret(None);
         }
-        self.function
+        self.builder.finish()
     }
 
-    /// Appends an instruction that defines a value.
-    fn push(&mut self, data: InstData) -> Value {
-        let value = self.function.push(self.block, data, self.span);
-        // Only called with instructions that have a result; a constant stands in for what cannot be.
-        value.unwrap_or_else(|| Value::new(0))
+    /// Gives what `lower` builds a place in the script.
+    fn at<R>(&mut self, span: Span, lower: impl FnOnce(&mut Self) -> R) -> R {
+        let outer = self.builder.set_span(span);
+        let result = lower(self);
+        self.builder.set_span(outer);
+        result
     }
 
-    /// Appends an instruction for its effect.
-    fn effect(&mut self, data: InstData) {
-        self.function.push(self.block, data, self.span);
+    /// Does one thing or the other by a condition of the script, and goes on behind both.
+    fn if_else(
+        &mut self,
+        condition: &Expr,
+        then: impl FnOnce(&mut Self),
+        otherwise: impl FnOnce(&mut Self),
+    ) {
+        let (yes, no) = (self.builder.block(), self.builder.block());
+        self.condition(condition, yes, no);
+        self.builder.switch_to(yes);
+        then(self);
+        let then_end = self.builder.current();
+        self.builder.switch_to(no);
+        otherwise(self);
+        self.builder.join(&[then_end]);
     }
 
-    fn constant(&mut self, value: i64) -> Value {
-        self.push(InstData::Const(value))
-    }
-
-    fn new_block(&mut self) -> Block {
-        self.function.blocks.push(Default::default())
-    }
-
-    fn jump(&mut self, target: Block) {
-        if !self.function.is_terminated(self.block) {
-            self.effect(InstData::Jump(target));
-        }
-    }
-
-    fn branch(&mut self, condition: Condition, args: [Value; 2], then: Block, otherwise: Block) {
-        self.effect(InstData::Branch {
-            condition,
-            args,
-            then,
-            otherwise,
-        });
-    }
-
-    /// A slot for the rest of this statement.
-    fn temporary(&mut self, size: u32, name: &str) -> Place {
-        let slots = &self.function.slots;
-        let slot = match self.free.iter().position(|&slot| slots[slot].size == size) {
-            Some(index) => self.free.swap_remove(index),
-            None => self.new_slot(size, name),
-        };
-        self.busy.push(slot);
-        Place { slot, offset: 0 }
-    }
-
-    fn new_slot(&mut self, size: u32, name: &str) -> Slot {
-        self.function.slots.push(SlotData {
-            size,
-            zeroed: false,
-            name: name.to_string(),
-        })
+    /// Reports what a checked script cannot say. The value stands in for the one that there is not; with the error there
+    /// is no object that could use it.
+    fn internal_error(&mut self, span: Span, what: &str) -> Value {
+        let error = Diagnostic::error(span, format!("internal error: {what}"));
+        self.errors
+            .push(error.help("this is a bug in pfscript; please report it with the script"));
+        self.builder.constant(0)
     }
 
     /// The slot of a variable.
-    fn variable(&mut self, var: Var) -> Place {
+    fn variable(&mut self, var: Var) -> SlotPlace {
         let data = &self.action.vars[var];
-        let function = &mut self.function;
+        let builder = &mut self.builder;
         let slot = *self.vars.entry(var).or_insert_with(|| {
-            function.slots.push(SlotData {
-                size: self.checked.types.size(data.ty).max(8),
-                zeroed: data.zeroed,
-                name: data.name.clone(),
-            })
+            let size = self.checked.types.size(data.ty).max(8);
+            if data.zeroed {
+                builder.zeroed_slot(size, &data.name)
+            } else {
+                builder.slot(size, &data.name)
+            }
         });
-        Place { slot, offset: 0 }
+        slot.into()
     }
 
     /// Bytes that a value takes in a slot.
@@ -211,28 +175,23 @@ impl<'a> Lower<'a> {
         self.checked.types.size(ty)
     }
 
-    fn address(&mut self, place: Place) -> Value {
-        self.push(InstData::SlotAddr {
-            slot: place.slot,
-            offset: place.offset,
-        })
+    /// The program's context.
+    fn context(&mut self) -> Value {
+        match self.builder.param(0) {
+            Some(context) => context,
+            None => self.internal_error(self.action.span, "a function without context uses it"),
+        }
     }
 
     /// The first loss counter of this probe.
     fn loss(&mut self) -> Value {
-        self.constant((self.probe.index() as u32 * LOSS_CAUSES).into())
+        self.builder
+            .constant((self.probe.index() as u32 * LOSS_CAUSES).into())
     }
 
-    fn routine(&mut self, routine: &'static str, args: Vec<Value>) -> Value {
-        self.push(InstData::CallRoutine { routine, args })
-    }
-
-    fn helper(&mut self, helper: u32, args: Vec<Value>) -> Value {
-        self.push(InstData::CallHelper { helper, args })
-    }
-
-    fn map_id(&self, map: ScriptMap) -> MapId {
-        // Every map of the script was defined before any action is lowered.
-        self.maps.script[map].unwrap_or_else(|| MapId::new(0))
+    /// Whether a value is not zero, as the arguments of a branch.
+    fn truth(&mut self, value: Value) -> (Condition, [Value; 2]) {
+        let zero = self.builder.constant(0);
+        (Condition::Ne, [value, zero])
     }
 }

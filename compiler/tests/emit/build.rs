@@ -1,12 +1,12 @@
-//! Building modules by hand, briefly.
+//! Building modules by hand, briefly, and without the care of `FunctionBuilder`: broken ones too.
 
 use pfscript_compiler::ir::{
     Arith, Block, BlockData, Condition, Function, InstData, Literal, MapData, MapId, Module,
-    ProbeData, Slot, SlotData, Value, Width,
+    ProbeData, ProbeId, Signature, Slot, SlotData, Value, Width,
 };
 use pfscript_grammar::Span;
 
-/// Builds the body of a probe, block by block.
+/// Builds a function, block by block.
 pub struct Body {
     pub function: Function,
     /// Where instructions go.
@@ -16,8 +16,13 @@ pub struct Body {
 }
 
 impl Body {
+    /// The body of a probe.
     pub fn new() -> Body {
-        let mut function = Function::default();
+        Body::of("body", Signature::body())
+    }
+
+    pub fn of(symbol: &str, signature: Signature) -> Body {
+        let mut function = Function::new(symbol, signature);
         let block = function.blocks.push(BlockData::default());
         Body {
             function,
@@ -49,13 +54,11 @@ impl Body {
     }
 
     pub fn push(&mut self, data: InstData) {
-        self.function.push(self.block, data, self.span);
+        self.function.append(self.block, data, self.span);
     }
 
     pub fn value(&mut self, data: InstData) -> Value {
-        self.function
-            .push(self.block, data, self.span)
-            .expect("the instruction has a result")
+        self.function.define(self.block, data, self.span)
     }
 
     pub fn constant(&mut self, constant: i64) -> Value {
@@ -63,7 +66,11 @@ impl Body {
     }
 
     pub fn context(&mut self) -> Value {
-        self.value(InstData::Context)
+        self.param(0)
+    }
+
+    pub fn param(&self, index: usize) -> Value {
+        self.function.params[index]
     }
 
     pub fn arith(&mut self, op: Arith, left: Value, right: Value) -> Value {
@@ -163,7 +170,13 @@ impl Body {
 
     /// Ends the body.
     pub fn done(mut self) -> Function {
-        self.push(InstData::Return);
+        self.push(InstData::Return(None));
+        self.function
+    }
+
+    /// Ends the function with a result.
+    pub fn gives(mut self, result: Value) -> Function {
+        self.push(InstData::Return(Some(result)));
         self.function
     }
 }
@@ -201,12 +214,24 @@ pub fn module(maps: Vec<MapData>, bodies: Vec<Function>) -> Module {
         module.maps.push(map);
     }
     for body in bodies {
-        module.probes.push(ProbeData {
-            family: "once",
-            section: "raw_tracepoint",
-            tgid: 0,
-            body,
-        });
+        add_probe(&mut module, ("once", "raw_tracepoint"), 0, body);
     }
     module
+}
+
+/// Adds a probe of a family and section to a module.
+pub fn add_probe(
+    module: &mut Module,
+    (family, section): (&'static str, &'static str),
+    tgid: u32,
+    mut body: Function,
+) -> ProbeId {
+    body.symbol = format!("body_{}", module.probes.next_key());
+    let body = module.functions.push(body);
+    module.probes.push(ProbeData {
+        family,
+        section,
+        tgid,
+        body,
+    })
 }

@@ -34,7 +34,12 @@ impl<'f> Evaluator<'f> {
             slots: slots
                 .map(|(slot, data)| (slot, vec![0; data.size as usize]))
                 .collect(),
-            values: HashMap::new(),
+            values: function
+                .params
+                .first()
+                .map(|&context| (context, CONTEXT_ADDRESS))
+                .into_iter()
+                .collect(),
             routine,
         }
     }
@@ -54,7 +59,7 @@ impl<'f> Evaluator<'f> {
         for &inst in &self.function.blocks[block].insts {
             let result = match &self.function.insts[inst] {
                 InstData::Jump(target) => return Some(*target),
-                InstData::Return => return None,
+                InstData::Return(_) => return None,
                 InstData::Branch {
                     condition,
                     args,
@@ -76,7 +81,6 @@ impl<'f> Evaluator<'f> {
     fn step(&mut self, data: &InstData) -> u64 {
         match *data {
             InstData::Const(constant) => constant as u64,
-            InstData::Context => CONTEXT_ADDRESS,
             InstData::Arith { op, args } => arith(op, self.get(args[0]), self.get(args[1])),
             InstData::Compare { condition, args } => {
                 compare(condition, self.get(args[0]), self.get(args[1])).into()
@@ -181,11 +185,12 @@ impl<'f> Evaluator<'f> {
                 0
             }
             InstData::CallHelper { .. } => VALUE_ADDRESS,
+            InstData::Call { .. } | InstData::FuncAddr(_) => panic!("there is one function"),
             InstData::CallRoutine { routine, ref args } => {
                 let args: Vec<u64> = args.iter().map(|&arg| self.get(arg)).collect();
                 (self.routine)(routine, &args)
             }
-            InstData::Jump(_) | InstData::Branch { .. } | InstData::Return => unreachable!(),
+            InstData::Jump(_) | InstData::Branch { .. } | InstData::Return(_) => unreachable!(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Listings of modules built by hand, compared with files in `golden/`. `UPDATE_GOLDEN=1` writes them anew.
 
-use crate::build::{Body, helper, loss_map, map, module};
+use crate::build::{Body, add_probe, helper, loss_map, map, module};
 use pfscript_compiler::emit::assemble;
 use pfscript_compiler::ir::{Arith, Condition, InstData, Module, Width};
 use pfscript_grammar::Span;
@@ -54,12 +54,7 @@ fn count_by_process() {
     let counts = module.maps.push(map("map_0_", 5, 24, 8, 4096));
     let arguments = [body.map(counts), body.slot_addr(key), body.constant(0)];
     body.routine("pf_count", &arguments);
-    module.probes.push(pfscript_compiler::ir::ProbeData {
-        family: "perf_event",
-        section: "perf_event",
-        tgid: 0,
-        body: body.done(),
-    });
+    add_probe(&mut module, ("perf_event", "perf_event"), 0, body.done());
     check("count_by_process", &module, source);
 }
 
@@ -113,12 +108,7 @@ fn lookup_branch_and_record() {
     body.jump(end);
     body.block = end;
     let body = body.done();
-    module.probes.push(pfscript_compiler::ir::ProbeData {
-        family: "once",
-        section: "raw_tracepoint",
-        tgid: 4711,
-        body,
-    });
+    add_probe(&mut module, ("once", "raw_tracepoint"), 4711, body);
     check("lookup_branch_and_record", &module, source);
 }
 

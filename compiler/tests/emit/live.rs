@@ -1,11 +1,9 @@
 //! In this kernel: objects of every family load, and what they compute is right.
 
-use crate::build::{Body, FAMILIES, helper, loss_map, map, module};
+use crate::build::{Body, FAMILIES, add_probe, helper, loss_map, map, module};
 use crate::kernel::{Loaded, unavailable};
 use pfscript_compiler::emit::assemble;
-use pfscript_compiler::ir::{
-    Arith, Condition, Function, InstData, MapId, Module, ProbeData, ProbeId, Width,
-};
+use pfscript_compiler::ir::{Arith, Condition, Function, InstData, MapId, Module, ProbeId, Width};
 use pfscript_grammar::Span;
 
 macro_rules! needs_kernel {
@@ -64,12 +62,12 @@ fn every_family(body: &dyn Fn(MapId) -> Function) -> Module {
     module.maps.push(map("pf_map_events", 27, 0, 0, 1 << 16));
     let counts = module.maps.push(map("map_counts", 1, 24, 8, 64));
     for (family, section) in FAMILIES {
-        module.probes.push(ProbeData {
-            family,
-            section,
-            tgid: std::process::id(),
-            body: body(counts),
-        });
+        add_probe(
+            &mut module,
+            (family, section),
+            std::process::id(),
+            body(counts),
+        );
     }
     module
 }
@@ -188,12 +186,7 @@ fn a_routine_with_a_callback_loads() {
     body.slot_store(key, 0, Width::W64, vma);
     let arguments = [body.map(counts), body.slot_addr(key), loss];
     body.routine("pf_count", &arguments);
-    module.probes.push(ProbeData {
-        family: "perf_event",
-        section: "perf_event",
-        tgid: 0,
-        body: body.done(),
-    });
+    add_probe(&mut module, ("perf_event", "perf_event"), 0, body.done());
     let assembled = assemble(&module, "vma.pf", SOURCE).unwrap();
     Loaded::new(&assembled.elf).unwrap();
 }

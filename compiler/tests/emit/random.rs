@@ -124,7 +124,7 @@ pub fn body(seed: u64, recipe: Recipe, output: MapId) -> Function {
     let (missing, found) = (body.block(), body.block());
     body.branch(Condition::Eq, [output, null], missing, found);
     body.block = missing;
-    body.push(InstData::Return);
+    body.push(InstData::Return(None));
     body.block = found;
     let context = body.context();
     let first = body.load(context, 0, Width::W64);

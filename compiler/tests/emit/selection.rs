@@ -44,7 +44,7 @@ fn with_output() -> (Body, Value) {
     let zero = body.constant(0);
     body.branch(Condition::Eq, [output, zero], missing, found);
     body.block = missing;
-    body.push(InstData::Return);
+    body.push(InstData::Return(None));
     body.block = found;
     (body, output)
 }

@@ -9,7 +9,7 @@ mod manifest_text;
 
 use pfscript_compiler::facts::{Arch, KernelFacts};
 use pfscript_compiler::recorded::RecordedFacts;
-use pfscript_compiler::{Object, Options, compile, ir_text};
+use pfscript_compiler::{Object, Options, compile, ir};
 use pfscript_grammar::{Diagnostic, parse, render};
 use pfscript_probes::Feature;
 use pfscript_testkit::golden::{Golden, without_numbers};
@@ -64,7 +64,7 @@ fn text(stage: &str, object: &Object, name: &str, source: &str) -> String {
             let warnings = render(&object.warnings, name, source, false);
             manifest_text::print(&object.manifest) + &warnings
         }
-        "ir" => ir_text::print(&object.module),
+        "ir" => ir::text::print(&object.module),
         _ => own_code(&object.listing),
     }
 }
@@ -135,12 +135,12 @@ fn the_same_script_and_facts_give_the_same_bytes() {
 #[test]
 fn arguments_are_where_the_architecture_puts_them() {
     let source = "kprobe:vfs_read { @ = arg1; } kretprobe:vfs_read { @r = retval; }";
-    let ir = |arch| ir_text::print(&build(source, "t", &facts().on(arch)).unwrap().module);
+    let text = |arch| ir::text::print(&build(source, "t", &facts().on(arch)).unwrap().module);
     // pt_regs: x86-64 has rsi at 104 and rax at 80; arm64 has x1 at 8 and x0 at 0.
-    assert!(ir(Arch::X86_64).contains("load u64 context+104"));
-    assert!(ir(Arch::X86_64).contains("load u64 context+80"));
-    assert!(ir(Arch::Aarch64).contains("load u64 context+8\n"));
-    assert!(ir(Arch::Aarch64).contains("load u64 context+0\n"));
+    assert!(text(Arch::X86_64).contains("load u64 context+104"));
+    assert!(text(Arch::X86_64).contains("load u64 context+80"));
+    assert!(text(Arch::Aarch64).contains("load u64 context+8\n"));
+    assert!(text(Arch::Aarch64).contains("load u64 context+0\n"));
 }
 
 #[test]

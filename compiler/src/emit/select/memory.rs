@@ -3,10 +3,11 @@
 //! The verifier wants accesses of the stack aligned to their size (`check_ptr_alignment`), so the pieces of longer
 //! ones follow the alignment of both ends.
 
-use super::ErrorKind;
-use super::asm::{Insn, R4, R5, Reg, alu, size};
-use super::select::{Selected, Selector, immediate};
-use super::simplify::Operand;
+use super::{FRAME, Selected, Selector};
+use crate::emit::ErrorKind;
+use crate::emit::asm::{Insn, R4, R5, R10, Reg, alu, size};
+use crate::emit::frame::SlotLocation;
+use crate::emit::simplify::Operand;
 use crate::ir::{Slot, Value, Width};
 
 /// The most that is copied, zeroed or written instruction by instruction.
@@ -40,13 +41,13 @@ impl Selector<'_> {
     /// The memory `offset` bytes from a pointer, perhaps through `r5`.
     pub(super) fn memory(&mut self, base: Operand, offset: i32) -> Result<Memory, ErrorKind> {
         if let Operand::Slot(slot, start) = base {
-            let start = self.slot_memory(slot).plus(start);
+            let start = self.slot_memory(slot)?.plus(start);
             return Ok(Memory {
                 base: start.base,
                 offset: start.offset.saturating_add(offset),
             });
         }
-        let base = self.in_register(base, R5);
+        let base = self.in_register(base, R5)?;
         if i16::try_from(offset).is_ok() {
             return Ok(Memory { base, offset });
         }
@@ -62,10 +63,25 @@ impl Selector<'_> {
     pub(super) fn slot(&self, slot: Slot, offset: u32, bytes: u32) -> Result<Memory, ErrorKind> {
         let data = &self.function.slots[slot];
         match offset.checked_add(bytes) {
-            Some(end) if end <= data.size => Ok(self.slot_memory(slot).plus(offset)),
+            Some(end) if end <= data.size => Ok(self.slot_memory(slot)?.plus(offset)),
             _ => Err(ErrorKind::Malformed(format!(
                 "{bytes} bytes at {offset} of {slot:?} ({}), which has {}",
                 data.name, data.size
+            ))),
+        }
+    }
+
+    /// Where a slot begins.
+    pub(super) fn slot_memory(&self, slot: Slot) -> Result<Memory, ErrorKind> {
+        match self.layout.slot(slot) {
+            Some(SlotLocation::Frame(offset)) => Ok(Memory {
+                base: FRAME,
+                // Frames beyond what an i32 can say are refused before this is run.
+                offset: offset as i32,
+            }),
+            Some(SlotLocation::Stack(offset)) => Ok(Memory { base: R10, offset }),
+            None => Err(ErrorKind::Malformed(format!(
+                "{slot} is used and has no place"
             ))),
         }
     }
@@ -99,11 +115,11 @@ impl Selector<'_> {
         let immediate = match value {
             // A narrow store takes the low bytes of its immediate.
             Operand::Const(constant) if width != Width::W64 => Some(constant as i32),
-            value => immediate(value),
+            value => value.immediate(),
         };
         let insn = match immediate {
             Some(imm) => Insn::store_imm(size, memory.base, offset, imm),
-            None => Insn::store(size, memory.base, offset, self.in_register(value, R4)),
+            None => Insn::store(size, memory.base, offset, self.in_register(value, R4)?),
         };
         self.assembler.push(insn);
         Ok(())
@@ -112,7 +128,7 @@ impl Selector<'_> {
     /// Adds to a word of memory, whoever else does.
     pub(super) fn atomic_add(&mut self, memory: Memory, value: Operand) -> Selected {
         let offset = memory.offset()?;
-        let value = self.in_register(value, R4);
+        let value = self.in_register(value, R4)?;
         self.assembler
             .push(Insn::atomic_add(memory.base, offset, value));
         Ok(())

@@ -1,7 +1,7 @@
-//! The IR as text, for `-d ir` and for golden tests. What values and slots are called is decided in `ir_names`.
+//! The IR as text, for `-d ir` and for golden tests. What values and slots are called is decided in `names`.
 
-use crate::ir::{Block, Function, Inst, InstData, MapData, Module, Slot, Value};
-use crate::ir_names::Names;
+use super::names::{self, Names, kind_name};
+use super::{Block, Function, Inst, InstData, MapData, Module, Slot, Value};
 use cranelift_entity::EntityRef;
 use pfscript_probes::abi::helper;
 use std::fmt::Write;
@@ -12,6 +12,7 @@ pub fn print(module: &Module) -> String {
     for map in module.maps.values() {
         line(&mut out, format_args!("{}", self::map(map)));
     }
+    out.push('\n');
     for (id, probe) in &module.probes {
         let only = match probe.tgid {
             0 => String::new(),
@@ -19,9 +20,32 @@ pub fn print(module: &Module) -> String {
         };
         line(
             &mut out,
-            format_args!("\nprobe {id} {}{only}", probe.family),
+            format_args!(
+                "probe {id} {}{only} runs {}",
+                probe.family, module.functions[probe.body].symbol
+            ),
         );
-        function(&mut out, module, &probe.body);
+    }
+    for data in module.functions.values() {
+        let params: Vec<String> = data
+            .signature
+            .params
+            .iter()
+            .enumerate()
+            .map(|(index, &kind)| match names::param(index, kind) {
+                name if name == kind_name(kind) => name,
+                name => format!("{name}: {}", kind_name(kind)),
+            })
+            .collect();
+        let result = match data.signature.result {
+            Some(kind) => format!(" -> {}", kind_name(kind)),
+            None => String::new(),
+        };
+        line(
+            &mut out,
+            format_args!("\nfunction {} ({}){result}", data.symbol, params.join(", ")),
+        );
+        function(&mut out, module, data);
     }
     out
 }
@@ -74,7 +98,6 @@ fn instruction(function: &Function, inst: Inst, block: Block, names: &Names) -> 
     let lower = |name: &dyn std::fmt::Debug| format!("{name:?}").to_lowercase();
     match &function.insts[inst] {
         InstData::Const(value) => format!("const {value}"),
-        InstData::Context => "context".into(),
         InstData::Arith { op, args } => format!("{} {}", lower(op), list(args)),
         InstData::Compare { condition, args } => format!("{} {}", lower(condition), list(args)),
         InstData::Extend { width, signed, arg } => {
@@ -167,6 +190,8 @@ fn instruction(function: &Function, inst: Inst, block: Block, names: &Names) -> 
             Some(name) => format!("helper {name} ({})", list(args)),
             None => format!("helper {helper} ({})", list(args)),
         },
+        InstData::FuncAddr(function) => format!("function {function}"),
+        InstData::Call { function, args } => format!("call {function} ({})", list(args)),
         InstData::CallRoutine { routine, args } => format!("call {routine} ({})", list(args)),
         InstData::Jump(block) => format!("jump {block}"),
         InstData::Branch {
@@ -179,6 +204,7 @@ fn instruction(function: &Function, inst: Inst, block: Block, names: &Names) -> 
             lower(condition),
             list(args)
         ),
-        InstData::Return => "return".into(),
+        InstData::Return(None) => "return".into(),
+        InstData::Return(Some(value)) => format!("return {}", v(value)),
     }
 }

@@ -1,11 +1,11 @@
 //! What the values and slots of a function are called in a listing of its IR.
 //!
 //! In comes a function; out go names that stay as they are when an instruction is added elsewhere, so that listings
-//! can be compared. Constants, addresses of slots, maps and the context have no name: what they are is said where they
+//! can be compared. Constants, addresses of slots, maps and functions have no name: what they are is said where they
 //! are used. Other values are numbered within their block, and only those that something uses; in another block the
 //! name says where the value is from, `b0.v1`. A slot is called what it holds. Nothing is printed here.
 
-use crate::ir::{Block, Function, Inst, InstData, Module, Slot, Value};
+use super::{Block, Function, Inst, InstData, Kind, Module, Slot, Value};
 use cranelift_entity::{EntitySet, SecondaryMap};
 use std::collections::HashMap;
 
@@ -34,6 +34,14 @@ impl Names {
                 _ => format!("{plain}.{times}"),
             };
             *times += 1;
+        }
+        for (index, (value, kind)) in function
+            .params
+            .iter()
+            .zip(&function.signature.params)
+            .enumerate()
+        {
+            names.values[*value] = param(index, *kind);
         }
         let mut used: EntitySet<Value> = EntitySet::new();
         for data in function.blocks.values() {
@@ -65,9 +73,9 @@ impl Names {
     fn in_place(&self, module: &Module, function: &Function, inst: Inst) -> Option<String> {
         match &function.insts[inst] {
             InstData::Const(value) => Some(value.to_string()),
-            InstData::Context => Some("context".to_owned()),
             InstData::SlotAddr { slot, offset } => Some(format!("&{}+{offset}", self.slots[*slot])),
             InstData::MapPointer(map) => Some(module.maps[*map].symbol.clone()),
+            InstData::FuncAddr(function) => Some(module.functions[*function].symbol.clone()),
             _ => None,
         }
     }
@@ -95,5 +103,26 @@ impl Names {
     pub fn defined(&self, function: &Function, inst: Inst) -> Option<&str> {
         let value = function.results[inst]?;
         self.homes[value].map(|_| self.values[value].as_str())
+    }
+}
+
+/// What a parameter is called. There is one context and one frame; others go by their number.
+pub fn param(index: usize, kind: Kind) -> String {
+    match kind {
+        Kind::Context | Kind::Frame => kind_name(kind).to_owned(),
+        _ => format!("p{index}"),
+    }
+}
+
+/// What a parameter or result is.
+pub fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Scalar => "scalar",
+        Kind::Context => "context",
+        Kind::Map => "map",
+        Kind::MapKey => "map key",
+        Kind::MapValue => "map value",
+        Kind::Memory => "memory",
+        Kind::Frame => "frame",
     }
 }

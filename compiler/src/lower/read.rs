@@ -1,0 +1,146 @@
+//! What is read: elements of maps, globals, arguments of the probe, memory at any address.
+
+use super::Lower;
+use crate::hir::{Base, Expr, Place, ScriptMap};
+use crate::ir::{Arith, SlotPlace, Value, Width};
+use crate::providers::Access;
+use crate::types::Type;
+use pfscript_grammar::Span;
+
+impl Lower<'_> {
+    /// Copies a map element into a slot, or zeroes where there is none.
+    pub(super) fn element(&mut self, map: ScriptMap, key: &[Expr], place: SlotPlace, bytes: u32) {
+        let key = self.key(map, key);
+        self.builder.zero(place, bytes);
+        self.look_up(
+            self.maps.script[map],
+            key,
+            |this, found| this.builder.load_bytes(found, place, bytes),
+            |_| {},
+        );
+    }
+
+    /// A word of the globals.
+    pub(super) fn global(&mut self, offset: u32, span: Span) -> Value {
+        let Some(map) = self.maps.globals else {
+            return self.internal_error(span, "a global is read and the module has none");
+        };
+        let result = self.builder.temporary(8, "global");
+        let key = self.builder.temporary(8, "key");
+        let zero = self.builder.constant(0);
+        self.builder.store_word(key, zero);
+        self.builder.store_word(result, zero);
+        self.look_up(
+            map,
+            key,
+            |this, found| {
+                let value = this.builder.load(found, offset as i32, Width::W64, false);
+                this.builder.store_word(result, value);
+            },
+            |_| {},
+        );
+        self.builder.load_word(result)
+    }
+
+    /// A value that the provider keeps in the context or on the stack.
+    pub(super) fn argument(&mut self, access: Access) -> Value {
+        let context = self.context();
+        match access {
+            Access::Context {
+                offset,
+                width,
+                signed,
+            } => self.builder.load(context, offset as i32, width, signed),
+            Access::Stack { pointer, offset } => {
+                let stack = self
+                    .builder
+                    .load(context, pointer as i32, Width::W64, false);
+                let above = self.builder.constant(offset.into());
+                let address = self.builder.arith(Arith::Add, stack, above);
+                self.read(address, Width::W64, false)
+            }
+            Access::InContext { offset } => {
+                let offset = self.builder.constant(offset.into());
+                self.builder.arith(Arith::Add, context, offset)
+            }
+            Access::DataLocation { offset } => self.located(context, offset, 0),
+            Access::RelativeLocation { offset } => self.located(context, offset, offset + 4),
+        }
+    }
+
+    /// The address of bytes that stand `base` bytes, and what the low half of the `u32` at `offset` says, into the
+    /// context.
+    fn located(&mut self, context: Value, offset: u32, base: u32) -> Value {
+        let location = self.builder.load(context, offset as i32, Width::W32, false);
+        let mask = self.builder.constant(0xffff);
+        let distance = self.builder.arith(Arith::And, location, mask);
+        let base = self.builder.constant(base.into());
+        let distance = self.builder.arith(Arith::Add, distance, base);
+        self.builder.arith(Arith::Add, context, distance)
+    }
+
+    /// The scalar at a place.
+    pub(super) fn load(&mut self, place: &Place) -> Value {
+        let Base::Memory(address) = &place.base else {
+            let slot = self.in_slot(place);
+            return self.builder.load_word(slot);
+        };
+        let address = self.address_at(address, place.offset);
+        let signed = matches!(place.ty, Type::Int { signed: true, .. });
+        let Some(field) = place.bits else {
+            let bytes = self.checked.types.c_size(place.ty).and_then(Width::of);
+            return self.read(address, bytes.unwrap_or(Width::W64), signed);
+        };
+        let word = self.read(address, field.width, false);
+        let up = (64 - field.shift - field.bits).into();
+        let up = self.builder.constant(up);
+        let down = self.builder.constant((64 - field.bits).into());
+        let raised = self.builder.arith(Arith::Shl, word, up);
+        let op = if signed { Arith::AShr } else { Arith::LShr };
+        self.builder.arith(op, raised, down)
+    }
+
+    /// An address, `offset` bytes further.
+    pub(super) fn address_at(&mut self, address: &Expr, offset: u32) -> Value {
+        let address = self.value(address);
+        match offset {
+            0 => address,
+            offset => {
+                let offset = self.builder.constant(offset.into());
+                self.builder.arith(Arith::Add, address, offset)
+            }
+        }
+    }
+
+    /// Reads memory at an address that may be anything; zero if it cannot be read.
+    fn read(&mut self, address: Value, width: Width, signed: bool) -> Value {
+        let landing = self.builder.landing();
+        let target = self.builder.address(landing);
+        let size = self.builder.constant(width.bytes().into());
+        let loss = self.loss();
+        self.builder
+            .routine("pf_read", vec![target, size, address, loss]);
+        self.builder.slot_load(landing, width, signed)
+    }
+
+    /// Reads a string of at most `size` bytes from an address into `room` bytes.
+    pub(super) fn read_string(&mut self, place: SlotPlace, room: u32, size: Value, address: Value) {
+        self.builder.zero(place, room);
+        let target = self.builder.address(place);
+        let loss = self.loss();
+        self.builder
+            .routine("pf_read_str", vec![target, size, address, loss]);
+    }
+
+    /// 1 if two strings are equal.
+    pub(super) fn compare_strings(&mut self, left: &Expr, right: &Expr) -> Value {
+        // Both are zero-padded and end within the shorter room, or differ there.
+        let bytes = self.size(left.ty).min(self.size(right.ty));
+        let left = self.materialize(left);
+        let right = self.materialize(right);
+        let left = self.builder.address(left);
+        let right = self.builder.address(right);
+        let bytes = self.builder.constant(bytes.into());
+        self.builder.routine("pf_streq", vec![left, right, bytes])
+    }
+}

@@ -1,0 +1,256 @@
+//! Values of any size stored into slots: strings, tuples, symbols, and scalars as words.
+
+use super::Lower;
+use crate::hir::{Argument, Base, Expr, ExprKind, Place};
+use crate::ir::{Arith, Condition, SlotPlace, Value};
+use crate::types::Type;
+use pfscript_probes::abi::helper;
+
+impl Lower<'_> {
+    /// Stores a value of the type `ty` (or of one that joined to it) into a slot, all of its bytes.
+    pub(super) fn store(&mut self, expr: &Expr, place: SlotPlace, ty: Type) {
+        self.at(expr.span, |this| this.store_here(expr, place, ty));
+    }
+
+    fn store_here(&mut self, expr: &Expr, place: SlotPlace, ty: Type) {
+        match (&expr.kind, ty) {
+            (ExprKind::Ternary(condition, then, otherwise), _) => self.if_else(
+                condition,
+                |this| this.store(then, place, ty),
+                |this| this.store(otherwise, place, ty),
+            ),
+            (_, Type::Str { bytes }) => self.store_string(expr, place, bytes),
+            (ExprKind::Tuple(items), Type::Tuple(tuple)) => {
+                self.store_all(items, place, self.checked.types.items(tuple));
+            }
+            (
+                ExprKind::Load(Place {
+                    base: Base::Element { map, key },
+                    offset: 0,
+                    ..
+                }),
+                Type::Tuple(_) | Type::UserSymbol,
+            ) if expr.ty == ty => self.element(*map, key, place, self.size(ty)),
+            (_, Type::Tuple(_)) => {
+                let from = self.materialize(expr);
+                self.convert(from, expr.ty, place, ty);
+            }
+            (ExprKind::UserSymbol(address), _) => {
+                let address = self.value(address);
+                self.builder.store_word(place, address);
+                let ids = self
+                    .builder
+                    .helper(helper::GET_CURRENT_PID_TGID, Vec::new());
+                let shift = self.builder.constant(32);
+                let tgid = self.builder.arith(Arith::LShr, ids, shift);
+                self.builder.store_word(place.at(8), tgid);
+            }
+            (_, Type::UserSymbol) => {
+                let from = self.materialize(expr);
+                self.builder.copy(from, place, self.size(ty));
+            }
+            _ => {
+                let value = self.value(expr);
+                self.builder.store_word(place, value);
+            }
+        }
+    }
+
+    /// Stores values of these types one behind the other.
+    pub(super) fn store_all(&mut self, values: &[Expr], place: SlotPlace, types: &[Type]) {
+        let mut at = place;
+        for (value, ty) in values.iter().zip(types) {
+            self.store(value, at, *ty);
+            at = at.at(self.size(*ty));
+        }
+    }
+
+    /// A slot that holds the expression's value: that of its variable, or a temporary one.
+    pub(super) fn materialize(&mut self, expr: &Expr) -> SlotPlace {
+        if let ExprKind::Load(place) = &expr.kind
+            && !matches!(place.base, Base::Memory(_))
+        {
+            return self.in_slot(place);
+        }
+        let place = self.builder.temporary(self.size(expr.ty), "value");
+        self.store(expr, place, expr.ty);
+        place
+    }
+
+    /// Where a place is in a slot: in its variable's, or in one that its whole was brought into.
+    pub(super) fn in_slot(&mut self, place: &Place) -> SlotPlace {
+        let whole = match &place.base {
+            Base::Var(var) => self.variable(*var),
+            Base::Element { map, key } => {
+                // The whole has the map's type, which a part of it does not say.
+                let bytes = self.element_size(*map);
+                let slot = self.builder.temporary(bytes, "element");
+                self.element(*map, key, slot, bytes);
+                slot
+            }
+            Base::Value(value) => self.materialize(value),
+            Base::Memory(address) => {
+                self.internal_error(address.span, "memory stands where a value is wanted");
+                self.builder.temporary(8, "nothing")
+            }
+        };
+        whole.at(place.offset)
+    }
+
+    /// Copies a value between types of the same shape whose strings may differ in room.
+    fn convert(&mut self, from: SlotPlace, from_ty: Type, to: SlotPlace, to_ty: Type) {
+        let types = &self.checked.types;
+        match (from_ty, to_ty) {
+            (Type::Str { bytes: have }, Type::Str { bytes: room }) => {
+                let copied = have.min(room);
+                self.builder.copy(from, to, copied);
+                self.builder.zero(to.at(copied), room - copied);
+            }
+            (Type::Tuple(have), Type::Tuple(want)) => {
+                self.convert_all(from, types.items(have), to, types.items(want));
+            }
+            _ => self.builder.copy(from, to, types.size(to_ty)),
+        }
+    }
+
+    /// Copies values that stand one behind the other, as [`Self::convert`] does.
+    pub(super) fn convert_all(
+        &mut self,
+        from: SlotPlace,
+        have: &[Type],
+        to: SlotPlace,
+        want: &[Type],
+    ) {
+        let (mut from, mut to) = (from, to);
+        for (have, want) in have.iter().zip(want) {
+            self.convert(from, *have, to, *want);
+            from = from.at(self.size(*have));
+            to = to.at(self.size(*want));
+        }
+    }
+
+    /// Stores a string into `room` bytes, zero-padded.
+    fn store_string(&mut self, expr: &Expr, place: SlotPlace, room: u32) {
+        match &expr.kind {
+            ExprKind::Str(bytes) => {
+                let text = &bytes[..bytes.len().min(room as usize - 1)];
+                self.builder.slot_bytes(place, text, room);
+            }
+            ExprKind::Helper { helper, args } => {
+                self.written(expr, args, place, room, |this, args| {
+                    this.builder.helper(*helper, args)
+                });
+            }
+            ExprKind::Routine { routine, args } => {
+                self.written(expr, args, place, room, |this, args| {
+                    this.routine_with_loss(routine, args)
+                });
+            }
+            ExprKind::ReadString {
+                address,
+                limit,
+                most,
+            } => {
+                let address = self.value(address);
+                let most = (*most).min(room);
+                let size = match limit {
+                    None => self.builder.constant(most.into()),
+                    Some(limit) => self.bounded(limit, most),
+                };
+                self.read_string(place, room, size, address);
+            }
+            ExprKind::Load(Place {
+                base: Base::Memory(address),
+                offset,
+                ty: Type::Chars { count },
+                ..
+            }) => {
+                let address = self.address_at(address, *offset);
+                let size = self.builder.constant((*count).min(room).into());
+                self.read_string(place, room, size, address);
+            }
+            ExprKind::Load(Place {
+                base: Base::Element { map, key },
+                offset: 0,
+                ..
+            }) if self.size(expr.ty) == room => self.element(*map, key, place, room),
+            _ => {
+                let from = self.materialize(expr);
+                if from != place {
+                    self.convert(from, expr.ty, place, Type::Str { bytes: room });
+                }
+            }
+        }
+    }
+
+    /// Stores the string that a helper or a routine writes: `call` gets its address and room, then `args`.
+    fn written(
+        &mut self,
+        expr: &Expr,
+        args: &[Argument],
+        place: SlotPlace,
+        room: u32,
+        call: impl FnOnce(&mut Self, Vec<Value>) -> Value,
+    ) {
+        let given = self.arguments(args);
+        let used = self.size(expr.ty).min(room);
+        // What is written over may be what is read: `$x = f($x)`.
+        let out = match self.reads(args, place) {
+            true => self.builder.temporary(room, "result"),
+            false => place,
+        };
+        // Linux 5.17 to 6.3 leave what follows the terminator as it was (bpf_get_current_comm: strscpy).
+        self.builder.zero(out, room);
+        let mut all = vec![
+            self.builder.address(out),
+            self.builder.constant(used.into()),
+        ];
+        all.extend(given);
+        call(self, all);
+        if out != place {
+            self.builder.copy(out, place, room);
+        }
+    }
+
+    /// Whether one of the strings may be in the slot of a place.
+    fn reads(&mut self, args: &[Argument], place: SlotPlace) -> bool {
+        args.iter().any(|arg| match arg {
+            Argument::Text(text) => self.is_in(text, place),
+            Argument::Value(_) | Argument::Map(_) => false,
+        })
+    }
+
+    fn is_in(&mut self, expr: &Expr, place: SlotPlace) -> bool {
+        match &expr.kind {
+            ExprKind::Load(from) => match &from.base {
+                Base::Var(var) => self.variable(*var).slot == place.slot,
+                Base::Value(value) => self.is_in(value, place),
+                Base::Memory(_) | Base::Element { .. } => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// A value, cut to `1..=most`.
+    fn bounded(&mut self, expr: &Expr, most: u32) -> Value {
+        let value = self.value(expr);
+        let builder = &mut self.builder;
+        let result = builder.temporary(8, "limit");
+        let (fits, too_much) = (builder.block(), builder.block());
+        let above = builder.block();
+        let limit = builder.constant(most.into());
+        builder.branch(Condition::ULe, [value, limit], above, too_much);
+
+        builder.switch_to(above);
+        let one = builder.constant(1);
+        builder.branch(Condition::UGe, [value, one], fits, too_much);
+
+        builder.switch_to(fits);
+        builder.store_word(result, value);
+        builder.switch_to(too_much);
+        let limit = builder.constant(most.into());
+        builder.store_word(result, limit);
+        builder.join(&[fits]);
+        builder.load_word(result)
+    }
+}
