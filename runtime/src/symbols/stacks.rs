@@ -1,0 +1,59 @@
+//! The captured stacks as the object keeps them: addresses, and whose they are since when.
+
+use crate::bytes::{slice, unsigned};
+use crate::load::Loaded;
+use crate::raw_table::each_entry;
+use pfscript_probes::maps::STACK_HEADER;
+use std::collections::HashSet;
+use std::io;
+
+/// Where an object keeps them.
+const MAP: &str = "pf_map_stacks";
+
+/// A captured stack.
+#[derive(Debug)]
+pub struct Captured {
+    /// The process.
+    pub tgid: u32,
+    /// When it was captured first, `CLOCK_MONOTONIC` in nanoseconds.
+    pub first_ns: u64,
+    /// The innermost call first.
+    pub addresses: Vec<u64>,
+}
+
+/// The stack with an id; `None` if it could not be had.
+pub fn read(loaded: &Loaded, id: u64) -> Option<Captured> {
+    let map = loaded.map(MAP)?;
+    let mut value = vec![0; map.value_size()];
+    if id == 0 || !map.lookup(&id.to_le_bytes(), &mut value).unwrap_or(false) {
+        return None;
+    }
+    let frames = unsigned(slice(&value, 4, 4)) as usize;
+    let addresses = value.get(STACK_HEADER as usize..).unwrap_or_default();
+    Some(Captured {
+        tgid: owner(&value),
+        first_ns: unsigned(slice(&value, 8, 8)),
+        addresses: addresses
+            .chunks_exact(8)
+            .take(frames)
+            .map(unsigned)
+            .collect(),
+    })
+}
+
+/// The processes that stacks were captured of; all stacks have one.
+///
+/// # Errors
+/// The kernel's, or that the object captures no stacks.
+pub fn owners(loaded: &Loaded) -> io::Result<HashSet<u32>> {
+    let map = loaded.map(MAP).ok_or(io::ErrorKind::NotFound)?;
+    let mut owners = HashSet::new();
+    each_entry(map, |_, value| {
+        owners.insert(owner(value));
+    })?;
+    Ok(owners)
+}
+
+fn owner(value: &[u8]) -> u32 {
+    unsigned(slice(value, 0, 4)) as u32
+}
