@@ -84,6 +84,19 @@ pub enum Attach {
     },
 }
 
+impl Attach {
+    /// Whether a session of a command sees other processes there, too.
+    pub fn fires_outside_command(&self) -> bool {
+        match self {
+            // Run in the tracer itself.
+            Attach::Begin | Attach::End => false,
+            // Narrowed to the command's process tree, but for `OneCpu`, which is there for what it prints.
+            Attach::PerfEvent(_) => false,
+            Attach::Tracepoint { .. } | Attach::Kprobe { .. } => true,
+        }
+    }
+}
+
 /// A perf event to open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerfEvent {

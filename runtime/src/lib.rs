@@ -1,22 +1,23 @@
 //! The pfscript runtime: loads what the compiler made, attaches it, and turns what comes back into output.
 //!
-//! [`Session`] does all of it, in order. [`mod@print`], [`format`](mod@format) and [`decode`] are pure functions from bytes
-//! and layouts to values and text; [`output`] is where another form than text plugs in; [`facts`] is what the compiler
-//! may know of the running kernel. This is the only crate that makes system calls.
+//! [`Session`] does all of it, in order. What it tells is decoded once, into [`results`]; a [`Sink`] takes that and
+//! writes it ([`sinks`]). [`facts`] is what the compiler may know of the running kernel. This is the only crate that makes
+//! system calls.
 
 mod attach;
+mod bytes;
 pub mod command;
-pub mod decode;
 pub mod error;
 pub mod facts;
-pub mod format;
 mod load;
+mod local_time;
 pub mod loss;
-pub mod output;
 mod perform;
-pub mod print;
-mod run;
+mod processes;
+mod raw_table;
+pub mod results;
 pub mod session;
+pub mod sinks;
 mod symbols;
 mod sys;
 
@@ -24,5 +25,6 @@ pub use command::Command;
 pub use error::{Error, ErrorKind};
 pub use facts::LiveFacts;
 pub use loss::{Cause, Loss};
-pub use output::{Sink, Text};
+pub use results::Event;
 pub use session::{Object, Outcome, Session, Stop, StopHandle, Target};
+pub use sinks::{Sink, Text};

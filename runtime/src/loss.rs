@@ -1,6 +1,6 @@
 //! What was lost, where and why: read from the kernel's counters when tracing has ended.
 
-use crate::decode::unsigned;
+use crate::bytes::unsigned;
 use crate::load::Loaded;
 use crate::sys;
 use pfscript_compiler::manifest::Manifest;

@@ -1,11 +1,12 @@
 //! The asynchronous actions: what each record in the event buffer asks for.
 
-use crate::decode::{self, Table};
+use crate::bytes::field;
 use crate::error::{Error, ErrorKind};
-use crate::format;
 use crate::load::Loaded;
-use crate::output::Sink;
-use crate::print::MapOptions;
+use crate::local_time::local_time;
+use crate::raw_table::RawTable;
+use crate::results::{self, Event, MapOptions, Table};
+use crate::sinks::Sink;
 use crate::symbols::SymbolNames;
 use crate::sys::bpf::MapHandle;
 use pfscript_compiler::manifest::{Action, Manifest, MapManifest, MapValue};
@@ -47,13 +48,13 @@ impl Performer<'_> {
     pub fn perform(&mut self, action: &Action, record: &[u8]) -> Result<(), Halt> {
         match action {
             Action::Printf { pieces, fields, .. } => {
-                let mut text = Vec::new();
-                format::printf(pieces, fields, record, &mut self.names, &mut text);
-                self.sink.text(&text)?;
+                let format = results::printf(pieces, fields, record, &mut self.names);
+                self.sink.event(&Event::Printf(format))?;
             }
-            Action::PrintValue { field, .. } => {
-                let bytes = decode::field(record, field);
-                self.sink.value(&field.layout, bytes, &mut self.names)?;
+            Action::PrintValue { field: printed, .. } => {
+                let bytes = field(record, printed);
+                let value = results::value(&printed.layout, bytes, &mut self.names);
+                self.sink.event(&Event::Value(value))?;
             }
             Action::PrintMap { map, top, divisor } => {
                 let mut table = self.read(*map)?;
@@ -68,7 +69,7 @@ impl Performer<'_> {
             }
             Action::ClearMap { map } => self.clear(*map)?,
             Action::ZeroMap { map } => self.zero(*map)?,
-            Action::Time { format } => self.sink.text(&format::local_time(format))?,
+            Action::Time { format } => self.sink.event(&Event::Time(local_time(format)))?,
             Action::Exit => {}
         }
         Ok(())
@@ -85,13 +86,13 @@ impl Performer<'_> {
     ///
     /// # Errors
     /// If it can't be read.
-    pub fn read(&self, index: usize) -> Result<Table, Error> {
+    pub fn read(&self, index: usize) -> Result<RawTable, Error> {
         let (info, handle) = self.info(index)?;
-        Table::read(handle, info).map_err(|error| map_error("read", info, &error))
+        RawTable::read(handle, info).map_err(|error| map_error("read", info, &error))
     }
 
     /// What stands for a map without entries when the script prints it: a single number is 0, else there is nothing.
-    fn absent(&self, index: usize) -> Table {
+    fn absent(&self, index: usize) -> RawTable {
         match self.manifest.maps.get(index) {
             Some(info)
                 if info.key.is_none()
@@ -101,9 +102,9 @@ impl Performer<'_> {
                     MapValue::Scalar(layout) => layout.size as usize,
                     _ => 16,
                 };
-                Table::from_entries(&[(vec![0; 8], vec![0; size])])
+                RawTable::from_entries(&[(vec![0; 8], vec![0; size])])
             }
-            _ => Table::default(),
+            _ => RawTable::default(),
         }
     }
 
@@ -111,9 +112,10 @@ impl Performer<'_> {
     ///
     /// # Errors
     /// If the sink refuses.
-    pub fn print(&mut self, index: usize, table: &Table, options: MapOptions) -> Result<(), Halt> {
+    pub fn print(&mut self, index: usize, raw: &RawTable, options: MapOptions) -> Result<(), Halt> {
         if let Some(info) = self.manifest.maps.get(index) {
-            self.sink.map(info, table, options, &mut self.names)?;
+            let table = Table::new(info, raw, options, &mut self.names);
+            self.sink.event(&Event::Map(table))?;
         }
         Ok(())
     }

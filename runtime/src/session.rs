@@ -1,13 +1,15 @@
 //! A tracing session as its user sees it: what to trace, where results go, what ends it, and how it went. The session
 //! itself happens in `run`.
 
+mod run;
+
 use crate::command::Command;
 use crate::error::{Error, ErrorKind};
 use crate::loss::Loss;
-use crate::output::{Sink, Text};
-use crate::run::Running;
+use crate::sinks::{Sink, Text};
 use crate::sys::process;
 use pfscript_compiler::manifest::Manifest;
+use run::Running;
 use std::io::{self, Write};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -128,15 +130,17 @@ impl Outcome {
 /// # Ok::<(), pfscript_runtime::Error>(())
 /// ```
 pub struct Session {
-    pub(crate) object: Object,
-    pub(crate) source: String,
-    pub(crate) target: Target,
-    pub(crate) sink: Box<dyn Sink>,
-    pub(crate) messages: Box<dyn Write>,
-    pub(crate) quiet: bool,
-    pub(crate) verbose: bool,
-    pub(crate) dry_run: bool,
-    pub(crate) print_maps: bool,
+    object: Object,
+    source: String,
+    target: Target,
+    /// `None`: text, to the two writers.
+    sink: Option<Box<dyn Sink>>,
+    output: Box<dyn Write>,
+    messages: Box<dyn Write>,
+    quiet: bool,
+    verbose: bool,
+    dry_run: bool,
+    print_maps: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -156,7 +160,8 @@ impl Session {
             object,
             source: source.into(),
             target: Target::All,
-            sink: Box::new(Text::new(io::stdout())),
+            sink: None,
+            output: Box::new(io::stdout()),
             messages: Box::new(io::stderr()),
             quiet: false,
             verbose: false,
@@ -174,21 +179,22 @@ impl Session {
 
     /// Where results go, as text.
     #[must_use]
-    pub fn output(self, writer: impl Write + 'static) -> Session {
-        self.sink(Text::new(writer))
-    }
-
-    /// Where results go, in a form of the sink's own.
-    #[must_use]
-    pub fn sink(mut self, sink: impl Sink + 'static) -> Session {
-        self.sink = Box::new(sink);
+    pub fn output(mut self, writer: impl Write + 'static) -> Session {
+        self.output = Box::new(writer);
         self
     }
 
-    /// Where messages go: how many probes were attached, and what was lost.
+    /// Where messages go beside text: how many probes were attached, and what was lost.
     #[must_use]
     pub fn messages(mut self, writer: impl Write + 'static) -> Session {
         self.messages = Box::new(writer);
+        self
+    }
+
+    /// Who takes results and messages, in place of text and its two writers.
+    #[must_use]
+    pub fn sink(mut self, sink: impl Sink + 'static) -> Session {
+        self.sink = Some(Box::new(sink));
         self
     }
 
@@ -230,8 +236,11 @@ impl Session {
 }
 
 impl Session {
-    /// Messages are best effort: a closed standard error does not end a session.
-    pub(crate) fn message(&mut self, text: &str) {
-        let _ = writeln!(self.messages, "{text}");
+    fn take_sink(&mut self) -> Box<dyn Sink> {
+        self.sink.take().unwrap_or_else(|| {
+            let output = std::mem::replace(&mut self.output, Box::new(io::sink()));
+            let messages = std::mem::replace(&mut self.messages, Box::new(io::sink()));
+            Box::new(Text::new(output, messages))
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! The little that must be known of an ELF file beside its symbols: where its segments lie, and its build id, by which
 //! its symbols may be found in a file of their own when it was stripped.
 
-use crate::decode::{slice, unsigned};
+use crate::bytes::{slice, unsigned};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;

@@ -1,20 +1,20 @@
 //! From a place in the kernel or in an ELF file to a function: blazesym with a memory of what was asked.
 
 use super::elf::Outline;
-use super::files::{FileId, Mapped};
+use crate::processes::{FileId, Mapped};
 use blazesym::MaybeDefault;
 use blazesym::symbolize::source::{Elf, Kernel, Source};
 use blazesym::symbolize::{Input, Symbolizer};
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::Arc;
 
-/// A function, and how far behind its start a place is, in bytes.
+/// The name of a function, and how far behind its start a place is, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Function {
-    /// Its name, demangled.
-    pub name: Rc<str>,
-    /// In bytes from its start.
+pub struct Symbol {
+    /// The name, demangled.
+    pub name: Arc<str>,
+    /// In bytes from the function's start.
     pub offset: u64,
 }
 
@@ -22,13 +22,13 @@ pub struct Function {
 #[derive(Default)]
 pub struct Functions {
     symbolizer: Option<Symbolizer>,
-    kernel: HashMap<u64, Option<Function>>,
-    files: HashMap<(FileId, u64), Option<Function>>,
-    places: HashMap<FileId, Place>,
+    kernel: HashMap<u64, Option<Symbol>>,
+    files: HashMap<(FileId, u64), Option<Symbol>>,
+    sources: HashMap<FileId, SymbolFiles>,
 }
 
 /// Where a file's symbols are.
-struct Place {
+struct SymbolFiles {
     outline: Outline,
     /// A file that holds nothing but its symbols, where one is installed.
     beside: Option<PathBuf>,
@@ -48,7 +48,7 @@ const KERNEL_HALF: u64 = 1 << 63;
 
 impl Functions {
     /// The kernel function at an address, by /proc/kallsyms.
-    pub fn kernel(&mut self, address: u64) -> Option<Function> {
+    pub fn kernel(&mut self, address: u64) -> Option<Symbol> {
         if address < KERNEL_HALF {
             // The symbol table begins with offsets of per-CPU variables, which are no addresses.
             return None;
@@ -68,17 +68,17 @@ impl Functions {
     }
 
     /// The function at an offset in a file: by the symbols that were installed beside a stripped file, else by its own.
-    pub fn file(&mut self, id: FileId, file: &Mapped, offset: u64) -> Option<Function> {
+    pub fn file(&mut self, id: FileId, file: &Mapped, offset: u64) -> Option<Symbol> {
         if let Some(known) = self.files.get(&(id, offset)) {
             return known.clone();
         }
         let (own, handle) = (file.readable()?, file.handle()?);
-        let place = self.places.entry(id).or_insert_with(|| {
+        let source = self.sources.entry(id).or_insert_with(|| {
             let outline = Outline::read(handle).unwrap_or_default();
             let beside = outline.debug_file().filter(|path| path.exists());
-            Place { outline, beside }
+            SymbolFiles { outline, beside }
         });
-        let found = match (place.beside.clone(), place.outline.address(offset)) {
+        let found = match (source.beside.clone(), source.outline.address(offset)) {
             (Some(path), Some(address)) => self.elf(path, Input::VirtOffset(address)),
             _ => None,
         }
@@ -87,13 +87,13 @@ impl Functions {
         found
     }
 
-    fn elf(&mut self, path: PathBuf, place: Input<u64>) -> Option<Function> {
+    fn elf(&mut self, path: PathBuf, place: Input<u64>) -> Option<Symbol> {
         let mut elf = Elf::new(path);
         elf.debug_syms = false;
         self.look_up(&Source::Elf(elf), place)
     }
 
-    fn look_up(&mut self, source: &Source<'_>, place: Input<u64>) -> Option<Function> {
+    fn look_up(&mut self, source: &Source<'_>, place: Input<u64>) -> Option<Symbol> {
         let symbolizer = self.symbolizer.get_or_insert_with(|| {
             Symbolizer::builder()
                 .enable_auto_reload(false)
@@ -105,8 +105,8 @@ impl Functions {
             .symbolize_single(source, place)
             .ok()?
             .into_sym()?;
-        Some(Function {
-            name: Rc::from(&*symbol.name),
+        Some(Symbol {
+            name: Arc::from(&*symbol.name),
             offset: symbol.offset as u64,
         })
     }

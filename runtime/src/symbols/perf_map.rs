@@ -7,12 +7,13 @@ use std::os::unix::fs::MetadataExt as _;
 /// The functions of one process, by rising address.
 #[derive(Debug, Default)]
 pub struct PerfMap {
-    functions: Vec<Function>,
+    functions: Vec<Entry>,
     size: u64,
 }
 
+/// A line of the file.
 #[derive(Debug, PartialEq, Eq)]
-struct Function {
+struct Entry {
     start: u64,
     end: u64,
     name: String,
@@ -40,7 +41,7 @@ impl PerfMap {
     }
 
     fn parse(text: &[u8]) -> PerfMap {
-        let mut functions: Vec<Function> = text
+        let mut functions: Vec<Entry> = text
             .split(|byte| *byte == b'\n')
             .filter_map(parse_line)
             .collect();
@@ -60,7 +61,7 @@ impl PerfMap {
 }
 
 /// `START SIZE NAME`, numbers in hexadecimal.
-fn parse_line(line: &[u8]) -> Option<Function> {
+fn parse_line(line: &[u8]) -> Option<Entry> {
     let line = String::from_utf8_lossy(line);
     let mut words = line.splitn(3, ' ');
     let mut number = || {
@@ -70,7 +71,7 @@ fn parse_line(line: &[u8]) -> Option<Function> {
     let start = number()?;
     let end = start.checked_add(number()?)?;
     let name = words.next()?.trim();
-    (!name.is_empty()).then(|| Function {
+    (!name.is_empty()).then(|| Entry {
         start,
         end,
         name: name.to_owned(),

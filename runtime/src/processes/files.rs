@@ -9,6 +9,7 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A file that is or was mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +45,7 @@ pub struct Mapped {
     /// What it is.
     pub kind: Kind,
     /// Its path as its first process saw it.
-    pub path: Vec<u8>,
+    pub path: Arc<[u8]>,
     inode: u64,
     device: (u32, u32),
     handle: Option<File>,
@@ -88,7 +89,7 @@ impl Files {
         if id == next {
             self.files.push(Mapped {
                 kind: kind(file),
-                path: file.path.clone(),
+                path: file.path.as_slice().into(),
                 inode: file.inode,
                 device: file.device,
                 handle: None,

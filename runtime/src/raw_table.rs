@@ -1,114 +1,63 @@
-//! From the kernel's bytes to values, by the manifest's layouts: numbers, fields, and whole maps with the CPUs' parts
-//! put together. Nothing is printed here.
+//! A map of the script as the kernel gives it: keys and values as bytes, the CPUs' parts of a value put together, and
+//! the order of the entries. What the bytes mean is told in [`crate::results`].
 
+use crate::bytes::{as_number, average, compare, number, slice, unsigned};
 use crate::sys::bpf::{Cursor, MapHandle};
-use pfscript_compiler::manifest::{DataType, Field, Layout, MapManifest, MapValue};
-use pfscript_probes::abi::{AVERAGE_COUNT, AVERAGE_TOTAL, EXTREME_SET, EXTREME_VALUE};
+use pfscript_compiler::manifest::{DataType, MapManifest, MapValue};
+use pfscript_probes::abi::{EXTREME_SET, EXTREME_VALUE};
 use std::cmp::Ordering;
 use std::io;
 
-/// Reads a little-endian unsigned integer of up to 8 bytes; missing bytes are zero.
-pub fn unsigned(bytes: &[u8]) -> u64 {
-    let mut word = [0; 8];
-    let len = bytes.len().min(8);
-    word[..len].copy_from_slice(&bytes[..len]);
-    u64::from_le_bytes(word)
-}
-
-/// Reads a little-endian two's complement integer of up to 8 bytes.
-pub fn signed(bytes: &[u8]) -> i64 {
-    let unused = 64 - 8 * bytes.len().min(8) as u32;
-    let value = unsigned(bytes) as i64;
-    value.checked_shl(unused).unwrap_or(0) >> unused.min(63)
-}
-
-/// The bytes of `size` at `offset`; shorter if `bytes` ends before.
-pub fn slice(bytes: &[u8], offset: u32, size: u32) -> &[u8] {
-    let start = (offset as usize).min(bytes.len());
-    let end = (offset as usize + size as usize).min(bytes.len());
-    &bytes[start..end]
-}
-
-/// A field's bytes.
-pub fn field<'a>(bytes: &'a [u8], field: &Field) -> &'a [u8] {
-    slice(bytes, field.offset, field.layout.size)
-}
-
-/// The bytes of a string: up to the first zero byte.
-pub fn string(bytes: &[u8]) -> &[u8] {
-    let end = bytes
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(bytes.len());
-    &bytes[..end]
-}
-
-/// The value of an integer (`Int`, `Bool`, `Pointer`), as wide as any of them.
-pub fn number(layout: &Layout, bytes: &[u8]) -> Option<i128> {
-    match &layout.ty {
-        DataType::Int {
-            bytes: size,
-            signed: true,
-        } => Some(signed(slice(bytes, 0, *size)).into()),
-        DataType::Int {
-            bytes: size,
-            signed: false,
-        } => Some(unsigned(slice(bytes, 0, *size)).into()),
-        DataType::Bool => Some(unsigned(slice(bytes, 0, 1)).into()),
-        DataType::Pointer => Some(unsigned(slice(bytes, 0, 8)).into()),
-        _ => None,
+/// Hands the key and the value of every entry of a map to `each`, one after another.
+///
+/// # Errors
+/// The kernel's.
+pub fn each_entry(map: &MapHandle, mut each: impl FnMut(&[u8], &[u8])) -> io::Result<()> {
+    let mut key: Option<Vec<u8>> = None;
+    let mut value = vec![0; map.value_size()];
+    // A key removed meanwhile makes the kernel start again; never go round for ever.
+    for _ in 0..map.max_entries() {
+        let mut next = vec![0; map.key_size()];
+        if !map.next_key(key.as_deref(), &mut next)? {
+            break;
+        }
+        if map.lookup(&next, &mut value)? {
+            each(&next, &value);
+        }
+        key = Some(next);
     }
-}
-
-/// Orders two values of the same layout: numbers by value, strings by bytes, composites field by field.
-pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
-    match &layout.ty {
-        DataType::String => string(slice(a, 0, layout.size)).cmp(string(slice(b, 0, layout.size))),
-        DataType::Tuple(fields) => fields
-            .iter()
-            .map(|part| compare(&part.layout, field(a, part), field(b, part)))
-            .find(|order| order.is_ne())
-            .unwrap_or(Ordering::Equal),
-        DataType::Array { element, count } => (0..*count)
-            .map(|index| {
-                let at = |bytes| slice(bytes, index * element.size, element.size);
-                compare(element, at(a), at(b))
-            })
-            .find(|order| order.is_ne())
-            .unwrap_or(Ordering::Equal),
-        _ => match (number(layout, a), number(layout, b)) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            _ => a.cmp(b),
-        },
-    }
+    Ok(())
 }
 
 /// The entries of one map, as they stood when they were read; per-CPU values put together.
 #[derive(Clone, Debug, Default)]
-pub struct Table {
+pub struct RawTable {
     key_size: usize,
     value_size: usize,
     keys: Vec<u8>,
     values: Vec<u8>,
 }
 
-impl Table {
+impl RawTable {
     /// Reads all entries of a map, in batches where the kernel has them.
     ///
     /// # Errors
     /// The kernel's.
-    pub(crate) fn read(map: &MapHandle, info: &MapManifest) -> io::Result<Table> {
-        let mut table = Table::new(map);
+    pub(crate) fn read(map: &MapHandle, info: &MapManifest) -> io::Result<RawTable> {
+        let mut table = RawTable::new(map);
         if !table.read_batches(map, info)? {
             table.keys.clear();
             table.values.clear();
-            table.read_one_by_one(map, info)?;
+            each_entry(map, |key, value| {
+                table.keys.extend_from_slice(key);
+                table.push_value(info, value);
+            })?;
         }
         Ok(table)
     }
 
-    fn new(map: &MapHandle) -> Table {
-        Table {
+    fn new(map: &MapHandle) -> RawTable {
+        RawTable {
             key_size: map.key_size(),
             value_size: map.value_size() / map.parts(),
             keys: Vec::new(),
@@ -117,8 +66,8 @@ impl Table {
     }
 
     /// A table of given entries, for tests and other sources than the kernel.
-    pub fn from_entries(entries: &[(Vec<u8>, Vec<u8>)]) -> Table {
-        Table {
+    pub fn from_entries(entries: &[(Vec<u8>, Vec<u8>)]) -> RawTable {
+        RawTable {
             key_size: entries.first().map_or(0, |entry| entry.0.len()),
             value_size: entries.first().map_or(0, |entry| entry.1.len()),
             keys: entries.iter().flat_map(|entry| entry.0.clone()).collect(),
@@ -157,24 +106,6 @@ impl Table {
                 }
             }
         }
-    }
-
-    fn read_one_by_one(&mut self, map: &MapHandle, info: &MapManifest) -> io::Result<()> {
-        let mut key: Option<Vec<u8>> = None;
-        let mut value = vec![0; map.value_size()];
-        // A key removed meanwhile makes the kernel start again; never go round for ever.
-        for _ in 0..map.max_entries() {
-            let mut next = vec![0; map.key_size()];
-            if !map.next_key(key.as_deref(), &mut next)? {
-                break;
-            }
-            if map.lookup(&next, &mut value)? {
-                self.keys.extend_from_slice(&next);
-                self.push_value(info, &value);
-            }
-            key = Some(next);
-        }
-        Ok(())
     }
 
     fn push_value(&mut self, info: &MapManifest, value: &[u8]) {
@@ -286,34 +217,12 @@ fn weight(kind: &MapValue, value: &[u8]) -> i128 {
     }
 }
 
-/// A 64-bit word as the number that it stands for.
-pub fn as_number(word: u64, signed: bool) -> i128 {
-    if signed {
-        i128::from(word as i64)
-    } else {
-        i128::from(word)
-    }
-}
-
-/// The average in `{ u64 count; u64 total }`, cut towards zero; 0 of none.
-pub fn average(value: &[u8], signed: bool) -> i128 {
-    let count = i128::from(unsigned(AVERAGE_COUNT.of(value)));
-    as_number(unsigned(AVERAGE_TOTAL.of(value)), signed)
-        .checked_div(count)
-        .unwrap_or(0)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use crate::bytes::tests::{int, words};
     use pfscript_compiler::ir::MapId;
-
-    pub(crate) fn int(bytes: u32, signed: bool) -> Layout {
-        Layout {
-            size: bytes,
-            ty: DataType::Int { bytes, signed },
-        }
-    }
+    use pfscript_compiler::manifest::Layout;
 
     pub(crate) fn map(name: &str, key: Option<Layout>, value: MapValue) -> MapManifest {
         MapManifest {
@@ -324,20 +233,6 @@ pub(crate) mod tests {
             value,
             capacity: 4096,
         }
-    }
-
-    pub(crate) fn words(words: &[i64]) -> Vec<u8> {
-        words.iter().flat_map(|word| word.to_le_bytes()).collect()
-    }
-
-    #[test]
-    fn integers_of_all_sizes_are_read() {
-        assert_eq!(signed(&[0xfb]), -5);
-        assert_eq!(signed(&[0xff, 0x7f]), 0x7fff);
-        assert_eq!(signed(&[0xff; 8]), -1);
-        assert_eq!(signed(&[]), 0);
-        assert_eq!(unsigned(&[0xfb]), 251);
-        assert_eq!(unsigned(&[1, 0, 0, 0, 1]), 0x1_0000_0001);
     }
 
     fn merged(kind: &MapValue, per_cpu: &[i64], size: usize) -> Vec<u8> {
@@ -390,7 +285,7 @@ pub(crate) mod tests {
 
     fn printed_order(info: &MapManifest, entries: &[(&[i64], &[i64])]) -> Vec<usize> {
         let entries: Vec<_> = entries.iter().map(|(k, v)| (words(k), words(v))).collect();
-        Table::from_entries(&entries).order(info)
+        RawTable::from_entries(&entries).order(info)
     }
 
     #[test]
@@ -427,18 +322,11 @@ pub(crate) mod tests {
             key.resize(8, 0);
             key
         };
-        let table = Table::from_entries(&[
+        let table = RawTable::from_entries(&[
             (key("b"), words(&[1])),
             (key("bb"), words(&[0])),
             (key("a"), words(&[9])),
         ]);
         assert_eq!(table.order(&info), [2, 0, 1]);
-    }
-
-    #[test]
-    fn averages_are_cut_towards_zero() {
-        assert_eq!(average(&words(&[2, 11]), false), 5);
-        assert_eq!(average(&words(&[2, -7]), true), -3);
-        assert_eq!(average(&words(&[0, 0]), true), 0);
     }
 }

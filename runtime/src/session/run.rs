@@ -2,18 +2,20 @@
 //! deliver records until something ends it; detach, deliver the rest, run `END`, deliver what it printed, print the
 //! maps, and say what was lost.
 
+use super::{Outcome, Session, Stop, Target};
 use crate::attach::{self, Attached};
-use crate::decode;
+use crate::bytes::{slice, unsigned};
 use crate::error::{Error, ErrorKind};
 use crate::load::{self, Loaded};
-use crate::loss;
+use crate::loss::{self, Loss};
 use crate::perform::{Halt, Performer};
-use crate::print::MapOptions;
-use crate::session::{Outcome, Session, Stop, Target};
-use crate::symbols::{Scope, Symbols};
+use crate::processes::{Processes, Scope};
+use crate::results::{Event, MapOptions};
+use crate::sinks::Sink;
+use crate::symbols::Symbols;
 use crate::sys::{self, process};
 use aya::maps::{Map, MapData, RingBuf};
-use pfscript_compiler::manifest::{Action, Attach, Globals};
+use pfscript_compiler::manifest::{Action, Attach, Globals, Manifest};
 use pfscript_probes::abi::{RECORD_ACTION, RECORD_HEADER, map};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -32,11 +34,13 @@ enum Delivered {
 /// A session that has begun.
 pub struct Running<'a> {
     session: Session,
+    sink: Box<dyn Sink>,
     stop: &'a Stop,
     // Detached before what their programs use is closed.
     attached: Attached,
     loaded: Loaded,
     events: Option<RingBuf<MapData>>,
+    processes: Processes,
     symbols: Symbols,
     process: Option<OwnedFd>,
     exit_code: u32,
@@ -51,26 +55,39 @@ impl<'a> Running<'a> {
     ///
     /// # Errors
     /// Everything that keeps it from beginning.
-    pub fn begin(session: Session, stop: &'a Stop) -> Result<Running<'a>, Error> {
+    pub fn begin(mut session: Session, stop: &'a Stop) -> Result<Running<'a>, Error> {
         let manifest = &session.object.manifest;
         let (process, command, scope) = match &session.target {
             Target::All => (None, None, Scope::All),
             Target::Process(pid) => (Some(open_process(*pid)?), None, Scope::Process(*pid)),
-            Target::Command(command) => (None, Some(command.pid()), Scope::Command),
+            Target::Command(command) => (
+                None,
+                Some(command.pid()),
+                Scope::Command {
+                    others: fires_outside_command(manifest),
+                },
+            ),
         };
         let loaded = load::load(&session.object.elf, manifest, &session.source)?;
         let events = match loaded.map(map::EVENTS) {
             Some(map) => Some(ring_buffer(map.fd())?),
             None => None,
         };
-        let symbols = Symbols::begin(manifest, scope)?;
+        let processes = match manifest.user_symbols {
+            true => Processes::watch(scope)?,
+            false => Processes::default(),
+        };
+        let symbols = Symbols::new(manifest);
         let attached = attach::open(&loaded, manifest, command)?;
+        let sink = session.take_sink();
         Ok(Running {
             session,
+            sink,
             stop,
             attached,
             loaded,
             events,
+            processes,
             symbols,
             process,
             exit_code: 0,
@@ -82,33 +99,16 @@ impl<'a> Running<'a> {
     /// # Errors
     /// If `BEGIN` or `END` can't run, the command can't start, or the output can't be written.
     pub fn run(mut self) -> Result<Outcome, Error> {
-        if self.session.verbose {
-            self.describe();
-        }
+        let ended = self.trace();
+        let mut output_closed = output_closed(ended)?;
         if self.session.dry_run {
-            let begins = self.once(&Attach::Begin);
-            self.announce(begins);
             return Ok(Outcome::default());
         }
-        let ended = self.trace();
-        let output_closed = match ended {
-            Ok(()) => false,
-            Err(Halt::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => true,
-            Err(Halt::Output(error)) => {
-                return Err(Error::new(
-                    ErrorKind::Output,
-                    format!("can't write the output: {error}"),
-                ));
-            }
-            Err(Halt::Error(error)) => return Err(error),
-        };
         self.attached.detach();
         let manifest = &self.session.object.manifest;
-        let losses = loss::read(&self.loaded, manifest, self.symbols.lost_records())
+        let losses = loss::read(&self.loaded, manifest, self.processes.lost_records())
             .map_err(kernel_error("can't read what was lost"))?;
-        for loss in &losses {
-            self.session.message(&format!("WARNING: {loss}"));
-        }
+        output_closed |= self::output_closed(self.tell_losses(&losses))?;
         Ok(Outcome {
             exit_code: self.exit_code,
             losses,
@@ -116,19 +116,34 @@ impl<'a> Running<'a> {
         })
     }
 
+    fn tell_losses(&mut self, losses: &[Loss]) -> Result<(), Halt> {
+        for loss in losses {
+            self.sink.event(&Event::Lost(loss))?;
+        }
+        Ok(self.sink.flush()?)
+    }
+
     /// From `BEGIN` to the last map.
     fn trace(&mut self) -> Result<(), Halt> {
+        if self.session.verbose {
+            self.describe()?;
+        }
+        if self.session.dry_run {
+            let begins = self.once(&Attach::Begin);
+            self.announce(begins)?;
+            return Ok(self.sink.flush()?);
+        }
         if self.session.object.manifest.globals {
             fill_globals(&self.loaded)?;
         }
         let begun = self.run_once(&Attach::Begin)?;
         if self.deliver(usize::MAX)? == Delivered::UpToExit {
-            self.announce(begun);
+            self.announce(begun)?;
         } else {
             self.attached
                 .enable(&self.loaded, &self.session.object.manifest)?;
-            self.announce(begun);
-            self.session.sink.flush()?;
+            self.announce(begun)?;
+            self.sink.flush()?;
             let mut has_command = false;
             if let Target::Command(command) = &mut self.session.target {
                 command.release()?;
@@ -141,17 +156,17 @@ impl<'a> Running<'a> {
         }
         self.attached.detach();
         self.discard();
-        self.session.sink.flush()?;
+        self.sink.flush()?;
         if let Target::Command(command) = &mut self.session.target {
             command.end();
         }
         self.run_once(&Attach::End)?;
         self.deliver(usize::MAX)?;
-        self.session.sink.end()?;
+        self.sink.event(&Event::Ended)?;
         if self.session.print_maps {
             self.print_maps()?;
         }
-        self.session.sink.flush()?;
+        self.sink.flush()?;
         Ok(())
     }
 
@@ -169,35 +184,30 @@ impl<'a> Running<'a> {
     }
 
     /// Says what was loaded.
-    fn describe(&mut self) {
+    fn describe(&mut self) -> Result<(), Halt> {
         let manifest = &self.session.object.manifest;
-        let mut lines = Vec::new();
         for probe in manifest.probes.values() {
             let points = probe.attach.len();
             let ends = if points == 1 { "" } else { "s" };
-            let name = pfscript_grammar::escape(&probe.name);
-            lines.push(format!(
-                "{name}: {:?} program, {points} attach point{ends}",
-                probe.program
-            ));
+            let text = format!(
+                "{}: {:?} program, {points} attach point{ends}",
+                probe.name, probe.program
+            );
+            self.sink.event(&Event::Message(&text))?;
         }
         for map in &manifest.maps {
-            let name = pfscript_grammar::escape(&map.name);
-            lines.push(format!("{name}: at most {} keys", map.capacity));
+            let text = format!("{}: at most {} keys", map.name, map.capacity);
+            self.sink.event(&Event::Message(&text))?;
         }
-        for line in lines {
-            self.session.message(&line);
-        }
+        Ok(())
     }
 
-    fn announce(&mut self, begun: usize) {
-        if self.session.quiet {
-            return;
+    fn announce(&mut self, begun: usize) -> Result<(), Halt> {
+        if !self.session.quiet {
+            let count = begun + self.attached.points() + self.once(&Attach::End);
+            self.sink.event(&Event::Attached(count))?;
         }
-        let at_end = self.once(&Attach::End);
-        let count = begun + self.attached.points() + at_end;
-        let probes = if count == 1 { "probe" } else { "probes" };
-        self.session.message(&format!("Attached {count} {probes}"));
+        Ok(())
     }
 
     /// Delivers records until the session is to end. What was recorded before any end but `exit` is delivered; records
@@ -211,11 +221,11 @@ impl<'a> Running<'a> {
                 return Ok(());
             }
             if delivered == Delivered::All {
-                self.session.sink.flush()?;
+                self.sink.flush()?;
             }
-            let busy = self.symbols.read_some_processes() || delivered == Delivered::Some;
+            let busy = self.processes.read_some() || delivered == Delivered::Some;
             let timeout = if busy { 0 } else { -1 };
-            self.symbols.tidy(&self.loaded);
+            self.symbols.tidy(&mut self.processes, &self.loaded);
             if self.wait(timeout)? {
                 self.attached.detach();
                 self.deliver(usize::MAX)?;
@@ -237,7 +247,7 @@ impl<'a> Running<'a> {
         if let Some(events) = &self.events {
             fds.push(events.as_fd());
         }
-        fds.extend(self.symbols.fds());
+        fds.extend(self.processes.fds());
         let ready = sys::poll(&fds, timeout_ms).map_err(kernel_error("can't wait for events"))?;
         Ok(ready.iter().take(ends).any(|ready| *ready))
     }
@@ -245,7 +255,7 @@ impl<'a> Running<'a> {
     /// Does what up to `limit` records ask for.
     fn deliver(&mut self, limit: usize) -> Result<Delivered, Halt> {
         // First of all what was mapped where, since records may hold addresses.
-        self.symbols.drain();
+        self.processes.drain();
         let Some(events) = &mut self.events else {
             return Ok(Delivered::All);
         };
@@ -258,17 +268,17 @@ impl<'a> Running<'a> {
                 .object
                 .manifest
                 .actions
-                .get(decode::unsigned(RECORD_ACTION.of(&record)) as usize)
+                .get(unsigned(RECORD_ACTION.of(&record)) as usize)
                 .ok_or_else(|| Error::new(ErrorKind::Bug, "a record has no meaning"))?;
             if let Action::Exit = action {
-                self.exit_code = decode::unsigned(decode::slice(&record, RECORD_HEADER, 4)) as u32;
+                self.exit_code = unsigned(slice(&record, RECORD_HEADER, 4)) as u32;
                 return Ok(Delivered::UpToExit);
             }
             let mut performer = Performer {
                 manifest: &self.session.object.manifest,
-                sink: &mut *self.session.sink,
+                sink: &mut *self.sink,
                 loaded: &self.loaded,
-                names: self.symbols.names(&self.loaded),
+                names: self.symbols.names(&mut self.processes, &self.loaded),
             };
             performer.perform(action, &record)?;
         }
@@ -282,26 +292,45 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Prints all maps that are not empty, by name.
+    /// Prints all maps, by name. Of those that are empty text shows nothing.
     fn print_maps(&mut self) -> Result<(), Halt> {
-        self.symbols.drain();
+        self.processes.drain();
         let manifest = &self.session.object.manifest;
         let mut order: Vec<usize> = (0..manifest.maps.len()).collect();
         order.sort_by_key(|index| &manifest.maps[*index].name);
         let mut performer = Performer {
             manifest,
-            sink: &mut *self.session.sink,
+            sink: &mut *self.sink,
             loaded: &self.loaded,
-            names: self.symbols.names(&self.loaded),
+            names: self.symbols.names(&mut self.processes, &self.loaded),
         };
         for index in order {
             let table = performer.read(index)?;
-            if !table.is_empty() {
-                performer.print(index, &table, MapOptions::default())?;
-            }
+            performer.print(index, &table, MapOptions::default())?;
         }
         Ok(())
     }
+}
+
+/// Whether the output was closed, which is no error.
+fn output_closed(ended: Result<(), Halt>) -> Result<bool, Error> {
+    match ended {
+        Ok(()) => Ok(false),
+        Err(Halt::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+        Err(Halt::Output(error)) => Err(Error::new(
+            ErrorKind::Output,
+            format!("can't write the output: {error}"),
+        )),
+        Err(Halt::Error(error)) => Err(error),
+    }
+}
+
+/// Whether any probe may see other processes than those of a command.
+fn fires_outside_command(manifest: &Manifest) -> bool {
+    let probes = manifest.probes.values();
+    probes
+        .flat_map(|probe| &probe.attach)
+        .any(Attach::fires_outside_command)
 }
 
 /// Tells the programs when tracing began.

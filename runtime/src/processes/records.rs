@@ -1,7 +1,7 @@
 //! The stream of address-space changes: a dummy perf event on every CPU whose records tell of executed programs, forks,
 //! ends of processes and executable mappings.
 
-use crate::decode::{slice, unsigned};
+use crate::bytes::{slice, string, unsigned};
 use crate::error::{Error, ErrorKind};
 use crate::load::no_permission;
 use crate::sys::{self, perf};
@@ -199,7 +199,7 @@ fn parse(kind: u32, misc: u16, bytes: &[u8]) -> Parsed {
             file: RawFile {
                 device: (word32(32), word32(36)),
                 inode: word64(40),
-                path: crate::decode::string(bytes.get(NAME..body).unwrap_or_default()).to_vec(),
+                path: string(bytes.get(NAME..body).unwrap_or_default()).to_vec(),
             },
         })
     } else if kind == perf_event_type::PERF_RECORD_COMM as u32

@@ -1,69 +1,58 @@
-//! `printf` and `time`: a format's pieces and a record's fields to text, with C's semantics for each conversion.
+//! `printf`: a format and its arguments to text, with C's semantics for each conversion.
 
-use crate::decode::{self, field, string};
-use crate::print::{self, Names, push_escaped};
-use pfscript_compiler::manifest::{Conversion, DataType, Field, FormatPiece, Layout};
-use pfscript_grammar::escape::{Keep, escape_bytes};
-use std::ffi::CString;
+use super::form::{self, Outside};
+use crate::results::{Argument, Printf, Value};
+use pfscript_compiler::manifest::{Conversion, FormatPiece};
+use pfscript_grammar::escape::Keep;
 
-/// Appends what a format makes of a record.
-pub fn printf(
-    pieces: &[FormatPiece],
-    fields: &[Field],
-    record: &[u8],
-    names: &mut dyn Names,
-    out: &mut Vec<u8>,
-) {
-    let mut arguments = fields.iter();
-    for piece in pieces {
+/// Appends what a format makes of its arguments. The script's own text passes as it is.
+pub fn printf(format: &Printf<'_>, outside: Outside, out: &mut Vec<u8>) {
+    let mut arguments = format.arguments.iter();
+    for piece in format.pieces {
         match piece {
             FormatPiece::Text(text) => out.extend_from_slice(text),
             FormatPiece::Conversion(conversion) => {
                 // The compiler counts the arguments; one that is missing prints nothing.
                 if let Some(argument) = arguments.next() {
-                    let bytes = field(record, argument);
-                    convert(conversion, &argument.layout, bytes, names, out);
+                    convert(conversion, argument, outside, out);
                 }
             }
         }
     }
 }
 
-fn convert(
-    conversion: &Conversion,
-    layout: &Layout,
-    bytes: &[u8],
-    names: &mut dyn Names,
-    out: &mut Vec<u8>,
-) {
+fn convert(conversion: &Conversion, argument: &Argument, outside: Outside, out: &mut Vec<u8>) {
+    // Strings are cut as they came, and padded as they are shown.
     let mut text = Vec::new();
-    match conversion.kind {
-        b's' => match &layout.ty {
-            DataType::String => {
-                let whole = string(decode::slice(bytes, 0, layout.size));
-                let most = conversion
-                    .precision
-                    .map_or(whole.len(), |most| most as usize);
-                push_escaped(&mut text, &whole[..most.min(whole.len())]);
-            }
-            _ => print::value(layout, bytes, names, &mut text),
-        },
-        b'c' => {
-            let byte = [word(layout, bytes) as u8];
-            text.extend_from_slice(escape_bytes(&byte, Keep::Layout).as_bytes());
+    match (conversion.kind, &argument.value) {
+        (b's', Value::Str(whole)) => {
+            let most = conversion
+                .precision
+                .map_or(whole.len(), |most| most as usize);
+            outside(&whole[..most.min(whole.len())], Keep::Nothing, &mut text);
         }
-        kind => {
-            return pad_number(conversion, &integer(conversion, kind, layout, bytes), out);
+        (b's', value) => form::value(value, outside, &mut text),
+        (b'c', value) => outside(&[word(value) as u8], Keep::Layout, &mut text),
+        (kind, _) => {
+            return pad_number(conversion, &integer(conversion, kind, argument), out);
         }
     }
     pad(conversion, &text, out);
 }
 
-/// An argument's 64 bits, extended by its own sign.
-fn word(layout: &Layout, bytes: &[u8]) -> u64 {
-    match decode::number(layout, bytes) {
-        Some(number) => number as u64,
-        None => decode::unsigned(decode::slice(bytes, 0, layout.size.min(8))),
+/// An argument's 64 bits, extended by its own sign; 0 of what is no number.
+fn word(value: &Value) -> u64 {
+    match value {
+        Value::Int(number) => *number as u64,
+        Value::UInt(number) | Value::Pointer(number) => *number,
+        Value::Bool(set) => u64::from(*set),
+        Value::Symbol(frame) => frame.address,
+        Value::Str(_)
+        | Value::Tuple(_)
+        | Value::Array(_)
+        | Value::Stack(_)
+        | Value::Stats(_)
+        | Value::Histogram(_) => 0,
     }
 }
 
@@ -74,15 +63,11 @@ struct Digits {
     digits: String,
 }
 
-fn integer(conversion: &Conversion, kind: u8, layout: &Layout, bytes: &[u8]) -> Digits {
+fn integer(conversion: &Conversion, kind: u8, argument: &Argument) -> Digits {
     // Arguments narrower than an `int` become one, as C's promotions have it.
-    let own = match layout.ty {
-        DataType::Int { bytes, .. } => bytes.max(4),
-        DataType::Bool => 4,
-        _ => 8,
-    };
+    let own = argument.size.max(4);
     let unused = 64 - 8 * conversion.length.unwrap_or(own).clamp(1, 8);
-    let word = word(layout, bytes) << unused;
+    let word = word(&argument.value) << unused;
     if matches!(kind, b'd' | b'i') {
         let number = (word as i64) >> unused;
         return Digits {
@@ -159,30 +144,12 @@ fn pad(conversion: &Conversion, text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// The local wall-clock time now, by `strftime`'s rules. A format without a result, or one with a zero byte, gives
-/// nothing.
-pub fn local_time(format: &str) -> Vec<u8> {
-    let Ok(format) = CString::new(format) else {
-        return Vec::new();
-    };
-    let mut out = vec![0_u8; 256 + 16 * format.as_bytes().len()];
-    // SAFETY: `now` and `parts` are structs of integers (and a pointer into static memory that `localtime_r` sets), all
-    // zeroes being values of them; strftime writes at most `out.len()` bytes and returns how many.
-    let written = unsafe {
-        let now = libc::time(std::ptr::null_mut());
-        let mut parts: libc::tm = std::mem::zeroed();
-        libc::localtime_r(&now, &mut parts);
-        libc::strftime(out.as_mut_ptr().cast(), out.len(), format.as_ptr(), &parts)
-    };
-    out.truncate(written);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::tests::{int, words};
-    use crate::print::NoNames;
+    use crate::bytes::tests::{int, words};
+    use crate::results::{self, NoNames};
+    use pfscript_compiler::manifest::{DataType, Field, Layout};
 
     /// A conversion from its text, such as `%-05.3hhd`.
     fn parse(text: &str) -> Conversion {
@@ -219,12 +186,21 @@ mod tests {
         conversion
     }
 
+    fn all(pieces: &[FormatPiece], fields: &[Field], record: &[u8]) -> String {
+        let format = results::printf(pieces, fields, record, &mut NoNames);
+        let mut out = Vec::new();
+        printf(
+            &format,
+            |text, _, out| out.extend_from_slice(text),
+            &mut out,
+        );
+        String::from_utf8(out).unwrap()
+    }
+
     fn shown(format: &str, layout: Layout, bytes: &[u8]) -> String {
         let pieces = [FormatPiece::Conversion(parse(format))];
         let fields = [Field { offset: 0, layout }];
-        let mut out = Vec::new();
-        printf(&pieces, &fields, bytes, &mut NoNames, &mut out);
-        String::from_utf8(out).unwrap()
+        all(&pieces, &fields, bytes)
     }
 
     fn number(format: &str, value: i64) -> String {
@@ -361,22 +337,6 @@ mod tests {
                 layout: int(4, false),
             },
         ];
-        let mut out = Vec::new();
-        printf(
-            &pieces,
-            &fields,
-            &words(&[0, -1, 255]),
-            &mut NoNames,
-            &mut out,
-        );
-        assert_eq!(String::from_utf8(out).unwrap(), "a-1%\nff");
-    }
-
-    #[test]
-    fn time_follows_strftime() {
-        assert_eq!(local_time("%%|%n"), b"%|\n");
-        assert_eq!(local_time("%H:%M:%S\n").len(), 9);
-        assert_eq!(local_time("a\0b"), b"");
-        assert_eq!(local_time(""), b"");
+        assert_eq!(all(&pieces, &fields, &words(&[0, -1, 255])), "a-1%\nff");
     }
 }

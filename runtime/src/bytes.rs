@@ -1,0 +1,132 @@
+//! Numbers, strings and fields out of the kernel's bytes, by the manifest's layouts, and their order. What is not there
+//! reads as zero. Values for those who take results are made in [`crate::results`], not here.
+
+use pfscript_compiler::manifest::{DataType, Field, Layout};
+use pfscript_probes::abi::{AVERAGE_COUNT, AVERAGE_TOTAL};
+use std::cmp::Ordering;
+
+/// Reads a little-endian unsigned integer of up to 8 bytes; missing bytes are zero.
+pub fn unsigned(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    let len = bytes.len().min(8);
+    word[..len].copy_from_slice(&bytes[..len]);
+    u64::from_le_bytes(word)
+}
+
+/// Reads a little-endian two's complement integer of up to 8 bytes.
+pub fn signed(bytes: &[u8]) -> i64 {
+    let unused = 64 - 8 * bytes.len().min(8) as u32;
+    let value = unsigned(bytes) as i64;
+    value.checked_shl(unused).unwrap_or(0) >> unused.min(63)
+}
+
+/// The bytes of `size` at `offset`; shorter if `bytes` ends before.
+pub fn slice(bytes: &[u8], offset: u32, size: u32) -> &[u8] {
+    let start = (offset as usize).min(bytes.len());
+    let end = (offset as usize + size as usize).min(bytes.len());
+    &bytes[start..end]
+}
+
+/// A field's bytes.
+pub fn field<'a>(bytes: &'a [u8], field: &Field) -> &'a [u8] {
+    slice(bytes, field.offset, field.layout.size)
+}
+
+/// The bytes of a string: up to the first zero byte.
+pub fn string(bytes: &[u8]) -> &[u8] {
+    let end = bytes
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(bytes.len());
+    &bytes[..end]
+}
+
+/// The value of an integer (`Int`, `Bool`, `Pointer`), as wide as any of them.
+pub fn number(layout: &Layout, bytes: &[u8]) -> Option<i128> {
+    match &layout.ty {
+        DataType::Int {
+            bytes: size,
+            signed: true,
+        } => Some(signed(slice(bytes, 0, *size)).into()),
+        DataType::Int {
+            bytes: size,
+            signed: false,
+        } => Some(unsigned(slice(bytes, 0, *size)).into()),
+        DataType::Bool => Some(unsigned(slice(bytes, 0, 1)).into()),
+        DataType::Pointer => Some(unsigned(slice(bytes, 0, 8)).into()),
+        _ => None,
+    }
+}
+
+/// Orders two values of the same layout: numbers by value, strings by bytes, composites field by field.
+pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
+    match &layout.ty {
+        DataType::String => string(slice(a, 0, layout.size)).cmp(string(slice(b, 0, layout.size))),
+        DataType::Tuple(fields) => fields
+            .iter()
+            .map(|part| compare(&part.layout, field(a, part), field(b, part)))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal),
+        DataType::Array { element, count } => (0..*count)
+            .map(|index| {
+                let at = |bytes| slice(bytes, index * element.size, element.size);
+                compare(element, at(a), at(b))
+            })
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal),
+        _ => match (number(layout, a), number(layout, b)) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            _ => a.cmp(b),
+        },
+    }
+}
+
+/// A 64-bit word as the number that it stands for.
+pub fn as_number(word: u64, signed: bool) -> i128 {
+    if signed {
+        i128::from(word as i64)
+    } else {
+        i128::from(word)
+    }
+}
+
+/// The average in `{ u64 count; u64 total }`, cut towards zero; 0 of none.
+pub fn average(value: &[u8], signed: bool) -> i128 {
+    let count = i128::from(unsigned(AVERAGE_COUNT.of(value)));
+    as_number(unsigned(AVERAGE_TOTAL.of(value)), signed)
+        .checked_div(count)
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn int(bytes: u32, signed: bool) -> Layout {
+        Layout {
+            size: bytes,
+            ty: DataType::Int { bytes, signed },
+        }
+    }
+
+    pub(crate) fn words(words: &[i64]) -> Vec<u8> {
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn integers_of_all_sizes_are_read() {
+        assert_eq!(signed(&[0xfb]), -5);
+        assert_eq!(signed(&[0xff, 0x7f]), 0x7fff);
+        assert_eq!(signed(&[0xff; 8]), -1);
+        assert_eq!(signed(&[]), 0);
+        assert_eq!(unsigned(&[0xfb]), 251);
+        assert_eq!(unsigned(&[1, 0, 0, 0, 1]), 0x1_0000_0001);
+    }
+
+    #[test]
+    fn averages_are_cut_towards_zero() {
+        assert_eq!(average(&words(&[2, 11]), false), 5);
+        assert_eq!(average(&words(&[2, -7]), true), -3);
+        assert_eq!(average(&words(&[0, 0]), true), 0);
+    }
+}

@@ -1,0 +1,271 @@
+//! Processes over time: what each had mapped where, and the mapped files, held open. Whoever has an address of a process
+//! and a moment gets a place in a file.
+//!
+//! While a session runs, every change of every address space is recorded ([`records`], [`proc_maps`]) and kept
+//! ([`address_space`]), and every file is opened when first seen mapped ([`files`]), so that all of it can be asked for
+//! after the processes are gone. What a place is called is not known here.
+
+mod address_space;
+mod files;
+mod proc_maps;
+mod records;
+
+use crate::error::Error;
+use crate::sys::{self, process};
+use address_space::{AddressSpaces, Mapping};
+use files::Files;
+use records::{Change, RawMapping, Record, Stream};
+use std::collections::HashSet;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt as _;
+use std::time::{Duration, Instant};
+
+pub use files::{FileId, Kind, Mapped};
+
+/// Which processes there can be addresses of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Any.
+    All,
+    /// One that runs.
+    Process(u32),
+    /// Those of a command that has not started.
+    Command {
+        /// And any other.
+        others: bool,
+    },
+}
+
+/// Every process's mappings and their files. The default one watches nothing and knows nothing.
+#[derive(Debug, Default)]
+pub struct Processes {
+    stream: Option<Stream>,
+    spaces: AddressSpaces,
+    files: Files,
+    unread: Unread,
+    lost: u64,
+    /// So many that ended are kept before they are looked through for those that nothing needs.
+    keep_ended: usize,
+}
+
+/// The processes that ran before, whose mappings are still to be read.
+#[derive(Debug, PartialEq, Eq)]
+enum Unread {
+    /// Whichever there are.
+    All,
+    These(Vec<u32>),
+}
+
+impl Default for Unread {
+    fn default() -> Unread {
+        Unread::These(Vec::new())
+    }
+}
+
+/// A place in a mapped file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: FileId,
+    /// In bytes from its start.
+    pub offset: u64,
+}
+
+/// The least of [`Processes::keep_ended`].
+const KEEP_ENDED: usize = 4096;
+
+impl Processes {
+    /// Begins to record address spaces.
+    ///
+    /// # Errors
+    /// If the kernel does not let us.
+    pub fn watch(scope: Scope) -> Result<Processes, Error> {
+        sys::lift_open_files_limit();
+        let mut processes = Processes {
+            stream: Some(Stream::open()?),
+            ..Processes::default()
+        };
+        match scope {
+            Scope::Process(pid) => processes.read(pid),
+            Scope::Command { others: false } => {}
+            Scope::All | Scope::Command { others: true } => processes.unread = Unread::All,
+        }
+        Ok(processes)
+    }
+
+    /// Descriptors that become readable when records wait.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.stream.iter().flat_map(Stream::fds)
+    }
+
+    /// How many records of mappings were lost.
+    pub fn lost_records(&self) -> u64 {
+        self.lost
+    }
+
+    /// Takes in the records that wait.
+    pub fn drain(&mut self) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        let records = stream.read();
+        if stream.lost() > self.lost {
+            // What was missed may still be seen in the processes that run.
+            self.lost = stream.lost();
+            self.unread = Unread::All;
+        }
+        for record in records {
+            self.apply(record);
+        }
+    }
+
+    /// Reads the mappings of some processes that ran before, for a few milliseconds at most; true if some are left.
+    /// They have to be read while they run, and nobody should wait for that.
+    pub fn read_some(&mut self) -> bool {
+        const BUDGET: Duration = Duration::from_millis(3);
+        if self.unread == Unread::All {
+            self.unread = Unread::These(proc_maps::processes().unwrap_or_default());
+        }
+        let since = Instant::now();
+        while since.elapsed() < BUDGET {
+            let next = match &mut self.unread {
+                Unread::All => None,
+                Unread::These(pids) => pids.pop(),
+            };
+            match next {
+                Some(pid) => self.read(pid),
+                None => return false,
+            }
+        }
+        self.unread != Unread::default()
+    }
+
+    /// Once too many that ended are kept, `more` times as many as usual, forgets those of them that `needed` does not
+    /// name. It is asked only then; `None` keeps all.
+    pub fn tidy(&mut self, more: usize, needed: impl FnOnce() -> Option<HashSet<u32>>) {
+        let keep = self.keep_ended.max(KEEP_ENDED);
+        if self.spaces.ended_processes() <= keep.saturating_mul(more) {
+            return;
+        }
+        if let Some(needed) = needed() {
+            self.spaces.prune(|tgid| needed.contains(&tgid));
+        }
+        self.keep_ended = 2 * self.spaces.ended_processes();
+    }
+
+    /// What a process had mapped at an address at a time. One that was not seen before is read, if it runs.
+    pub fn locate(&mut self, tgid: u32, time: u64, address: u64) -> Option<Place> {
+        if self.stream.is_some() && self.spaces.is_unknown(tgid) {
+            self.read(tgid);
+        }
+        let mapping = *self.spaces.find(tgid, time, address)?;
+        let file = self.files.get(mapping.file);
+        if file.kind == Kind::Vdso
+            && file.handle().is_none()
+            && let Some(image) = own_vdso()
+        {
+            self.files.provide(mapping.file, image);
+        }
+        Some(Place {
+            file: mapping.file,
+            offset: mapping.file_offset(address),
+        })
+    }
+
+    /// A mapped file.
+    pub fn file(&self, id: FileId) -> &Mapped {
+        self.files.get(id)
+    }
+
+    fn apply(&mut self, record: Record) {
+        match record.change {
+            Change::Mapped(raw) => {
+                let mapping = self.take_in(&raw, record.time);
+                self.spaces.mapped(raw.tgid, mapping);
+            }
+            Change::Executed { tgid } => self.spaces.executed(tgid, record.time),
+            Change::Forked { child, parent } => {
+                if self.unread != Unread::default() && self.spaces.is_unknown(parent) {
+                    self.read(parent);
+                }
+                self.spaces.forked(child, parent, record.time);
+            }
+            Change::Ended { tgid } => self.spaces.ended(tgid),
+        }
+    }
+
+    /// A mapping as it is kept; its file is opened if it is new.
+    fn take_in(&mut self, raw: &RawMapping, time: u64) -> Mapping {
+        let file = self.files.id(&raw.file);
+        if self.files.wants_opening(file) {
+            let processes = self.lineage(raw.tgid);
+            self.files.open(file, &processes, (raw.start, raw.end));
+        }
+        Mapping {
+            start: raw.start,
+            end: raw.end,
+            offset: raw.offset,
+            file,
+            time,
+        }
+    }
+
+    /// A process and those that it descends from, as far as that was seen.
+    fn lineage(&self, tgid: u32) -> Vec<u32> {
+        const GENERATIONS: usize = 8;
+        std::iter::successors(Some(tgid), |tgid| self.spaces.parent(*tgid))
+            .take(GENERATIONS)
+            .collect()
+    }
+
+    /// Reads a running process's mappings; one that is gone or hidden stays unknown.
+    fn read(&mut self, tgid: u32) {
+        let Ok(raw) = proc_maps::read(tgid) else {
+            return;
+        };
+        let time = sys::clock_ns(libc::CLOCK_MONOTONIC);
+        let mappings: Vec<Mapping> = raw.iter().map(|raw| self.take_in(raw, 0)).collect();
+        self.spaces.read(tgid, time, mappings);
+    }
+}
+
+/// The image of the vDSO, which is the same in every process, in a file of its own.
+fn own_vdso() -> Option<std::fs::File> {
+    let own = proc_maps::read(std::process::id()).ok()?;
+    let place = own.iter().find(|mapping| mapping.file.path == b"[vdso]")?;
+    let mut image = vec![0; usize::try_from(place.end - place.start).ok()?];
+    std::fs::File::open("/proc/self/mem")
+        .ok()?
+        .read_exact_at(&mut image, place.start)
+        .ok()?;
+    let file = std::fs::File::from(process::memory_file(c"vdso").ok()?);
+    file.write_all_at(&image, 0).ok()?;
+    Some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_watches_nothing_knows_nothing() {
+        let mut processes = Processes::default();
+        processes.drain();
+        assert!(!processes.read_some());
+        assert_eq!(processes.locate(std::process::id(), 1, 0x1000), None);
+        assert_eq!(processes.fds().count(), 0);
+    }
+
+    #[test]
+    fn own_code_has_a_place_in_its_file() {
+        let mut processes = Processes::default();
+        processes.read(std::process::id());
+        let address = own_code_has_a_place_in_its_file as fn() as usize as u64;
+        let place = processes.locate(std::process::id(), u64::MAX, address);
+        let file = processes.file(place.expect("it is mapped").file);
+        let own = std::env::current_exe().unwrap();
+        use std::os::unix::ffi::OsStrExt as _;
+        assert_eq!(&*file.path, own.as_os_str().as_bytes());
+        assert!(file.handle().is_some());
+    }
+}

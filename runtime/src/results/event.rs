@@ -1,0 +1,28 @@
+//! What a session tells its sink, in order.
+
+use super::format::Printf;
+use super::table::Table;
+use super::value::Value;
+use crate::loss::Loss;
+
+/// Something that happened. Strings in it are as they came from the traced system; nothing is escaped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// So many probes are attached. What `BEGIN` printed comes before it.
+    Attached(usize),
+    /// The script printed a format with its arguments.
+    Printf(Printf<'a>),
+    /// The script printed the time, by `strftime`.
+    Time(Vec<u8>),
+    /// The script printed a value.
+    Value(Value),
+    /// The script printed a map, or it is printed at the end.
+    Map(Table<'a>),
+    /// Tracing has ended; what follows are the maps that are printed at the end, and losses.
+    Ended,
+    /// Something was lost.
+    Lost(&'a Loss),
+    /// What the session is doing, for those who want to know more.
+    Message(&'a str),
+}

@@ -1,0 +1,25 @@
+//! What a session tells: [`Event`]s, made once from the kernel's bytes by the manifest alone. Whatever prints, stores or
+//! draws them is a sink ([`crate::sinks`]) and sees nothing else. Nothing here is text but what the script's own `time`
+//! made, and nothing is escaped.
+
+mod decode;
+mod event;
+mod format;
+mod table;
+mod value;
+
+pub use decode::{Names, NoNames};
+pub use event::Event;
+pub use format::{Argument, Printf};
+pub use table::{Entry, Kind, MapOptions, Table};
+pub use value::{Bucket, Frame, Histogram, Scale, Stack, Stats, Value};
+
+pub(crate) use decode::{printf, value};
+
+/// Shorthands for the tests of this and of sinks.
+#[cfg(test)]
+pub(crate) mod testing {
+    pub(crate) use super::decode::map_value;
+    pub(crate) use super::decode::tests::{layout, tuple};
+    pub(crate) use super::table::tests::with_table;
+}

@@ -1,0 +1,185 @@
+//! Values in bpftrace's text, byte for byte. Text sinks print it; others take it for what they have no form for, such as
+//! stacks. Whole maps and lines are their sinks' own affair.
+
+use super::histogram;
+use crate::results::{Frame, Stack, Value};
+use pfscript_compiler::manifest::StackMode;
+use pfscript_grammar::escape::Keep;
+use std::io::Write as _;
+
+/// Appends text from the traced system as the sink wants it, marked or not. [`Keep::Layout`] is asked for where ends of
+/// lines are wanted in it.
+pub type Outside = fn(text: &[u8], keep: Keep, out: &mut Vec<u8>);
+
+/// Appends formatted text.
+pub fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    // Writing to a vector can't fail.
+    let _ = out.write_fmt(text);
+}
+
+/// Appends a value: `5`, `true`, `0x7f`, `text`, `(1, x)`, `[1,2]`, a stack or a symbol.
+pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
+    match value {
+        Value::Int(number) => push(out, format_args!("{number}")),
+        Value::UInt(number) => push(out, format_args!("{number}")),
+        Value::Bool(set) => push(out, format_args!("{set}")),
+        Value::Pointer(address) => push(out, format_args!("{address:#x}")),
+        Value::Str(text) => outside(text, Keep::Nothing, out),
+        Value::Tuple(parts) => {
+            out.push(b'(');
+            joined(parts, b", ", outside, out);
+            out.push(b')');
+        }
+        Value::Array(elements) => {
+            out.push(b'[');
+            joined(elements, b",", outside, out);
+            out.push(b']');
+        }
+        Value::Stack(captured) => stack(captured, outside, out),
+        Value::Symbol(frame) => match &frame.function {
+            Some(name) => outside(name.as_bytes(), Keep::Nothing, out),
+            None => push(out, format_args!("{:#x}", frame.address)),
+        },
+        Value::Stats(stats) => push(
+            out,
+            format_args!(
+                "{{ .count = {}, .average = {}, .total = {} }}",
+                stats.count, stats.average, stats.total
+            ),
+        ),
+        Value::Histogram(histogram) => histogram::rows(histogram, out),
+    }
+}
+
+/// Appends a map's key: several without parentheses.
+pub fn key(key: &Value, outside: Outside, out: &mut Vec<u8>) {
+    match key {
+        Value::Tuple(parts) => joined(parts, b", ", outside, out),
+        single => value(single, outside, out),
+    }
+}
+
+fn joined(parts: &[Value], separator: &[u8], outside: Outside, out: &mut Vec<u8>) {
+    for (index, part) in parts.iter().enumerate() {
+        if index > 0 {
+            out.extend_from_slice(separator);
+        }
+        value(part, outside, out);
+    }
+}
+
+/// A line for each frame, behind an end of line.
+fn stack(stack: &Stack, outside: Outside, out: &mut Vec<u8>) {
+    out.push(b'\n');
+    for frame in &stack.frames {
+        match stack.mode {
+            StackMode::Raw => push(out, format_args!("{:x}", frame.address)),
+            StackMode::Bpftrace => {
+                out.extend_from_slice(b"        ");
+                place(frame, outside, out);
+            }
+            StackMode::Perf => {
+                push(out, format_args!("\t{:x} ", frame.address));
+                place(frame, outside, out);
+                if stack.user {
+                    out.extend_from_slice(b" (");
+                    outside(
+                        frame.module.as_deref().unwrap_or(b"[unknown]"),
+                        Keep::Nothing,
+                        out,
+                    );
+                    out.push(b')');
+                }
+            }
+        }
+        out.push(b'\n');
+    }
+}
+
+/// `function+offset`, or the address.
+fn place(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
+    match &frame.function {
+        Some(name) => {
+            outside(name.as_bytes(), Keep::Nothing, out);
+            push(out, format_args!("+{}", frame.offset));
+        }
+        None => push(out, format_args!("{:#x}", frame.address)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shows which text is from outside.
+    fn marked(text: &[u8], _: Keep, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[b"<", text, b">"].concat());
+    }
+
+    fn text(value_: &Value) -> String {
+        let mut out = Vec::new();
+        value(value_, marked, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn string(text: &str) -> Value {
+        Value::Str(text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn values_print_as_in_bpftrace() {
+        assert_eq!(text(&Value::Int(-5)), "-5");
+        assert_eq!(text(&Value::UInt(u64::MAX)), "18446744073709551615");
+        assert_eq!(text(&Value::Bool(true)), "true");
+        assert_eq!(text(&Value::Pointer(0)), "0x0");
+        assert_eq!(text(&Value::Pointer(0x7f01)), "0x7f01");
+        assert_eq!(text(&string("ab")), "<ab>");
+        let inner = Value::Tuple(vec![Value::Int(2), Value::Int(3)]);
+        let outer = Value::Tuple(vec![Value::Int(1), string("x"), inner]);
+        assert_eq!(text(&outer), "(1, <x>, (2, 3))");
+        let mut out = Vec::new();
+        key(&outer, marked, &mut out);
+        assert_eq!(out, b"1, <x>, (2, 3)");
+        let array = Value::Array(vec![Value::Int(1), Value::UInt(255)]);
+        assert_eq!(text(&array), "[1,255]");
+    }
+
+    fn named(address: u64, function: &str) -> Frame {
+        Frame {
+            function: Some(function.into()),
+            offset: 12,
+            ..Frame::at(address)
+        }
+    }
+
+    #[test]
+    fn symbols_are_functions_or_addresses() {
+        assert_eq!(text(&Value::Symbol(named(0x10, "f"))), "<f>");
+        assert_eq!(text(&Value::Symbol(Frame::at(0x10))), "0x10");
+    }
+
+    #[test]
+    fn stacks_print_in_their_mode() {
+        let mapped = Frame {
+            module: Some(b"/bin/x".as_slice().into()),
+            ..named(0x20, "main")
+        };
+        let shown = |user, mode| {
+            let frames = vec![mapped.clone(), Frame::at(0x30)];
+            text(&Value::Stack(Stack { user, mode, frames }))
+        };
+        assert_eq!(
+            shown(true, StackMode::Bpftrace),
+            "\n        <main>+12\n        0x30\n"
+        );
+        assert_eq!(
+            shown(true, StackMode::Perf),
+            "\n\t20 <main>+12 (</bin/x>)\n\t30 0x30 (<[unknown]>)\n"
+        );
+        assert_eq!(
+            shown(false, StackMode::Perf),
+            "\n\t20 <main>+12\n\t30 0x30\n"
+        );
+        assert_eq!(shown(true, StackMode::Raw), "\n20\n30\n");
+    }
+}

@@ -1,0 +1,56 @@
+//! The captured stacks as the object keeps them: addresses, and whose they are since when.
+
+use crate::bytes::unsigned;
+use crate::load::Loaded;
+use crate::raw_table::each_entry;
+use pfscript_probes::abi::{STACK_FIRST_NS, STACK_HEADER, STACK_NR, STACK_TGID, map};
+use std::collections::HashSet;
+use std::io;
+
+/// A captured stack.
+#[derive(Debug)]
+pub struct Captured {
+    /// The process.
+    pub tgid: u32,
+    /// When it was captured first, `CLOCK_MONOTONIC` in nanoseconds.
+    pub first_ns: u64,
+    /// The innermost call first.
+    pub addresses: Vec<u64>,
+}
+
+/// The stack with an id; `None` if it could not be had.
+pub fn read(loaded: &Loaded, id: u64) -> Option<Captured> {
+    let map = loaded.map(map::STACKS)?;
+    let mut value = vec![0; map.value_size()];
+    if id == 0 || !map.lookup(&id.to_le_bytes(), &mut value).unwrap_or(false) {
+        return None;
+    }
+    let frames = unsigned(STACK_NR.of(&value)) as usize;
+    let addresses = value.get(STACK_HEADER as usize..).unwrap_or_default();
+    Some(Captured {
+        tgid: owner(&value),
+        first_ns: unsigned(STACK_FIRST_NS.of(&value)),
+        addresses: addresses
+            .chunks_exact(8)
+            .take(frames)
+            .map(unsigned)
+            .collect(),
+    })
+}
+
+/// The processes that stacks were captured of; all stacks have one.
+///
+/// # Errors
+/// The kernel's, or that the object captures no stacks.
+pub fn owners(loaded: &Loaded) -> io::Result<HashSet<u32>> {
+    let map = loaded.map(map::STACKS).ok_or(io::ErrorKind::NotFound)?;
+    let mut owners = HashSet::new();
+    each_entry(map, |_, value| {
+        owners.insert(owner(value));
+    })?;
+    Ok(owners)
+}
+
+fn owner(value: &[u8]) -> u32 {
+    unsigned(STACK_TGID.of(value)) as u32
+}
