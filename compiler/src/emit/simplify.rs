@@ -186,7 +186,7 @@ impl<'f> Simplified<'f> {
             InstData::Compare { condition, args } if args.into_iter().all(earlier) => {
                 let left = self.constant(args[0])?;
                 let right = self.constant(args[1])?;
-                Some(Operand::Const(compare(condition, left, right).into()))
+                Some(Operand::Const(condition.holds(left, right).into()))
             }
             InstData::Extend { width, signed, arg } if earlier(arg) => {
                 self.fold_extend(width, signed, arg)
@@ -198,7 +198,7 @@ impl<'f> Simplified<'f> {
     fn fold_arith(&self, op: Arith, args: [Value; 2]) -> Option<Operand> {
         let [left, right] = args.map(|value| self.operand(value));
         if let (Operand::Const(left), Operand::Const(right)) = (left, right) {
-            return Some(Operand::Const(arith(op, left, right)));
+            return Some(Operand::Const(op.apply(left, right)));
         }
         match (op, left, right) {
             (
@@ -231,7 +231,7 @@ impl<'f> Simplified<'f> {
 
     fn fold_extend(&self, width: Width, signed: bool, arg: Value) -> Option<Operand> {
         match self.operand(arg) {
-            Operand::Const(constant) => Some(Operand::Const(extend(width, signed, constant))),
+            Operand::Const(constant) => Some(Operand::Const(width.extend(signed, constant))),
             same if width == Width::W64 => Some(same),
             Operand::Value(arg) => {
                 let inner = &self.function.insts[self.function.definition(arg)?];
@@ -299,13 +299,13 @@ impl<'f> Simplified<'f> {
             condition = if condition == Condition::Ne {
                 inner
             } else {
-                inverted(inner)
+                inner.inverted()
             };
             args = inner_args;
         }
         let mut operands = args.map(|value| self.operand(value));
         if let [Operand::Const(left), Operand::Const(right)] = operands {
-            let holds = compare(condition, left, right);
+            let holds = condition.holds(left, right);
             return Terminator::Jump(if holds { then } else { otherwise });
         }
         if then == otherwise {
@@ -313,7 +313,7 @@ impl<'f> Simplified<'f> {
         }
         if matches!(operands[0], Operand::Const(_)) {
             operands.swap(0, 1);
-            condition = swapped(condition);
+            condition = condition.swapped();
         }
         Terminator::Branch {
             condition,
@@ -412,84 +412,5 @@ fn fits(inner: Width, inner_signed: bool, outer: Width, outer_signed: bool) -> b
         (false, false) | (true, true) => inner.bytes() <= outer.bytes(),
         (false, true) => inner.bytes() < outer.bytes(),
         (true, false) => false,
-    }
-}
-
-/// What an eBPF machine computes: modulo 2^64, shifts modulo 64, `x / 0` is 0 and `x % 0` is `x`.
-pub fn arith(op: Arith, left: i64, right: i64) -> i64 {
-    let (a, b) = (left as u64, right as u64);
-    let shift = (b & 63) as u32;
-    let result = match op {
-        Arith::Add => a.wrapping_add(b),
-        Arith::Sub => a.wrapping_sub(b),
-        Arith::Mul => a.wrapping_mul(b),
-        Arith::UDiv => a.checked_div(b).unwrap_or(0),
-        Arith::UMod => a.checked_rem(b).unwrap_or(a),
-        Arith::And => a & b,
-        Arith::Or => a | b,
-        Arith::Xor => a ^ b,
-        Arith::Shl => a << shift,
-        Arith::LShr => a >> shift,
-        Arith::AShr => (left >> shift) as u64,
-    };
-    result as i64
-}
-
-/// Whether `left condition right`.
-pub fn compare(condition: Condition, left: i64, right: i64) -> bool {
-    let (a, b) = (left as u64, right as u64);
-    match condition {
-        Condition::Eq => a == b,
-        Condition::Ne => a != b,
-        Condition::ULt => a < b,
-        Condition::ULe => a <= b,
-        Condition::UGt => a > b,
-        Condition::UGe => a >= b,
-        Condition::SLt => left < right,
-        Condition::SLe => left <= right,
-        Condition::SGt => left > right,
-        Condition::SGe => left >= right,
-    }
-}
-
-/// The low `width` bits of `value`, extended.
-pub fn extend(width: Width, signed: bool, value: i64) -> i64 {
-    let shift = 64 - 8 * width.bytes();
-    if signed {
-        value << shift >> shift
-    } else {
-        ((value as u64) << shift >> shift) as i64
-    }
-}
-
-/// The condition that holds when `condition` does not.
-pub fn inverted(condition: Condition) -> Condition {
-    match condition {
-        Condition::Eq => Condition::Ne,
-        Condition::Ne => Condition::Eq,
-        Condition::ULt => Condition::UGe,
-        Condition::ULe => Condition::UGt,
-        Condition::UGt => Condition::ULe,
-        Condition::UGe => Condition::ULt,
-        Condition::SLt => Condition::SGe,
-        Condition::SLe => Condition::SGt,
-        Condition::SGt => Condition::SLe,
-        Condition::SGe => Condition::SLt,
-    }
-}
-
-/// The condition that holds for `(b, a)` when `condition` holds for `(a, b)`.
-pub fn swapped(condition: Condition) -> Condition {
-    match condition {
-        Condition::Eq => Condition::Eq,
-        Condition::Ne => Condition::Ne,
-        Condition::ULt => Condition::UGt,
-        Condition::ULe => Condition::UGe,
-        Condition::UGt => Condition::ULt,
-        Condition::UGe => Condition::ULe,
-        Condition::SLt => Condition::SGt,
-        Condition::SLe => Condition::SGe,
-        Condition::SGt => Condition::SLt,
-        Condition::SGe => Condition::SLe,
     }
 }

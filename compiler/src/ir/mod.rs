@@ -14,12 +14,14 @@ mod dominance;
 mod function;
 mod inst;
 mod names;
+mod ops;
 pub mod text;
 mod verify;
 
 pub use builder::{FunctionBuilder, SlotPlace};
 pub use function::{BlockData, Function, Kind, Signature, SlotData, ValueDef};
-pub use inst::{Arith, Condition, InstData, Width};
+pub use inst::InstData;
+pub use ops::{Arith, Condition, Width};
 pub use verify::{Rule, Violation, verify, verify_with};
 
 use cranelift_entity::{PrimaryMap, entity_impl};

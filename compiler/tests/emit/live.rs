@@ -192,7 +192,7 @@ fn a_routine_with_a_callback_loads() {
 }
 
 /// Whether the running kernel is 5.17 or newer.
-fn has_find_vma() -> bool {
+pub fn has_find_vma() -> bool {
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let mut numbers = release
         .split('.')

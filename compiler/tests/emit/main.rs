@@ -3,6 +3,7 @@
 mod build;
 mod encoding;
 mod evaluate;
+mod functions;
 mod golden;
 mod kernel;
 mod live;

@@ -3,7 +3,7 @@
 
 use super::{Selected, Selector};
 use crate::emit::asm::{Insn, Label, R4, R5, Reg, alu, jump};
-use crate::emit::simplify::{Operand, swapped};
+use crate::emit::simplify::Operand;
 use crate::ir::{Arith, Condition, Value, Width};
 
 impl Selector<'_> {
@@ -80,7 +80,7 @@ impl Selector<'_> {
         let mut condition = condition;
         if matches!(left, Operand::Const(_)) {
             std::mem::swap(&mut left, &mut right);
-            condition = swapped(condition);
+            condition = condition.swapped();
         }
         // `target` may hold an operand, or be the register that one was loaded into, so it is written after the jump.
         self.branch(condition, [left, right], holds)?;

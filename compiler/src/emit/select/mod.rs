@@ -15,7 +15,7 @@ pub use memory::MAX_UNROLLED_BYTES;
 use super::asm::{Assembler, Code, Insn, Label, R0, R6, R9, Reg, Unresolved};
 use super::frame::{FrameLayout, SPILL_BYTES, UsedSlots};
 use super::regalloc::{self, Allocation};
-use super::simplify::{Operand, Simplified, Terminator, inverted};
+use super::simplify::{Operand, Simplified, Terminator};
 use super::{AssembleError, ErrorKind};
 use crate::ir::{Block, FuncId, Function, Inst, InstData, Module};
 use cranelift_entity::SecondaryMap;
@@ -320,7 +320,7 @@ impl Selector<'_> {
                 then,
                 otherwise,
             } if next == Some(then) => {
-                self.branch(inverted(condition), args, labels.of(otherwise)?)
+                self.branch(condition.inverted(), args, labels.of(otherwise)?)
             }
             Terminator::Branch {
                 condition,

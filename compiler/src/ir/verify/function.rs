@@ -1,22 +1,12 @@
-//! The rules of the IR, checked: what lowering promises and the emitter relies on.
-//!
-//! In comes a module, out come all its [`Violation`]s. Debug builds check every module that is lowered, and tests those
-//! that they build; release builds do not. What the kernel's verifier checks of pointers (their bounds, whether they
-//! were compared with null) is left to it.
+//! One function checked: its entities, the paths from definitions to uses, its calls.
 
-use super::dominance::Dominance;
-use super::{
-    Block, FuncId, Function, Inst, InstData, Kind, Literal, Module, ProbeId, Signature, Slot,
-    Value, ValueDef,
-};
+use super::rule::{MAX_ARGS, Rule, Violation};
+use crate::ir::dominance::Dominance;
+use crate::ir::{Block, FuncId, Function, Inst, InstData, Kind, Module, Slot, Value, ValueDef};
 use cranelift_entity::SecondaryMap;
 use pfscript_grammar::Span;
-use pfscript_probes::catalogue;
-use std::collections::HashSet;
 use std::fmt;
 
-/// The most arguments of a call, and parameters of a function.
-const MAX_ARGS: usize = 5;
 /// `BPF_FUNC_map_lookup_elem`, whose result is a map value.
 const MAP_LOOKUP_ELEM: u32 = 1;
 
@@ -45,293 +35,8 @@ const CALLING_BACK: [CallingBack; 2] = [
     },
 ];
 
-/// A rule that is broken, and by what.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// Each block ends in a terminator, and has no other.
-    OneTerminator(Block),
-    /// Each instruction stands in one block, once.
-    StandsOnce,
-    /// A function has a block to begin with.
-    HasBlocks,
-    /// What an instruction or probe names exists.
-    Exists(String),
-    /// An instruction has a result if and only if it defines a value.
-    ResultIfAny,
-    /// A value is used only where its definition is on every path.
-    Dominated(Value),
-    /// An access stays within its slot.
-    WithinSlot {
-        /// The slot.
-        slot: Slot,
-        /// The first byte.
-        offset: u32,
-        /// How many.
-        bytes: u32,
-    },
-    /// A slot's size is a multiple of 8 and not 0.
-    SlotSize(Slot),
-    /// A literal fits where it is written.
-    LiteralFits(Literal),
-    /// A call has as many arguments as what it calls has parameters.
-    Arity {
-        /// What is called.
-        callee: String,
-        /// How many arguments it takes.
-        takes: usize,
-        /// How many it gets.
-        gets: usize,
-    },
-    /// Helpers, and functions, take at most five arguments.
-    FiveArguments(usize),
-    /// Arguments and results are of the kinds that the signature says.
-    OfKind {
-        /// The value.
-        value: Value,
-        /// What the signature says.
-        wanted: Kind,
-        /// What it is.
-        is: Kind,
-    },
-    /// Only what gives a result is used as a value, and `return` gives one if and only if the signature says so.
-    NoResult(FuncId),
-    /// The address of a function is given only to a helper that calls back, of the signature that it calls.
-    CallsBack(FuncId),
-    /// No function calls itself, directly or through others.
-    NoRecursion,
-    /// A symbol is an identifier, and no other function's.
-    Symbol(String),
-    /// A body has the signature of a body, belongs to one probe, and is not called.
-    BodyOfOne(FuncId),
-    /// A function takes at most one context, and only a body takes a frame.
-    Parameters,
-}
-
-/// A rule that is broken, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The function, if it is in one.
-    pub function: Option<FuncId>,
-    /// The instruction, if it is one.
-    pub inst: Option<Inst>,
-    /// The place in the script that the instruction comes from.
-    pub span: Span,
-    /// The rule.
-    pub rule: Rule,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(function) = self.function {
-            write!(f, "{function}: ")?;
-        }
-        if let Some(inst) = self.inst {
-            write!(f, "{inst}: ")?;
-        }
-        self.rule.fmt(f)
-    }
-}
-
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Rule::OneTerminator(block) => {
-                write!(f, "{block} does not end in its only terminator")
-            }
-            Rule::StandsOnce => f.write_str("the instruction does not stand in one block, once"),
-            Rule::HasBlocks => f.write_str("the function has no block"),
-            Rule::Exists(what) => write!(f, "{what} does not exist"),
-            Rule::ResultIfAny => f.write_str("it has a result and defines none, or the reverse"),
-            Rule::Dominated(value) => {
-                write!(f, "{value} is used where it is not defined on every path")
-            }
-            Rule::WithinSlot {
-                slot,
-                offset,
-                bytes,
-            } => write!(f, "{bytes} bytes at {offset} are not within {slot}"),
-            Rule::SlotSize(slot) => {
-                write!(f, "the size of {slot} is 0 or no multiple of 8")
-            }
-            Rule::LiteralFits(literal) => write!(f, "{literal} is longer than its place"),
-            Rule::Arity {
-                callee,
-                takes,
-                gets,
-            } => write!(f, "{callee} takes {takes} arguments and gets {gets}"),
-            Rule::FiveArguments(count) => {
-                write!(
-                    f,
-                    "{count} arguments or parameters; {MAX_ARGS} are the most"
-                )
-            }
-            Rule::OfKind { value, wanted, is } => {
-                write!(f, "{value} is {is:?} and must be {wanted:?}")
-            }
-            Rule::NoResult(function) => {
-                write!(
-                    f,
-                    "the result of {function} is used or given against its signature"
-                )
-            }
-            Rule::CallsBack(function) => write!(
-                f,
-                "the address of {function} is given where no function of its signature is called back"
-            ),
-            Rule::NoRecursion => f.write_str("the function calls itself"),
-            Rule::Symbol(symbol) => write!(
-                f,
-                "the symbol {symbol:?} is no identifier or stands for two functions"
-            ),
-            Rule::BodyOfOne(function) => write!(
-                f,
-                "{function} is not the body of one probe alone, with the signature of a body"
-            ),
-            Rule::Parameters => {
-                f.write_str("it takes two contexts, or takes a frame and is no body")
-            }
-        }
-    }
-}
-
-/// Checks a module that calls the routines of the template library.
-///
-/// # Errors
-/// All that breaks a rule.
-pub fn verify(module: &Module) -> Result<(), Vec<Violation>> {
-    verify_with(module, &|name| {
-        catalogue::routine(name).map(|routine| routine.params.len())
-    })
-}
-
-/// Checks a module that calls other routines too; `arity` says how many arguments each takes.
-///
-/// # Errors
-/// All that breaks a rule.
-pub fn verify_with(
-    module: &Module,
-    arity: &dyn Fn(&str) -> Option<usize>,
-) -> Result<(), Vec<Violation>> {
-    let mut violations = Vec::new();
-    check_probes(module, &mut violations);
-    check_symbols(module, &mut violations);
-    check_recursion(module, &mut violations);
-    for (id, function) in &module.functions {
-        let mut checker = Checker {
-            module,
-            arity,
-            id,
-            function,
-            violations: &mut violations,
-            inst: None,
-        };
-        // What follows looks things up by what this has found to exist.
-        if checker.check_entities() {
-            checker.check_dominance();
-            checker.check_signatures();
-        }
-    }
-    if violations.is_empty() {
-        Ok(())
-    } else {
-        Err(violations)
-    }
-}
-
-fn in_function(function: FuncId, rule: Rule) -> Violation {
-    Violation {
-        function: Some(function),
-        inst: None,
-        span: Span::default(),
-        rule,
-    }
-}
-
-fn check_probes(module: &Module, violations: &mut Vec<Violation>) {
-    let mut owners: SecondaryMap<FuncId, Option<ProbeId>> = SecondaryMap::new();
-    for (probe, data) in &module.probes {
-        let Some(body) = module.functions.get(data.body) else {
-            let rule = Rule::Exists(format!("{}, the body of {probe},", data.body));
-            violations.push(in_function(data.body, rule));
-            continue;
-        };
-        let taken = owners[data.body].replace(probe).is_some();
-        if taken || body.signature != Signature::body() {
-            violations.push(in_function(data.body, Rule::BodyOfOne(data.body)));
-        }
-    }
-    for (id, function) in &module.functions {
-        for callee in function.callees() {
-            if owners[callee].is_some() {
-                violations.push(in_function(id, Rule::BodyOfOne(callee)));
-            }
-        }
-        let count = |kind| {
-            let params = function.signature.params.iter();
-            params.filter(|&&param| param == kind).count()
-        };
-        if function.signature.params.len() > MAX_ARGS {
-            let rule = Rule::FiveArguments(function.signature.params.len());
-            violations.push(in_function(id, rule));
-        }
-        if count(Kind::Context) > 1 || (count(Kind::Frame) > 0 && owners[id].is_none()) {
-            violations.push(in_function(id, Rule::Parameters));
-        }
-    }
-}
-
-fn check_symbols(module: &Module, violations: &mut Vec<Violation>) {
-    let mut known = HashSet::new();
-    for (id, function) in &module.functions {
-        let symbol = function.symbol.as_str();
-        let plain = symbol
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if symbol.is_empty() || !plain || !known.insert(symbol) {
-            violations.push(in_function(id, Rule::Symbol(symbol.to_owned())));
-        }
-    }
-}
-
-/// Walks the calls in depth; a function that is met while it is being walked calls itself.
-fn check_recursion(module: &Module, violations: &mut Vec<Violation>) {
-    #[derive(Clone, Copy, Default, PartialEq)]
-    enum State {
-        #[default]
-        New,
-        Open,
-        Done,
-    }
-    let mut states: SecondaryMap<FuncId, State> = SecondaryMap::new();
-    for root in module.functions.keys() {
-        // A function to enter, or, if true, one whose callees are done.
-        let mut work = vec![(root, false)];
-        while let Some((id, done)) = work.pop() {
-            if done {
-                states[id] = State::Done;
-                continue;
-            }
-            if states[id] != State::New {
-                continue;
-            }
-            states[id] = State::Open;
-            work.push((id, true));
-            let Some(function) = module.functions.get(id) else {
-                continue;
-            };
-            for callee in function.callees() {
-                match states[callee] {
-                    State::New => work.push((callee, false)),
-                    State::Open => violations.push(in_function(callee, Rule::NoRecursion)),
-                    State::Done => {}
-                }
-            }
-        }
-    }
-}
-
 /// Checks one function.
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     module: &'a Module,
     arity: &'a dyn Fn(&str) -> Option<usize>,
     id: FuncId,
@@ -341,7 +46,33 @@ struct Checker<'a> {
     inst: Option<Inst>,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    /// A check of a function, that adds what it finds to `violations`.
+    pub(super) fn new(
+        module: &'a Module,
+        arity: &'a dyn Fn(&str) -> Option<usize>,
+        id: FuncId,
+        violations: &'a mut Vec<Violation>,
+    ) -> Checker<'a> {
+        Checker {
+            module,
+            arity,
+            id,
+            function: &module.functions[id],
+            violations,
+            inst: None,
+        }
+    }
+
+    /// Checks all.
+    pub(super) fn check(mut self) {
+        // What follows looks things up by what this has found to exist.
+        if self.check_entities() {
+            self.check_dominance();
+            self.check_signatures();
+        }
+    }
+
     fn broken(&mut self, rule: Rule) {
         self.violations.push(Violation {
             function: Some(self.id),
@@ -427,9 +158,6 @@ impl Checker<'_> {
         match *data {
             InstData::MapPointer(map) if module.maps.get(map).is_none() => {
                 self.missing(map);
-            }
-            InstData::SlotAddr { slot, .. } if function.slots.get(slot).is_none() => {
-                self.missing(slot);
             }
             InstData::SlotBytes { literal, .. } if function.literals.get(literal).is_none() => {
                 self.missing(literal);

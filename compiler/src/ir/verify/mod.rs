@@ -1,0 +1,144 @@
+//! The rules of the IR, checked: what lowering promises and the emitter relies on.
+//!
+//! In comes a module, out come all its [`Violation`]s. Debug builds check every module that is lowered, and tests those
+//! that they build; release builds do not. What the kernel's verifier checks of pointers (their bounds, whether they
+//! were compared with null) is left to it.
+
+mod function;
+mod rule;
+#[cfg(test)]
+mod tests;
+
+pub use rule::{Rule, Violation};
+
+use super::{FuncId, Kind, Module, ProbeId, Signature};
+use cranelift_entity::SecondaryMap;
+use function::Checker;
+use pfscript_grammar::Span;
+use pfscript_probes::catalogue;
+use rule::MAX_ARGS;
+use std::collections::HashSet;
+
+/// Checks a module that calls the routines of the template library.
+///
+/// # Errors
+/// All that breaks a rule.
+pub fn verify(module: &Module) -> Result<(), Vec<Violation>> {
+    verify_with(module, &|name| {
+        catalogue::routine(name).map(|routine| routine.params.len())
+    })
+}
+
+/// Checks a module that calls other routines too; `arity` says how many arguments each takes.
+///
+/// # Errors
+/// All that breaks a rule.
+pub fn verify_with(
+    module: &Module,
+    arity: &dyn Fn(&str) -> Option<usize>,
+) -> Result<(), Vec<Violation>> {
+    let mut violations = Vec::new();
+    check_probes(module, &mut violations);
+    check_symbols(module, &mut violations);
+    check_recursion(module, &mut violations);
+    for id in module.functions.keys() {
+        Checker::new(module, arity, id, &mut violations).check();
+    }
+    if violations.is_empty() {
+        Ok(())
+    } else {
+        Err(violations)
+    }
+}
+
+fn in_function(function: FuncId, rule: Rule) -> Violation {
+    Violation {
+        function: Some(function),
+        inst: None,
+        span: Span::default(),
+        rule,
+    }
+}
+
+fn check_probes(module: &Module, violations: &mut Vec<Violation>) {
+    let mut owners: SecondaryMap<FuncId, Option<ProbeId>> = SecondaryMap::new();
+    for (probe, data) in &module.probes {
+        let Some(body) = module.functions.get(data.body) else {
+            let rule = Rule::Exists(format!("{}, the body of {probe},", data.body));
+            violations.push(in_function(data.body, rule));
+            continue;
+        };
+        let taken = owners[data.body].replace(probe).is_some();
+        if taken || body.signature != Signature::body() {
+            violations.push(in_function(data.body, Rule::BodyOfOne(data.body)));
+        }
+    }
+    for (id, function) in &module.functions {
+        for callee in function.callees() {
+            if owners[callee].is_some() {
+                violations.push(in_function(id, Rule::BodyOfOne(callee)));
+            }
+        }
+        let count = |kind| {
+            let params = function.signature.params.iter();
+            params.filter(|&&param| param == kind).count()
+        };
+        if function.signature.params.len() > MAX_ARGS {
+            let rule = Rule::FiveArguments(function.signature.params.len());
+            violations.push(in_function(id, rule));
+        }
+        if count(Kind::Context) > 1 || (count(Kind::Frame) > 0 && owners[id].is_none()) {
+            violations.push(in_function(id, Rule::Parameters));
+        }
+    }
+}
+
+fn check_symbols(module: &Module, violations: &mut Vec<Violation>) {
+    let mut known = HashSet::new();
+    for (id, function) in &module.functions {
+        let symbol = function.symbol.as_str();
+        let plain = symbol
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if symbol.is_empty() || !plain || !known.insert(symbol) {
+            violations.push(in_function(id, Rule::Symbol(symbol.to_owned())));
+        }
+    }
+}
+
+/// Walks the calls in depth; a function that is met while it is being walked calls itself.
+fn check_recursion(module: &Module, violations: &mut Vec<Violation>) {
+    #[derive(Clone, Copy, Default, PartialEq)]
+    enum State {
+        #[default]
+        New,
+        Open,
+        Done,
+    }
+    let mut states: SecondaryMap<FuncId, State> = SecondaryMap::new();
+    for root in module.functions.keys() {
+        // A function to enter, or, if true, one whose callees are done.
+        let mut work = vec![(root, false)];
+        while let Some((id, done)) = work.pop() {
+            if done {
+                states[id] = State::Done;
+                continue;
+            }
+            if states[id] != State::New {
+                continue;
+            }
+            states[id] = State::Open;
+            work.push((id, true));
+            let Some(function) = module.functions.get(id) else {
+                continue;
+            };
+            for callee in function.callees() {
+                match states[callee] {
+                    State::New => work.push((callee, false)),
+                    State::Open => violations.push(in_function(callee, Rule::NoRecursion)),
+                    State::Done => {}
+                }
+            }
+        }
+    }
+}
