@@ -4,7 +4,6 @@ mod build;
 mod encoding;
 mod evaluate;
 mod golden;
-mod kernel;
 mod live;
 mod machine;
 mod object;
