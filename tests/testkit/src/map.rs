@@ -101,6 +101,21 @@ impl Map {
         bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr).expect("BPF_MAP_UPDATE_ELEM");
     }
 
+    /// Fills the only value of an array, for good: the verifier takes it for constants if programs may only read it.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn freeze(&self, value: &[u8]) -> io::Result<()> {
+        assert_eq!(value.len(), self.spec.value_size as usize);
+        let first = 0_u32.to_ne_bytes();
+        let mut attr = self.element(&first);
+        attr.__bindgen_anon_2.__bindgen_anon_1.value = address(value);
+        bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr)?;
+        let mut attr = zeroed();
+        attr.__bindgen_anon_2.map_fd = self.fd() as u32;
+        bpf(bpf_cmd::BPF_MAP_FREEZE, &mut attr).map(drop)
+    }
+
     /// All keys, which must be of 8 bytes.
     pub fn keys(&self) -> Vec<u64> {
         assert_eq!(self.spec.key_size, 8);
@@ -169,4 +184,20 @@ fn possible_cpus() -> usize {
         std::fs::read_to_string("/sys/devices/system/cpu/possible").expect("/sys is mounted");
     let last = list.trim().rsplit(['-', ',']).next().unwrap_or_default();
     last.parse::<usize>().expect("the list ends with a number") + 1
+}
+
+#[test]
+fn a_frozen_array_keeps_its_value() {
+    crate::needs_root!();
+    let map = Map::new(MapSpec {
+        map_type: bpf_map_type::BPF_MAP_TYPE_ARRAY as u32,
+        key_size: 4,
+        value_size: 8,
+        max_entries: 1,
+        flags: 0,
+    });
+    let map = map.unwrap();
+    map.freeze(&7_u64.to_ne_bytes()).unwrap();
+    assert_eq!(map.get(&[0; 4]), Some(vec![7]));
+    assert!(map.freeze(&[0; 8]).is_err());
 }

@@ -24,7 +24,20 @@ impl Loaded {
     /// # Errors
     /// What is wrong with the object, or the verifier's words if it refuses a program.
     pub fn new(elf: &[u8]) -> Result<Loaded, String> {
-        Loaded::load(elf, false)
+        Loaded::load(parse(elf)?, false)
+    }
+
+    /// Loads all, with these bytes in place of what the object's data section has under their symbols.
+    ///
+    /// # Errors
+    /// As [`Loaded::new`].
+    pub fn with_data(elf: &[u8], data: &[(&str, &[u8])]) -> Result<Loaded, String> {
+        let mut object = parse(elf)?;
+        let data = data.iter().map(|&(symbol, bytes)| (symbol, (bytes, true)));
+        object
+            .patch_map_data(data.collect())
+            .map_err(|error| format!("aya-obj: {error}"))?;
+        Loaded::load(object, false)
     }
 
     /// Loads all, and keeps what the verifier says of what it accepts.
@@ -32,11 +45,10 @@ impl Loaded {
     /// # Errors
     /// As [`Loaded::new`].
     pub fn with_logs(elf: &[u8]) -> Result<Loaded, String> {
-        Loaded::load(elf, true)
+        Loaded::load(parse(elf)?, true)
     }
 
-    fn load(elf: &[u8], verbose: bool) -> Result<Loaded, String> {
-        let mut object = parse(elf)?;
+    fn load(mut object: Object, verbose: bool) -> Result<Loaded, String> {
         let features = BtfFeatures::new(true, true, true, true, true, true, true, true);
         let btf = object
             .fixup_and_sanitize_btf(&features)
@@ -53,8 +65,12 @@ impl Loaded {
                 max_entries: map.max_entries(),
                 flags: map.map_flags(),
             };
-            let map = Map::new(spec).map_err(|error| format!("map {name}: {error}"))?;
-            maps.insert(name.clone(), map);
+            let fail = |error| format!("map {name}: {error}");
+            let made = Map::new(spec).map_err(fail)?;
+            if !map.data().is_empty() {
+                made.freeze(map.data()).map_err(fail)?;
+            }
+            maps.insert(name.clone(), made);
         }
         link(&mut object, &|name| maps[name].fd())?;
         let mut loaded = Loaded {

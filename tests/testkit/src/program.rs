@@ -1,7 +1,7 @@
 //! Programs of the running kernel: loaded, run, attached to perf events.
 
 use crate::sys::{address, bpf, bpf_fd, zeroed};
-use aya_obj::generated::bpf_cmd;
+use aya_obj::generated::{bpf_cmd, bpf_prog_info};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
@@ -94,6 +94,21 @@ impl Program {
         bpf(bpf_cmd::BPF_PROG_TEST_RUN, &mut attr)?;
         // SAFETY: this is the member that the command uses.
         Ok(unsafe { attr.test.retval })
+    }
+
+    /// How many instructions the verifier has left of it.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn instructions(&self) -> io::Result<usize> {
+        // SAFETY: a struct of integers and arrays of integers, for which all zeroes is a value.
+        let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
+        let mut attr = zeroed();
+        attr.info.bpf_fd = self.0.as_raw_fd() as u32;
+        attr.info.info = std::ptr::from_mut(&mut info) as u64;
+        attr.info.info_len = size_of::<bpf_prog_info>() as u32;
+        bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
+        Ok(info.xlated_prog_len as usize / 8)
     }
 
     /// Attaches it to a perf event of this thread, every time that it happens, until what is returned is dropped. The
@@ -197,4 +212,42 @@ fn text(log: &[u8]) -> String {
 fn refused(error: &io::Error, log: &str) -> String {
     let start = log.ceil_char_boundary(log.len().saturating_sub(EXPLANATION));
     format!("{error}\n{}", &log[start..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::needs_root;
+
+    /// Loads a raw tracepoint program; BTF has no more than `int`.
+    fn load(instructions: &[[u8; 8]]) -> Result<Program, String> {
+        let words = [24, 0, 16, 16, 5, 1, 1 << 24, 4, 1 << 24 | 32_u32];
+        let mut btf = vec![0x9f, 0xeb, 1, 0];
+        btf.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        btf.extend(b"\0int\0");
+        Program::load(&ProgramSpec {
+            program_type: RAW_TRACEPOINT,
+            instructions: instructions.as_flattened(),
+            btf: &load_btf(&btf)?,
+            functions: Records::default(),
+            lines: Records::default(),
+        })
+    }
+
+    const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
+
+    #[test]
+    fn a_program_runs_and_tells_its_length() {
+        needs_root!();
+        let program = load(&[[0xb7, 0, 0, 0, 7, 0, 0, 0], EXIT]).unwrap();
+        assert_eq!(program.run(&[]).unwrap(), 7);
+        assert_eq!(program.instructions().unwrap(), 2);
+    }
+
+    #[test]
+    fn a_refusal_has_the_verifiers_reason() {
+        needs_root!();
+        let refusal = load(&[EXIT]).unwrap_err();
+        assert!(refusal.contains("R0 !read_ok"), "{refusal}");
+    }
 }
