@@ -8,6 +8,7 @@
 
 mod support;
 
+use pfscript_testkit::needs_root;
 use std::fs;
 use std::path::{Path, PathBuf};
 use support::{Finished, Scratch, Tracer};

@@ -2,6 +2,7 @@
 
 mod support;
 
+use pfscript_testkit::needs_root;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use support::{Finished, Scratch, Tracer, repository_file};

@@ -2,6 +2,7 @@
 
 mod support;
 
+use pfscript_testkit::needs_root;
 use support::stacks::{self, Row, total};
 use support::{
     Finished, Report, Scratch, Tracer, Workload, faults_so_far, repository_file, workload,

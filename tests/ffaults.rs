@@ -2,6 +2,7 @@
 
 mod support;
 
+use pfscript_testkit::needs_root;
 use std::fs;
 use support::{Scratch, Tracer, repository_file, rows, workload};
 

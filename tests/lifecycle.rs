@@ -4,6 +4,7 @@
 
 mod support;
 
+use pfscript_testkit::{ids, needs_root};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
@@ -29,7 +30,7 @@ fn the_check_for_leftovers_sees_programs_and_processes() {
     let tracer = Tracer::new(["-e", ONE_LINER, "-c", "sleep 1000"])
         .start()
         .attached();
-    let left = kernel::bpf_objects();
+    let left = ids::all();
     assert!(!before.is_clean(), "{left:?}");
     // The command is not to be known by its mark for the moment in which it executes its program.
     let seen = (0..100).any(|_| {

@@ -2,6 +2,7 @@
 
 mod support;
 
+use pfscript_testkit::needs_root;
 use std::fs;
 use std::path::Path;
 use std::process::Command;

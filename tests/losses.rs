@@ -2,6 +2,7 @@
 
 mod support;
 
+use pfscript_testkit::needs_root;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use support::{Finished, Scratch, Tracer, Workload, rows, workload};

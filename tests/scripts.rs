@@ -2,6 +2,7 @@
 
 mod support;
 
+use pfscript_testkit::needs_root;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

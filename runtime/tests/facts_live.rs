@@ -5,12 +5,8 @@ use pfscript_compiler::facts::{FactError, KernelFacts};
 use pfscript_compiler::recorded::trim;
 use pfscript_probes::{FEATURES, Feature};
 use pfscript_runtime::facts::{LiveFacts, Presence, describe, list};
+use pfscript_testkit::{is_root, needs_root};
 use std::time::{Duration, Instant};
-
-fn is_root() -> bool {
-    // SAFETY: reads a number.
-    unsafe { libc::geteuid() == 0 }
-}
 
 #[test]
 fn layouts_come_from_the_running_kernel() {
@@ -144,9 +140,7 @@ fn every_format_of_the_running_kernel_is_understood() {
 #[test]
 fn functions_agree_with_kprobes() {
     let facts = LiveFacts::new();
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     match facts.presence(Feature::Kprobes) {
         Presence::Present => {
             let functions = facts.functions().unwrap();
@@ -163,9 +157,7 @@ fn functions_agree_with_kprobes() {
 #[test]
 fn symbols_have_addresses() {
     let facts = LiveFacts::new();
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     match facts.kernel_symbol("vfs_read") {
         Ok(address) => assert!(address > 1 << 63),
         Err(error) => assert!(matches!(error, FactError::Unavailable { .. })),
@@ -178,9 +170,7 @@ fn symbols_have_addresses() {
 
 #[test]
 fn features_can_be_tried() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let facts = LiveFacts::new();
     for row in FEATURES {
         let presence = facts.presence(row.feature);
@@ -207,9 +197,7 @@ fn the_description_names_every_feature() {
 
 #[test]
 fn lists_are_in_the_form_of_bpftrace() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let facts = LiveFacts::new();
     let listing = list(&facts, Some("*page-faults*"), false);
     assert_eq!(listing.lines, ["software:page-faults:"]);

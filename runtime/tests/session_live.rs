@@ -4,20 +4,12 @@ use pfscript_compiler::{Limits, Options, compile};
 use pfscript_probes::LossCause;
 use pfscript_runtime::facts::LiveFacts;
 use pfscript_runtime::{Cause, Command, Error, ErrorKind, Object, Outcome, Session, Stop, Target};
+use pfscript_testkit::needs_root;
 use std::io::{self, BufRead as _, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-fn is_root() -> bool {
-    // SAFETY: reads a number.
-    let root = unsafe { libc::geteuid() == 0 };
-    if !root {
-        println!("skip: needs root");
-    }
-    root
-}
 
 /// Output that can be looked at afterwards.
 #[derive(Clone, Default)]
@@ -85,9 +77,7 @@ fn run_until(source: &str, command: Option<&str>, stop: &Stop) -> Ran {
 
 #[test]
 fn a_script_of_begin_alone_ends_at_once() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let ran = run(
         r#"BEGIN { printf("hi %d\n", 5); @x = 1; } END { printf("bye\n"); }"#,
         None,
@@ -99,9 +89,7 @@ fn a_script_of_begin_alone_ends_at_once() {
 
 #[test]
 fn the_scripts_exit_code_is_the_outcomes() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let ran = run("interval:ms:10 { exit(3); }", None);
     let outcome = ran.outcome.unwrap();
     assert_eq!((outcome.exit_code, outcome.status(false)), (3, 3));
@@ -110,9 +98,7 @@ fn the_scripts_exit_code_is_the_outcomes() {
 
 #[test]
 fn another_thread_can_end_a_session() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let stop = Stop::new().unwrap();
     let handle = stop.handle();
     let thread = std::thread::spawn(move || {
@@ -133,9 +119,7 @@ fn another_thread_can_end_a_session() {
 
 #[test]
 fn only_the_command_and_its_children_are_counted() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let ran = run(
         "software:page-faults:1 { @[comm] = count(); }",
         Some("sh -c 'true; sleep 0.01; /bin/true'"),
@@ -152,9 +136,7 @@ fn only_the_command_and_its_children_are_counted() {
 
 #[test]
 fn a_program_that_cannot_be_executed_is_an_error() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let path = std::env::temp_dir().join(format!("pfscript-noexec-{}", process::id()));
     std::fs::write(&path, b"\x7fELFnot really").unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -169,9 +151,7 @@ fn a_program_that_cannot_be_executed_is_an_error() {
 
 #[test]
 fn a_session_ends_with_the_process_that_it_traces() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let mut child = process::Command::new("sleep").arg("0.2").spawn().unwrap();
     let source = "interval:s:1000 { @x = 1; }";
     let outcome = Session::new(object(source, None), source)
@@ -201,9 +181,7 @@ fn a_closed_pipe_ends_a_session_quietly() {
             Ok(())
         }
     }
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let source = r#"interval:ms:5 { printf("x\n"); }"#;
     let outcome = Session::new(object(source, None), source)
         .output(Closed)
@@ -215,9 +193,7 @@ fn a_closed_pipe_ends_a_session_quietly() {
 
 #[test]
 fn what_is_lost_is_told_and_makes_a_strict_status() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let source = "config = { max_map_keys = 2 } BEGIN { @[1] = count(); @[2] = count(); @[3] = count(); @[4] = count(); }";
     let ran = run(source, None);
     let outcome = ran.outcome.unwrap();
@@ -235,9 +211,7 @@ fn what_is_lost_is_told_and_makes_a_strict_status() {
 
 #[test]
 fn maps_can_be_read_back_in_their_thousands() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     // Both kinds of map; each process's faults have addresses of their own.
     let ran = run(
         "config = { max_map_keys = 100000 } software:page-faults:1 { @c[addr] = count(); @s[addr] = 1; }",
@@ -331,18 +305,14 @@ fn samples_in_leaf(what: &str, path: &Path) -> (u64, u64) {
 
 #[test]
 fn stacks_of_processes_that_are_gone_have_names() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let (inside, all) = samples_in_leaf("once", &std::env::current_exe().unwrap());
     assert!(inside > 10 && inside * 10 > all * 7, "{inside} of {all}");
 }
 
 #[test]
 fn stacks_of_deleted_programs_have_names() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let path = copy_of_this("deleted");
     let (inside, all) = samples_in_leaf("delete", &path);
     assert!(!path.exists());
@@ -351,9 +321,7 @@ fn stacks_of_deleted_programs_have_names() {
 
 #[test]
 fn stacks_from_before_and_after_an_exec_have_names() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let path = copy_of_this("exec");
     let (inside, all) = samples_in_leaf("exec", &path);
     std::fs::remove_file(&path).unwrap();
@@ -363,9 +331,7 @@ fn stacks_from_before_and_after_an_exec_have_names() {
 
 #[test]
 fn stacks_of_a_process_that_ran_before_have_names_after_its_end() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let path = copy_of_this("before");
     let mut child = process::Command::new(&path)
         .args(["--exact", "busy"])
@@ -388,9 +354,7 @@ fn stacks_of_a_process_that_ran_before_have_names_after_its_end() {
 
 #[test]
 fn kernel_stacks_have_names() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let ran = run(
         "software:page-faults:1 { @[kstack] = count(); }",
         Some("/bin/true"),
@@ -470,9 +434,7 @@ fn is_gone(pid: u32) -> bool {
 
 #[test]
 fn an_interrupt_prints_the_maps_and_ends_the_command() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let (child, rest) = hold_until(libc::SIGINT);
     assert!(is_gone(child));
     assert!(
@@ -483,9 +445,7 @@ fn an_interrupt_prints_the_maps_and_ends_the_command() {
 
 #[test]
 fn the_command_does_not_outlive_a_killed_session() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let (child, _) = hold_until(libc::SIGKILL);
     assert!(is_gone(child));
 }

@@ -1,47 +1,15 @@
 //! What the kernel holds: BPF objects, and processes that a test left behind.
 
 use super::MARK;
+use pfscript_testkit::ids::{self, Id, KINDS};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What bpf(2) can list by id.
-const LISTS: [(&str, u32); 3] = [
-    ("prog", 11), // BPF_PROG_GET_NEXT_ID
-    ("map", 12),  // BPF_MAP_GET_NEXT_ID
-    ("link", 31), // BPF_LINK_GET_NEXT_ID
-];
-
-/// The ids of all programs, maps and links that the kernel holds.
-pub fn bpf_objects() -> BTreeSet<(&'static str, u32)> {
-    let mut found = BTreeSet::new();
-    for (kind, command) in LISTS {
-        // start_id, next_id, open_flags of `union bpf_attr`, and room for more.
-        let mut attributes = [0_u32; 32];
-        loop {
-            // SAFETY: the kernel reads and writes the array, whose size it is given.
-            let result = unsafe {
-                libc::syscall(
-                    libc::SYS_bpf,
-                    command,
-                    attributes.as_mut_ptr(),
-                    std::mem::size_of_val(&attributes),
-                )
-            };
-            if result != 0 {
-                break;
-            }
-            found.insert((kind, attributes[1]));
-            attributes[0] = attributes[1];
-        }
-    }
-    found
-}
-
 /// The BPF objects that processes which no test started hold open.
-fn held_by_others() -> BTreeSet<(&'static str, u32)> {
+fn held_by_others() -> BTreeSet<Id> {
     let mut held = BTreeSet::new();
     for process in processes() {
         if is_marked(&process) {
@@ -53,7 +21,7 @@ fn held_by_others() -> BTreeSet<(&'static str, u32)> {
         for entry in entries.flatten() {
             let text = fs::read_to_string(entry.path()).unwrap_or_default();
             for line in text.lines() {
-                for (kind, _) in LISTS {
+                for (kind, _) in KINDS {
                     let id = line
                         .strip_prefix(kind)
                         .and_then(|rest| rest.strip_prefix("_id:"));
@@ -108,16 +76,16 @@ pub fn leftover_processes() -> Vec<String> {
 
 /// The kernel's state before something that should leave nothing behind.
 #[derive(Debug)]
-pub struct Before(BTreeSet<(&'static str, u32)>);
+pub struct Before(BTreeSet<Id>);
 
 impl Before {
     pub fn now() -> Before {
-        Before(bpf_objects())
+        Before(ids::all())
     }
 
     /// Whether the kernel holds no BPF object that was not there before.
     pub fn is_clean(&self) -> bool {
-        bpf_objects().is_subset(&self.0)
+        ids::all().is_subset(&self.0)
     }
 
     /// Fails if there are BPF objects that were not there before and that no stranger holds, or processes that a test
@@ -127,7 +95,7 @@ impl Before {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             // What others make and drop in the meantime has gone in a later round, or they hold it.
-            let mut left: BTreeSet<_> = bpf_objects().difference(&self.0).copied().collect();
+            let mut left: BTreeSet<_> = ids::all().difference(&self.0).copied().collect();
             if !left.is_empty() {
                 let others = held_by_others();
                 left.retain(|object| !others.contains(object));

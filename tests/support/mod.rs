@@ -11,6 +11,7 @@ pub mod run;
 pub mod stacks;
 pub mod workload;
 
+pub use pfscript_testkit::is_root;
 pub use run::{Finished, Running, Tracer};
 pub use workload::{Report, Workload, compile, faults_so_far, workload};
 
@@ -28,23 +29,6 @@ pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Marks every process that a test starts, so that one left behind is found.
 pub const MARK: &str = "PFSCRIPT_TEST_RUN";
-
-/// Whether this process may trace.
-pub fn is_root() -> bool {
-    // SAFETY: takes and returns nothing but an integer.
-    unsafe { libc::geteuid() == 0 }
-}
-
-/// Returns from a test that can't be run without root, and says so.
-#[macro_export]
-macro_rules! needs_root {
-    () => {
-        if !$crate::support::is_root() {
-            println!("skip: tracing needs root");
-            return;
-        }
-    };
-}
 
 /// The root of the repository.
 pub fn repository() -> &'static Path {

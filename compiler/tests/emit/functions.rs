@@ -1,13 +1,14 @@
 //! Functions that bodies call or have the kernel call back: what they compute, in this kernel, and what is refused.
 
 use crate::build::{Body, helper, loss_map, map, module};
-use crate::kernel::{Loaded, parse, unavailable};
 use pfscript_compiler::emit::{AssembleError, ErrorKind, assemble};
 use pfscript_compiler::ir::{
     Arith, Condition, FuncId, Function, InstData, Kind, MapId, Module, ProbeId, Signature, Value,
     Width, verify,
 };
 use pfscript_grammar::Span;
+use pfscript_testkit::object::parse;
+use pfscript_testkit::{Loaded, is_root, needs_root};
 
 const MAP_UPDATE_ELEM: u32 = 2;
 const FOR_EACH_MAP_ELEM: u32 = 164;
@@ -70,14 +71,14 @@ fn run(mut module: Module, body: Function, context: &[u64]) -> Option<Vec<u64>> 
     crate::build::add_probe(&mut module, ("once", "raw_tracepoint"), 0, body);
     verify(&module).unwrap();
     let assembled = assemble(&module, "functions.pf", "").unwrap();
-    if let Some(reason) = unavailable() {
-        println!("skip: {reason}");
+    if !is_root() {
+        println!("skip: loading programs needs root");
         return None;
     }
     let loaded = Loaded::new(&assembled.elf)
         .unwrap_or_else(|error| panic!("{error}\n{}", assembled.listing));
-    assert_eq!(loaded.run("p0", context), Ok(0));
-    let value = loaded.value("map_output", 8 * WORDS);
+    assert_eq!(loaded.run("p0", context), 0);
+    let value = loaded.value("map_output");
     let (words, _) = value.as_chunks::<8>();
     Some(words.iter().copied().map(u64::from_le_bytes).collect())
 }
@@ -293,10 +294,7 @@ fn the_verifier_shows_the_lines_of_functions() {
     let assembled = assemble(&module, "sum.pf", "fn sum(m, c)\n").unwrap();
     assert!(assembled.listing.contains(".text: sum"));
     assert!(assembled.listing.contains("= func[sum] ll"));
-    if let Some(reason) = unavailable() {
-        println!("skip: {reason}");
-        return;
-    }
+    needs_root!();
     let loaded = Loaded::with_logs(&assembled.elf).unwrap();
     assert!(loaded.logs["p0"].contains("; fn sum(m, c)"));
 }

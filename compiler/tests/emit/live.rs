@@ -1,19 +1,10 @@
 //! In this kernel: objects of every family load, and what they compute is right.
 
 use crate::build::{Body, FAMILIES, add_probe, helper, loss_map, map, module};
-use crate::kernel::{Loaded, unavailable};
 use pfscript_compiler::emit::assemble;
 use pfscript_compiler::ir::{Arith, Condition, Function, InstData, MapId, Module, ProbeId, Width};
 use pfscript_grammar::Span;
-
-macro_rules! needs_kernel {
-    () => {
-        if let Some(reason) = unavailable() {
-            println!("skip: {reason}");
-            return;
-        }
-    };
-}
+use pfscript_testkit::{Loaded, needs_root};
 
 /// `@[pid, comm] = count()`, in bare instructions and routines.
 fn count_by_comm(map: MapId) -> Function {
@@ -74,20 +65,20 @@ fn every_family(body: &dyn Fn(MapId) -> Function) -> Module {
 
 #[test]
 fn every_family_loads() {
-    needs_kernel!();
+    needs_root!();
     for body in [&count_by_comm as &dyn Fn(MapId) -> Function, &|_| {
         emit_record()
     }] {
         let assembled = assemble(&every_family(body), "counts.pf", SOURCE).unwrap();
         let loaded = Loaded::new(&assembled.elf).unwrap();
         assert_eq!(loaded.programs.len(), FAMILIES.len());
-        assert_eq!(loaded.run("p3", &[]).unwrap(), 0);
+        assert_eq!(loaded.run("p3", &[]), 0);
     }
 }
 
 #[test]
 fn the_verifier_shows_the_lines_of_the_script() {
-    needs_kernel!();
+    needs_root!();
     let assembled = assemble(&every_family(&count_by_comm), "counts.pf", SOURCE).unwrap();
     let loaded = Loaded::with_logs(&assembled.elf).unwrap();
     for (name, log) in &loaded.logs {
@@ -100,7 +91,7 @@ fn the_verifier_shows_the_lines_of_the_script() {
 
 #[test]
 fn a_program_for_another_process_does_nothing() {
-    needs_kernel!();
+    needs_root!();
     for (tgid, expected) in [(0, 7), (std::process::id(), 7), (1, 0)] {
         let mut body = Body::new();
         let key = body.zeroed_slot("key", 8);
@@ -117,15 +108,15 @@ fn a_program_for_another_process_does_nothing() {
         let mut module = module(vec![map("map_seen", 2, 4, 8, 1)], vec![body.done()]);
         module.probes[ProbeId::from_u32(0)].tgid = tgid;
         let loaded = Loaded::new(&assemble(&module, "seen.pf", "").unwrap().elf).unwrap();
-        loaded.run("p0", &[]).unwrap();
-        assert_eq!(loaded.value("map_seen", 8), u64::to_le_bytes(expected));
+        loaded.run("p0", &[]);
+        assert_eq!(loaded.value("map_seen"), u64::to_le_bytes(expected));
     }
 }
 
 /// The verifier knows a map's value again when it comes back from the stack.
 #[test]
 fn a_spilled_pointer_is_still_a_pointer() {
-    needs_kernel!();
+    needs_root!();
     let mut body = Body::new();
     let key = body.zeroed_slot("key", 8);
     let arguments = [body.map(MapId::from_u32(0)), body.slot_addr(key)];
@@ -153,14 +144,14 @@ fn a_spilled_pointer_is_still_a_pointer() {
         assembled.listing
     );
     let loaded = Loaded::new(&assembled.elf).unwrap();
-    loaded.run("p0", &[]).unwrap();
-    assert_eq!(loaded.value("map_seen", 8), u64::to_le_bytes(7));
+    loaded.run("p0", &[]);
+    assert_eq!(loaded.value("map_seen"), u64::to_le_bytes(7));
 }
 
 /// `pf_vma` hands the kernel a callback. `bpf_find_vma` is there from 5.17 on.
 #[test]
 fn a_routine_with_a_callback_loads() {
-    needs_kernel!();
+    needs_root!();
     if !has_find_vma() {
         println!("skip: this kernel has no bpf_find_vma");
         return;

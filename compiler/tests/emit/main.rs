@@ -5,7 +5,6 @@ mod encoding;
 mod evaluate;
 mod functions;
 mod golden;
-mod kernel;
 mod live;
 mod machine;
 mod object;

@@ -1,10 +1,10 @@
 //! The object file, and the errors instead of one.
 
 use crate::build::{Body, loss_map, map, module};
-use crate::kernel::parse;
 use pfscript_compiler::emit::{ErrorKind, assemble, assemble_with};
 use pfscript_compiler::ir::{Function, InstData, Module, ProbeId, Width};
 use pfscript_probes::{Referent, Relocation, Template};
+use pfscript_testkit::object::parse;
 
 fn sized(bytes: u32) -> Function {
     let mut body = Body::new();

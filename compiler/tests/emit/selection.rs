@@ -1,10 +1,10 @@
 //! What instructions are chosen, seen in the listing of a body, and the corners that random bodies rarely reach.
 
 use crate::build::{Body, helper};
-use crate::kernel::{link, parse};
 use crate::machine::{Machine, map_number};
 use crate::random::{MIXES, OUTPUT_BYTES, assemble_mixed, mix};
 use pfscript_compiler::ir::{Arith, Condition, Function, InstData, MapId, Value, Width};
+use pfscript_testkit::object::{link, parse};
 
 /// The lines of a body's listing, without numbers.
 fn listed(body: Function) -> Vec<String> {

@@ -7,13 +7,11 @@ use pfscript_probes::{
     abi::{MAX_STACK_FRAMES, SCRATCH_LEVELS, STACK_DEFAULT_DEPTH, STACK_USER},
 };
 
+use pfscript_testkit::{Map, program};
+
 use crate::{
     keyed, session,
-    support::{
-        DEPTH, LOSS,
-        kernel::{self, Map},
-        link::Code,
-    },
+    support::{DEPTH, LOSS, link::Code},
 };
 
 #[test]
@@ -26,8 +24,8 @@ fn a_program_follows_the_process_it_is_told_to() {
             }
             session.parameters.insert("pf_param_tgid", tgid.into());
             let body = keyed().set(3, LOSS).call("pf_count").exit();
-            let program = session.load(kernel::BPF_PROG_TYPE_RAW_TRACEPOINT, entry, &body);
-            kernel::test_run(&program, &[7; 12]);
+            let program = session.load(program::RAW_TRACEPOINT, entry, &body);
+            program.run(&[7; 12]).unwrap();
             assert_eq!(session.value(7).map_or(0, |value| value[0]), runs);
             session.assert_lost(&[]);
         }
@@ -36,7 +34,7 @@ fn a_program_follows_the_process_it_is_told_to() {
 
 /// Marks the levels of scratch memory below `levels` as busy, the others as free.
 fn occupy(scratch: &Map, levels: u32) {
-    let mut value = vec![0; scratch.template.value_size() as usize / 8];
+    let mut value = vec![0; scratch.words()];
     for level in 0..SCRATCH_LEVELS {
         value[0] = u64::from(level < levels);
         scratch.fill(&level.to_ne_bytes(), &value);
@@ -63,7 +61,7 @@ fn a_program_takes_the_first_free_level_and_frees_it() {
         program.run(&[7]);
         for level in 0..SCRATCH_LEVELS {
             let value = scratch.get(&level.to_ne_bytes()).unwrap();
-            let cpus = value.chunks_exact(scratch.template.value_size() as usize / 8);
+            let cpus = value.chunks_exact(scratch.words());
             let mut written = 0;
             for cpu in cpus {
                 assert_eq!(
@@ -117,10 +115,10 @@ fn every_entry_loads_as_its_program_type_with_and_without_a_frame() {
         .call("pf_stack");
     for entry in ENTRIES {
         let program_type = match entry.family {
-            "perf_event" => kernel::BPF_PROG_TYPE_PERF_EVENT,
-            "tracepoint" => kernel::BPF_PROG_TYPE_TRACEPOINT,
-            "kprobe" => kernel::BPF_PROG_TYPE_KPROBE,
-            _ => kernel::BPF_PROG_TYPE_RAW_TRACEPOINT,
+            "perf_event" => program::PERF_EVENT,
+            "tracepoint" => program::TRACEPOINT,
+            "kprobe" => program::KPROBE,
+            _ => program::RAW_TRACEPOINT,
         };
         session.load(program_type, entry.name, &plain.clone().exit());
         session.load(program_type, entry.framed_name, &framed.clone().exit());
@@ -148,9 +146,9 @@ fn page_faults_are_counted_by_stack() {
     const PAGES: usize = 100;
     let session = session!(MapTemplate::Count, 64);
     let entry = "pf_enter_perf_event_framed";
-    let program = session.load(kernel::BPF_PROG_TYPE_PERF_EVENT, entry, &count_by_stack());
+    let program = session.load(program::PERF_EVENT, entry, &count_by_stack());
     // PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS
-    let event = kernel::attach(1, 2, &program).expect("page-fault event");
+    let event = program.attach(1, 2).expect("page-fault event");
     let length = PAGES * 4096;
     // SAFETY: a new mapping of that length.
     let mapping = unsafe {
@@ -200,9 +198,10 @@ fn tracepoints_are_counted() {
         return println!("skip: tracefs is not mounted");
     };
     let entry = "pf_enter_tracepoint_framed";
-    let program = session.load(kernel::BPF_PROG_TYPE_TRACEPOINT, entry, &count_by_stack());
+    let program = session.load(program::TRACEPOINT, entry, &count_by_stack());
     // PERF_TYPE_TRACEPOINT
-    let event = kernel::attach(2, id.trim().parse().unwrap(), &program).expect("tracepoint event");
+    let id = id.trim().parse().unwrap();
+    let event = program.attach(2, id).expect("tracepoint event");
     for _ in 0..10 {
         // SAFETY: has no arguments.
         unsafe { libc::getppid() };

@@ -4,7 +4,7 @@ use pfscript_probes::LossCause;
 
 use crate::{
     session,
-    support::{LOSS, RING, kernel, link::Code},
+    support::{LOSS, RING, link::Code},
     words,
 };
 
@@ -27,7 +27,7 @@ fn emit_delivers_in_order_and_counts_what_finds_no_room() {
     for number in 0..emitted {
         program.run(&[number, !number]);
     }
-    let records = kernel::ring_records(&session.maps["pf_map_events"], RING as usize);
+    let records = session.maps["pf_map_events"].records();
     for (number, record) in (0u64..).zip(&records) {
         assert_eq!(words(record), [number, !number, !number]);
     }

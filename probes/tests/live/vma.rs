@@ -3,11 +3,12 @@
 use std::ptr::null_mut;
 
 use pfscript_probes::LossCause;
+use pfscript_testkit::program::RAW_TRACEPOINT;
 
 use crate::{
     session,
     support::{
-        LOSS, kernel,
+        LOSS,
         link::{self, Code},
     },
 };
@@ -25,7 +26,7 @@ fn vma_is_one_number_for_all_addresses_of_a_mapping() {
         .result(1)
         .exit();
     let loaded = link::load(
-        kernel::BPF_PROG_TYPE_RAW_TRACEPOINT,
+        RAW_TRACEPOINT,
         "pf_enter_once_framed",
         &body,
         &session.maps,

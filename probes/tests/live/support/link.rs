@@ -1,10 +1,13 @@
 //! The smallest linker that makes templates and a few hand-written instructions one program.
 
-use std::{collections::BTreeMap, os::fd::OwnedFd};
+use std::collections::BTreeMap;
 
 use pfscript_probes::{Referent, library};
 
-use super::kernel::{self, Map};
+use pfscript_testkit::{
+    Map, Program,
+    program::{ProgramSpec, Records, load_btf},
+};
 
 /// Source register of a load of 64 bits that stands for a map (`BPF_PSEUDO_MAP_FD`).
 const PSEUDO_MAP: u8 = 1;
@@ -101,7 +104,7 @@ pub fn load(
     body: &Code,
     maps: &BTreeMap<&'static str, Map>,
     parameters: &BTreeMap<&'static str, u64>,
-) -> Result<OwnedFd, String> {
+) -> Result<Program, String> {
     let mut names = vec![entry];
     let mut code = Vec::new();
     let mut starts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -150,13 +153,22 @@ pub fn load(
             place[12..16].copy_from_slice(&((value >> 32) as u32).to_le_bytes());
         }
     }
-    let btf = kernel::load_btf(&function_types(&names));
-    let functions: Vec<[u32; 2]> = names
-        .iter()
-        .enumerate()
-        .map(|(index, name)| [starts[name] as u32, FIRST_FUNCTION + index as u32])
+    let btf = load_btf(&function_types(&names))?;
+    let functions: Vec<u8> = (FIRST_FUNCTION..)
+        .zip(&names)
+        .flat_map(|(function, name)| [starts[name] as u32, function])
+        .flat_map(u32::to_ne_bytes)
         .collect();
-    kernel::load_program(program_type, &code, &btf, &functions)
+    Program::load(&ProgramSpec {
+        program_type,
+        instructions: &code,
+        btf: &btf,
+        functions: Records {
+            bytes: &functions,
+            size: 8,
+        },
+        lines: Records::default(),
+    })
 }
 
 /// What a call from one instruction to another has in its immediate field.

@@ -1,14 +1,14 @@
 //! A session in small: the maps that routines know, a program, and its losses.
 
-pub mod kernel;
 pub mod link;
 
-use std::{collections::BTreeMap, os::fd::OwnedFd};
+use std::collections::BTreeMap;
 
 use pfscript_probes::abi::MAX_STACK_FRAMES;
 use pfscript_probes::{LOSS_CAUSES, LossCause, MapTemplate};
 
-use kernel::Map;
+use pfscript_testkit::{Map, MapSpec, Program, is_root, program::RAW_TRACEPOINT};
+
 use link::Code;
 
 /// The session's ring buffer, in bytes.
@@ -33,8 +33,8 @@ pub struct Session {
 impl Session {
     /// None, having said so, where programs may not be loaded.
     pub fn new() -> Option<Session> {
-        if !kernel::privileged() {
-            println!("skip: loading programs takes root");
+        if !is_root() {
+            println!("skip: needs root");
             return None;
         }
         let zeros = MapTemplate::Zeros {
@@ -50,10 +50,10 @@ impl Session {
             (MapTemplate::Captures { depth: DEPTH }, 0),
             (MapTemplate::Scratch { frame: FRAME }, 0),
         ] {
-            maps.insert(template.symbol().unwrap(), Map::new(template, 0, entries));
+            maps.insert(template.symbol().unwrap(), map(template, 0, entries));
         }
         let result = MapTemplate::Scalar { size: 8 };
-        maps.insert("result", Map::new(result, 8, 64));
+        maps.insert("result", map(result, 8, 64));
         Some(Session {
             maps,
             parameters: BTreeMap::from([("pf_param_tgid", 0), ("pf_param_loss", LOSS)]),
@@ -63,25 +63,21 @@ impl Session {
     /// With a map `map`, whose keys are 8 bytes.
     pub fn with(template: MapTemplate, entries: u32) -> Option<Session> {
         let mut session = Session::new()?;
-        session.maps.insert("map", Map::new(template, 8, entries));
+        session.maps.insert("map", map(template, 8, entries));
         Some(session)
     }
 
     /// Loads a program of any type; panics with the verifier's log.
-    pub fn load(&self, program_type: u32, entry: &'static str, body: &Code) -> OwnedFd {
+    pub fn load(&self, program_type: u32, entry: &'static str, body: &Code) -> Program {
         link::load(program_type, entry, body, &self.maps, &self.parameters)
             .unwrap_or_else(|log| panic!("{entry}: {log}"))
     }
 
     /// Loads a program that can be run; with scratch memory, since that includes what is without.
-    pub fn program(&self, body: &Code) -> Program<'_> {
-        Program {
+    pub fn program(&self, body: &Code) -> Runnable<'_> {
+        Runnable {
             session: self,
-            fd: self.load(
-                kernel::BPF_PROG_TYPE_RAW_TRACEPOINT,
-                "pf_enter_once_framed",
-                body,
-            ),
+            program: self.load(RAW_TRACEPOINT, "pf_enter_once_framed", body),
         }
     }
 
@@ -107,18 +103,30 @@ impl Session {
     }
 }
 
-/// A loaded program.
-pub struct Program<'a> {
-    session: &'a Session,
-    fd: OwnedFd,
+/// A live map; `key_size` and `entries` count where the template leaves them open.
+fn map(template: MapTemplate, key_size: u32, entries: u32) -> Map {
+    let spec = MapSpec {
+        map_type: template.bpf_map_type(),
+        key_size: template.key_size().unwrap_or(key_size),
+        value_size: template.value_size(),
+        max_entries: template.max_entries().unwrap_or(entries),
+        flags: 0,
+    };
+    Map::new(spec).unwrap_or_else(|error| panic!("{template:?}: {error}"))
 }
 
-impl Program<'_> {
+/// A program that can be run.
+pub struct Runnable<'a> {
+    session: &'a Session,
+    program: Program,
+}
+
+impl Runnable<'_> {
     /// Runs it with these arguments; what it stored as its results 0 and up.
     pub fn run(&self, arguments: &[u64]) -> Vec<u64> {
         let mut context = [0; 12];
         context[..arguments.len()].copy_from_slice(arguments);
-        kernel::test_run(&self.fd, &context);
+        self.program.run(&context).expect("the program can be run");
         (0u64..)
             .map_while(|index| self.session.maps["result"].sum(&index.to_ne_bytes()))
             .map(|value| value[0])
