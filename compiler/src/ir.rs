@@ -5,6 +5,7 @@
 //! a [`Slot`], a piece of the body's memory. Values are 64 bits wide; pointers to context, maps and map values are
 //! values like others, so the emitter must keep them in registers or in 8-byte spills as the verifier wants.
 
+use crate::program::ProgramKind;
 use cranelift_entity::{PrimaryMap, SecondaryMap, entity_impl};
 use pfscript_grammar::Span;
 
@@ -349,12 +350,10 @@ pub struct MapData {
 /// One probe of the module.
 #[derive(Clone, Debug)]
 pub struct ProbeData {
-    /// The entry template's family: `perf_event`, `tracepoint`, `kprobe`, `once`.
-    pub family: &'static str,
-    /// The ELF section's first part, which decides the program type: `perf_event`, `tracepoint`, `kprobe`, `raw_tracepoint`.
-    pub section: &'static str,
-    /// Run the body for this process only (`pf_param_tgid`); 0 for all.
-    pub tgid: u32,
+    /// The kind of its program.
+    pub kind: ProgramKind,
+    /// Whether it is narrowed to the session's process, where there is one.
+    pub narrowed: bool,
     /// The body.
     pub body: Function,
 }

@@ -17,13 +17,9 @@ pub fn print(module: &Module) -> String {
         );
     }
     for (id, probe) in &module.probes {
-        let only = match probe.tgid {
-            0 => String::new(),
-            tgid => format!(" process {tgid}"),
-        };
         line(
             &mut out,
-            format_args!("\nprobe {id} {}{only}", probe.family),
+            format_args!("\nprobe {id} {}", probe.kind.info().name),
         );
         function(&mut out, &probe.body);
     }

@@ -13,6 +13,7 @@ pub mod ir_text;
 pub mod language;
 pub mod lower;
 pub mod manifest;
+pub mod program;
 pub mod providers;
 pub mod recorded;
 pub mod sema;
@@ -54,7 +55,7 @@ pub fn compile(
     options: &Options,
 ) -> Result<Object, Vec<Diagnostic>> {
     let mut checked = sema::check(script, facts, options)?;
-    let (module, manifest) = lower::lower(&checked, facts, options)?;
+    let (module, manifest) = lower::lower(&checked, facts)?;
     let assembled = emit::assemble(&module, name, source).map_err(|error| {
         let span = error.span.unwrap_or_default();
         vec![Diagnostic::error(span, error.to_string())]

@@ -63,8 +63,8 @@ fn file_name(path: &Path) -> &str {
 fn types(object: &Object) -> String {
     let mut out = String::new();
     for probe in object.manifest.probes.values() {
-        writeln!(out, "probe {} as {:?}", probe.name, probe.program).unwrap();
-        for attach in &probe.attach {
+        writeln!(out, "probe {} as {:?}", probe.name, probe.kind).unwrap();
+        for attach in probe.points() {
             writeln!(out, "    {attach:?}").unwrap();
         }
     }

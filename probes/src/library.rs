@@ -356,8 +356,12 @@ mod tests {
     #[test]
     fn each_kind_of_reference_is_recognised() {
         assert_eq!(
-            targets("pf_enter_perf_event"),
-            [Target::Parameter("pf_param_tgid"), Target::Hole]
+            targets("pf_enter_framed")[4..],
+            [
+                Target::Parameter("pf_param_loss"),
+                Target::Call("pf_loss"),
+                Target::Hole
+            ]
         );
         assert_eq!(targets("pf_loss"), [Target::Map("pf_map_loss")]);
         assert_eq!(

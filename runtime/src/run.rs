@@ -52,12 +52,22 @@ impl<'a> Running<'a> {
     /// Everything that keeps it from beginning.
     pub fn begin(session: Session, stop: &'a Stop) -> Result<Running<'a>, Error> {
         let manifest = &session.object.manifest;
+        if let (Some(span), None) = (manifest.needs_command, session.target.command()) {
+            return Err(Error::new(ErrorKind::Target, "`cpid` needs a command")
+                .with_help("start one with `-c COMMAND`")
+                .at(span));
+        }
         let (process, command, scope) = match &session.target {
             Target::All => (None, None, Scope::All),
             Target::Process(pid) => (Some(open_process(*pid)?), None, Scope::Process(*pid)),
             Target::Command(command) => (None, Some(command.pid()), Scope::Command),
         };
-        let loaded = load::load(&session.object.elf, manifest, &session.source)?;
+        let loaded = load::load(
+            &session.object.elf,
+            manifest,
+            &session.source,
+            session.target.process(),
+        )?;
         let events = match loaded.map("pf_map_events") {
             Some(map) => Some(ring_buffer(map.fd())?),
             None => None,
@@ -118,7 +128,7 @@ impl<'a> Running<'a> {
     /// From `BEGIN` to the last map.
     fn trace(&mut self) -> Result<(), Halt> {
         if self.session.object.manifest.globals {
-            fill_globals(&self.loaded)?;
+            fill_globals(&self.loaded, &self.session.target)?;
         }
         let begun = self.run_once(&Attach::Begin)?;
         if self.deliver(usize::MAX)? == Delivered::UpToExit {
@@ -162,7 +172,7 @@ impl<'a> Running<'a> {
     fn once(&self, which: &Attach) -> usize {
         let probes = self.session.object.manifest.probes.values();
         probes
-            .flat_map(|probe| &probe.attach)
+            .flat_map(|probe| probe.points())
             .filter(|point| *point == which)
             .count()
     }
@@ -172,12 +182,12 @@ impl<'a> Running<'a> {
         let manifest = &self.session.object.manifest;
         let mut lines = Vec::new();
         for probe in manifest.probes.values() {
-            let points = probe.attach.len();
+            let points = probe.sites.len();
             let ends = if points == 1 { "" } else { "s" };
             let name = pfscript_grammar::escape(&probe.name);
             lines.push(format!(
                 "{name}: {:?} program, {points} attach point{ends}",
-                probe.program
+                probe.kind
             ));
         }
         for map in &manifest.maps {
@@ -304,16 +314,22 @@ impl<'a> Running<'a> {
     }
 }
 
-/// Tells the programs when tracing began.
-fn fill_globals(loaded: &Loaded) -> Result<(), Error> {
+/// Tells the programs when tracing began and which command is traced.
+fn fill_globals(loaded: &Loaded, target: &Target) -> Result<(), Error> {
     let missing = || Error::new(ErrorKind::Bug, "the object lacks the map pf_map_globals");
     let map = loaded.map("pf_map_globals").ok_or_else(missing)?;
+    let command = target.command().unwrap_or(0);
     let mut value = vec![0; map.value_size()];
-    let place = Globals::START as usize;
-    value
-        .get_mut(place..place + 8)
-        .ok_or_else(missing)?
-        .copy_from_slice(&sys::clock_ns(libc::CLOCK_BOOTTIME).to_le_bytes());
+    for (place, number) in [
+        (Globals::START, sys::clock_ns(libc::CLOCK_BOOTTIME)),
+        (Globals::COMMAND, command.into()),
+    ] {
+        let place = place as usize;
+        value
+            .get_mut(place..place + 8)
+            .ok_or_else(missing)?
+            .copy_from_slice(&number.to_le_bytes());
+    }
     map.update(&0_u32.to_le_bytes(), &value)
         .map_err(kernel_error("can't write pf_map_globals"))
 }

@@ -188,6 +188,7 @@ impl Lower<'_> {
             // These live in memory (or give nothing), and the checker lets none of them stand for a number.
             ExprKind::Str(_)
             | ExprKind::HelperString { .. }
+            | ExprKind::SiteText(_)
             | ExprKind::UserSymbol(_)
             | ExprKind::ReadString { .. }
             | ExprKind::Tuple(_)
@@ -335,6 +336,7 @@ impl Lower<'_> {
                 let size = self.constant(used.into());
                 self.helper(*helper, vec![address, size]);
             }
+            ExprKind::SiteText(column) => self.site_text(expr, *column, place, room),
             ExprKind::ReadString {
                 address,
                 limit,
@@ -400,12 +402,20 @@ impl Lower<'_> {
         self.zero(place, bytes);
         let (found, some, none) = self.look_up(self.map_id(map), key);
         self.block = some;
+        self.load_bytes(found, 0, place, bytes);
+        self.block = none;
+        self.join(&[some]);
+    }
+
+    /// Copies bytes from a map's value, from `from` on.
+    pub(super) fn load_bytes(&mut self, value: Value, from: u32, place: Place, bytes: u32) {
         for (at, bytes) in pieces(bytes) {
-            let base = if at == 0 {
-                found
-            } else {
-                let at = self.constant(at.into());
-                self.arith(Arith::Add, found, at)
+            let base = match from + at {
+                0 => value,
+                at => {
+                    let at = self.constant(at.into());
+                    self.arith(Arith::Add, value, at)
+                }
             };
             self.effect(InstData::LoadBytes {
                 base,
@@ -414,8 +424,6 @@ impl Lower<'_> {
                 bytes,
             });
         }
-        self.block = none;
-        self.join(&[some]);
     }
 
     fn global(&mut self, offset: u32) -> Value {

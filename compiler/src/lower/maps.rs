@@ -150,7 +150,13 @@ pub(super) fn define(
             0,
         )
     });
-    Ok(Maps { script, globals })
+    let sites = manifest.sites.clone();
+    let sites = sites.map(|table| (super::sites::define(&table, module), table));
+    Ok(Maps {
+        script,
+        globals,
+        sites,
+    })
 }
 
 /// The ELF symbol of a script's map: its number, and as much of its name as is safe.

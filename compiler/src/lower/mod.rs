@@ -5,6 +5,7 @@
 
 mod expr;
 mod maps;
+mod sites;
 mod stmt;
 
 use crate::facts::KernelFacts;
@@ -12,8 +13,8 @@ use crate::hir::{ScriptMap, Var};
 use crate::ir::{
     Block, Condition, Function, InstData, MapId, Module, ProbeData, ProbeId, Slot, SlotData, Value,
 };
-use crate::manifest::{Manifest, ProbeManifest};
-use crate::sema::{Checked, CheckedAction, Options};
+use crate::manifest::{Manifest, ProbeManifest, SiteTable};
+use crate::sema::{Checked, CheckedAction};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::LOSS_CAUSES;
@@ -26,7 +27,6 @@ use std::collections::HashMap;
 pub fn lower(
     checked: &Checked,
     facts: &dyn KernelFacts,
-    options: &Options,
 ) -> Result<(Module, Manifest), Vec<Diagnostic>> {
     let mut module = Module::default();
     let mut manifest = Manifest {
@@ -34,32 +34,28 @@ pub fn lower(
         user_symbols: checked.output.user_symbols,
         kernel_symbols: checked.output.kernel_symbols,
         globals: checked.output.globals,
+        needs_command: checked.output.needs_command,
+        sites: sites::table(checked),
         ..Manifest::default()
     };
     let maps = maps::define(checked, facts, &mut module, &mut manifest)?;
+    let mut rows = 0;
     for action in &checked.actions {
         let probe: ProbeId = module.probes.next_key();
         let info = action.provider.info();
         let body = Lower::new(checked, action, &maps, probe).action();
         module.probes.push(ProbeData {
-            family: info.family,
-            section: info.section,
-            tgid: match options.tgid {
-                Some(tgid) if info.filtered => tgid,
-                _ => 0,
-            },
+            kind: info.kind,
+            narrowed: info.narrowed,
             body,
         });
         manifest.probes.push(ProbeManifest {
             symbol: format!("p{}", probe.index()),
             name: action.name.clone(),
             span: action.span,
-            program: info.program,
-            attach: action
-                .expansions
-                .iter()
-                .map(|expansion| expansion.attach.clone())
-                .collect(),
+            kind: info.kind,
+            rows: sites::rows(action, &mut rows),
+            sites: action.sites.clone(),
         });
     }
     Ok((module, manifest))
@@ -69,6 +65,7 @@ pub fn lower(
 struct Maps {
     script: SecondaryMap<ScriptMap, Option<MapId>>,
     globals: Option<MapId>,
+    sites: Option<(MapId, SiteTable)>,
 }
 
 /// A place in a slot.

@@ -195,9 +195,6 @@ impl Checker<'_> {
 
     fn ident(&mut self, name: &str, span: Span) -> Result<Expr, Diagnostic> {
         if let Some(builtin) = BUILTINS.iter().find(|row| row.name == name) {
-            if matches!(name, "func" | "probe") {
-                self.used_expansion = true;
-            }
             return (builtin.check)(self, span);
         }
         if builtins::LATER.contains(&name) {

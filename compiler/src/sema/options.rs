@@ -3,15 +3,11 @@
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast;
 
-/// What the user chose beside the script.
+/// What the user chose beside the script. What is traced is none of it: an object serves every target.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// `$1`, `$2`, …
     pub positional: Vec<String>,
-    /// `-p`: only this process, for the families that can be narrowed.
-    pub tgid: Option<u32>,
-    /// The process id of the command started with `-c` (`cpid`).
-    pub command_pid: Option<u32>,
     /// Sizes.
     pub limits: Limits,
 }
@@ -95,16 +91,16 @@ pub(super) fn configure(
 }
 
 /// The longest room for a string, in bytes.
-pub const MOST_STRLEN: u32 = 1024;
+pub const MAX_STRLEN: u32 = 1024;
 
 /// Sets the room for strings, rounded up to what the layout wants.
 ///
 /// # Errors
 /// A message, if it is out of range.
 pub fn set_max_strlen(limits: &mut Limits, bytes: u32) -> Result<(), String> {
-    if !(8..=MOST_STRLEN).contains(&bytes) {
+    if !(8..=MAX_STRLEN).contains(&bytes) {
         return Err(format!(
-            "max_strlen must be between 8 and {MOST_STRLEN} bytes"
+            "max_strlen must be between 8 and {MAX_STRLEN} bytes"
         ));
     }
     limits.max_strlen = crate::types::round_up(bytes);

@@ -4,6 +4,7 @@ use pfscript_compiler::ir::{
     Arith, Block, BlockData, Condition, Function, InstData, Literal, MapData, MapId, Module,
     ProbeData, Slot, SlotData, Value, Width,
 };
+use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
 
 /// Builds the body of a probe, block by block.
@@ -193,15 +194,7 @@ pub fn loss_map() -> MapData {
     map("pf_map_loss", 6, 4, 8, 64)
 }
 
-/// A family and the section of its programs.
-pub const FAMILIES: [(&str, &str); 4] = [
-    ("perf_event", "perf_event"),
-    ("tracepoint", "tracepoint"),
-    ("kprobe", "kprobe"),
-    ("once", "raw_tracepoint"),
-];
-
-/// A module of maps and bodies, all of the family `once`.
+/// A module of maps and bodies, all of programs that are run once.
 pub fn module(maps: Vec<MapData>, bodies: Vec<Function>) -> Module {
     let mut module = Module::default();
     for map in maps {
@@ -209,9 +202,8 @@ pub fn module(maps: Vec<MapData>, bodies: Vec<Function>) -> Module {
     }
     for body in bodies {
         module.probes.push(ProbeData {
-            family: "once",
-            section: "raw_tracepoint",
-            tgid: 0,
+            kind: ProgramKind::Once,
+            narrowed: false,
             body,
         });
     }

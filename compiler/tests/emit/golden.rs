@@ -3,18 +3,25 @@
 use crate::build::{Body, helper, loss_map, map, module};
 use pfscript_compiler::emit::assemble;
 use pfscript_compiler::ir::{Arith, Condition, InstData, Module, Width};
+use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
 use std::path::Path;
 
-/// Compares the listing of maps and bodies. The rest is the template library's.
+/// Compares the listing of maps and the body of the only probe, which may be its program. The rest is the template
+/// library's.
 fn check(name: &str, module: &Module, source: &str) {
     let listing = assemble(module, &format!("{name}.pf"), source)
         .unwrap()
         .listing;
+    let body = match listing.contains(".text: body_p0") {
+        true => ".text: body_p0",
+        false => "/p0: p0\n",
+    };
+    let is_body = |part: &str| part.starts_with(body) || part.contains(body);
     let listing = listing
         .split("\n\n")
         .map(str::trim_end)
-        .filter(|part| part.starts_with("map ") || part.starts_with(".text: body_"))
+        .filter(|part| part.starts_with("map ") || is_body(part))
         .collect::<Vec<_>>()
         .join("\n\n");
     let listing = format!("{listing}\n");
@@ -63,9 +70,8 @@ fn count_by_process() {
     let arguments = [body.map(counts), body.slot_addr(key), body.constant(0)];
     body.routine("pf_count", &arguments);
     module.probes.push(pfscript_compiler::ir::ProbeData {
-        family: "perf_event",
-        section: "perf_event",
-        tgid: 0,
+        kind: ProgramKind::PerfEvent,
+        narrowed: false,
         body: body.done(),
     });
     check("count_by_process", &module, source);
@@ -122,9 +128,8 @@ fn lookup_branch_and_record() {
     body.block = end;
     let body = body.done();
     module.probes.push(pfscript_compiler::ir::ProbeData {
-        family: "once",
-        section: "raw_tracepoint",
-        tgid: 4711,
+        kind: ProgramKind::Once,
+        narrowed: true,
         body,
     });
     check("lookup_branch_and_record", &module, source);

@@ -1,8 +1,9 @@
 //! An object in this kernel: parsed and linked by aya-obj, loaded and run by bare system calls.
 
-use aya_obj::generated::{bpf_attr, bpf_cmd};
+use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_prog_info};
 use aya_obj::{Object, ProgramSection, btf::BtfFeatures};
-use std::collections::{BTreeMap, HashSet};
+use pfscript_compiler::manifest::ReadOnlyData;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 const PROG_TYPE_KPROBE: u32 = 2;
@@ -30,13 +31,27 @@ impl Loaded {
         Loaded::load(elf, false)
     }
 
+    /// Loads all for one process alone, or for all if it is 0.
+    pub fn narrowed(elf: &[u8], process: u32) -> Result<Loaded, String> {
+        let mut object = parse(elf)?;
+        let word = u64::from(process).to_le_bytes();
+        let data = HashMap::from([(ReadOnlyData::PROCESS, (&word[..], false))]);
+        object
+            .patch_map_data(data)
+            .map_err(|error| format!("aya-obj: {error}"))?;
+        Loaded::load_object(object, false)
+    }
+
     /// Loads all, and keeps what the verifier says of what it accepts.
     pub fn with_logs(elf: &[u8]) -> Result<Loaded, String> {
         Loaded::load(elf, true)
     }
 
     fn load(elf: &[u8], verbose: bool) -> Result<Loaded, String> {
-        let mut object = parse(elf)?;
+        Loaded::load_object(parse(elf)?, verbose)
+    }
+
+    fn load_object(mut object: Object, verbose: bool) -> Result<Loaded, String> {
         let btf = load_btf(&mut object)?;
         let mut maps = BTreeMap::new();
         for (name, map) in &object.maps {
@@ -50,7 +65,11 @@ impl Loaded {
             create.map_flags = map.map_flags();
             let fd = bpf(bpf_cmd::BPF_MAP_CREATE, &mut attr)
                 .map_err(|error| format!("map {name}: {error}"))?;
-            maps.insert(name.clone(), owned(fd));
+            let fd = owned(fd);
+            if !map.data().is_empty() {
+                freeze(&fd, map.data()).map_err(|error| format!("map {name}: {error}"))?;
+            }
+            maps.insert(name.clone(), fd);
         }
         link(&mut object, &|name| maps[name].as_raw_fd())?;
         let mut programs = BTreeMap::new();
@@ -83,6 +102,18 @@ impl Loaded {
         Ok(unsafe { attr.test.retval })
     }
 
+    /// How many instructions the verifier has left of a program.
+    pub fn instructions(&self, program: &str) -> usize {
+        // SAFETY: all fields are integers, for which zero is valid.
+        let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
+        let mut attr = zeroed();
+        attr.info.bpf_fd = self.programs[program].as_raw_fd() as u32;
+        attr.info.info = (&raw mut info) as u64;
+        attr.info.info_len = size_of::<bpf_prog_info>() as u32;
+        bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr).expect("a program of our own");
+        info.xlated_prog_len as usize / 8
+    }
+
     /// The value of an array map with one entry, which is not per CPU.
     pub fn value(&self, map: &str, bytes: usize) -> Vec<u8> {
         let key = 0u32;
@@ -96,6 +127,21 @@ impl Loaded {
         bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, &mut attr).expect("the entry of an array is there");
         value
     }
+}
+
+/// Fills the only value of an array map, for good.
+fn freeze(map: &OwnedFd, data: &[u8]) -> std::io::Result<()> {
+    let key = 0u32;
+    let mut attr = zeroed();
+    // SAFETY: as above.
+    let element = unsafe { &mut attr.__bindgen_anon_2 };
+    element.map_fd = map.as_raw_fd() as u32;
+    element.key = (&raw const key) as u64;
+    element.__bindgen_anon_1.value = data.as_ptr() as u64;
+    bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr)?;
+    let mut attr = zeroed();
+    attr.__bindgen_anon_2.map_fd = map.as_raw_fd() as u32;
+    bpf(bpf_cmd::BPF_MAP_FREEZE, &mut attr).map(drop)
 }
 
 /// Parses an ELF file as aya does.

@@ -1,11 +1,12 @@
-//! In this kernel: objects of every family load, and what they compute is right.
+//! In this kernel: objects of every kind of program load, and what they compute is right.
 
-use crate::build::{Body, FAMILIES, helper, loss_map, map, module};
+use crate::build::{Body, helper, loss_map, map, module};
 use crate::kernel::{Loaded, unavailable};
 use pfscript_compiler::emit::assemble;
 use pfscript_compiler::ir::{
     Arith, Condition, Function, InstData, MapId, Module, ProbeData, ProbeId, Width,
 };
+use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
 
 macro_rules! needs_kernel {
@@ -57,17 +58,16 @@ fn emit_record() -> Function {
 
 const SOURCE: &str = "software:1 { @[pid, comm] = count(); }\n";
 
-/// A probe of every family, with these bodies.
-fn every_family(body: &dyn Fn(MapId) -> Function) -> Module {
+/// A program of every kind, with these bodies.
+fn every_kind(body: &dyn Fn(MapId) -> Function) -> Module {
     let mut module = Module::default();
     module.maps.push(loss_map());
     module.maps.push(map("pf_map_events", 27, 0, 0, 1 << 16));
     let counts = module.maps.push(map("map_counts", 1, 24, 8, 64));
-    for (family, section) in FAMILIES {
+    for kind in ProgramKind::ALL {
         module.probes.push(ProbeData {
-            family,
-            section,
-            tgid: std::process::id(),
+            kind,
+            narrowed: true,
             body: body(counts),
         });
     }
@@ -75,14 +75,14 @@ fn every_family(body: &dyn Fn(MapId) -> Function) -> Module {
 }
 
 #[test]
-fn every_family_loads() {
+fn every_kind_loads() {
     needs_kernel!();
     for body in [&count_by_comm as &dyn Fn(MapId) -> Function, &|_| {
         emit_record()
     }] {
-        let assembled = assemble(&every_family(body), "counts.pf", SOURCE).unwrap();
+        let assembled = assemble(&every_kind(body), "counts.pf", SOURCE).unwrap();
         let loaded = Loaded::new(&assembled.elf).unwrap();
-        assert_eq!(loaded.programs.len(), FAMILIES.len());
+        assert_eq!(loaded.programs.len(), ProgramKind::ALL.len());
         assert_eq!(loaded.run("p3", &[]).unwrap(), 0);
     }
 }
@@ -90,7 +90,7 @@ fn every_family_loads() {
 #[test]
 fn the_verifier_shows_the_lines_of_the_script() {
     needs_kernel!();
-    let assembled = assemble(&every_family(&count_by_comm), "counts.pf", SOURCE).unwrap();
+    let assembled = assemble(&every_kind(&count_by_comm), "counts.pf", SOURCE).unwrap();
     let loaded = Loaded::with_logs(&assembled.elf).unwrap();
     for (name, log) in &loaded.logs {
         // Since 6.7 the file and the line stand behind it.
@@ -103,7 +103,7 @@ fn the_verifier_shows_the_lines_of_the_script() {
 #[test]
 fn a_program_for_another_process_does_nothing() {
     needs_kernel!();
-    for (tgid, expected) in [(0, 7), (std::process::id(), 7), (1, 0)] {
+    for (process, expected) in [(0, 7), (std::process::id(), 7), (1, 0)] {
         let mut body = Body::new();
         let key = body.zeroed_slot("key", 8);
         let arguments = [body.map(MapId::from_u32(0)), body.slot_addr(key)];
@@ -117,11 +117,25 @@ fn a_program_for_another_process_does_nothing() {
         body.jump(end);
         body.block = end;
         let mut module = module(vec![map("map_seen", 2, 4, 8, 1)], vec![body.done()]);
-        module.probes[ProbeId::from_u32(0)].tgid = tgid;
-        let loaded = Loaded::new(&assemble(&module, "seen.pf", "").unwrap().elf).unwrap();
+        module.probes[ProbeId::from_u32(0)].narrowed = true;
+        let elf = assemble(&module, "seen.pf", "").unwrap().elf;
+        let loaded = Loaded::narrowed(&elf, process).unwrap();
         loaded.run("p0", &[]).unwrap();
         assert_eq!(loaded.value("map_seen", 8), u64::to_le_bytes(expected));
     }
+}
+
+#[test]
+fn the_guard_of_a_program_for_every_process_is_a_load() {
+    needs_kernel!();
+    let instructions = |narrowed| {
+        let mut module = module(vec![loss_map()], vec![Body::new().done()]);
+        module.probes[ProbeId::from_u32(0)].narrowed = narrowed;
+        let elf = assemble(&module, "a.pf", "").unwrap().elf;
+        Loaded::narrowed(&elf, 0).unwrap().instructions("p0")
+    };
+    // The verifier has removed the rest: `ld_imm64`, which counts twice, and the load itself.
+    assert_eq!(instructions(true), instructions(false) + 3);
 }
 
 /// The verifier knows a map's value again when it comes back from the stack.
@@ -189,9 +203,8 @@ fn a_routine_with_a_callback_loads() {
     let arguments = [body.map(counts), body.slot_addr(key), loss];
     body.routine("pf_count", &arguments);
     module.probes.push(ProbeData {
-        family: "perf_event",
-        section: "perf_event",
-        tgid: 0,
+        kind: ProgramKind::PerfEvent,
+        narrowed: false,
         body: body.done(),
     });
     let assembled = assemble(&module, "vma.pf", SOURCE).unwrap();

@@ -94,8 +94,8 @@ impl Symbols {
         let everywhere = manifest
             .probes
             .values()
-            .flat_map(|probe| &probe.attach)
-            .any(|point| matches!(point, Attach::Tracepoint { .. } | Attach::Kprobe { .. }));
+            .flat_map(|probe| probe.points())
+            .any(Attach::fires_in_any_process);
         match scope {
             Scope::Process(pid) => symbols.read_process(pid),
             Scope::Command if !everywhere => {}

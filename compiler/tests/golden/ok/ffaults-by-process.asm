@@ -5,77 +5,86 @@ map pf_map_scratch: type 6 key 4 value 288 entries 4 flags 0x0
 
 kprobe/p0: p0
 ; ffaults-by-process.pf:2: $vma = (struct vm_area_struct *)arg0;
-   0: r6 = r1
-   1: r7 = 0x0 ll
-   3: if r7 == 0x0 goto +3
-   4: call bpf_get_current_pid_tgid#14
-   5: r0 >>= 32
-   6: if r0 != r7 goto +54
-   7: w1 = 0
-   8: *(u32 *)(r10 -4) = r1
-   9: r2 = r10
-  10: r2 += -4
-  11: r1 = map[pf_map_scratch] ll
-  13: call bpf_map_lookup_elem#1
-  14: if r0 == 0x0 goto +32
-  15: r1 = *(u64 *)(r0 +0)
-  16: if r1 == 0x0 goto +35
-  17: w1 = 1
-  18: *(u32 *)(r10 -4) = r1
-  19: r2 = r10
-  20: r2 += -4
-  21: r1 = map[pf_map_scratch] ll
-  23: call bpf_map_lookup_elem#1
-  24: if r0 == 0x0 goto +22
-  25: r1 = *(u64 *)(r0 +0)
-  26: if r1 == 0x0 goto +25
-  27: w1 = 2
-  28: *(u32 *)(r10 -4) = r1
-  29: r2 = r10
-  30: r2 += -4
-  31: r1 = map[pf_map_scratch] ll
-  33: call bpf_map_lookup_elem#1
-  34: if r0 == 0x0 goto +12
-  35: r1 = *(u64 *)(r0 +0)
-  36: if r1 == 0x0 goto +15
-  37: w1 = 3
-  38: *(u32 *)(r10 -4) = r1
-  39: r2 = r10
-  40: r2 += -4
-  41: r1 = map[pf_map_scratch] ll
-  43: call bpf_map_lookup_elem#1
-  44: if r0 == 0x0 goto +2
-  45: r1 = *(u64 *)(r0 +0)
-  46: if r1 == 0x0 goto +5
-  47: r1 = 0x0 ll
-  49: r1 += 7
-  50: call pf_loss
-  51: goto +9
-  52: r1 = 1
-  53: *(u64 *)(r0 +0) = r1
-  54: r2 = r0
-  55: r2 += 8
-  56: r1 = r6
-  57: r6 = r0
-  58: call body_p0
-  59: r1 = 0
-  60: *(u64 *)(r6 +0) = r1
-  61: w0 = 0
-  62: exit
+   0: r2 = data[pf_data_process] ll
+   2: r2 = *(u64 *)(r2 +0)
+   3: if r2 == 0x0 goto +8
+   4: r6 = r1
+   5: r7 = r2
+   6: call bpf_get_current_pid_tgid#14
+   7: r0 >>= 32
+   8: r1 = r6
+   9: if r0 == r7 goto +2
+  10: r0 = 0
+  11: exit
+  12: r6 = r1
+  13: w1 = 0
+  14: *(u32 *)(r10 -4) = r1
+  15: r2 = r10
+  16: r2 += -4
+  17: r1 = map[pf_map_scratch] ll
+  19: call bpf_map_lookup_elem#1
+  20: if r0 == 0x0 goto +32
+  21: r1 = *(u64 *)(r0 +0)
+  22: if r1 == 0x0 goto +35
+  23: w1 = 1
+  24: *(u32 *)(r10 -4) = r1
+  25: r2 = r10
+  26: r2 += -4
+  27: r1 = map[pf_map_scratch] ll
+  29: call bpf_map_lookup_elem#1
+  30: if r0 == 0x0 goto +22
+  31: r1 = *(u64 *)(r0 +0)
+  32: if r1 == 0x0 goto +25
+  33: w1 = 2
+  34: *(u32 *)(r10 -4) = r1
+  35: r2 = r10
+  36: r2 += -4
+  37: r1 = map[pf_map_scratch] ll
+  39: call bpf_map_lookup_elem#1
+  40: if r0 == 0x0 goto +12
+  41: r1 = *(u64 *)(r0 +0)
+  42: if r1 == 0x0 goto +15
+  43: w1 = 3
+  44: *(u32 *)(r10 -4) = r1
+  45: r2 = r10
+  46: r2 += -4
+  47: r1 = map[pf_map_scratch] ll
+  49: call bpf_map_lookup_elem#1
+  50: if r0 == 0x0 goto +2
+  51: r1 = *(u64 *)(r0 +0)
+  52: if r1 == 0x0 goto +5
+  53: r1 = 0x0 ll
+  55: r1 += 7
+  56: call pf_loss
+  57: goto +9
+  58: r1 = 1
+  59: *(u64 *)(r0 +0) = r1
+  60: r2 = r0
+  61: r2 += 8
+  62: r1 = r6
+  63: r6 = r0
+  64: call body_p0
+  65: r1 = 0
+  66: *(u64 *)(r6 +0) = r1
+  67: w0 = 0
+  68: exit
 
 raw_tracepoint/p1: p1
 ; ffaults-by-process.pf:12: printf("%-16s %-8s %-40s %s\n", "COMM", "PID", "FILE", "FAULTS");
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p1
-  10: w0 = 0
-  11: exit
+   0: *(u64 *)(r10 -32) = 1296912195
+   1: *(u64 *)(r10 -24) = 4475216
+   2: *(u64 *)(r10 -16) = 1162627398
+   3: *(u32 *)(r10 -8) = 1280655686
+   4: *(u32 *)(r10 -4) = 21332
+   5: r4 = 0x100000000 ll
+   7: *(u64 *)(r10 -40) = r4
+   8: r1 = r10
+   9: r1 += -40
+  10: r2 = 40
+  11: r3 = 9
+  12: call pf_emit
+  13: r0 = 0
+  14: exit
 
 .text: body_p0
 ; ffaults-by-process.pf:2: $vma = (struct vm_area_struct *)arg0;
@@ -310,20 +319,3 @@ raw_tracepoint/p1: p1
  226: call pf_count
  227: r0 = 0
  228: exit
-
-.text: body_p1
-; ffaults-by-process.pf:12: printf("%-16s %-8s %-40s %s\n", "COMM", "PID", "FILE", "FAULTS");
-   0: *(u64 *)(r10 -32) = 1296912195
-   1: *(u64 *)(r10 -24) = 4475216
-   2: *(u64 *)(r10 -16) = 1162627398
-   3: *(u32 *)(r10 -8) = 1280655686
-   4: *(u32 *)(r10 -4) = 21332
-   5: r4 = 0x100000000 ll
-   7: *(u64 *)(r10 -40) = r4
-   8: r1 = r10
-   9: r1 += -40
-  10: r2 = 40
-  11: r3 = 9
-  12: call pf_emit
-  13: r0 = 0
-  14: exit

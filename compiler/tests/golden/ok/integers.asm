@@ -6,20 +6,6 @@ map pf_map_loss: type 6 key 4 value 8 entries 9 flags 0x0
 
 raw_tracepoint/p0: p0
 ; integers.pf:2: $u = (uint8)300;
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p0
-  10: w0 = 0
-  11: exit
-
-.text: body_p0
-; integers.pf:2: $u = (uint8)300;
    0: *(u64 *)(r10 -8) = 44
 ; integers.pf:3: $s = (int8)200;
    1: *(u64 *)(r10 -16) = -56

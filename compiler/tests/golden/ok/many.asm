@@ -5,183 +5,14 @@ map map_3_calls: type 5 key 8 value 8 entries 1 flags 0x1
 map map_4_bytes: type 5 key 8 value 8 entries 1 flags 0x1
 map map_5_up: type 1 key 8 value 8 entries 1 flags 0x1
 map map_6_l: type 1 key 8 value 8 entries 1 flags 0x1
-map pf_map_loss: type 6 key 4 value 8 entries 108 flags 0x0
-map pf_map_globals: type 2 key 4 value 8 entries 1 flags 0x0
+map pf_map_loss: type 6 key 4 value 8 entries 63 flags 0x0
+map pf_map_globals: type 2 key 4 value 16 entries 1 flags 0x0
+map pf_map_sites: type 2 key 4 value 16 entries 6 flags 0x0
 
 raw_tracepoint/p0: p0
 ; many.pf:1: BEGIN, END { @both = count(); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p0
-  10: w0 = 0
-  11: exit
-
-raw_tracepoint/p1: p1
-; many.pf:1: BEGIN, END { @both = count(); }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p1
-  10: w0 = 0
-  11: exit
-
-raw_tracepoint/p2: p2
-; many.pf:2: begin { @start = nsecs; }
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p2
-  10: w0 = 0
-  11: exit
-
-kprobe/p3: p3
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1684104562
-   2: *(u64 *)(r10 -8) = 0
-   3: r1 = map[map_2_] ll
-   5: r2 = r10
-   6: r2 += -16
-   7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +3
-   9: r4 = 1
-  10: lock *(u64 *)(r0 +0) += r4
-  11: goto +6
-  12: r1 = map[map_2_] ll
-  14: r2 = r10
-  15: r2 += -16
-  16: r3 = 27
-  17: call pf_count
-  18: r0 = 0
-  19: exit
-
-kprobe/p4: p4
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1684104562
-   2: *(u64 *)(r10 -8) = 1802398060
-   3: r1 = map[map_2_] ll
-   5: r2 = r10
-   6: r2 += -16
-   7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +3
-   9: r4 = 1
-  10: lock *(u64 *)(r0 +0) += r4
-  11: goto +6
-  12: r1 = map[map_2_] ll
-  14: r2 = r10
-  15: r2 += -16
-  16: r3 = 36
-  17: call pf_count
-  18: r0 = 0
-  19: exit
-
-kprobe/p5: p5
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1684104562
-   2: *(u64 *)(r10 -8) = 118
-   3: r1 = map[map_2_] ll
-   5: r2 = r10
-   6: r2 += -16
-   7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +3
-   9: r4 = 1
-  10: lock *(u64 *)(r0 +0) += r4
-  11: goto +6
-  12: r1 = map[map_2_] ll
-  14: r2 = r10
-  15: r2 += -16
-  16: r3 = 45
-  17: call pf_count
-  18: r0 = 0
-  19: exit
-
-kprobe/p6: p6
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1869440370
-   2: *(u32 *)(r10 -8) = 1633641846
-   3: *(u32 *)(r10 -4) = 27747
-   4: r1 = map[map_2_] ll
-   6: r2 = r10
-   7: r2 += -16
-   8: call bpf_map_lookup_elem#1
-   9: if r0 == 0x0 goto +3
-  10: r4 = 1
-  11: lock *(u64 *)(r0 +0) += r4
-  12: goto +6
-  13: r1 = map[map_2_] ll
-  15: r2 = r10
-  16: r2 += -16
-  17: r3 = 54
-  18: call pf_count
-  19: r0 = 0
-  20: exit
-
-kprobe/p7: p7
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1869440370
-   2: *(u32 *)(r10 -8) = 1635280246
-   3: *(u32 *)(r10 -4) = 7500916
-   4: r1 = map[map_2_] ll
-   6: r2 = r10
-   7: r2 += -16
-   8: call bpf_map_lookup_elem#1
-   9: if r0 == 0x0 goto +3
-  10: r4 = 1
-  11: lock *(u64 *)(r0 +0) += r4
-  12: goto +6
-  13: r1 = map[map_2_] ll
-  15: r2 = r10
-  16: r2 += -16
-  17: r3 = 63
-  18: call pf_count
-  19: r0 = 0
-  20: exit
-
-kprobe/p8: p8
-; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
-   0: *(u32 *)(r10 -16) = 1601398390
-   1: *(u32 *)(r10 -12) = 1634624882
-   2: *(u64 *)(r10 -8) = 25965
-   3: r1 = map[map_2_] ll
-   5: r2 = r10
-   6: r2 += -16
-   7: call bpf_map_lookup_elem#1
-   8: if r0 == 0x0 goto +3
-   9: r4 = 1
-  10: lock *(u64 *)(r0 +0) += r4
-  11: goto +6
-  12: r1 = map[map_2_] ll
-  14: r2 = r10
-  15: r2 += -16
-  16: r3 = 72
-  17: call pf_count
-  18: r0 = 0
-  19: exit
-
-kprobe/p9: p9
-; many.pf:4: kprobe:vfs_read, kprobe:vfs_write { @calls = count(); }
    0: *(u64 *)(r10 -8) = 0
-   1: r1 = map[map_3_calls] ll
+   1: r1 = map[map_0_both] ll
    3: r2 = r10
    4: r2 += -8
    5: call bpf_map_lookup_elem#1
@@ -189,38 +20,157 @@ kprobe/p9: p9
    7: r4 = 1
    8: lock *(u64 *)(r0 +0) += r4
    9: goto +6
-  10: r1 = map[map_3_calls] ll
+  10: r1 = map[map_0_both] ll
   12: r2 = r10
   13: r2 += -8
-  14: r3 = 81
+  14: r3 = 0
   15: call pf_count
   16: r0 = 0
   17: exit
 
-kprobe/p10: p10
-; many.pf:5: kretprobe:vfs_read /retval > 0/ { @bytes = sum(retval); }
-   0: r6 = r1
-   1: r1 = *(u64 *)(r6 +80)
-   2: if r1 <= 0x0 goto +17
-   3: r7 = *(u64 *)(r6 +80)
-   4: *(u64 *)(r10 -8) = 0
-   5: r1 = map[map_4_bytes] ll
-   7: r2 = r10
-   8: r2 += -8
-   9: call bpf_map_lookup_elem#1
-  10: if r0 == 0x0 goto +2
-  11: lock *(u64 *)(r0 +0) += r7
-  12: goto +7
-  13: r3 = r7
-  14: r1 = map[map_4_bytes] ll
-  16: r2 = r10
-  17: r2 += -8
-  18: r4 = 90
-  19: call pf_sum
-  20: r0 = 0
-  21: exit
+raw_tracepoint/p1: p1
+; many.pf:1: BEGIN, END { @both = count(); }
+   0: *(u64 *)(r10 -8) = 0
+   1: r1 = map[map_0_both] ll
+   3: r2 = r10
+   4: r2 += -8
+   5: call bpf_map_lookup_elem#1
+   6: if r0 == 0x0 goto +3
+   7: r4 = 1
+   8: lock *(u64 *)(r0 +0) += r4
+   9: goto +6
+  10: r1 = map[map_0_both] ll
+  12: r2 = r10
+  13: r2 += -8
+  14: r3 = 9
+  15: call pf_count
+  16: r0 = 0
+  17: exit
 
-perf_event/p11: p11
+raw_tracepoint/p2: p2
+; many.pf:2: begin { @start = nsecs; }
+   0: call bpf_ktime_get_boot_ns#125
+   1: *(u64 *)(r10 -8) = r0
+   2: *(u64 *)(r10 -16) = 0
+   3: r1 = map[map_1_start] ll
+   5: r2 = r10
+   6: r2 += -16
+   7: r3 = r10
+   8: r3 += -8
+   9: r4 = 18
+  10: call pf_set
+  11: r0 = 0
+  12: exit
+
+kprobe/p3: p3
+; many.pf:3: kprobe:vfs_re* { @[func] = count(); }
+   0: r2 = data[pf_data_process] ll
+   2: r2 = *(u64 *)(r2 +0)
+   3: if r2 == 0x0 goto +8
+   4: r6 = r1
+   5: r7 = r2
+   6: call bpf_get_current_pid_tgid#14
+   7: r0 >>= 32
+   8: r1 = r6
+   9: if r0 == r7 goto +2
+  10: r0 = 0
+  11: exit
+  12: r6 = r1
+  13: *(u64 *)(r10 -24) = 0
+  14: *(u64 *)(r10 -16) = 0
+  15: r1 = r6
+  16: call bpf_get_attach_cookie#174
+  17: *(u64 *)(r10 -8) = r0
+  18: r1 = map[pf_map_sites] ll
+  20: r2 = r10
+  21: r2 += -8
+  22: call bpf_map_lookup_elem#1
+  23: if r0 == 0x0 goto +4
+  24: r4 = *(u64 *)(r0 +0)
+  25: *(u64 *)(r10 -24) = r4
+  26: r4 = *(u64 *)(r0 +8)
+  27: *(u64 *)(r10 -16) = r4
+  28: r1 = map[map_2_] ll
+  30: r2 = r10
+  31: r2 += -24
+  32: call bpf_map_lookup_elem#1
+  33: if r0 == 0x0 goto +3
+  34: r4 = 1
+  35: lock *(u64 *)(r0 +0) += r4
+  36: goto +6
+  37: r1 = map[map_2_] ll
+  39: r2 = r10
+  40: r2 += -24
+  41: r3 = 27
+  42: call pf_count
+  43: r0 = 0
+  44: exit
+
+kprobe/p4: p4
+; many.pf:4: kprobe:vfs_read, kprobe:vfs_write { @calls = count(); }
+   0: r2 = data[pf_data_process] ll
+   2: r2 = *(u64 *)(r2 +0)
+   3: if r2 == 0x0 goto +8
+   4: r6 = r1
+   5: r7 = r2
+   6: call bpf_get_current_pid_tgid#14
+   7: r0 >>= 32
+   8: r1 = r6
+   9: if r0 == r7 goto +2
+  10: r0 = 0
+  11: exit
+  12: *(u64 *)(r10 -8) = 0
+  13: r1 = map[map_3_calls] ll
+  15: r2 = r10
+  16: r2 += -8
+  17: call bpf_map_lookup_elem#1
+  18: if r0 == 0x0 goto +3
+  19: r4 = 1
+  20: lock *(u64 *)(r0 +0) += r4
+  21: goto +6
+  22: r1 = map[map_3_calls] ll
+  24: r2 = r10
+  25: r2 += -8
+  26: r3 = 36
+  27: call pf_count
+  28: r0 = 0
+  29: exit
+
+kprobe/p5: p5
+; many.pf:5: kretprobe:vfs_read /retval > 0/ { @bytes = sum(retval); }
+   0: r2 = data[pf_data_process] ll
+   2: r2 = *(u64 *)(r2 +0)
+   3: if r2 == 0x0 goto +8
+   4: r6 = r1
+   5: r7 = r2
+   6: call bpf_get_current_pid_tgid#14
+   7: r0 >>= 32
+   8: r1 = r6
+   9: if r0 == r7 goto +2
+  10: r0 = 0
+  11: exit
+  12: r6 = r1
+  13: r1 = *(u64 *)(r6 +80)
+  14: if r1 <= 0x0 goto +17
+  15: r7 = *(u64 *)(r6 +80)
+  16: *(u64 *)(r10 -8) = 0
+  17: r1 = map[map_4_bytes] ll
+  19: r2 = r10
+  20: r2 += -8
+  21: call bpf_map_lookup_elem#1
+  22: if r0 == 0x0 goto +2
+  23: lock *(u64 *)(r0 +0) += r7
+  24: goto +7
+  25: r3 = r7
+  26: r1 = map[map_4_bytes] ll
+  28: r2 = r10
+  29: r2 += -8
+  30: r4 = 45
+  31: call pf_sum
+  32: r0 = 0
+  33: exit
+
+perf_event/p6: p6
 ; many.pf:6: interval:s:1 { @up = elapsed; @l = len(@); }
    0: call bpf_ktime_get_boot_ns#125
    1: r7 = r0
@@ -242,7 +192,7 @@ perf_event/p11: p11
   19: r2 += -32
   20: r3 = r10
   21: r3 += -8
-  22: r4 = 99
+  22: r4 = 54
   23: call pf_set
   24: r1 = map[map_2_] ll
   26: call pf_map_len
@@ -253,60 +203,7 @@ perf_event/p11: p11
   32: r2 += -32
   33: r3 = r10
   34: r3 += -8
-  35: r4 = 99
+  35: r4 = 54
   36: call pf_set
   37: r0 = 0
   38: exit
-
-.text: body_p0
-; many.pf:1: BEGIN, END { @both = count(); }
-   0: *(u64 *)(r10 -8) = 0
-   1: r1 = map[map_0_both] ll
-   3: r2 = r10
-   4: r2 += -8
-   5: call bpf_map_lookup_elem#1
-   6: if r0 == 0x0 goto +3
-   7: r4 = 1
-   8: lock *(u64 *)(r0 +0) += r4
-   9: goto +6
-  10: r1 = map[map_0_both] ll
-  12: r2 = r10
-  13: r2 += -8
-  14: r3 = 0
-  15: call pf_count
-  16: r0 = 0
-  17: exit
-
-.text: body_p1
-; many.pf:1: BEGIN, END { @both = count(); }
-   0: *(u64 *)(r10 -8) = 0
-   1: r1 = map[map_0_both] ll
-   3: r2 = r10
-   4: r2 += -8
-   5: call bpf_map_lookup_elem#1
-   6: if r0 == 0x0 goto +3
-   7: r4 = 1
-   8: lock *(u64 *)(r0 +0) += r4
-   9: goto +6
-  10: r1 = map[map_0_both] ll
-  12: r2 = r10
-  13: r2 += -8
-  14: r3 = 9
-  15: call pf_count
-  16: r0 = 0
-  17: exit
-
-.text: body_p2
-; many.pf:2: begin { @start = nsecs; }
-   0: call bpf_ktime_get_boot_ns#125
-   1: *(u64 *)(r10 -8) = r0
-   2: *(u64 *)(r10 -16) = 0
-   3: r1 = map[map_1_start] ll
-   5: r2 = r10
-   6: r2 += -16
-   7: r3 = r10
-   8: r3 += -8
-   9: r4 = 18
-  10: call pf_set
-  11: r0 = 0
-  12: exit

@@ -6,20 +6,6 @@ map pf_map_events: type 27 key 0 value 0 entries 4194304 flags 0x0
 
 raw_tracepoint/p0: p0
 ; tuples.pf:2: $t = (1, "a", (pid, comm));
-   0: r6 = 0x0 ll
-   2: if r6 == 0x0 goto +5
-   3: r7 = r1
-   4: call bpf_get_current_pid_tgid#14
-   5: r1 = r7
-   6: r0 >>= 32
-   7: if r0 != r6 goto +2
-   8: r2 = 0
-   9: call body_p0
-  10: w0 = 0
-  11: exit
-
-.text: body_p0
-; tuples.pf:2: $t = (1, "a", (pid, comm));
    0: *(u64 *)(r10 -152) = 1
    1: *(u64 *)(r10 -144) = 97
    2: *(u64 *)(r10 -136) = 0

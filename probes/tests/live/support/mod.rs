@@ -55,7 +55,7 @@ impl Session {
         maps.insert("result", Map::new(result, 8, 64));
         Some(Session {
             maps,
-            parameters: BTreeMap::from([("pf_param_tgid", 0), ("pf_param_loss", LOSS)]),
+            parameters: BTreeMap::from([("pf_param_loss", LOSS)]),
         })
     }
 
@@ -78,7 +78,7 @@ impl Session {
             session: self,
             fd: self.load(
                 kernel::BPF_PROG_TYPE_RAW_TRACEPOINT,
-                "pf_enter_once_framed",
+                "pf_enter_framed",
                 body,
             ),
         }
