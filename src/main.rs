@@ -89,12 +89,6 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     }
     let options = Options {
         positional: parameters,
-        tgid: cli.pid,
-        command_pid: match &command {
-            Some(command) => Some(command.pid()),
-            // A check starts no command; any number stands for its process id.
-            None => cli.command.as_ref().map(|_| 1),
-        },
         limits: limits()?,
     };
     let facts = LiveFacts::new();

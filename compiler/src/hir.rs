@@ -2,6 +2,7 @@
 //! operations that the lowering knows. The tables in [`crate::language`] write this; [`crate::lower`] reads it.
 
 use crate::ir::{Arith, Condition, Width};
+use crate::manifest::SiteColumn;
 use crate::providers::Access;
 use crate::types::Type;
 use cranelift_entity::entity_impl;
@@ -139,6 +140,8 @@ pub enum ExprKind {
     UserSymbol(Box<Expr>),
     /// A `u64` of `pf_map_globals` at a byte offset.
     Global(u32),
+    /// A string from the row of the site that the program runs for.
+    SiteText(SiteColumn),
     /// Adds to the number in a variable or a map element; gives the value before, or after if `after`.
     Add {
         place: Place,

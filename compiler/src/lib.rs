@@ -12,6 +12,7 @@ pub mod ir;
 pub mod language;
 pub mod lower;
 pub mod manifest;
+pub mod program;
 pub mod providers;
 pub mod recorded;
 pub mod sema;
@@ -53,7 +54,7 @@ pub fn compile(
     options: &Options,
 ) -> Result<Object, Vec<Diagnostic>> {
     let mut checked = sema::check(script, facts, options)?;
-    let (module, manifest) = lower::lower(&checked, facts, options)?;
+    let (module, manifest) = lower::lower(&checked, facts)?;
     if cfg!(debug_assertions) {
         ir::verify(&module).map_err(|violations| {
             violations

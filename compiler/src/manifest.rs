@@ -1,6 +1,12 @@
 //! What the runtime must know about an object: which probes to attach where, how maps and records are laid out,
 //! and what to do for each record. The runtime decodes by the manifest alone.
 
+mod probes;
+
+pub use probes::{
+    Attach, PerfEvent, PerfScope, ProbeManifest, Sample, Site, SiteColumn, SiteTable,
+};
+
 use crate::ir::{MapId, ProbeId};
 use cranelift_entity::PrimaryMap;
 use pfscript_grammar::Span;
@@ -20,6 +26,19 @@ pub struct Manifest {
     pub kernel_symbols: bool,
     /// Whether the map `pf_map_globals` is there; see [`Globals`].
     pub globals: bool,
+    /// Where the script asks for the process id of a command (`cpid`): it cannot run without one.
+    pub needs_command: Option<Span>,
+    /// The map `pf_map_sites`, that the runtime fills before attaching; `None` if no program asks for its site.
+    pub sites: Option<SiteTable>,
+}
+
+/// The object's read-only data, that the loader sets before it loads.
+pub struct ReadOnlyData;
+
+impl ReadOnlyData {
+    /// Symbol of a `u64` in `.rodata`: the process id that probes are narrowed to, 0 for all. The verifier takes the word
+    /// for a constant, so that asking for it costs nothing where it is 0.
+    pub const PROCESS: &'static str = "pf_data_process";
 }
 
 /// Offsets in the single value of the array map `pf_map_globals`, that the runtime fills before attaching.
@@ -28,104 +47,10 @@ pub struct Globals;
 impl Globals {
     /// `u64`: `CLOCK_BOOTTIME` in nanoseconds when tracing began (`elapsed`).
     pub const START: u32 = 0;
+    /// `u64`: process id of the command that is traced (`cpid`).
+    pub const COMMAND: u32 = 8;
     /// The value's size in bytes.
-    pub const SIZE: u32 = 8;
-}
-
-/// One probe: one program and the points to attach it to.
-#[derive(Clone, Debug)]
-pub struct ProbeManifest {
-    /// The program's ELF symbol and, behind its section's first part, section name: `p0`.
-    pub symbol: String,
-    /// The probe as messages call it: `software:page-faults:1`.
-    pub name: String,
-    /// Where it stands in the script.
-    pub span: Span,
-    /// The program's type.
-    pub program: ProgramType,
-    /// Where to attach it; all must succeed.
-    pub attach: Vec<Attach>,
-}
-
-/// The program types in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the kernel's names")]
-pub enum ProgramType {
-    PerfEvent,
-    Tracepoint,
-    Kprobe,
-    RawTracepoint,
-}
-
-/// One attach point, as the mechanism that attaches it sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attach {
-    /// Run once by the runtime before any other probe fires (`BEGIN`).
-    Begin,
-    /// Run once by the runtime after the last probe was detached (`END`).
-    End,
-    /// A perf event.
-    PerfEvent(PerfEvent),
-    /// A tracepoint of tracefs.
-    Tracepoint {
-        /// Such as `sched`.
-        category: String,
-        /// Such as `sched_switch`.
-        name: String,
-    },
-    /// A kernel function.
-    Kprobe {
-        /// Its name.
-        function: String,
-        /// Bytes from its start.
-        offset: u64,
-        /// At its return.
-        on_return: bool,
-    },
-}
-
-impl Attach {
-    /// Whether a session of a command sees other processes there, too.
-    pub fn fires_outside_command(&self) -> bool {
-        match self {
-            // Run in the tracer itself.
-            Attach::Begin | Attach::End => false,
-            // Narrowed to the command's process tree, but for `OneCpu`, which is there for what it prints.
-            Attach::PerfEvent(_) => false,
-            Attach::Tracepoint { .. } | Attach::Kprobe { .. } => true,
-        }
-    }
-}
-
-/// A perf event to open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PerfEvent {
-    /// `perf_event_attr.type`
-    pub event_type: u32,
-    /// `perf_event_attr.config`
-    pub config: u64,
-    /// When it fires.
-    pub sample: Sample,
-    /// Where it counts.
-    pub scope: PerfScope,
-}
-
-/// When a perf event fires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sample {
-    /// Every `n` events (nanoseconds, for clocks).
-    Period(u64),
-    /// `n` times a second.
-    Frequency(u64),
-}
-
-/// Where a perf event counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PerfScope {
-    /// Every process on every CPU; narrowed to the command's process tree under `-c`.
-    EveryCpu,
-    /// One CPU, whatever runs there (`interval`).
-    OneCpu,
+    pub const SIZE: u32 = 16;
 }
 
 /// A map of the script.

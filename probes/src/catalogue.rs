@@ -19,18 +19,12 @@ pub struct Routine {
     pub doc: &'static str,
 }
 
-/// A prebuilt probe program, which the script's body becomes a part of. The body is called with the context and, if
-/// framed, the address of the frame.
+/// A prebuilt program that claims a frame of scratch memory for the script's body, and calls it with the context and the
+/// frame's address. Which kind of program takes which entry is said where kinds are.
 #[derive(Debug)]
 pub struct Entry {
-    /// The kernel's program type, in small letters; `once` is a raw tracepoint program that is run, not attached.
-    pub family: &'static str,
-    /// The symbol of the one without scratch memory.
+    /// Its symbol.
     pub name: &'static str,
-    /// The symbol of the one that claims a frame of scratch memory for the body.
-    pub framed_name: &'static str,
-    /// What the kernel must have.
-    pub needs: &'static [Feature],
     /// What it is for, in a line.
     pub doc: &'static str,
 }
@@ -168,37 +162,11 @@ pub const ROUTINES: &[Routine] = &[
     },
 ];
 
-/// All probe programs.
-pub const ENTRIES: &[Entry] = &[
-    Entry {
-        family: "perf_event",
-        name: "pf_enter_perf_event",
-        framed_name: "pf_enter_perf_event_framed",
-        needs: &[],
-        doc: "hardware and software events, profiles and intervals",
-    },
-    Entry {
-        family: "tracepoint",
-        name: "pf_enter_tracepoint",
-        framed_name: "pf_enter_tracepoint_framed",
-        needs: &[Feature::Tracepoints],
-        doc: "tracepoints",
-    },
-    Entry {
-        family: "kprobe",
-        name: "pf_enter_kprobe",
-        framed_name: "pf_enter_kprobe_framed",
-        needs: &[Feature::Kprobes],
-        doc: "kernel functions, entry and return",
-    },
-    Entry {
-        family: "once",
-        name: "pf_enter_once",
-        framed_name: "pf_enter_once_framed",
-        needs: &[Feature::RawTracepointTestRun],
-        doc: "BEGIN and END",
-    },
-];
+/// All entries.
+pub const ENTRIES: &[Entry] = &[Entry {
+    name: "pf_enter_framed",
+    doc: "programs that cannot be preempted nor sleep: claims without atomic instructions",
+}];
 
 /// All callbacks.
 pub const CALLBACKS: &[Callback] = &[
@@ -217,9 +185,9 @@ pub fn routine(name: &str) -> Option<&'static Routine> {
     ROUTINES.iter().find(|routine| routine.name == name)
 }
 
-/// The probe programs of that family.
-pub fn entry(family: &str) -> Option<&'static Entry> {
-    ENTRIES.iter().find(|entry| entry.family == family)
+/// The entry of that name.
+pub fn entry(name: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.name == name)
 }
 
 #[cfg(test)]
@@ -232,9 +200,7 @@ mod tests {
 
     fn catalogued() -> Vec<&'static str> {
         let routines = ROUTINES.iter().map(|routine| routine.name);
-        let entries = ENTRIES
-            .iter()
-            .flat_map(|entry| [entry.name, entry.framed_name]);
+        let entries = ENTRIES.iter().map(|entry| entry.name);
         let callbacks = CALLBACKS.iter().map(|callback| callback.name);
         routines.chain(entries).chain(callbacks).collect()
     }
@@ -258,23 +224,17 @@ mod tests {
                 .iter()
                 .filter(|relocation| relocation.referent == Referent::Hole)
                 .count();
-            let is_entry = ENTRIES
-                .iter()
-                .any(|entry| entry.name == name || entry.framed_name == name);
-            assert_eq!(holes, usize::from(is_entry), "{name}");
+            assert_eq!(holes, usize::from(entry(name).is_some()), "{name}");
         }
     }
 
     #[test]
-    fn framed_entries_alone_use_scratch_memory() {
-        for entry in ENTRIES {
-            let uses_scratch = |name| {
-                let template = library().get(name).unwrap();
-                let scratch = Referent::Map(map::SCRATCH);
-                template.relocations.iter().any(|r| r.referent == scratch)
-            };
-            assert!(uses_scratch(entry.framed_name));
-            assert!(!uses_scratch(entry.name));
+    fn entries_and_nothing_else_use_scratch_memory() {
+        for name in library().names() {
+            let template = library().get(name).unwrap();
+            let scratch = Referent::Map(map::SCRATCH);
+            let uses = template.relocations.iter().any(|r| r.referent == scratch);
+            assert_eq!(uses, entry(name).is_some(), "{name}");
         }
     }
 
@@ -314,9 +274,7 @@ mod tests {
     #[test]
     fn templates_use_little_of_the_stack() {
         for name in library().names() {
-            let entry = ENTRIES
-                .iter()
-                .any(|entry| entry.name == name || entry.framed_name == name);
+            let entry = ENTRIES.iter().any(|entry| entry.name == name);
             let code = &library().get(name).unwrap().code;
             let mut used = 0;
             for (at, instruction) in code.chunks_exact(8).enumerate() {

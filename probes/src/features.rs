@@ -87,7 +87,7 @@ pub const FEATURES: &[FeatureInfo] = &[
         "tracepoints",
         None,
         "4.7",
-        Some("CONFIG_FTRACE_SYSCALLS"),
+        Some("CONFIG_EVENT_TRACING"),
     ),
     row(
         Feature::HashWithoutPreallocation,

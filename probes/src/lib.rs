@@ -31,7 +31,7 @@ pub enum Referent<'a> {
     Hole,
     /// A map that the program must bring, by name (`pf_map_loss`).
     Map(&'a str),
-    /// A 64-bit constant that the program must bring, by name (`pf_param_tgid`).
+    /// A 64-bit constant that the program must bring, by name (`pf_param_loss`).
     Parameter(&'a str),
 }
 

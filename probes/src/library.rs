@@ -350,8 +350,12 @@ mod tests {
     #[test]
     fn each_kind_of_reference_is_recognised() {
         assert_eq!(
-            referents("pf_enter_perf_event"),
-            [Referent::Parameter("pf_param_tgid"), Referent::Hole]
+            referents("pf_enter_framed")[4..],
+            [
+                Referent::Parameter("pf_param_loss"),
+                Referent::Call("pf_loss"),
+                Referent::Hole
+            ]
         );
         assert_eq!(referents("pf_loss"), [Referent::Map("pf_map_loss")]);
         assert_eq!(

@@ -7,11 +7,11 @@
 use crate::error::{Error, ErrorKind};
 use crate::sys;
 use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
-use aya_obj::generated::{bpf_line_info, bpf_prog_type};
+use aya_obj::generated::bpf_line_info;
 use pfscript_compiler::ir::ProbeId;
-use pfscript_compiler::manifest::{Manifest, ProgramType};
+use pfscript_compiler::manifest::{Manifest, ReadOnlyData, SiteTable};
 use pfscript_probes::abi;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
@@ -36,15 +36,29 @@ impl Loaded {
     }
 }
 
-/// Loads an object. `source` is the script, for messages.
+/// Loads an object, narrowed to one process if `process` is given. `source` is the script, for messages.
 ///
 /// # Errors
 /// [`ErrorKind::Permission`] if a capability is missing, [`ErrorKind::Kernel`] if a map is too big for the kernel,
 /// [`ErrorKind::Bug`] if the object is malformed or the verifier rejects a program.
-pub fn load(elf: &[u8], manifest: &Manifest, source: &str) -> Result<Loaded, Error> {
+pub fn load(
+    elf: &[u8],
+    manifest: &Manifest,
+    source: &str,
+    process: Option<u32>,
+) -> Result<Loaded, Error> {
     let mut object = aya_obj::Object::parse(elf).map_err(|error| malformed(&error))?;
+    let word = u64::from(process.unwrap_or(0)).to_le_bytes();
+    // Not there if no probe of the script can be narrowed.
+    let data = HashMap::from([(ReadOnlyData::PROCESS, (&word[..], false))]);
+    object
+        .patch_map_data(data)
+        .map_err(|error| malformed(&error))?;
     let maps = create_maps(&object)?;
     warm_up(&maps);
+    if let Some(table) = &manifest.sites {
+        fill_sites(table, manifest, &maps)?;
+    }
 
     let text: HashSet<usize> = object
         .functions
@@ -81,12 +95,8 @@ pub fn load(elf: &[u8], manifest: &Manifest, source: &str) -> Result<Loaded, Err
         let lines = function.line_info.line_info_bytes();
         let spec = ProgramSpec {
             name: &probe.symbol,
-            program_type: match probe.program {
-                ProgramType::PerfEvent => bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
-                ProgramType::Tracepoint => bpf_prog_type::BPF_PROG_TYPE_TRACEPOINT,
-                ProgramType::Kprobe => bpf_prog_type::BPF_PROG_TYPE_KPROBE,
-                ProgramType::RawTracepoint => bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT,
-            },
+            program_type: probe.kind.info().program_type,
+            expected_attach_type: probe.kind.info().expected_attach_type,
             instructions: &function.instructions,
             license: &object.license,
             btf: btf.as_ref().map(|fd| BtfInfo {
@@ -167,9 +177,45 @@ fn create_maps(object: &aya_obj::Object) -> Result<BTreeMap<String, MapHandle>, 
                 }
             })
             .map_err(|error| map_refused(&error, &spec, name))?;
+        if !map.data().is_empty() {
+            // Read-only data: constant before any program is loaded.
+            handle
+                .update(&0_u32.to_le_bytes(), map.data())
+                .and_then(|()| handle.freeze())
+                .map_err(|error| cannot_fill(name, &error))?;
+        }
         maps.insert(name.clone(), handle);
     }
     Ok(maps)
+}
+
+fn cannot_fill(symbol: &str, error: &io::Error) -> Error {
+    Error::new(
+        ErrorKind::Kernel,
+        format!("can't fill the map `{symbol}`: {error}"),
+    )
+}
+
+/// Writes the rows of the sites that programs look up.
+fn fill_sites(
+    table: &SiteTable,
+    manifest: &Manifest,
+    maps: &BTreeMap<String, MapHandle>,
+) -> Result<(), Error> {
+    const SYMBOL: &str = "pf_map_sites";
+    let map = maps
+        .get(SYMBOL)
+        .ok_or_else(|| malformed(&format!("there is no map `{SYMBOL}`")))?;
+    for probe in manifest.probes.values() {
+        let Some(first) = probe.rows else {
+            continue;
+        };
+        for (row, site) in (first..).zip(&probe.sites) {
+            map.update(&row.to_le_bytes(), &table.row(site))
+                .map_err(|error| cannot_fill(SYMBOL, &error))?;
+        }
+    }
+    Ok(())
 }
 
 fn map_refused(error: &io::Error, spec: &MapSpec<'_>, symbol: &str) -> Error {
@@ -311,7 +357,7 @@ mod tests {
 
     #[test]
     fn an_object_that_is_no_elf_is_our_bug() {
-        let error = load(b"nonsense", &Manifest::default(), "").unwrap_err();
+        let error = load(b"nonsense", &Manifest::default(), "", None).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Bug);
     }
 }

@@ -29,10 +29,29 @@ pub enum Target {
     /// Everything.
     #[default]
     All,
-    /// One process, to which the object's programs were narrowed when it was compiled; the session ends with it.
+    /// One process, to which the programs are narrowed when the session begins; the session ends with it.
     Process(u32),
     /// A command and its children, from its exec on; the session ends with it.
     Command(Command),
+}
+
+impl Target {
+    /// The process that programs are narrowed to.
+    pub(crate) fn process(&self) -> Option<u32> {
+        match self {
+            Target::Process(pid) => Some(*pid),
+            // The kernel narrows events to a command's process tree, which is more than one process.
+            Target::All | Target::Command(_) => None,
+        }
+    }
+
+    /// The process of the command that is traced.
+    pub(crate) fn command(&self) -> Option<u32> {
+        match self {
+            Target::Command(command) => Some(command.pid()),
+            Target::All | Target::Process(_) => None,
+        }
+    }
 }
 
 /// What ends a session from outside: signals, or a handle given to another thread.

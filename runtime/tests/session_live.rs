@@ -32,12 +32,10 @@ impl Buffer {
     }
 }
 
-fn object(source: &str, command: Option<&Command>) -> Object {
+fn object(source: &str) -> Object {
     let script = pfscript_grammar::parse(source).unwrap();
     let options = Options {
         positional: Vec::new(),
-        tgid: None,
-        command_pid: command.map(Command::pid),
         limits: Limits::default(),
     };
     let object = compile(&script, "test", source, &LiveFacts::new(), &options)
@@ -63,7 +61,7 @@ fn run(source: &str, command: Option<&str>) -> Ran {
 fn run_until(source: &str, command: Option<&str>, stop: &Stop) -> Ran {
     let command = command.map(|line| Command::parse(line).unwrap());
     let (text, messages) = (Buffer::default(), Buffer::default());
-    let session = Session::new(object(source, command.as_ref()), source)
+    let session = Session::new(object(source), source)
         .output(text.clone())
         .messages(messages.clone())
         .target(command.map_or(Target::All, Target::Command));
@@ -154,7 +152,7 @@ fn a_session_ends_with_the_process_that_it_traces() {
     needs_root!();
     let mut child = process::Command::new("sleep").arg("0.2").spawn().unwrap();
     let source = "interval:s:1000 { @x = 1; }";
-    let outcome = Session::new(object(source, None), source)
+    let outcome = Session::new(object(source), source)
         .output(io::sink())
         .messages(io::sink())
         .target(Target::Process(child.id()))
@@ -162,7 +160,7 @@ fn a_session_ends_with_the_process_that_it_traces() {
     child.wait().unwrap();
     assert!(outcome.is_ok());
 
-    let gone = Session::new(object(source, None), source)
+    let gone = Session::new(object(source), source)
         .target(Target::Process(child.id()))
         .run(&Stop::new().unwrap())
         .unwrap_err();
@@ -183,7 +181,7 @@ fn a_closed_pipe_ends_a_session_quietly() {
     }
     needs_root!();
     let source = r#"interval:ms:5 { printf("x\n"); }"#;
-    let outcome = Session::new(object(source, None), source)
+    let outcome = Session::new(object(source), source)
         .output(Closed)
         .messages(io::sink())
         .run(&Stop::new().unwrap())
@@ -381,7 +379,7 @@ fn hold() {
     let command = Command::parse("sleep 1000").unwrap();
     println!("child {}", command.pid());
     io::stdout().flush().unwrap();
-    let outcome = Session::new(object(source, Some(&command)), source)
+    let outcome = Session::new(object(source), source)
         .target(Target::Command(command))
         .run(&Stop::on_signals().unwrap())
         .unwrap();

@@ -41,6 +41,7 @@ fn load_imm64(insn: Insn, high: i32, reference: Option<&Reference>) -> String {
     let dst = insn.dst;
     match reference {
         Some(Reference::Map(symbol)) => format!("r{dst} = map[{symbol}] ll"),
+        Some(Reference::Data(symbol)) => format!("r{dst} = data[{symbol}] ll"),
         Some(Reference::Callback(symbol) | Reference::Call(symbol)) => {
             format!("r{dst} = func[{symbol}] ll")
         }

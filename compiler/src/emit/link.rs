@@ -1,13 +1,13 @@
 //! Puts functions and templates together: programs, shared functions and maps, ready to be written.
 //!
-//! A program is a copy of its entry template with the hole made a call of its body and the parameters made constants.
-//! Functions are the bodies, the other functions of the module, then the routines that something reaches, in the order in
-//! which they are reached.
+//! An action that needs no scratch memory is the program itself. One that does is a function, called by a copy of its
+//! program kind's entry template, with the hole made a call of it and the parameters made constants. Before either stands
+//! the guard, where the program is narrowed to a process ([`super::narrow`]). Functions are these bodies, the other
+//! functions of the module, then the routines that something reaches, in the order in which they are reached.
 
 use super::asm::{Code, INSN_BYTES, Insn, LD_IMM64, Reference};
 use super::frame::{MAX_CALL_FRAMES, SCRATCH_VALUE_BYTES, STACK_BYTES, STACK_ROUNDING};
-use super::select::Compiled;
-use super::{AssembleError, ErrorKind, functions};
+use super::{AssembleError, ErrorKind, functions, narrow};
 use crate::ir::{MapData, Module, ProbeData, ProbeId};
 use pfscript_grammar::Span;
 use pfscript_probes::abi::{SCRATCH_HEADER, SCRATCH_LEVELS, map};
@@ -46,6 +46,8 @@ pub struct Linked {
     pub functions: Vec<LinkedFunction>,
     /// The maps.
     pub maps: Vec<MapData>,
+    /// Whether a program reads the read-only data.
+    pub read_only_data: bool,
     /// The templates in use.
     pub templates: Vec<String>,
     /// Bytes of a frame.
@@ -74,19 +76,25 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
             }));
         }
         linked.frame_bytes = linked.frame_bytes.max(body.frame_bytes);
-        let framed = body.frame_bytes > 0;
-        if !framed && data.tgid == 0 && data.family != "once" {
-            // Such an entry would do nothing but call: the body is the program. What runs once need not be fast.
-            linked.programs.push(bare(probe, data, body));
+        linked.read_only_data |= data.narrowed;
+        if body.frame_bytes == 0 {
+            // An entry would do nothing but call.
+            let code = program_code(data, body.code, None);
+            let program = program(probe, data, code.map_err(fail)?, body.stack_bytes);
+            linked.programs.push(program);
             continue;
         }
         let body_symbol = module.functions[data.body].symbol.clone();
-        let program =
-            enter(probe, data, framed, &body_symbol, &body.code, templates).map_err(fail)?;
+        let entry = enter(probe, data, &body_symbol, templates).map_err(fail)?;
+        let place = first_place(&body.code);
+        let code = program_code(data, entry.code, place).map_err(fail)?;
+        let name = data.kind.info().framed_entry;
+        if !linked.templates.iter().any(|known| known == name) {
+            linked.templates.push(name.to_owned());
+        }
         linked
-            .templates
-            .extend(program_template(data, framed, &linked.templates));
-        linked.programs.push(program);
+            .programs
+            .push(program(probe, data, code, entry.stack_bytes));
         linked.functions.push(LinkedFunction {
             symbol: body_symbol,
             code: body.code,
@@ -111,16 +119,6 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
     Ok(linked)
 }
 
-fn template_name(data: &ProbeData, framed: bool) -> String {
-    let suffix = if framed { "_framed" } else { "" };
-    format!("pf_enter_{}{suffix}", data.family)
-}
-
-fn program_template(data: &ProbeData, framed: bool, known: &[String]) -> Option<String> {
-    let name = template_name(data, framed);
-    (!known.contains(&name)).then_some(name)
-}
-
 fn scratch_map(frame: u32) -> MapData {
     let template = MapTemplate::Scratch {
         frame: frame.next_multiple_of(8),
@@ -135,47 +133,49 @@ fn scratch_map(frame: u32) -> MapData {
     }
 }
 
-/// The program of a probe that needs no entry.
-fn bare(probe: ProbeId, data: &ProbeData, body: Compiled) -> Program {
+/// Where in the script a function's code begins.
+fn first_place(code: &Code) -> Option<Span> {
+    code.places.first().map(|&(_, place)| place)
+}
+
+/// A program's code: the guard, if it is narrowed, and what it does. An entry has no place in the script of its own: the
+/// kernel's messages about it show `place`, where the body begins.
+fn program_code(data: &ProbeData, mut code: Code, place: Option<Span>) -> Result<Code, ErrorKind> {
+    if let Some(place) = place {
+        code.places.insert(0, (0, place));
+    }
+    match data.narrowed {
+        true => narrow::guarded(code).map_err(|_| ErrorKind::TooLong),
+        false => Ok(code),
+    }
+}
+
+fn program(probe: ProbeId, data: &ProbeData, code: Code, stack_bytes: u32) -> Program {
     let symbol = format!("p{}", probe.as_u32());
     Program {
-        section: format!("{}/{symbol}", data.section),
+        section: format!("{}/{symbol}", data.kind.info().section),
         entry: LinkedFunction {
             symbol,
-            code: body.code,
-            stack_bytes: body.stack_bytes,
+            code,
+            stack_bytes,
         },
     }
 }
 
-/// The program of a probe.
+/// The entry template of a probe's kind, made to call its body.
 fn enter(
     probe: ProbeId,
     data: &ProbeData,
-    framed: bool,
     body_symbol: &str,
-    body: &Code,
     templates: &TemplateSource<'_>,
-) -> Result<Program, ErrorKind> {
-    let name = template_name(data, framed);
-    let template = templates(&name).ok_or(ErrorKind::UnknownTemplate(name))?;
+) -> Result<LinkedFunction, ErrorKind> {
+    let name = data.kind.info().framed_entry;
+    let template = templates(name).ok_or_else(|| ErrorKind::UnknownTemplate(name.to_owned()))?;
     let parameter = |name: &str| match name {
-        "pf_param_tgid" => Some(u64::from(data.tgid)),
         "pf_param_loss" => Some(u64::from(probe.as_u32()) * u64::from(LOSS_CAUSES)),
         _ => None,
     };
-    let symbol = format!("p{}", probe.as_u32());
-    let mut entry = instantiate(template, &symbol, Some(body_symbol), &parameter)?;
-    // The entry has no place in the script of its own: the kernel's messages about it show where the body begins.
-    let place = body
-        .places
-        .first()
-        .map_or(Span::default(), |&(_, span)| span);
-    entry.code.places.push((0, place));
-    Ok(Program {
-        section: format!("{}/{symbol}", data.section),
-        entry,
-    })
+    instantiate(template, name, Some(body_symbol), &parameter)
 }
 
 /// Brings the routines that the functions refer to, and those that these refer to.
@@ -190,7 +190,7 @@ fn reach(linked: &mut Linked, templates: &TemplateSource<'_>) -> Result<(), Erro
         references
             .filter_map(|(_, reference)| match reference {
                 Reference::Call(symbol) | Reference::Callback(symbol) => Some(symbol.clone()),
-                Reference::Map(_) => None,
+                Reference::Map(_) | Reference::Data(_) => None,
             })
             .collect()
     };
@@ -340,7 +340,7 @@ impl<'a> Depths<'a> {
                 Reference::Call(symbol) | Reference::Callback(symbol) => {
                     self.functions.get(symbol.as_str()).copied()
                 }
-                Reference::Map(_) => None,
+                Reference::Map(_) | Reference::Data(_) => None,
             };
             if let Some(called) = called {
                 let depth = self.below(called);

@@ -1,9 +1,9 @@
 //! The back end: a lowered [`Module`] to a BPF ELF object and a listing of it.
 //!
-//! Each probe becomes a program: a copy of its family's entry template, whose hole calls the probe's body. Bodies and the
-//! functions that they call are compiled here (`functions` says in which order, `simplify` folds, `regalloc` and `frame`
-//! give places, `select` picks instructions); they and the routines that are reached share the section `.text`. `link`
-//! puts these together, `debug_info` describes them in
+//! Each probe becomes a program: its body alone or, with scratch memory, a copy of an entry template that calls the body.
+//! Bodies and the functions that they call are compiled here (`functions` says in which order, `simplify` folds, `regalloc`
+//! and `frame` give places, `select` picks instructions); they and the routines that are reached share the section `.text`.
+//! `link` puts these together, `debug_info` describes them in
 //! BTF, `object` writes the ELF file. No I/O, and the same module gives the same bytes.
 
 pub mod asm;
@@ -13,6 +13,7 @@ mod frame;
 mod functions;
 mod link;
 mod listing;
+mod narrow;
 mod object;
 mod regalloc;
 mod select;

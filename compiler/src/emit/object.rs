@@ -3,6 +3,7 @@
 //! - a section for each program, whose name begins with the program's type;
 //! - `.text`: the functions, local symbols; calls of them are `R_BPF_64_32`, their addresses `R_BPF_64_64`;
 //! - `maps`: legacy map definitions, a symbol each, which need no BTF; their addresses are `R_BPF_64_64`;
+//! - `.rodata`: words that the loader sets before it loads; their addresses are `R_BPF_64_64`;
 //! - `license`, `.BTF`, `.BTF.ext`.
 
 use super::ErrorKind;
@@ -11,6 +12,7 @@ use super::debug_info;
 use super::link::Linked;
 use super::source::Source;
 use crate::ir::MapData;
+use crate::manifest::ReadOnlyData;
 use object::elf::{R_BPF_64_32, R_BPF_64_64};
 use object::write::{
     Object, Relocation, SectionId, StandardSection, Symbol, SymbolId, SymbolSection,
@@ -32,8 +34,12 @@ pub fn write(linked: &Linked, source: &Source<'_>) -> Result<Vec<u8>, ErrorKind>
         object: Object::new(BinaryFormat::Elf, Architecture::Bpf, Endianness::Little),
         maps: HashMap::new(),
         functions: HashMap::new(),
+        data: HashMap::new(),
     };
     writer.write_maps(&linked.maps);
+    if linked.read_only_data {
+        writer.write_data();
+    }
 
     let mut sections = Vec::new();
     for program in &linked.programs {
@@ -77,6 +83,7 @@ struct Writer<'a> {
     object: Object<'a>,
     maps: HashMap<String, SymbolId>,
     functions: HashMap<String, SymbolId>,
+    data: HashMap<&'static str, SymbolId>,
 }
 
 impl Writer<'_> {
@@ -115,6 +122,22 @@ impl Writer<'_> {
             );
             self.maps.insert(map.symbol.clone(), symbol);
         }
+    }
+
+    /// Read-only data: each word of [`ReadOnlyData`], zero.
+    fn write_data(&mut self) {
+        let word = 0_u64.to_le_bytes();
+        let (name, length) = (ReadOnlyData::PROCESS, word.len());
+        let section = self.data(b".rodata", &word, 8, SectionKind::ReadOnlyData);
+        let symbol = self.symbol(
+            name,
+            section,
+            0,
+            length,
+            SymbolKind::Data,
+            SymbolScope::Dynamic,
+        );
+        self.data.insert(name, symbol);
     }
 
     fn function(
@@ -158,6 +181,7 @@ impl Writer<'_> {
                 Reference::Call(symbol) => (self.functions.get(symbol), R_BPF_64_32),
                 Reference::Callback(symbol) => (self.functions.get(symbol), R_BPF_64_64),
                 Reference::Map(symbol) => (self.maps.get(symbol), R_BPF_64_64),
+                Reference::Data(symbol) => (self.data.get(symbol.as_str()), R_BPF_64_64),
             };
             let &symbol =
                 found.ok_or_else(|| ErrorKind::Object(format!("{reference:?} has no symbol")))?;

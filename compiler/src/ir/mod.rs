@@ -24,6 +24,7 @@ pub use inst::InstData;
 pub use ops::{Arith, Condition, Width};
 pub use verify::{Rule, Violation, verify, verify_with};
 
+use crate::program::ProgramKind;
 use cranelift_entity::{PrimaryMap, entity_impl};
 
 /// A 64-bit value: a parameter, or the result of one instruction.
@@ -86,12 +87,10 @@ pub struct MapData {
 /// One probe of the module.
 #[derive(Clone, Debug)]
 pub struct ProbeData {
-    /// The entry template's family: `perf_event`, `tracepoint`, `kprobe`, `once`.
-    pub family: &'static str,
-    /// The ELF section's first part, which decides the program type: `perf_event`, `tracepoint`, `kprobe`, `raw_tracepoint`.
-    pub section: &'static str,
-    /// Run the body for this process only (`pf_param_tgid`); 0 for all.
-    pub tgid: u32,
+    /// The kind of its program.
+    pub kind: ProgramKind,
+    /// Whether it is narrowed to the session's process, where there is one.
+    pub narrowed: bool,
     /// The body, a function of [`Signature::body`] that no other probe has.
     pub body: FuncId,
 }

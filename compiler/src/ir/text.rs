@@ -14,16 +14,10 @@ pub fn print(module: &Module) -> String {
     }
     out.push('\n');
     for (id, probe) in &module.probes {
-        let only = match probe.tgid {
-            0 => String::new(),
-            tgid => format!(" process {tgid}"),
-        };
+        let body = &module.functions[probe.body].symbol;
         line(
             &mut out,
-            format_args!(
-                "probe {id} {}{only} runs {}",
-                probe.family, module.functions[probe.body].symbol
-            ),
+            format_args!("probe {id} {} runs {body}", probe.kind.info().name),
         );
     }
     for data in module.functions.values() {

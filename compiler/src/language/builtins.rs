@@ -1,9 +1,10 @@
 //! The builtins: `pid`, `comm`, `ustack`, … Each row checks a use of its name and says what it is made of.
 
+use crate::facts::Arch;
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Width};
-use crate::manifest::{Globals, StackMode};
-use crate::providers::{Access, Argument, ArgumentType};
+use crate::manifest::{Globals, SiteColumn, StackMode};
+use crate::providers::{self, Access, Argument, ArgumentType};
 use crate::sema::Checker;
 use crate::types::{COMM_BYTES, Type};
 use pfscript_grammar::{Diagnostic, Span};
@@ -40,9 +41,10 @@ builtins! {
         span,
     });
     "cpu", "uint32", "number of the current CPU", |_, span| Ok(call(helper::GET_SMP_PROCESSOR_ID, Type::U32, span));
-    "cpid", "uint32", "process id of the command started with `-c`", |checker, span| match checker.options.command_pid {
-        Some(pid) => Ok(Expr::int(pid.into(), Type::U32, span)),
-        None => Err(Diagnostic::error(span, "`cpid` needs a command").help("start one with `-c COMMAND`")),
+    "cpid", "uint32", "process id of the command started with `-c`", |checker, span| {
+        checker.output.globals = true;
+        checker.output.needs_command.get_or_insert(span);
+        Ok(Expr { kind: ExprKind::Global(Globals::COMMAND), ty: Type::U32, span })
     };
     "nsecs", "uint64", "nanoseconds since boot, time asleep included", |checker, span| Ok(nsecs(checker, span));
     "elapsed", "uint64", "nanoseconds since tracing began", |checker, span| {
@@ -64,41 +66,33 @@ builtins! {
     "kstack", "stack", "the kernel stack; takes the same arguments as `ustack`", |checker, span| {
         stack(checker, false, None, None, span)
     };
-    "arg0", "uint64", "first argument of the traced function; `arg1` … `arg9` likewise", |checker, span| argument(checker, 0, span);
-    "arg1", "uint64", "see `arg0`", |checker, span| argument(checker, 1, span);
-    "arg2", "uint64", "see `arg0`", |checker, span| argument(checker, 2, span);
-    "arg3", "uint64", "see `arg0`", |checker, span| argument(checker, 3, span);
-    "arg4", "uint64", "see `arg0`", |checker, span| argument(checker, 4, span);
-    "arg5", "uint64", "see `arg0`", |checker, span| argument(checker, 5, span);
-    "arg6", "uint64", "see `arg0`", |checker, span| argument(checker, 6, span);
-    "arg7", "uint64", "see `arg0`", |checker, span| argument(checker, 7, span);
-    "arg8", "uint64", "see `arg0`", |checker, span| argument(checker, 8, span);
-    "arg9", "uint64", "see `arg0`", |checker, span| argument(checker, 9, span);
+    "arg0", "uint64", "first argument of the traced function; `arg1` … `arg9` likewise", |checker, span| provided(checker, "arg0", span);
+    "arg1", "uint64", "see `arg0`", |checker, span| provided(checker, "arg1", span);
+    "arg2", "uint64", "see `arg0`", |checker, span| provided(checker, "arg2", span);
+    "arg3", "uint64", "see `arg0`", |checker, span| provided(checker, "arg3", span);
+    "arg4", "uint64", "see `arg0`", |checker, span| provided(checker, "arg4", span);
+    "arg5", "uint64", "see `arg0`", |checker, span| provided(checker, "arg5", span);
+    "arg6", "uint64", "see `arg0`", |checker, span| provided(checker, "arg6", span);
+    "arg7", "uint64", "see `arg0`", |checker, span| provided(checker, "arg7", span);
+    "arg8", "uint64", "see `arg0`", |checker, span| provided(checker, "arg8", span);
+    "arg9", "uint64", "see `arg0`", |checker, span| provided(checker, "arg9", span);
     "args", "record", "the arguments of the probe by name: `args.filename`", |_, span| Err(
         Diagnostic::error(span, "`args` cannot stand alone").help("name one of the arguments, such as `args.filename`; `-lv PROBE` lists them")
     );
     "retval", "uint64", "what the traced function returned; cast it where it may be negative: `(int32)retval < 0`", |checker, span| {
-        let provider = checker.probe.provider;
-        match provider.return_value(checker.facts.arch()) {
-            Some(argument) => checker.argument_value(&argument, span),
-            None => Err(not_here(checker, "retval", span).help("`retval` is there in `kretprobe`")),
-        }
+        provided(checker, "retval", span)
     };
     "addr", "uint64", "the address that the perf event sampled: for `software:page-faults`, the address that faulted", |checker, span| {
-        let provider = checker.probe.provider;
-        match provider.address(checker.facts.arch()) {
-            Some(access) => Ok(Expr { kind: ExprKind::Argument(access), ty: Type::U64, span }),
-            None => Err(not_here(checker, "addr", span).help("`addr` is there in `software` and `hardware` probes")),
-        }
+        provided(checker, "addr", span)
     };
     "func", "string", "name of the traced function", |checker, span| {
-        match checker.probe.expansion.function.clone() {
-            Some(name) => Ok(string(name.as_bytes(), span)),
+        match checker.site_text(SiteColumn::Function, span) {
+            Some(name) => Ok(name),
             None => Err(not_here(checker, "func", span).help("`func` is there in `kprobe` and `kretprobe`")),
         }
     };
     "probe", "string", "full name of the probe", |checker, span| {
-        Ok(string(checker.probe.expansion.name.as_bytes(), span))
+        checker.site_text(SiteColumn::Probe, span).ok_or_else(|| not_here(checker, "probe", span))
     };
     "curtask", "struct task_struct *", "the current task", |checker, span| {
         let task = checker.kernel_type(crate::btf::Kind::Struct, "task_struct");
@@ -106,7 +100,7 @@ builtins! {
     };
     "cgroup", "uint64", "id of the current cgroup (version 2)", |_, span| Ok(call(helper::GET_CURRENT_CGROUP_ID, Type::U64, span));
     "ctx", "void *", "the program's context", |checker, span| {
-        if checker.probe.provider.info().family == "once" {
+        if !checker.probe.provider.info().kind.interrupts() {
             return Err(not_here(checker, "ctx", span));
         }
         Ok(Expr { kind: ExprKind::Context, ty: Type::VOID_POINTER, span })
@@ -117,11 +111,6 @@ impl Builtin {
     /// The builtin of that name.
     pub fn named(name: &str) -> Option<&'static Builtin> {
         BUILTINS.iter().find(|row| row.name == name)
-    }
-
-    /// Whether it may differ between the attach points of one probe.
-    pub fn differs_by_attach_point(&self) -> bool {
-        matches!(self.name, "func" | "probe")
     }
 }
 
@@ -191,15 +180,33 @@ fn not_here(checker: &Checker<'_>, name: &str, span: Span) -> Diagnostic {
     )
 }
 
-fn argument(checker: &mut Checker<'_>, number: u32, span: Span) -> Result<Expr, Diagnostic> {
-    match checker
-        .probe
-        .provider
-        .argument(number, checker.facts.arch())
-    {
+/// A builtin that the probe's provider says what it is.
+fn provided(checker: &mut Checker<'_>, name: &str, span: Span) -> Result<Expr, Diagnostic> {
+    let arch = checker.facts.arch();
+    match checker.probe.provider.builtin(name, arch) {
         Some(argument) => checker.argument_value(&argument, span),
-        None => Err(not_here(checker, &format!("arg{number}"), span)
-            .help("`arg0` … `arg9` are there in `kprobe`; tracepoints have `args.NAME`")),
+        None => Err(not_here(checker, name, span).help(where_it_is(name, arch))),
+    }
+}
+
+/// Which probes have a builtin.
+fn where_it_is(name: &str, arch: Arch) -> String {
+    let having = providers::registry()
+        .iter()
+        .filter(|provider| provider.builtin(name, arch).is_some());
+    let names: Vec<String> = having
+        .map(|provider| format!("`{}`", provider.info().names[0]))
+        .collect();
+    let probes = match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} and {last}", others.join(", ")),
+        None => return format!("no probe has `{name}` on this machine"),
+    };
+    match name.starts_with("arg") {
+        true => {
+            format!("`arg0` … `arg9` are there in {probes}; tracepoints have `args.NAME`")
+        }
+        false => format!("`{name}` is there in {probes}"),
     }
 }
 
@@ -211,7 +218,7 @@ pub(crate) fn stack(
     depth: Option<u32>,
     span: Span,
 ) -> Result<Expr, Diagnostic> {
-    if checker.probe.provider.info().family == "once" {
+    if !checker.probe.provider.info().kind.interrupts() {
         let name = if user { "ustack" } else { "kstack" };
         return Err(not_here(checker, name, span));
     }

@@ -103,7 +103,7 @@ impl Lower<'_> {
                 self.builder.compare(Condition::Eq, status, zero)
             }
             // These live in memory, and the checker lets none of them stand for a number.
-            ExprKind::Str(_) | ExprKind::ReadString { .. } => {
+            ExprKind::Str(_) | ExprKind::SiteText(_) | ExprKind::ReadString { .. } => {
                 self.internal_error(expr.span, "a string stands where a number is wanted")
             }
             ExprKind::UserSymbol(_) | ExprKind::Tuple(_) => self.internal_error(

@@ -4,7 +4,7 @@ use super::Lower;
 use crate::facts::KernelFacts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap};
 use crate::ir::{MapData, MapId, Module, SlotPlace, Value};
-use crate::manifest::{Action, Globals, Layout, Manifest, MapManifest, MapValue};
+use crate::manifest::{Action, Globals, Layout, Manifest, MapManifest, MapValue, SiteTable};
 use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::{EntityRef, PrimaryMap};
@@ -34,6 +34,8 @@ pub(super) struct Maps {
     pub(super) script: PrimaryMap<ScriptMap, MapId>,
     /// That of [`Globals`], if the script needs it.
     pub(super) globals: Option<MapId>,
+    /// That of the sites, and what is in it, if a program looks its site up.
+    pub(super) sites: Option<(MapId, SiteTable)>,
 }
 
 /// Defines all maps of the module.
@@ -146,7 +148,13 @@ pub(super) fn define(
             0,
         )
     });
-    Ok(Maps { script, globals })
+    let sites = manifest.sites.clone();
+    let sites = sites.map(|table| (super::sites::define(&table, module), table));
+    Ok(Maps {
+        script,
+        globals,
+        sites,
+    })
 }
 
 /// The ELF symbol of a script's map: its number, and as much of its name as is safe.

@@ -9,6 +9,7 @@
 mod expr;
 mod maps;
 mod read;
+mod sites;
 mod stmt;
 mod store;
 
@@ -19,7 +20,7 @@ use crate::ir::{
     Value,
 };
 use crate::manifest::{Manifest, ProbeManifest};
-use crate::sema::{Checked, CheckedAction, Options};
+use crate::sema::{Checked, CheckedAction};
 use crate::types::Type;
 use cranelift_entity::EntityRef;
 use maps::Maps;
@@ -34,7 +35,6 @@ use std::collections::HashMap;
 pub fn lower(
     checked: &Checked,
     facts: &dyn KernelFacts,
-    options: &Options,
 ) -> Result<(Module, Manifest), Vec<Diagnostic>> {
     let mut module = Module::default();
     let mut manifest = Manifest {
@@ -42,34 +42,30 @@ pub fn lower(
         user_symbols: checked.output.user_symbols,
         kernel_symbols: checked.output.kernel_symbols,
         globals: checked.output.globals,
+        needs_command: checked.output.needs_command,
+        sites: sites::table(checked),
         ..Manifest::default()
     };
     let maps = maps::define(checked, facts, &mut module, &mut manifest)?;
     let mut errors = Vec::new();
+    let mut rows = 0;
     for action in &checked.actions {
         let probe: ProbeId = module.probes.next_key();
         let info = action.provider.info();
         let body = Lower::new(checked, action, &maps, probe, &mut errors).action();
         let body = module.functions.push(body);
         module.probes.push(ProbeData {
-            family: info.family,
-            section: info.section,
-            tgid: match options.tgid {
-                Some(tgid) if info.filtered => tgid,
-                _ => 0,
-            },
+            kind: info.kind,
+            narrowed: info.narrowed,
             body,
         });
         manifest.probes.push(ProbeManifest {
             symbol: format!("p{}", probe.index()),
             name: action.name.clone(),
             span: action.span,
-            program: info.program,
-            attach: action
-                .expansions
-                .iter()
-                .map(|expansion| expansion.attach.clone())
-                .collect(),
+            kind: info.kind,
+            rows: sites::rows(action, &mut rows),
+            sites: action.sites.clone(),
         });
     }
     if errors.is_empty() {

@@ -146,6 +146,7 @@ impl Lower<'_> {
                     this.routine_with_loss(routine, args)
                 });
             }
+            ExprKind::SiteText(column) => self.site_text(expr, *column, place, room),
             ExprKind::ReadString {
                 address,
                 limit,

@@ -1,89 +1,70 @@
 //! `begin` and `end`: once before any other probe can fire, once after the last one was detached.
 
-use super::{Expansion, Provider, ProviderInfo, parts};
+use super::{Provider, ProviderInfo, parts};
 use crate::facts::{FactError, KernelFacts};
-use crate::manifest::{Attach, ProgramType};
+use crate::manifest::{Attach, Site};
+use crate::program::ProgramKind;
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::AttachPoint;
 
-pub(super) struct Begin;
-pub(super) struct End;
+/// A probe without attach points of its own.
+pub(super) struct Once {
+    info: ProviderInfo,
+    attach: Attach,
+}
 
-static BEGIN: ProviderInfo = info(
+pub(super) static BEGIN: Once = once(
     &["begin", "BEGIN"],
     "begin",
     "once, before any other probe fires",
+    Attach::Begin,
 );
 
-static END: ProviderInfo = info(
+pub(super) static END: Once = once(
     &["end", "END"],
     "end",
     "once, after the last other probe has fired",
+    Attach::End,
 );
 
-const fn info(
+const fn once(
     names: &'static [&'static str],
     syntax: &'static str,
     doc: &'static str,
-) -> ProviderInfo {
-    ProviderInfo {
-        names,
-        syntax,
-        doc,
-        family: "once",
-        section: "raw_tracepoint",
-        program: ProgramType::RawTracepoint,
-        filtered: false,
-        listed: false,
-        needs: Some(pfscript_probes::Feature::RawTracepointTestRun),
-    }
-}
-
-fn expand(
-    point: &AttachPoint,
-    info: &ProviderInfo,
     attach: Attach,
-) -> Result<Vec<Expansion>, Diagnostic> {
-    parts::parts(point, info, 0..=0)?;
-    Ok(vec![Expansion {
-        name: info.names[0].to_owned(),
-        function: None,
+) -> Once {
+    Once {
+        info: ProviderInfo {
+            names,
+            syntax,
+            doc,
+            kind: ProgramKind::Once,
+            narrowed: false,
+            listed: false,
+        },
         attach,
-    }])
+    }
 }
 
-impl Provider for Begin {
-    fn info(&self) -> &'static ProviderInfo {
-        &BEGIN
+impl Provider for Once {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
     }
 
     fn expand(
         &self,
         point: &AttachPoint,
         _facts: &dyn KernelFacts,
-    ) -> Result<Vec<Expansion>, Diagnostic> {
-        expand(point, &BEGIN, Attach::Begin)
+    ) -> Result<Vec<Site>, Diagnostic> {
+        parts::parts(point, &self.info, 0..=0)?;
+        Ok(vec![Site {
+            name: self.info.names[0].to_owned(),
+            function: None,
+            attach: self.attach.clone(),
+        }])
     }
 
     fn list(&self, _facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
-        Ok(vec!["begin".to_owned()])
-    }
-}
-
-impl Provider for End {
-    fn info(&self) -> &'static ProviderInfo {
-        &END
-    }
-
-    fn expand(
-        &self,
-        point: &AttachPoint,
-        _facts: &dyn KernelFacts,
-    ) -> Result<Vec<Expansion>, Diagnostic> {
-        expand(point, &END, Attach::End)
-    }
-
-    fn list(&self, _facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
-        Ok(vec!["end".to_owned()])
+        Ok(vec![self.info.names[0].to_owned()])
     }
 }

@@ -3,25 +3,23 @@
 //! Besides the generic events there are perf's cache events, spelled as perf does (`L1-dcache-load-misses`), and raw
 //! ones (`r01c2`: `r` and the event's number in hexadecimal).
 
-use super::perf_event::{self, Event, Selected, TYPE_HARDWARE, TYPE_HARDWARE_CACHE, TYPE_RAW};
-use super::{Access, Expansion, Provider, ProviderInfo};
-use crate::facts::{Arch, FactError, KernelFacts};
-use crate::manifest::ProgramType;
-use pfscript_grammar::Diagnostic;
-use pfscript_grammar::ast::AttachPoint;
+use super::ProviderInfo;
+use super::perf_event::{
+    Counted, Event, Selected, TYPE_HARDWARE, TYPE_HARDWARE_CACHE, TYPE_RAW, event,
+};
+use crate::program::ProgramKind;
 
-pub(super) struct Hardware;
-
-static INFO: ProviderInfo = ProviderInfo {
-    names: &["hardware", "h"],
-    syntax: "hardware:EVENT[:COUNT]",
-    doc: "an event of the processor, every COUNT times it happens",
-    family: "perf_event",
-    section: "perf_event",
-    program: ProgramType::PerfEvent,
-    filtered: true,
-    listed: true,
-    needs: None,
+pub(super) static HARDWARE: Counted = Counted {
+    info: ProviderInfo {
+        names: &["hardware", "h"],
+        syntax: "hardware:EVENT[:COUNT]",
+        doc: "an event of the processor, every COUNT times it happens",
+        kind: ProgramKind::PerfEvent,
+        narrowed: true,
+        listed: true,
+    },
+    events: EVENTS,
+    select,
 };
 
 /// `PERF_COUNT_HW_*`. The periods are bpftrace's.
@@ -67,14 +65,6 @@ const CACHE_EVENTS: [(&str, u64, u64); 6] = [
 /// Period of cache and raw events, of which nothing is known.
 const OTHER_PERIOD: u64 = 1_000_000;
 
-const fn event(names: &'static [&'static str], config: u64, period: u64) -> Event {
-    Event {
-        names,
-        config,
-        period,
-    }
-}
-
 fn select(name: &str) -> Option<Selected> {
     if let Some(event) = EVENTS.iter().find(|event| event.names.contains(&name)) {
         return Some(Selected {
@@ -109,29 +99,6 @@ fn raw(name: &str) -> Option<u64> {
     match digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         true => u64::from_str_radix(digits, 16).ok(),
         false => None,
-    }
-}
-
-impl Provider for Hardware {
-    fn info(&self) -> &'static ProviderInfo {
-        &INFO
-    }
-
-    fn expand(
-        &self,
-        point: &AttachPoint,
-        _facts: &dyn KernelFacts,
-    ) -> Result<Vec<Expansion>, Diagnostic> {
-        let names = EVENTS.iter().flat_map(|event| event.names).copied();
-        perf_event::expand(point, &INFO, select, names)
-    }
-
-    fn address(&self, arch: Arch) -> Option<Access> {
-        Some(perf_event::address(arch))
-    }
-
-    fn list(&self, _facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
-        Ok(perf_event::list(&INFO, EVENTS))
     }
 }
 

@@ -4,32 +4,42 @@
 //! A function without wildcards that BTF knows is taken without a look at the list of all functions, which the kernel
 //! takes tens of milliseconds to print; that kprobes may attach to it the kernel itself says soon after.
 
-use super::{Access, Argument, ArgumentType, Expansion, Provider, ProviderInfo, nearest, parts};
+use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts};
 use crate::btf::{Btf, Kind, TypeId};
 use crate::facts::{Arch, FactError, KernelFacts};
 use crate::glob::{self, Glob};
 use crate::ir::Width;
-use crate::manifest::{Attach, ProgramType};
+use crate::manifest::{Attach, Site};
+use crate::program::ProgramKind;
 use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, Spanned};
 use pfscript_probes::Feature;
 
-pub(super) struct Kprobe;
-pub(super) struct Kretprobe;
+/// Probes on functions of the kernel.
+pub(super) struct Kprobe {
+    info: ProviderInfo,
+    on_return: bool,
+}
 
-static KPROBE: ProviderInfo = info(
-    &["kprobe", "k"],
-    "kprobe:[MODULE:]FUNCTION[+OFFSET]",
-    "the entry of a kernel function; its arguments are `arg0` and so on, or `args.NAME`",
-    true,
-);
+pub(super) static KPROBE: Kprobe = Kprobe {
+    info: info(
+        &["kprobe", "k"],
+        "kprobe:[MODULE:]FUNCTION[+OFFSET]",
+        "the entry of a kernel function; its arguments are `arg0` and so on, or `args.NAME`",
+        true,
+    ),
+    on_return: false,
+};
 
-static KRETPROBE: ProviderInfo = info(
-    &["kretprobe", "kr"],
-    "kretprobe:[MODULE:]FUNCTION",
-    "the return of a kernel function; what it returns is `retval`",
-    false,
-);
+pub(super) static KRETPROBE: Kprobe = Kprobe {
+    info: info(
+        &["kretprobe", "kr"],
+        "kretprobe:[MODULE:]FUNCTION",
+        "the return of a kernel function; what it returns is `retval`",
+        false,
+    ),
+    on_return: true,
+};
 
 const fn info(
     names: &'static [&'static str],
@@ -41,12 +51,9 @@ const fn info(
         names,
         syntax,
         doc,
-        family: "kprobe",
-        section: "kprobe",
-        program: ProgramType::Kprobe,
-        filtered: true,
+        kind: ProgramKind::Kprobe,
+        narrowed: true,
         listed,
-        needs: Some(Feature::Kprobes),
     }
 }
 
@@ -105,7 +112,7 @@ impl Convention {
     }
 }
 
-/// What an attach point of these families says.
+/// What an attach point says.
 struct Written<'a> {
     module: Option<&'a Spanned<String>>,
     part: &'a Spanned<String>,
@@ -165,7 +172,7 @@ fn expand(
     facts: &dyn KernelFacts,
     info: &ProviderInfo,
     on_return: bool,
-) -> Result<Vec<Expansion>, Diagnostic> {
+) -> Result<Vec<Site>, Diagnostic> {
     let written = read(point, info, on_return)?;
     if !facts.has(Feature::Kprobes) {
         return Err(no_kprobes(&written, info));
@@ -175,7 +182,7 @@ fn expand(
         if offset > 0 {
             name = format!("{name}+{offset}");
         }
-        Expansion {
+        Site {
             name,
             function: Some(split(listed).1.to_owned()),
             attach: Attach::Kprobe {
@@ -344,7 +351,7 @@ fn named_arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
         .collect()
 }
 
-/// The functions as `-l` prints them under one family's name.
+/// The functions as `-l` prints them under one probe type's name.
 fn list(info: &ProviderInfo, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
     if !facts.has(Feature::Kprobes) {
         return Err(FactError::Unavailable {
@@ -385,41 +392,51 @@ fn prototype_lines(
         .collect())
 }
 
+/// `arg3` is 3.
+fn number(name: &str) -> Option<u32> {
+    let digits = name.strip_prefix("arg")?;
+    let number = digits.parse().ok()?;
+    (number < NUMBERED && digits.len() == 1).then_some(number)
+}
+
 impl Provider for Kprobe {
-    fn info(&self) -> &'static ProviderInfo {
-        &KPROBE
+    fn info(&self) -> &ProviderInfo {
+        &self.info
     }
 
     fn expand(
         &self,
         point: &AttachPoint,
         facts: &dyn KernelFacts,
-    ) -> Result<Vec<Expansion>, Diagnostic> {
-        expand(point, facts, &KPROBE, false)
+    ) -> Result<Vec<Site>, Diagnostic> {
+        expand(point, facts, &self.info, self.on_return)
     }
 
-    fn argument(&self, number: u32, arch: Arch) -> Option<Argument> {
-        if number >= NUMBERED {
-            return None;
-        }
+    fn builtin(&self, name: &str, arch: Arch) -> Option<Argument> {
+        let convention = Convention::of(arch);
+        let access = if self.on_return {
+            (name == "retval").then_some(Access::Context {
+                offset: convention.result,
+                width: Width::W64,
+                signed: false,
+            })?
+        } else {
+            convention.access(number(name)?, Width::W64, false)
+        };
         Some(Argument {
-            name: format!("arg{number}"),
+            name: name.to_owned(),
             ty: ArgumentType::Int {
                 bytes: 8,
                 signed: false,
             },
-            access: Convention::of(arch).access(number, Width::W64, false),
+            access,
         })
     }
 
-    fn arguments(
-        &self,
-        expansion: &Expansion,
-        facts: &dyn KernelFacts,
-    ) -> Result<Vec<Argument>, FactError> {
-        match (&expansion.attach, &expansion.function, facts.btf()) {
-            // Behind the entry the registers hold something else.
-            (Attach::Kprobe { offset: 0, .. }, Some(function), Some(btf)) => {
+    fn arguments(&self, site: &Site, facts: &dyn KernelFacts) -> Result<Vec<Argument>, FactError> {
+        // Behind the entry the registers hold something else.
+        match (&site.function, facts.btf()) {
+            (Some(function), Some(btf)) if site.attach.is_function_entry() => {
                 Ok(named_arguments(btf, function, facts.arch()))
             }
             _ => Ok(Vec::new()),
@@ -427,7 +444,7 @@ impl Provider for Kprobe {
     }
 
     fn list(&self, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
-        list(&KPROBE, facts)
+        list(&self.info, facts)
     }
 
     fn declarations(
@@ -435,47 +452,6 @@ impl Provider for Kprobe {
         listed: &str,
         facts: &dyn KernelFacts,
     ) -> Result<Vec<String>, FactError> {
-        prototype_lines(listed, facts, false)
-    }
-}
-
-impl Provider for Kretprobe {
-    fn info(&self) -> &'static ProviderInfo {
-        &KRETPROBE
-    }
-
-    fn expand(
-        &self,
-        point: &AttachPoint,
-        facts: &dyn KernelFacts,
-    ) -> Result<Vec<Expansion>, Diagnostic> {
-        expand(point, facts, &KRETPROBE, true)
-    }
-
-    fn return_value(&self, arch: Arch) -> Option<Argument> {
-        Some(Argument {
-            name: "retval".to_owned(),
-            ty: ArgumentType::Int {
-                bytes: 8,
-                signed: false,
-            },
-            access: Access::Context {
-                offset: Convention::of(arch).result,
-                width: Width::W64,
-                signed: false,
-            },
-        })
-    }
-
-    fn list(&self, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
-        list(&KRETPROBE, facts)
-    }
-
-    fn declarations(
-        &self,
-        listed: &str,
-        facts: &dyn KernelFacts,
-    ) -> Result<Vec<String>, FactError> {
-        prototype_lines(listed, facts, true)
+        prototype_lines(listed, facts, self.on_return)
     }
 }

@@ -1,12 +1,13 @@
-//! Probe families. A provider is one file: its names, how its attach points are written and expanded, what its
+//! Types of probes. A provider is one file: its names, how its attach points are written and expanded, what its
 //! probes can be asked for, and what to attach. The registry below is the only other place that knows a provider.
 //!
 //! A provider says *what* to attach as data ([`crate::manifest::Attach`]); the runtime has one mechanism for each
-//! kind of that data and knows no families.
+//! kind of that data and knows no providers.
 
 use crate::facts::{Arch, FactError, KernelFacts};
 use crate::ir::Width;
-use crate::manifest::{Attach, ProgramType};
+use crate::manifest::Site;
+use crate::program::ProgramKind;
 use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, Spanned};
 
@@ -25,18 +26,18 @@ pub mod tracepoint_format;
 
 /// All providers, in the order of the reference.
 static REGISTRY: &[&dyn Provider] = &[
-    &begin_end::Begin,
-    &begin_end::End,
-    &software::Software,
-    &hardware::Hardware,
-    &profile::Profile,
-    &interval::Interval,
-    &tracepoint::Tracepoint,
-    &kprobe::Kprobe,
-    &kprobe::Kretprobe,
+    &begin_end::BEGIN,
+    &begin_end::END,
+    &software::SOFTWARE,
+    &hardware::HARDWARE,
+    &profile::PROFILE,
+    &interval::INTERVAL,
+    &tracepoint::TRACEPOINT,
+    &kprobe::KPROBE,
+    &kprobe::KRETPROBE,
 ];
 
-/// Families of bpftrace's that are not here yet, by all their names.
+/// Probe types of bpftrace's that are not here yet, by all their names.
 const NOT_YET: &[&[&str]] = &[
     &["uprobe", "u"],
     &["uretprobe", "ur"],
@@ -69,15 +70,15 @@ pub fn by_name(name: &str) -> Option<&'static dyn Provider> {
 /// The provider that the first part of an attach point names.
 ///
 /// # Errors
-/// "… probes are not supported yet" for a family of bpftrace's that is not here, otherwise "unknown probe type" with
+/// "… probes are not supported yet" for a probe type of bpftrace's that is not here, otherwise "unknown probe type" with
 /// the nearest names.
 pub fn find(name: &Spanned<String>) -> Result<&'static dyn Provider, Diagnostic> {
     let written = name.node.as_str();
     if let Some(provider) = by_name(written) {
         return Ok(provider);
     }
-    if let Some(family) = NOT_YET.iter().find(|family| family.contains(&written)) {
-        let what = format!("`{}` probes", family[0]);
+    if let Some(names) = NOT_YET.iter().find(|names| names.contains(&written)) {
+        let what = format!("`{}` probes", names[0]);
         return Err(Diagnostic::unsupported(name.span, &what));
     }
     let names = REGISTRY.iter().flat_map(|provider| provider.info().names);
@@ -104,33 +105,16 @@ pub struct ProviderInfo {
     pub syntax: &'static str,
     /// One line for the reference.
     pub doc: &'static str,
-    /// The entry template's family (`pf_enter_<family>`): `perf_event`, `tracepoint`, `kprobe`, `once`.
-    pub family: &'static str,
-    /// First part of the ELF section name.
-    pub section: &'static str,
-    /// Program type.
-    pub program: ProgramType,
-    /// Whether `-p PID` narrows it to that process.
-    pub filtered: bool,
+    /// The kind of its programs.
+    pub kind: ProgramKind,
+    /// Whether a session of one process narrows it to that process.
+    pub narrowed: bool,
     /// Whether its list names whole attach points; else how they begin.
     pub listed: bool,
-    /// The feature without which it cannot attach.
-    pub needs: Option<pfscript_probes::Feature>,
-}
-
-/// One attach point after wildcards were expanded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expansion {
-    /// The full name, aliases resolved: `kprobe:vfs_read`, `software:page-faults:1` (the builtin `probe`).
-    pub name: String,
-    /// The traced kernel function, if there is one (the builtin `func`).
-    pub function: Option<String>,
-    /// What to attach.
-    pub attach: Attach,
 }
 
 /// How an argument's value is reached from the program's context.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// Loaded from the context at `offset` bytes.
     Context {
@@ -166,7 +150,7 @@ pub enum Access {
 }
 
 /// What an argument is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ArgumentType {
     /// An integer.
     Int {
@@ -198,8 +182,8 @@ pub enum ArgumentType {
     },
 }
 
-/// A named argument of a probe (`args.name`), or `argN`, or `retval`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A named argument of a probe (`args.name`), or a builtin such as `arg0` or `retval`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Argument {
     /// Its name.
     pub name: String,
@@ -209,49 +193,36 @@ pub struct Argument {
     pub access: Access,
 }
 
-/// A probe family.
+/// A type of probes.
 pub trait Provider: Sync {
     /// What is constant about it.
-    fn info(&self) -> &'static ProviderInfo;
+    fn info(&self) -> &ProviderInfo;
 
     /// The attach points that a written one stands for: wildcards expanded, names checked, defaults filled in.
     ///
     /// # Errors
     /// A diagnostic at the part of the attach point that is wrong, with the nearest names.
-    fn expand(
-        &self,
-        point: &AttachPoint,
-        facts: &dyn KernelFacts,
-    ) -> Result<Vec<Expansion>, Diagnostic>;
+    fn expand(&self, point: &AttachPoint, facts: &dyn KernelFacts)
+    -> Result<Vec<Site>, Diagnostic>;
 
-    /// `arg0` … `arg9`; `None` if this family has no such argument.
-    fn argument(&self, _number: u32, _arch: Arch) -> Option<Argument> {
+    /// A builtin whose meaning depends on the probe, such as `arg0`, `retval` or `addr`; `None` if it has none here.
+    fn builtin(&self, _name: &str, _arch: Arch) -> Option<Argument> {
         None
     }
 
-    /// `retval`; `None` if this family has none.
-    fn return_value(&self, _arch: Arch) -> Option<Argument> {
-        None
-    }
-
-    /// `args.name`; empty if this family has none.
+    /// `args.name` at one site; empty if there are none.
     ///
     /// # Errors
     /// If the facts can't be had.
     fn arguments(
         &self,
-        _expansion: &Expansion,
+        _site: &Site,
         _facts: &dyn KernelFacts,
     ) -> Result<Vec<Argument>, FactError> {
         Ok(Vec::new())
     }
 
-    /// The address that a perf event sampled (the builtin `addr`); `None` if this family has none.
-    fn address(&self, _arch: Arch) -> Option<Access> {
-        None
-    }
-
-    /// The names of all attach points, as `-l` prints them, in order. Families with no finite list (`profile:hz:…`)
+    /// The names of all attach points, as `-l` prints them, in order. Those without a finite list (`profile:hz:…`)
     /// give examples with the usual values.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, Spanned};
 use std::ops::RangeInclusive;
 
-/// The parts behind the provider's name, if there are as many as the family takes and none but a last one is empty.
+/// The parts behind the provider's name, if there are as many as its probes take and none but a last one is empty.
 ///
 /// # Errors
 /// A diagnostic with the syntax, at the first part too many or at the whole attach point.
@@ -22,7 +22,7 @@ pub(super) fn parts<'a>(
     {
         written = others;
     }
-    let syntax = format!("attach points of this family are written `{}`", info.syntax);
+    let syntax = format!("such attach points are written `{}`", info.syntax);
     if let Some(extra) = written.get(*counts.end()) {
         let message = format!("`{}` takes no `{}` here", info.names[0], extra.node);
         return Err(Diagnostic::error(extra.span, message).help(syntax));

@@ -1,10 +1,10 @@
-//! What the two families of counted perf events share: tables of events, the count, the sampled address.
+//! What `software` and `hardware` share: tables of events, the count, the sampled address.
 
-use super::{Access, Expansion, ProviderInfo, nearest, parts};
-use crate::facts::Arch;
+use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts};
+use crate::facts::{Arch, FactError, KernelFacts};
 use crate::glob;
 use crate::ir::Width;
-use crate::manifest::{Attach, PerfEvent, PerfScope, Sample};
+use crate::manifest::{Attach, PerfEvent, PerfScope, Sample, Site};
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::AttachPoint;
 
@@ -27,6 +27,15 @@ pub(super) struct Event {
     pub period: u64,
 }
 
+/// An event without aliases, or with some.
+pub(super) const fn event(names: &'static [&'static str], config: u64, period: u64) -> Event {
+    Event {
+        names,
+        config,
+        period,
+    }
+}
+
 /// What an event's name stands for.
 pub(super) struct Selected {
     pub event_type: u32,
@@ -34,61 +43,91 @@ pub(super) struct Selected {
     pub period: u64,
 }
 
-/// Expands `FAMILY:EVENT[:COUNT]`; `select` finds the event, `names` are the ones to suggest.
-pub(super) fn expand(
-    point: &AttachPoint,
-    info: &ProviderInfo,
-    select: impl Fn(&str) -> Option<Selected>,
-    names: impl Iterator<Item = &'static str>,
-) -> Result<Vec<Expansion>, Diagnostic> {
-    let written = parts::parts(point, info, 1..=2)?;
-    let event = &written[0];
-    if glob::is_pattern(&event.node) {
-        let message = format!("`{}` probes take no wildcards", info.names[0]);
-        return Err(Diagnostic::error(event.span, message).help(format!(
-            "see `pfscript -l '{}:*'` for the events",
-            info.names[0]
-        )));
+/// Probes that fire every so many events.
+pub(super) struct Counted {
+    pub info: ProviderInfo,
+    /// The events that are listed.
+    pub events: &'static [Event],
+    /// Finds an event, also such as are not listed.
+    pub select: fn(&str) -> Option<Selected>,
+}
+
+impl Provider for Counted {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
     }
-    let Some(selected) = select(&event.node) else {
-        let message = format!("no {} event is called `{}`", info.names[0], event.node);
-        let error = Diagnostic::error(event.span, message);
-        return Err(match nearest::did_you_mean(&event.node, names) {
-            Some(help) => error.help(help),
-            None => error.help(format!(
-                "see `pfscript -l '{}:*'` for the events",
-                info.names[0]
-            )),
-        });
-    };
-    let mut name = format!("{}:{}", info.names[0], event.node);
-    let mut period = selected.period;
-    if let Some(count) = written.get(1) {
-        let number = parts::number(count, "the count")?;
-        name = format!("{name}:{number}");
-        // As in bpftrace, 0 stands for the default.
-        if number > 0 {
-            period = number;
+
+    /// `PROBE:EVENT[:COUNT]`
+    fn expand(
+        &self,
+        point: &AttachPoint,
+        _facts: &dyn KernelFacts,
+    ) -> Result<Vec<Site>, Diagnostic> {
+        let name = self.info.names[0];
+        let names = self.events.iter().flat_map(|event| event.names).copied();
+        let written = parts::parts(point, &self.info, 1..=2)?;
+        let event = &written[0];
+        if glob::is_pattern(&event.node) {
+            let message = format!("`{}` probes take no wildcards", name);
+            return Err(Diagnostic::error(event.span, message)
+                .help(format!("see `pfscript -l '{}:*'` for the events", name)));
         }
-        // The kernel keeps the top bit to itself (`perf_event_open`, EINVAL).
-        if number > i64::MAX as u64 {
-            return Err(Diagnostic::error(count.span, "the count is too large"));
+        let Some(selected) = (self.select)(&event.node) else {
+            let message = format!("no {} event is called `{}`", name, event.node);
+            let error = Diagnostic::error(event.span, message);
+            return Err(match nearest::did_you_mean(&event.node, names) {
+                Some(help) => error.help(help),
+                None => error.help(format!("see `pfscript -l '{}:*'` for the events", name)),
+            });
+        };
+        let mut full = format!("{name}:{}", event.node);
+        let mut period = selected.period;
+        if let Some(count) = written.get(1) {
+            let number = parts::number(count, "the count")?;
+            full = format!("{full}:{number}");
+            // As in bpftrace, 0 stands for the default.
+            if number > 0 {
+                period = number;
+            }
+            // The kernel keeps the top bit to itself (`perf_event_open`, EINVAL).
+            if number > i64::MAX as u64 {
+                return Err(Diagnostic::error(count.span, "the count is too large"));
+            }
         }
+        Ok(vec![Site {
+            name: full,
+            function: None,
+            attach: Attach::PerfEvent(PerfEvent {
+                event_type: selected.event_type,
+                config: selected.config,
+                sample: Sample::Period(period),
+                scope: PerfScope::EveryCpu,
+            }),
+        }])
     }
-    Ok(vec![Expansion {
-        name,
-        function: None,
-        attach: Attach::PerfEvent(PerfEvent {
-            event_type: selected.event_type,
-            config: selected.config,
-            sample: Sample::Period(period),
-            scope: PerfScope::EveryCpu,
-        }),
-    }])
+
+    fn builtin(&self, name: &str, arch: Arch) -> Option<Argument> {
+        (name == "addr").then(|| Argument {
+            name: name.to_owned(),
+            ty: ArgumentType::Int {
+                bytes: 8,
+                signed: false,
+            },
+            access: address(arch),
+        })
+    }
+
+    fn list(&self, _facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+        let name = self.info.names[0];
+        let events = self.events.iter().flat_map(|event| event.names);
+        let mut names: Vec<String> = events.map(|event| format!("{name}:{event}:")).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
 }
 
 /// `addr` in `struct bpf_perf_event_data`, which is `{ bpf_user_pt_regs_t regs; __u64 sample_period; __u64 addr; }`.
-pub(super) fn address(arch: Arch) -> Access {
+fn address(arch: Arch) -> Access {
     let registers = match arch {
         // `struct pt_regs`: 21 registers.
         Arch::X86_64 => 21 * 8,
@@ -100,15 +139,4 @@ pub(super) fn address(arch: Arch) -> Access {
         width: Width::W64,
         signed: false,
     }
-}
-
-/// The names of a table as `-l` prints them.
-pub(super) fn list(info: &ProviderInfo, events: &[Event]) -> Vec<String> {
-    let mut names: Vec<String> = events
-        .iter()
-        .flat_map(|event| event.names)
-        .map(|name| format!("{}:{name}:", info.names[0]))
-        .collect();
-    names.sort_unstable();
-    names
 }

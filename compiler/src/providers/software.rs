@@ -1,25 +1,21 @@
 //! `software:EVENT[:COUNT]`: events that the kernel itself counts, such as page faults and context switches. They need
 //! no hardware and work in any virtual machine.
 
-use super::perf_event::{self, Event, Selected, TYPE_SOFTWARE};
-use super::{Access, Expansion, Provider, ProviderInfo};
-use crate::facts::{Arch, FactError, KernelFacts};
-use crate::manifest::ProgramType;
-use pfscript_grammar::Diagnostic;
-use pfscript_grammar::ast::AttachPoint;
+use super::ProviderInfo;
+use super::perf_event::{self, Counted, Event, Selected, TYPE_SOFTWARE, event};
+use crate::program::ProgramKind;
 
-pub(super) struct Software;
-
-static INFO: ProviderInfo = ProviderInfo {
-    names: &["software", "s"],
-    syntax: "software:EVENT[:COUNT]",
-    doc: "a software event of the kernel, every COUNT times it happens",
-    family: "perf_event",
-    section: "perf_event",
-    program: ProgramType::PerfEvent,
-    filtered: true,
-    listed: true,
-    needs: None,
+pub(super) static SOFTWARE: Counted = Counted {
+    info: ProviderInfo {
+        names: &["software", "s"],
+        syntax: "software:EVENT[:COUNT]",
+        doc: "a software event of the kernel, every COUNT times it happens",
+        kind: ProgramKind::PerfEvent,
+        narrowed: true,
+        listed: true,
+    },
+    events: EVENTS,
+    select,
 };
 
 /// `PERF_COUNT_SW_*`. The periods are bpftrace's.
@@ -39,14 +35,6 @@ static EVENTS: &[Event] = &[
     event(&["cgroup-switches"], 11, 1),
 ];
 
-const fn event(names: &'static [&'static str], config: u64, period: u64) -> Event {
-    Event {
-        names,
-        config,
-        period,
-    }
-}
-
 fn select(name: &str) -> Option<Selected> {
     let event = EVENTS.iter().find(|event| event.names.contains(&name))?;
     Some(Selected {
@@ -54,27 +42,4 @@ fn select(name: &str) -> Option<Selected> {
         config: event.config,
         period: event.period,
     })
-}
-
-impl Provider for Software {
-    fn info(&self) -> &'static ProviderInfo {
-        &INFO
-    }
-
-    fn expand(
-        &self,
-        point: &AttachPoint,
-        _facts: &dyn KernelFacts,
-    ) -> Result<Vec<Expansion>, Diagnostic> {
-        let names = EVENTS.iter().flat_map(|event| event.names).copied();
-        perf_event::expand(point, &INFO, select, names)
-    }
-
-    fn address(&self, arch: Arch) -> Option<Access> {
-        Some(perf_event::address(arch))
-    }
-
-    fn list(&self, _facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
-        Ok(perf_event::list(&INFO, EVENTS))
-    }
 }

@@ -1,9 +1,10 @@
-//! What the two families of timers share: how a rate is written.
+//! What the two kinds of timers share: how a rate is written.
 //!
 //! `hz:99`, `s:1`, `ms:10`, `us:500` as in all versions of bpftrace, `1s`, `10ms`, `500us` as in the newer ones.
 
-use super::{Expansion, ProviderInfo, nearest, parts, perf_event};
-use crate::manifest::{Attach, PerfEvent, PerfScope, Sample};
+use super::{Provider, ProviderInfo, nearest, parts, perf_event};
+use crate::facts::{FactError, KernelFacts};
+use crate::manifest::{Attach, PerfEvent, PerfScope, Sample, Site};
 use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, Spanned};
 
@@ -26,28 +27,47 @@ const SECOND: u64 = 1_000_000_000;
 /// The shortest period, as in bpftrace.
 const SHORTEST: u64 = 1_000;
 
-/// Expands `FAMILY:UNIT:NUMBER` and `FAMILY:DURATION` to one cpu-clock event.
-pub(super) fn expand(
-    point: &AttachPoint,
-    info: &ProviderInfo,
-    scope: PerfScope,
-) -> Result<Vec<Expansion>, Diagnostic> {
-    let (name, sample) = match parts::parts(point, info, 1..=2)? {
-        [unit, number] => unit_and_number(unit, number)?,
-        [rate, ..] => duration(rate, info, scope)?,
-        // `parts` has seen to it that there is one.
-        [] => return Err(Diagnostic::error(point.span, "a rate is missing")),
-    };
-    Ok(vec![Expansion {
-        name: format!("{}:{name}", info.names[0]),
-        function: None,
-        attach: Attach::PerfEvent(PerfEvent {
-            event_type: perf_event::TYPE_SOFTWARE,
-            config: perf_event::CPU_CLOCK,
-            sample,
-            scope,
-        }),
-    }])
+/// Probes that a clock fires.
+pub(super) struct Timer {
+    pub info: ProviderInfo,
+    /// Which CPUs it runs on.
+    pub scope: PerfScope,
+}
+
+impl Provider for Timer {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    /// `PROBE:UNIT:NUMBER` and `PROBE:DURATION`, each one cpu-clock event.
+    fn expand(
+        &self,
+        point: &AttachPoint,
+        _facts: &dyn KernelFacts,
+    ) -> Result<Vec<Site>, Diagnostic> {
+        let (name, sample) = match parts::parts(point, &self.info, 1..=2)? {
+            [unit, number] => unit_and_number(unit, number)?,
+            [rate, ..] => duration(rate, &self.info, self.scope)?,
+            // `parts` has seen to it that there is one.
+            [] => return Err(Diagnostic::error(point.span, "a rate is missing")),
+        };
+        Ok(vec![Site {
+            name: format!("{}:{name}", self.info.names[0]),
+            function: None,
+            attach: Attach::PerfEvent(PerfEvent {
+                event_type: perf_event::TYPE_SOFTWARE,
+                config: perf_event::CPU_CLOCK,
+                sample,
+                scope: self.scope,
+            }),
+        }])
+    }
+
+    /// One example for each unit, as bpftrace lists them.
+    fn list(&self, _facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+        let name = self.info.names[0];
+        Ok(UNITS.map(|unit| format!("{name}:{unit}:")).to_vec())
+    }
 }
 
 fn unit_and_number(
@@ -121,7 +141,7 @@ fn without_unit(
     info: &ProviderInfo,
     scope: PerfScope,
 ) -> Result<(String, Sample), Diagnostic> {
-    let family = info.names[0];
+    let name = info.names[0];
     match (scope, number) {
         (PerfScope::EveryCpu, 1..SHORTEST) => {
             Ok((format!("hz:{number}"), Sample::Frequency(number)))
@@ -129,7 +149,7 @@ fn without_unit(
         // Could be either, and nanoseconds would keep the machine busy with nothing else.
         (PerfScope::EveryCpu, SHORTEST..100_000) | (PerfScope::OneCpu, 0..SHORTEST) => Err(
             Diagnostic::error(rate.span, format!("`{number}` lacks a unit")).help(format!(
-                "write `{family}:hz:{number}` for a frequency or `{family}:{number}ms` for a period"
+                "write `{name}:hz:{number}` for a frequency or `{name}:{number}ms` for a period"
             )),
         ),
         _ => in_nanoseconds(number, rate),
@@ -156,12 +176,4 @@ fn period(value: u64, scale: u64, part: &Spanned<String>) -> Result<u64, Diagnos
         .checked_mul(scale)
         .filter(|&period| period <= i64::MAX as u64)
         .ok_or_else(|| Diagnostic::error(part.span, "the period is too long"))
-}
-
-/// One example for each unit, as bpftrace lists them.
-pub(super) fn list(info: &ProviderInfo) -> Vec<String> {
-    UNITS
-        .iter()
-        .map(|unit| format!("{}:{unit}:", info.names[0]))
-        .collect()
 }

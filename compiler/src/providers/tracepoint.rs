@@ -1,29 +1,29 @@
 //! `tracepoint:CATEGORY:NAME`: the places that kernel developers marked for tracing, with their records' fields as
 //! arguments. Both parts take wildcards.
 
-use super::{Argument, Expansion, Provider, ProviderInfo, nearest, parts};
+use super::{Argument, Provider, ProviderInfo, nearest, parts};
 use crate::facts::{FactError, KernelFacts, TracepointFormat};
 use crate::glob::{self, Glob};
-use crate::manifest::{Attach, ProgramType};
+use crate::manifest::{Attach, Site};
+use crate::program::ProgramKind;
 use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, Spanned};
 
 pub(super) struct Tracepoint;
 
+pub(super) static TRACEPOINT: Tracepoint = Tracepoint;
+
 static INFO: ProviderInfo = ProviderInfo {
     names: &["tracepoint", "t"],
     syntax: "tracepoint:CATEGORY:NAME",
     doc: "a tracepoint of the kernel; its fields are `args.NAME`",
-    family: "tracepoint",
-    section: "tracepoint",
-    program: ProgramType::Tracepoint,
-    filtered: true,
+    kind: ProgramKind::Tracepoint,
+    narrowed: true,
     listed: true,
-    needs: Some(pfscript_probes::Feature::Tracepoints),
 };
 
-fn expansion(category: &str, name: &str) -> Expansion {
-    Expansion {
+fn site(category: &str, name: &str) -> Site {
+    Site {
         name: format!("{}:{category}:{name}", INFO.names[0]),
         function: None,
         attach: Attach::Tracepoint {
@@ -38,9 +38,9 @@ fn exact(
     category: &Spanned<String>,
     name: &Spanned<String>,
     facts: &dyn KernelFacts,
-) -> Result<Expansion, Diagnostic> {
+) -> Result<Site, Diagnostic> {
     match facts.tracepoint(&category.node, &name.node) {
-        Ok(_) => Ok(expansion(&category.node, &name.node)),
+        Ok(_) => Ok(site(&category.node, &name.node)),
         Err(FactError::Unknown) => Err(unknown(category, name, facts)),
         Err(error) => Err(error.diagnostic(category.span, String::new)),
     }
@@ -83,16 +83,14 @@ fn elsewhere(written: &str, all: &[(String, String)]) -> Option<String> {
     Some(format!("did you mean `tracepoint:{category}:{name}`?"))
 }
 
-/// The category and name in an expansion of this family.
-fn names(expansion: &Expansion) -> Option<(&str, &str)> {
-    match &expansion.attach {
-        Attach::Tracepoint { category, name } => Some((category, name)),
-        _ => None,
-    }
+/// The category and name in a site's full name.
+fn names(full: &str) -> Option<(&str, &str)> {
+    let (_, point) = full.split_once(':')?;
+    point.split_once(':')
 }
 
 impl Provider for Tracepoint {
-    fn info(&self) -> &'static ProviderInfo {
+    fn info(&self) -> &ProviderInfo {
         &INFO
     }
 
@@ -100,7 +98,7 @@ impl Provider for Tracepoint {
         &self,
         point: &AttachPoint,
         facts: &dyn KernelFacts,
-    ) -> Result<Vec<Expansion>, Diagnostic> {
+    ) -> Result<Vec<Site>, Diagnostic> {
         let [category, name] = parts::parts(point, &INFO, 2..=2)? else {
             // `parts` has seen to it that there are two.
             return Err(Diagnostic::error(point.span, "a part is missing"));
@@ -113,10 +111,10 @@ impl Provider for Tracepoint {
             .map_err(|error| error.diagnostic(category.span, String::new))?;
         let (categories, wanted) = (Glob::new(&category.node), Glob::new(&name.node));
         let matching = |part: &(String, String)| categories.matches(&part.0);
-        let found: Vec<Expansion> = all
+        let found: Vec<Site> = all
             .iter()
             .filter(|tracepoint| matching(tracepoint) && wanted.matches(&tracepoint.1))
-            .map(|(category, name)| expansion(category, name))
+            .map(|(category, name)| site(category, name))
             .collect();
         if !found.is_empty() {
             return Ok(found);
@@ -134,12 +132,8 @@ impl Provider for Tracepoint {
         )))
     }
 
-    fn arguments(
-        &self,
-        expansion: &Expansion,
-        facts: &dyn KernelFacts,
-    ) -> Result<Vec<Argument>, FactError> {
-        let (category, name) = names(expansion).ok_or(FactError::Unknown)?;
+    fn arguments(&self, site: &Site, facts: &dyn KernelFacts) -> Result<Vec<Argument>, FactError> {
+        let (category, name) = names(&site.name).ok_or(FactError::Unknown)?;
         let TracepointFormat { fields } = facts.tracepoint(category, name)?;
         Ok(fields.iter().filter_map(|field| field.argument()).collect())
     }
@@ -160,10 +154,7 @@ impl Provider for Tracepoint {
         listed: &str,
         facts: &dyn KernelFacts,
     ) -> Result<Vec<String>, FactError> {
-        let mut parts = listed.split(':').skip(1);
-        let (Some(category), Some(name)) = (parts.next(), parts.next()) else {
-            return Err(FactError::Unknown);
-        };
+        let (category, name) = names(listed).ok_or(FactError::Unknown)?;
         Ok(facts
             .tracepoint(category, name)?
             .fields

@@ -1,24 +1,111 @@
-//! Attach points: parameters put in, wildcards expanded, grouped by family.
+//! Attach points: parameters put in, wildcards expanded, grouped by provider, and split where one program cannot serve
+//! them all.
+//!
+//! In come the attach points of a probe as written; out go groups of sites. What an action asks of its site is not looked
+//! at here but noted by the checker, in [`Differences`].
 
 use super::Options;
-use crate::facts::KernelFacts;
-use crate::providers::{self, Expansion, Provider};
+use crate::facts::{FactError, KernelFacts};
+use crate::manifest::Site;
+use crate::providers::{self, Argument, Provider};
+use indexmap::IndexMap;
 use pfscript_grammar::ast;
 use pfscript_grammar::{Diagnostic, Span, Spanned};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
-/// Attach points of one family.
+/// Attach points of one provider.
 pub(super) struct Group {
-    /// The family.
+    /// The provider.
     pub provider: &'static dyn Provider,
-    /// The attach points.
-    pub expansions: Vec<Expansion>,
+    /// The sites that they stand for.
+    pub points: Vec<Point>,
     /// Where they stand.
     pub span: Span,
     /// As written.
     pub name: String,
 }
 
-/// The attach points of a probe, by family.
+/// A site, and its arguments once somebody has asked for them.
+pub(super) struct Point {
+    /// The site.
+    pub site: Site,
+    arguments: OnceCell<Result<Vec<Argument>, FactError>>,
+}
+
+impl Point {
+    fn new(site: Site) -> Point {
+        Point {
+            site,
+            arguments: OnceCell::new(),
+        }
+    }
+
+    /// What `args` has at this site.
+    pub fn arguments(
+        &self,
+        provider: &dyn Provider,
+        facts: &dyn KernelFacts,
+    ) -> &Result<Vec<Argument>, FactError> {
+        self.arguments
+            .get_or_init(|| match provider.arguments(&self.site, facts) {
+                Err(FactError::Unknown) => Ok(Vec::new()),
+                result => result,
+            })
+    }
+
+    fn argument(
+        &self,
+        name: &str,
+        provider: &dyn Provider,
+        facts: &dyn KernelFacts,
+    ) -> Option<&Argument> {
+        let arguments = self.arguments(provider, facts).as_ref().ok()?;
+        arguments.iter().find(|argument| argument.name == name)
+    }
+}
+
+/// What an action asked for that is not the same at all of its sites, so that one program cannot serve them.
+#[derive(Default)]
+pub(super) struct Differences {
+    /// The name or the function, which the program has no way to look up.
+    pub texts: bool,
+    /// Arguments of other types, or in other places.
+    pub arguments: BTreeSet<String>,
+}
+
+impl Differences {
+    /// The fewest lists of sites within each of which nothing differs.
+    pub fn split<'p>(
+        &self,
+        points: &[&'p Point],
+        provider: &dyn Provider,
+        facts: &dyn KernelFacts,
+    ) -> Vec<Vec<&'p Point>> {
+        if self.texts {
+            return points.iter().map(|point| vec![*point]).collect();
+        }
+        let mut parts: IndexMap<Vec<Option<&Argument>>, Vec<&Point>> = IndexMap::new();
+        for point in points {
+            let layout = self.arguments.iter();
+            let layout = layout.map(|name| point.argument(name, provider, facts));
+            parts.entry(layout.collect()).or_default().push(point);
+        }
+        parts.into_values().collect()
+    }
+
+    /// What to say of them: "the action uses …".
+    pub fn describe(&self) -> String {
+        if self.texts {
+            return "`func` or `probe`".to_owned();
+        }
+        let names = self.arguments.iter();
+        let names: Vec<String> = names.map(|name| format!("`args.{name}`")).collect();
+        format!("{}, which is not the same everywhere", names.join(", "))
+    }
+}
+
+/// The attach points of a probe, by provider.
 pub(super) fn expand(
     probe: &ast::Probe,
     facts: &dyn KernelFacts,
@@ -36,20 +123,21 @@ pub(super) fn expand(
             }
         };
         match provider.expand(&point, facts) {
-            Ok(expansions) => {
+            Ok(sites) => {
                 let written: Vec<&str> =
                     point.parts.iter().map(|part| part.node.as_str()).collect();
                 let same =
                     |group: &&mut Group| group.provider.info().names[0] == provider.info().names[0];
+                let points = sites.into_iter().map(Point::new);
                 match groups.iter_mut().find(same) {
                     Some(group) => {
-                        group.expansions.extend(expansions);
+                        group.points.extend(points);
                         group.span = group.span.to(point.span);
                         group.name = format!("{}, {}", group.name, written.join(":"));
                     }
                     None => groups.push(Group {
                         provider,
-                        expansions,
+                        points: points.collect(),
                         span: point.span,
                         name: written.join(":"),
                     }),

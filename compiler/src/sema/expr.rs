@@ -173,7 +173,6 @@ impl Checker<'_> {
 
     fn ident(&mut self, name: &str, span: Span) -> Result<Expr, Diagnostic> {
         if let Some(builtin) = Builtin::named(name) {
-            self.used_expansion |= builtin.differs_by_attach_point();
             return (builtin.check)(self, span);
         }
         if let Some(error) = later::diagnostic(name, &[Kind::Builtin], span) {

@@ -16,8 +16,9 @@ mod type_names;
 
 use crate::facts::KernelFacts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
-use crate::manifest::Action;
-use crate::providers::{Expansion, Provider};
+use crate::language::builtins::string;
+use crate::manifest::{Action, Site, SiteColumn};
+use crate::providers::Provider;
 use crate::types::{Type, TypeTable};
 use cranelift_entity::PrimaryMap;
 use indexmap::IndexMap;
@@ -25,13 +26,14 @@ use pfscript_grammar::ast::{self, Item, Script};
 use pfscript_grammar::{Diagnostic, Severity, Span};
 use pfscript_probes::Feature;
 use scope::Scopes;
+use std::collections::BTreeSet;
 
-use attach_points::{Group, expand};
+use attach_points::{Differences, Group, Point, expand};
 use options::configure;
 pub use options::{Limits, Options, SETTINGS, Setting};
 
 /// The most programs that one script may need.
-const MOST_PROGRAMS: usize = 1024;
+const MAX_PROGRAMS: usize = 1024;
 
 /// What checking a script gives.
 pub struct Checked {
@@ -49,12 +51,14 @@ pub struct Checked {
     pub limits: Limits,
 }
 
-/// One action for one or more attach points of the same family.
+/// One action for one or more sites of the same provider: one program.
 pub struct CheckedAction {
-    /// The family.
+    /// The provider.
     pub provider: &'static dyn Provider,
-    /// The attach points.
-    pub expansions: Vec<Expansion>,
+    /// The sites.
+    pub sites: Vec<Site>,
+    /// What the program looks up about the site that it runs for.
+    pub columns: BTreeSet<SiteColumn>,
     /// The name that stands for all attach points, as written.
     pub name: String,
     /// The body, the predicate included.
@@ -78,6 +82,8 @@ pub struct Output {
     pub kernel_symbols: bool,
     /// `pf_map_globals` is used.
     pub globals: bool,
+    /// Where the script first asks for the process id of a command.
+    pub needs_command: Option<Span>,
 }
 
 /// A map of the script.
@@ -122,11 +128,15 @@ struct Env {
 }
 
 /// The probe that is being checked.
-pub struct ProbeContext {
-    /// Its family.
+pub struct ProbeContext<'a> {
+    /// Its provider.
     pub provider: &'static dyn Provider,
-    /// The attach point, or the first of several.
-    pub expansion: Expansion,
+    /// Its sites; at least one.
+    points: &'a [&'a Point],
+    /// What differs between them and is asked for all the same.
+    differences: Differences,
+    /// What the program looks up about its site.
+    columns: BTreeSet<SiteColumn>,
 }
 
 /// Checks one action.
@@ -138,7 +148,7 @@ pub struct Checker<'a> {
     /// What the actions need.
     pub output: Output,
     /// The probe at hand.
-    pub probe: ProbeContext,
+    pub probe: ProbeContext<'a>,
     /// What all types are made of.
     pub types: TypeTable,
     env: Env,
@@ -146,8 +156,6 @@ pub struct Checker<'a> {
     vars: PrimaryMap<Var, VarData>,
     /// The action's variables as the pass before left them.
     known_vars: PrimaryMap<Var, VarData>,
-    /// The body looked at what differs between the attach points of one family.
-    used_expansion: bool,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -229,37 +237,43 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// Checks one probe for the attach points of one family: once for all of them, or, where the body looks at what
-    /// differs between them, once for each.
+    /// Checks one probe for the attach points of one provider: for all of them at once, then, where the action asks for
+    /// something that differs between them, for as many lists of them as it takes.
     fn group(&mut self, probe: &ast::Probe, group: &Group) {
-        let before = (self.output.clone(), self.diagnostics.len());
-        let shared = self.action(probe, group, &group.expansions);
-        if !shared || group.expansions.len() == 1 {
-            return;
-        }
-        self.actions.pop();
-        self.output = before.0;
-        self.diagnostics.truncate(before.1);
-        if self.actions.len() + group.expansions.len() > MOST_PROGRAMS {
-            self.diagnostics.push(
-                Diagnostic::error(
-                    group.span,
-                    format!(
-                        "this makes {} programs, since the action uses `func`, `probe` or `args`; the limit is {MOST_PROGRAMS}",
-                        group.expansions.len()
-                    ),
-                )
-                .help("use a narrower pattern"),
-            );
-            return;
-        }
-        for expansion in &group.expansions {
-            self.action(probe, group, std::slice::from_ref(expansion));
+        let mut waiting = vec![group.points.iter().collect::<Vec<_>>()];
+        while let Some(points) = waiting.pop() {
+            let before = (self.output.clone(), self.diagnostics.len());
+            let differences = self.action(probe, group, &points);
+            let mut parts = differences.split(&points, group.provider, self.facts);
+            if parts.len() < 2 {
+                continue;
+            }
+            self.actions.pop();
+            self.output = before.0;
+            self.diagnostics.truncate(before.1);
+            let programs = self.actions.len() + parts.len() + waiting.len();
+            if programs > MAX_PROGRAMS {
+                self.diagnostics.push(
+                    Diagnostic::error(
+                        group.span,
+                        format!(
+                            "this makes {} programs, since the action uses {}; the limit is {MAX_PROGRAMS}",
+                            parts.len(),
+                            differences.describe()
+                        ),
+                    )
+                    .help("use a narrower pattern"),
+                );
+                return;
+            }
+            // The first part is to come out first.
+            parts.reverse();
+            waiting.append(&mut parts);
         }
     }
 
-    /// Checks one action; returns whether it depends on the attach point.
-    fn action(&mut self, probe: &ast::Probe, group: &Group, expansions: &[Expansion]) -> bool {
+    /// Checks one action; returns what keeps one program from serving all the sites.
+    fn action(&mut self, probe: &ast::Probe, group: &Group, points: &[&Point]) -> Differences {
         let index = self.actions.len();
         if self.env.vars.len() <= index {
             self.env.vars.resize_with(index + 1, PrimaryMap::new);
@@ -270,38 +284,44 @@ impl Pass<'_> {
             output: std::mem::take(&mut self.output),
             probe: ProbeContext {
                 provider: group.provider,
-                expansion: expansions[0].clone(),
+                points,
+                differences: Differences::default(),
+                columns: BTreeSet::new(),
             },
             types: std::mem::take(&mut self.env.types),
             env: std::mem::take(&mut self.env),
             scopes: Scopes::default(),
             vars: PrimaryMap::new(),
             known_vars: PrimaryMap::new(),
-            used_expansion: false,
             diagnostics: std::mem::take(&mut self.diagnostics),
         };
         let known = std::mem::take(&mut checker.env.vars[index]);
         let body = checker.action(probe, known);
         let vars = std::mem::take(&mut checker.vars);
         checker.env.vars[index] = vars.clone();
-        let used_expansion = checker.used_expansion;
+        let ProbeContext {
+            differences,
+            columns,
+            ..
+        } = checker.probe;
         self.output = checker.output;
         self.env = checker.env;
         self.env.types = checker.types;
         self.diagnostics = checker.diagnostics;
-        let name = match expansions {
-            [one] => one.name.clone(),
+        let name = match points {
+            [one] => one.site.name.clone(),
             _ => group.name.clone(),
         };
         self.actions.push(CheckedAction {
             provider: group.provider,
-            expansions: expansions.to_vec(),
+            sites: points.iter().map(|point| point.site.clone()).collect(),
+            columns,
             name,
             body,
             vars,
             span: group.span,
         });
-        used_expansion
+        differences
     }
 
     fn finish(mut self, warnings: &mut Vec<Diagnostic>) -> Result<Checked, Vec<Diagnostic>> {
@@ -331,7 +351,7 @@ impl Pass<'_> {
             .into_iter()
             .partition(|diagnostic| diagnostic.severity == Severity::Error);
         if !errors.is_empty() {
-            // A body that is checked for each of many attach points says the same of each.
+            // An action that is checked for several lists of sites says the same of each.
             let mut seen: Vec<Diagnostic> = Vec::new();
             for error in errors {
                 if !seen.iter().any(|old| old.span == error.span) {
@@ -370,6 +390,32 @@ impl Checker<'_> {
             );
         }
         Ok(())
+    }
+
+    /// What the probe's sites are called, or the functions that they are in: a constant where all are the same, else what
+    /// the program looks up by the site that it runs for. `None` where a site has no such thing.
+    pub fn site_text(&mut self, column: SiteColumn, span: Span) -> Option<Expr> {
+        let points = self.probe.points.iter();
+        let texts: Option<Vec<&str>> = points.map(|point| point.site.text(column)).collect();
+        let texts = texts?;
+        let first = *texts.first()?;
+        if texts.iter().all(|text| *text == first) {
+            return Some(string(first.as_bytes(), span));
+        }
+        let cookie = self.probe.provider.info().kind.info().cookie;
+        if !cookie.is_some_and(|feature| self.facts.has(feature)) {
+            self.probe.differences.texts = true;
+            return Some(string(first.as_bytes(), span));
+        }
+        self.probe.columns.insert(column);
+        let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);
+        Some(Expr {
+            kind: ExprKind::SiteText(column),
+            ty: Type::Str {
+                bytes: crate::types::round_up(longest as u32 + 1),
+            },
+            span,
+        })
     }
 
     /// An asynchronous action with the fields of its record.

@@ -4,15 +4,11 @@ use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast;
 use pfscript_probes::abi::MAX_STRING_BYTES;
 
-/// What the user chose beside the script.
+/// What the user chose beside the script. What is traced is none of it: an object serves every target.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// `$1`, `$2`, …
     pub positional: Vec<String>,
-    /// `-p`: only this process, for the families that can be narrowed.
-    pub tgid: Option<u32>,
-    /// The process id of the command started with `-c` (`cpid`).
-    pub command_pid: Option<u32>,
     /// Sizes.
     pub limits: Limits,
 }

@@ -4,7 +4,6 @@
 //! ([`Type::Reference`]), and what stands for it where an address is wanted, as in C.
 
 use super::Checker;
-use crate::facts::FactError;
 use crate::hir::{Base, BitField, Expr, ExprKind, Place};
 use crate::ir::{Arith, Width};
 use crate::types::{Field, Type, TypeId, round_up};
@@ -241,13 +240,23 @@ impl Checker<'_> {
 
     /// `args.name`
     fn named_argument(&mut self, name: &Spanned<String>, span: Span) -> Result<Expr, Diagnostic> {
-        self.used_expansion = true;
         let provider = self.probe.provider;
-        let arguments = match provider.arguments(&self.probe.expansion, self.facts) {
-            Ok(arguments) => arguments,
-            Err(FactError::Unknown) => Vec::new(),
-            Err(error) => return Err(error.diagnostic(span, String::new)),
-        };
+        let mut found = Vec::with_capacity(self.probe.points.len());
+        for point in self.probe.points {
+            let arguments = match point.arguments(provider, self.facts) {
+                Ok(arguments) => arguments,
+                Err(error) => return Err(error.clone().diagnostic(span, String::new)),
+            };
+            found.push(arguments.iter().find(|argument| argument.name == name.node));
+        }
+        if found.iter().any(|argument| *argument != found[0]) {
+            let differing = &mut self.probe.differences.arguments;
+            differing.insert(name.node.clone());
+        }
+        // Where they differ, this check is only to find what else does.
+        let point = self.probe.points[0];
+        let arguments = point.arguments(provider, self.facts).as_deref();
+        let arguments = arguments.unwrap_or_default();
         if arguments.is_empty() {
             return Err(Diagnostic::error(
                 span,
@@ -257,14 +266,11 @@ impl Checker<'_> {
                 ),
             ));
         }
-        match arguments.iter().find(|argument| argument.name == name.node) {
+        match found[0] {
             Some(argument) => self.argument_value(argument, span),
             None => Err(Diagnostic::error(
                 name.span,
-                format!(
-                    "`{}` has no argument `{}`",
-                    self.probe.expansion.name, name.node
-                ),
+                format!("`{}` has no argument `{}`", point.site.name, name.node),
             )
             .suggest(
                 &name.node,

@@ -4,6 +4,7 @@ use pfscript_compiler::ir::{
     Arith, Block, BlockData, Condition, Function, InstData, Literal, MapData, MapId, Module,
     ProbeData, ProbeId, Signature, Slot, SlotData, Value, Width,
 };
+use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
 
 /// Builds a function, block by block.
@@ -199,22 +200,14 @@ pub fn loss_map() -> MapData {
     map("pf_map_loss", 6, 4, 8, 64)
 }
 
-/// A family and the section of its programs.
-pub const FAMILIES: [(&str, &str); 4] = [
-    ("perf_event", "perf_event"),
-    ("tracepoint", "tracepoint"),
-    ("kprobe", "kprobe"),
-    ("once", "raw_tracepoint"),
-];
-
-/// A module of maps and bodies, all of the family `once`.
+/// A module of maps and bodies, all of programs that are run once.
 pub fn module(maps: Vec<MapData>, bodies: Vec<Function>) -> Module {
     let mut module = Module::default();
     for map in maps {
         module.maps.push(map);
     }
     for body in bodies {
-        add_probe(&mut module, ("once", "raw_tracepoint"), 0, body);
+        add_probe(&mut module, ProgramKind::Once, false, body);
     }
     module
 }
@@ -222,16 +215,15 @@ pub fn module(maps: Vec<MapData>, bodies: Vec<Function>) -> Module {
 /// Adds a probe of a family and section to a module.
 pub fn add_probe(
     module: &mut Module,
-    (family, section): (&'static str, &'static str),
-    tgid: u32,
+    kind: ProgramKind,
+    narrowed: bool,
     mut body: Function,
 ) -> ProbeId {
     body.symbol = format!("body_{}", module.probes.next_key());
     let body = module.functions.push(body);
     module.probes.push(ProbeData {
-        family,
-        section,
-        tgid,
+        kind,
+        narrowed,
         body,
     })
 }

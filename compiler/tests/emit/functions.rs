@@ -6,6 +6,7 @@ use pfscript_compiler::ir::{
     Arith, Condition, FuncId, Function, InstData, Kind, MapId, Module, ProbeId, Signature, Value,
     Width, verify,
 };
+use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
 use pfscript_testkit::object::parse;
 use pfscript_testkit::{Loaded, is_root, needs_root};
@@ -68,7 +69,7 @@ fn address(body: &mut Body, function: u32) -> Value {
 
 /// Adds the body to the module; what it leaves in the output after a run in this kernel, if it can be used.
 fn run(mut module: Module, body: Function, context: &[u64]) -> Option<Vec<u64>> {
-    crate::build::add_probe(&mut module, ("once", "raw_tracepoint"), 0, body);
+    crate::build::add_probe(&mut module, ProgramKind::Once, false, body);
     verify(&module).unwrap();
     let assembled = assemble(&module, "functions.pf", "").unwrap();
     if !is_root() {
@@ -84,7 +85,7 @@ fn run(mut module: Module, body: Function, context: &[u64]) -> Option<Vec<u64>> 
 }
 
 fn refused(mut module: Module, body: Function) -> AssembleError {
-    crate::build::add_probe(&mut module, ("once", "raw_tracepoint"), 0, body);
+    crate::build::add_probe(&mut module, ProgramKind::Once, false, body);
     assemble(&module, "functions.pf", "").unwrap_err()
 }
 
@@ -290,7 +291,7 @@ fn a_callback_sums_over_a_map_in_memory_of_its_caller() {
 #[test]
 fn the_verifier_shows_the_lines_of_functions() {
     let mut module = with_functions(vec![summing()]);
-    crate::build::add_probe(&mut module, ("once", "raw_tracepoint"), 0, summed(24, 8));
+    crate::build::add_probe(&mut module, ProgramKind::Once, false, summed(24, 8));
     let assembled = assemble(&module, "sum.pf", "fn sum(m, c)\n").unwrap();
     assert!(assembled.listing.contains(".text: sum"));
     assert!(assembled.listing.contains("= func[sum] ll"));
@@ -382,8 +383,8 @@ fn a_context_of_a_callback_that_the_stack_cannot_hold_is_refused() {
 
 #[test]
 fn more_calls_than_the_kernel_allows_are_refused() {
-    // Entry, body and seven functions.
-    let functions = (0..7u32).map(|index| {
+    // The program and eight functions.
+    let functions = (0..8u32).map(|index| {
         let symbol = format!("deep_{index}");
         if index == 0 {
             return keeping(&symbol, 8);
@@ -401,9 +402,9 @@ fn more_calls_than_the_kernel_allows_are_refused() {
         body.store(output, 0, Width::W64, result);
         body.done()
     };
-    let error = refused(with_functions(functions.clone()), calling(6));
+    let error = refused(with_functions(functions.clone()), calling(7));
     assert_eq!(error.kind, ErrorKind::TooManyCalls);
-    if let Some(words) = run(with_functions(functions), calling(5), &[9]) {
+    if let Some(words) = run(with_functions(functions), calling(6), &[9]) {
         assert_eq!(words[0], 9);
     }
 }
@@ -426,7 +427,7 @@ fn only_the_functions_that_are_reached_are_in_the_object() {
     let number = body.constant(1);
     call(&mut body, 0, &[number]);
     let mut module = with_functions(functions);
-    crate::build::add_probe(&mut module, ("once", "raw_tracepoint"), 0, body.done());
+    crate::build::add_probe(&mut module, ProgramKind::Once, false, body.done());
     let object = parse(&assemble(&module, "a.pf", "").unwrap().elf).unwrap();
     let mut names: Vec<_> = object
         .functions
@@ -434,5 +435,5 @@ fn only_the_functions_that_are_reached_are_in_the_object() {
         .map(|function| function.name.as_str())
         .collect();
     names.sort_unstable();
-    assert_eq!(names, ["body_p0", "p0", "used"]);
+    assert_eq!(names, ["p0", "used"]);
 }

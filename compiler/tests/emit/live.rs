@@ -1,8 +1,10 @@
-//! In this kernel: objects of every family load, and what they compute is right.
+//! In this kernel: objects of every kind of program load, and what they compute is right.
 
-use crate::build::{Body, FAMILIES, add_probe, helper, loss_map, map, module};
+use crate::build::{Body, add_probe, helper, loss_map, map, module};
 use pfscript_compiler::emit::assemble;
 use pfscript_compiler::ir::{Arith, Condition, Function, InstData, MapId, Module, ProbeId, Width};
+use pfscript_compiler::manifest::ReadOnlyData;
+use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
 use pfscript_testkit::{Loaded, needs_root};
 
@@ -46,32 +48,27 @@ fn emit_record() -> Function {
 
 const SOURCE: &str = "software:1 { @[pid, comm] = count(); }\n";
 
-/// A probe of every family, with these bodies.
-fn every_family(body: &dyn Fn(MapId) -> Function) -> Module {
+/// A program of every kind, with these bodies.
+fn every_kind(body: &dyn Fn(MapId) -> Function) -> Module {
     let mut module = Module::default();
     module.maps.push(loss_map());
     module.maps.push(map("pf_map_events", 27, 0, 0, 1 << 16));
     let counts = module.maps.push(map("map_counts", 1, 24, 8, 64));
-    for (family, section) in FAMILIES {
-        add_probe(
-            &mut module,
-            (family, section),
-            std::process::id(),
-            body(counts),
-        );
+    for kind in ProgramKind::ALL {
+        add_probe(&mut module, kind, true, body(counts));
     }
     module
 }
 
 #[test]
-fn every_family_loads() {
+fn every_kind_loads() {
     needs_root!();
     for body in [&count_by_comm as &dyn Fn(MapId) -> Function, &|_| {
         emit_record()
     }] {
-        let assembled = assemble(&every_family(body), "counts.pf", SOURCE).unwrap();
+        let assembled = assemble(&every_kind(body), "counts.pf", SOURCE).unwrap();
         let loaded = Loaded::new(&assembled.elf).unwrap();
-        assert_eq!(loaded.programs.len(), FAMILIES.len());
+        assert_eq!(loaded.programs.len(), ProgramKind::ALL.len());
         assert_eq!(loaded.run("p3", &[]), 0);
     }
 }
@@ -79,7 +76,7 @@ fn every_family_loads() {
 #[test]
 fn the_verifier_shows_the_lines_of_the_script() {
     needs_root!();
-    let assembled = assemble(&every_family(&count_by_comm), "counts.pf", SOURCE).unwrap();
+    let assembled = assemble(&every_kind(&count_by_comm), "counts.pf", SOURCE).unwrap();
     let loaded = Loaded::with_logs(&assembled.elf).unwrap();
     for (name, log) in &loaded.logs {
         // Since 6.7 the file and the line stand behind it.
@@ -92,7 +89,7 @@ fn the_verifier_shows_the_lines_of_the_script() {
 #[test]
 fn a_program_for_another_process_does_nothing() {
     needs_root!();
-    for (tgid, expected) in [(0, 7), (std::process::id(), 7), (1, 0)] {
+    for (process, expected) in [(0, 7), (std::process::id(), 7), (1, 0)] {
         let mut body = Body::new();
         let key = body.zeroed_slot("key", 8);
         let arguments = [body.map(MapId::from_u32(0)), body.slot_addr(key)];
@@ -106,11 +103,29 @@ fn a_program_for_another_process_does_nothing() {
         body.jump(end);
         body.block = end;
         let mut module = module(vec![map("map_seen", 2, 4, 8, 1)], vec![body.done()]);
-        module.probes[ProbeId::from_u32(0)].tgid = tgid;
-        let loaded = Loaded::new(&assemble(&module, "seen.pf", "").unwrap().elf).unwrap();
+        module.probes[ProbeId::from_u32(0)].narrowed = true;
+        let elf = assemble(&module, "seen.pf", "").unwrap().elf;
+        let process = u64::from(process).to_le_bytes();
+        let data: &[(&str, &[u8])] = &[(ReadOnlyData::PROCESS, &process)];
+        let loaded = Loaded::with_data(&elf, data).unwrap();
         loaded.run("p0", &[]);
         assert_eq!(loaded.value("map_seen"), u64::to_le_bytes(expected));
     }
+}
+
+#[test]
+fn the_guard_of_a_program_for_every_process_is_a_load() {
+    needs_root!();
+    let instructions = |narrowed| {
+        let mut module = module(vec![loss_map()], vec![Body::new().done()]);
+        module.probes[ProbeId::from_u32(0)].narrowed = narrowed;
+        let elf = assemble(&module, "a.pf", "").unwrap().elf;
+        Loaded::new(&elf).unwrap().programs["p0"]
+            .instructions()
+            .unwrap()
+    };
+    // The verifier has removed the rest: `ld_imm64`, which counts twice, and the load itself.
+    assert_eq!(instructions(true), instructions(false) + 3);
 }
 
 /// The verifier knows a map's value again when it comes back from the stack.
@@ -177,7 +192,7 @@ fn a_routine_with_a_callback_loads() {
     body.slot_store(key, 0, Width::W64, vma);
     let arguments = [body.map(counts), body.slot_addr(key), loss];
     body.routine("pf_count", &arguments);
-    add_probe(&mut module, ("perf_event", "perf_event"), 0, body.done());
+    add_probe(&mut module, ProgramKind::PerfEvent, false, body.done());
     let assembled = assemble(&module, "vma.pf", SOURCE).unwrap();
     Loaded::new(&assembled.elf).unwrap();
 }

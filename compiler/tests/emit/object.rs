@@ -2,7 +2,8 @@
 
 use crate::build::{Body, loss_map, map, module};
 use pfscript_compiler::emit::{ErrorKind, assemble, assemble_with};
-use pfscript_compiler::ir::{Function, InstData, Module, ProbeId, Width};
+use pfscript_compiler::ir::{Function, InstData, Module, ProbeId, Value, Width};
+use pfscript_compiler::program::ProgramKind;
 use pfscript_probes::{Referent, Relocation, Template};
 use pfscript_testkit::object::parse;
 
@@ -34,7 +35,7 @@ fn only_the_templates_that_are_reached_are_in_the_object() {
     let (a, b) = (body.constant(7), body.constant(2));
     body.routine("pf_sdiv", &[a, b]);
     let assembled = assemble(&module(vec![loss_map()], vec![body.done()]), "a.pf", "").unwrap();
-    assert_eq!(assembled.templates, ["pf_enter_once", "pf_sdiv"]);
+    assert_eq!(assembled.templates, ["pf_sdiv"]);
     let object = parse(&assembled.elf).unwrap();
     let mut names: Vec<_> = object
         .functions
@@ -42,7 +43,7 @@ fn only_the_templates_that_are_reached_are_in_the_object() {
         .map(|function| &function.name)
         .collect();
     names.sort();
-    assert_eq!(names, ["body_p0", "p0", "pf_sdiv"]);
+    assert_eq!(names, ["p0", "pf_sdiv"]);
 }
 
 #[test]
@@ -104,27 +105,18 @@ fn what_is_not_there_is_named() {
     body.routine("pf_loss", &[index]);
     let (_, kind) = error(&module(vec![], vec![body.done()]));
     assert_eq!(kind, ErrorKind::UnknownMap("pf_map_loss".to_owned()));
-
-    let mut unknown = module(vec![loss_map()], vec![sized(8)]);
-    let probe = &mut unknown.probes[ProbeId::from_u32(0)];
-    (probe.family, probe.tgid) = ("martian", 1);
-    let (_, kind) = error(&unknown);
-    assert_eq!(
-        kind,
-        ErrorKind::UnknownTemplate("pf_enter_martian".to_owned())
-    );
 }
 
 #[test]
 fn an_unknown_parameter_is_an_error() {
     let library = pfscript_probes::library();
-    let mut entry = library.get("pf_enter_once").unwrap().clone();
+    let mut entry = library.get("pf_enter_framed").unwrap().clone();
     for relocation in &mut entry.relocations {
         if let Referent::Parameter(name) = &mut relocation.referent {
             *name = "pf_param_colour";
         }
     }
-    let module = module(vec![loss_map()], vec![sized(8)]);
+    let module = module(vec![loss_map()], vec![sized(4000)]);
     let error = assemble_with(&module, "a.pf", "", &|_| Some(&entry)).unwrap_err();
     let expected = ErrorKind::UnknownParameter("pf_param_colour".to_owned());
     assert_eq!(error.kind, expected);
@@ -133,7 +125,7 @@ fn an_unknown_parameter_is_an_error() {
 #[test]
 fn a_template_that_is_cut_off_is_refused() {
     let template = |code: &'static [u8], relocations: Vec<Relocation<'static>>| Template {
-        name: "pf_enter_once",
+        name: "pf_enter_framed",
         code: code.into(),
         relocations,
     };
@@ -146,7 +138,7 @@ fn a_template_that_is_cut_off_is_refused() {
         template(&[], vec![]),
         template(&[0x95, 0, 0, 0, 0, 0, 0, 0], vec![hole]),
     ] {
-        let module = module(vec![loss_map()], vec![sized(8)]);
+        let module = module(vec![loss_map()], vec![sized(4000)]);
         let error = assemble_with(&module, "a.pf", "", &|_| Some(&bad)).unwrap_err();
         assert!(matches!(error.kind, ErrorKind::BadTemplate(_)), "{error}");
     }
@@ -198,22 +190,28 @@ fn more_values_than_the_stack_holds_are_refused() {
     assert_eq!(kind, ErrorKind::TooManyValues);
 }
 
+/// A body that takes all of the stack that bodies may have, and perhaps a frame.
+fn full(framed: bool) -> (Body, Value) {
+    let mut body = Body::new();
+    let full = body.slot("full", 320);
+    let value = body.constant(0);
+    body.slot_store(full, 0, Width::W64, value);
+    if framed {
+        let more = body.slot("more", 400);
+        body.slot_store(more, 0, Width::W64, value);
+    }
+    (body, value)
+}
+
 /// A body of the greatest size leaves enough stack for every entry and routine of the library.
 #[test]
 fn the_stack_is_enough_for_every_template() {
     for routine in pfscript_probes::ROUTINES {
-        for (family, framed) in ["perf_event", "tracepoint", "kprobe", "once"]
+        for (kind, framed) in ProgramKind::ALL
             .into_iter()
-            .flat_map(|family| [(family, false), (family, true)])
+            .flat_map(|kind| [(kind, false), (kind, true)])
         {
-            let mut body = Body::new();
-            let full = body.slot("full", 320);
-            let value = body.constant(0);
-            body.slot_store(full, 0, Width::W64, value);
-            if framed {
-                let more = body.slot("more", 400);
-                body.slot_store(more, 0, Width::W64, value);
-            }
+            let (mut body, value) = full(framed);
             let args = vec![value; routine.params.len()];
             body.routine(routine.name, &args);
             let mut maps = vec![loss_map()];
@@ -228,9 +226,9 @@ fn the_stack_is_enough_for_every_template() {
                 maps.push(map(name, 2, 4, 8, 1));
             }
             let mut module = module(maps, vec![body.done()]);
-            module.probes[ProbeId::from_u32(0)].family = family;
+            module.probes[ProbeId::from_u32(0)].kind = kind;
             let result = assemble(&module, "a.pf", "");
-            assert!(result.is_ok(), "{family} {}: {result:?}", routine.name);
+            assert!(result.is_ok(), "{kind:?} {}: {result:?}", routine.name);
         }
     }
 }
@@ -238,7 +236,7 @@ fn the_stack_is_enough_for_every_template() {
 #[test]
 fn too_much_stack_in_a_chain_of_calls_is_refused() {
     let mut entry = pfscript_probes::library()
-        .get("pf_enter_once")
+        .get("pf_enter_framed")
         .unwrap()
         .clone();
     // *(u64 *)(r10 -200) = 0
@@ -249,7 +247,12 @@ fn too_much_stack_in_a_chain_of_calls_is_refused() {
     for relocation in &mut entry.relocations {
         relocation.instruction += 1;
     }
-    let module = module(vec![loss_map()], vec![sized(320)]);
-    let error = assemble_with(&module, "a.pf", "", &|_| Some(&entry)).unwrap_err();
+    let module = module(vec![loss_map()], vec![full(true).0.done()]);
+    let library = pfscript_probes::library();
+    let templates = |name: &str| match name {
+        "pf_enter_framed" => Some(&entry),
+        other => library.get(other),
+    };
+    let error = assemble_with(&module, "a.pf", "", &templates).unwrap_err();
     assert_eq!(error.kind, ErrorKind::StackTooDeep { bytes: 224 + 320 });
 }

@@ -9,7 +9,8 @@ use pfscript_testkit::object::{link, parse};
 /// The lines of a body's listing, without numbers.
 fn listed(body: Function) -> Vec<String> {
     let listing = assemble_mixed(body).unwrap().listing;
-    let body = listing.split("\n.text: ").nth(1).unwrap();
+    let body = listing.split("\nraw_tracepoint/p0: ").nth(1).unwrap();
+    let body = body.split("\n\n").next().unwrap();
     body.lines()
         .skip(1)
         .filter_map(|line| Some(line.split_once(": ")?.1.to_owned()))

@@ -11,13 +11,12 @@ use pfscript_probes::abi::RECORD_HEADER;
 pub fn print(manifest: &Manifest) -> String {
     let mut lines = Vec::new();
     for probe in manifest.probes.values() {
-        lines.push(format!("probe {} as {:?}", probe.name, probe.program));
-        lines.extend(
-            probe
-                .attach
-                .iter()
-                .map(|point| format!("    {}", attach(point))),
-        );
+        let rows = match probe.rows {
+            Some(first) => format!(", sites from row {first}"),
+            None => String::new(),
+        };
+        lines.push(format!("probe {} as {:?}{rows}", probe.name, probe.kind));
+        lines.extend(probe.points().map(|point| format!("    {}", attach(point))));
     }
     for map in &manifest.maps {
         lines.push(format!("map {} of {}", map.name, map.capacity));

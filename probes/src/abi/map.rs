@@ -17,6 +17,9 @@ pub const ZEROS: &str = "pf_map_zeros";
 /// What the program and its loader share. No template has it; the compiler makes it.
 pub const GLOBALS: &str = "pf_map_globals";
 
+/// What programs look up about the site that they run for. Likewise.
+pub const SITES: &str = "pf_map_sites";
+
 /// Those that templates refer to: the symbol, and for a reader of the C, type and value.
 pub(super) const REFERRED: &[(&str, &str)] = &[
     (

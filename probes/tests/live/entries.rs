@@ -14,24 +14,6 @@ use crate::{
     support::{DEPTH, LOSS, link::Code},
 };
 
-#[test]
-fn a_program_follows_the_process_it_is_told_to() {
-    for (tgid, runs) in [(0, 1), (std::process::id(), 1), (1, 0)] {
-        for entry in ["pf_enter_once", "pf_enter_once_framed"] {
-            let mut session = session!(MapTemplate::Count, 1);
-            if tgid == 1 && std::process::id() == 1 {
-                return println!("skip: this is process 1");
-            }
-            session.parameters.insert("pf_param_tgid", tgid.into());
-            let body = keyed().set(3, LOSS).call("pf_count").exit();
-            let program = session.load(program::RAW_TRACEPOINT, entry, &body);
-            program.run(&[7; 12]).unwrap();
-            assert_eq!(session.value(7).map_or(0, |value| value[0]), runs);
-            session.assert_lost(&[]);
-        }
-    }
-}
-
 /// Marks the levels of scratch memory below `levels` as busy, the others as free.
 fn occupy(scratch: &Map, levels: u32) {
     let mut value = vec![0; scratch.words()];
@@ -97,31 +79,30 @@ fn a_run_without_a_free_level_is_counted_and_skipped() {
 }
 
 #[test]
-fn every_entry_loads_as_its_program_type_with_and_without_a_frame() {
+fn every_entry_loads_as_every_program_type() {
     let session = session!(MapTemplate::Count, 1);
-    let plain = Code::body()
+    let body = Code::body()
         .set(1, 7)
         .spill(-8, 1)
         .map(1, "map")
         .stack(2, -8)
         .set(3, LOSS)
-        .call("pf_count");
-    let framed = plain
-        .clone()
+        .call("pf_count")
         .copy(1, 6)
         .set(2, STACK_USER | STACK_DEFAULT_DEPTH)
         .set(3, u64::from(MAX_STACK_FRAMES) * 8)
         .set(4, LOSS)
-        .call("pf_stack");
+        .call("pf_stack")
+        .exit();
     for entry in ENTRIES {
-        let program_type = match entry.family {
-            "perf_event" => program::PERF_EVENT,
-            "tracepoint" => program::TRACEPOINT,
-            "kprobe" => program::KPROBE,
-            _ => program::RAW_TRACEPOINT,
-        };
-        session.load(program_type, entry.name, &plain.clone().exit());
-        session.load(program_type, entry.framed_name, &framed.clone().exit());
+        for program_type in [
+            program::PERF_EVENT,
+            program::TRACEPOINT,
+            program::KPROBE,
+            program::RAW_TRACEPOINT,
+        ] {
+            session.load(program_type, entry.name, &body);
+        }
     }
 }
 
@@ -145,7 +126,7 @@ fn count_by_stack() -> Code {
 fn page_faults_are_counted_by_stack() {
     const PAGES: usize = 100;
     let session = session!(MapTemplate::Count, 64);
-    let entry = "pf_enter_perf_event_framed";
+    let entry = "pf_enter_framed";
     let program = session.load(program::PERF_EVENT, entry, &count_by_stack());
     // PERF_TYPE_SOFTWARE, PERF_COUNT_SW_PAGE_FAULTS
     let event = program.attach(1, 2).expect("page-fault event");
@@ -197,7 +178,7 @@ fn tracepoints_are_counted() {
     let Some(id) = id else {
         return println!("skip: tracefs is not mounted");
     };
-    let entry = "pf_enter_tracepoint_framed";
+    let entry = "pf_enter_framed";
     let program = session.load(program::TRACEPOINT, entry, &count_by_stack());
     // PERF_TYPE_TRACEPOINT
     let id = id.trim().parse().unwrap();

@@ -27,7 +27,7 @@ fn vma_is_one_number_for_all_addresses_of_a_mapping() {
         .exit();
     let loaded = link::load(
         RAW_TRACEPOINT,
-        "pf_enter_once_framed",
+        "pf_enter_framed",
         &body,
         &session.maps,
         &session.parameters,

@@ -138,7 +138,7 @@ fn probes(text: &mut String, facts: &LiveFacts) {
     for provider in providers::registry() {
         let info = provider.info();
         let absent = |feature: Feature| facts.presence(feature) == Presence::Absent;
-        let value = match info.needs.filter(|&feature| absent(feature)) {
+        let value = match info.kind.info().needs.filter(|&feature| absent(feature)) {
             Some(feature) => format!("no (needs {})", feature.info().name),
             None => "yes".to_owned(),
         };

@@ -6,7 +6,7 @@
 mod describe;
 mod list;
 mod probe;
-mod tracefs;
+pub(crate) mod tracefs;
 
 pub use describe::describe;
 pub use list::{Listing, list};

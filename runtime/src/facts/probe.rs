@@ -5,13 +5,11 @@
 
 use super::Presence;
 use crate::sys::bpf::{self, MapSpec, ProgramSpec};
-use aya_obj::generated::{
-    bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_map_type, bpf_prog_type,
-};
+use aya_obj::generated::{bpf_attach_type, bpf_insn, bpf_map_type, bpf_prog_type};
 use pfscript_probes::Feature;
 use pfscript_probes::abi::helper;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 /// The kernel's `ENOTSUPP`, which it returns to user space although it is not for it.
 const ENOTSUPP: i32 = 524;
@@ -64,19 +62,23 @@ fn leave() -> [bpf_insn; 2] {
     [instruction(0xb7, 0, 0, 0), instruction(0x95, 0, 0, 0)]
 }
 
+fn spec(program_type: bpf_prog_type, instructions: &[bpf_insn]) -> ProgramSpec<'_> {
+    ProgramSpec {
+        name: "pf_probe",
+        program_type: program_type as u32,
+        expected_attach_type: 0,
+        instructions,
+        license: c"GPL",
+        btf: None,
+    }
+}
+
 fn load(
     program_type: bpf_prog_type,
     instructions: &[bpf_insn],
     log: Option<&mut [u8]>,
 ) -> io::Result<OwnedFd> {
-    let spec = ProgramSpec {
-        name: "pf_probe",
-        program_type,
-        instructions,
-        license: c"GPL",
-        btf: None,
-    };
-    bpf::load_program(&spec, log)
+    bpf::load_program(&spec(program_type, instructions), log)
 }
 
 fn has_helper(number: u32) -> Presence {
@@ -173,44 +175,18 @@ fn kprobe_multi() -> Presence {
 
 fn link_to_nothing() -> io::Result<()> {
     let instructions = leave();
-    let multi = bpf_attach_type::BPF_TRACE_KPROBE_MULTI as u32;
-    // SAFETY: the union's members are integers and arrays of integers, for which all zeroes is a value.
-    let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
-    // SAFETY: this is the member that BPF_PROG_LOAD reads, and it was zeroed as a whole.
-    let load = unsafe { &mut attr.__bindgen_anon_3 };
-    load.prog_type = bpf_prog_type::BPF_PROG_TYPE_KPROBE as u32;
-    load.insns = instructions.as_ptr() as u64;
-    load.insn_cnt = instructions.len() as u32;
-    load.license = c"GPL".as_ptr() as u64;
-    load.expected_attach_type = multi;
-    let program = create(bpf_cmd::BPF_PROG_LOAD, &mut attr)?;
-
-    let names = [c"pfscript_no_such_function".as_ptr() as u64];
-    // SAFETY: as above.
-    let mut attr: bpf_attr = unsafe { std::mem::zeroed() };
-    // `link_create` is written member by member; unions of integers need no `unsafe` for that.
-    attr.link_create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
-    attr.link_create.attach_type = multi;
-    attr.link_create.__bindgen_anon_3.kprobe_multi.cnt = 1;
-    attr.link_create.__bindgen_anon_3.kprobe_multi.syms = names.as_ptr() as u64;
-    create(bpf_cmd::BPF_LINK_CREATE, &mut attr).map(drop)
-}
-
-/// A command of bpf(2) that makes a descriptor.
-fn create(command: bpf_cmd, attr: &mut bpf_attr) -> io::Result<OwnedFd> {
-    // SAFETY: the kernel reads `attr` within the size given; the pointers in it are to what the caller holds.
-    let fd = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command as libc::c_long,
-            std::ptr::from_mut(attr),
-            size_of::<bpf_attr>(),
-        )
-    };
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let fd = i32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
-    // SAFETY: the kernel has just returned this descriptor for us alone to own.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    let attach_type = bpf_attach_type::BPF_TRACE_KPROBE_MULTI as u32;
+    let program = bpf::load_program(
+        &ProgramSpec {
+            expected_attach_type: attach_type,
+            ..spec(bpf_prog_type::BPF_PROG_TYPE_KPROBE, &instructions)
+        },
+        None,
+    )?;
+    bpf::link_functions(
+        program.as_fd(),
+        &[c"pfscript_no_such_function"],
+        attach_type,
+    )
+    .map(drop)
 }

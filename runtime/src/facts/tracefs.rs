@@ -11,7 +11,7 @@ const PLACES: [&str; 2] = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
 const NO_FUNCTION: &str = "__ftrace_invalid_address_";
 
 /// Finds tracefs, or mounts it.
-pub(super) fn find() -> Result<&'static Path, FactError> {
+pub(crate) fn find() -> Result<&'static Path, FactError> {
     let mut denied = None;
     for place in PLACES.map(Path::new) {
         match place.join("events").try_exists() {

@@ -57,6 +57,11 @@ impl<'a> Running<'a> {
     /// Everything that keeps it from beginning.
     pub fn begin(mut session: Session, stop: &'a Stop) -> Result<Running<'a>, Error> {
         let manifest = &session.object.manifest;
+        if let (Some(span), None) = (manifest.needs_command, session.target.command()) {
+            return Err(Error::new(ErrorKind::Target, "`cpid` needs a command")
+                .with_help("start one with `-c COMMAND`")
+                .at(span));
+        }
         let (process, command, scope) = match &session.target {
             Target::All => (None, None, Scope::All),
             Target::Process(pid) => (Some(open_process(*pid)?), None, Scope::Process(*pid)),
@@ -68,7 +73,12 @@ impl<'a> Running<'a> {
                 },
             ),
         };
-        let loaded = load::load(&session.object.elf, manifest, &session.source)?;
+        let loaded = load::load(
+            &session.object.elf,
+            manifest,
+            &session.source,
+            session.target.process(),
+        )?;
         let events = match loaded.map(map::EVENTS) {
             Some(map) => Some(ring_buffer(map.fd())?),
             None => None,
@@ -134,7 +144,7 @@ impl<'a> Running<'a> {
             return Ok(self.sink.flush()?);
         }
         if self.session.object.manifest.globals {
-            fill_globals(&self.loaded)?;
+            fill_globals(&self.loaded, &self.session.target)?;
         }
         let begun = self.run_once(&Attach::Begin)?;
         if self.deliver(usize::MAX)? == Delivered::UpToExit {
@@ -178,7 +188,7 @@ impl<'a> Running<'a> {
     fn once(&self, which: &Attach) -> usize {
         let probes = self.session.object.manifest.probes.values();
         probes
-            .flat_map(|probe| &probe.attach)
+            .flat_map(|probe| probe.points())
             .filter(|point| *point == which)
             .count()
     }
@@ -187,11 +197,11 @@ impl<'a> Running<'a> {
     fn describe(&mut self) -> Result<(), Halt> {
         let manifest = &self.session.object.manifest;
         for probe in manifest.probes.values() {
-            let points = probe.attach.len();
+            let points = probe.sites.len();
             let ends = if points == 1 { "" } else { "s" };
             let text = format!(
                 "{}: {:?} program, {points} attach point{ends}",
-                probe.name, probe.program
+                probe.name, probe.kind
             );
             self.sink.event(&Event::Message(&text))?;
         }
@@ -329,20 +339,26 @@ fn output_closed(ended: Result<(), Halt>) -> Result<bool, Error> {
 fn fires_outside_command(manifest: &Manifest) -> bool {
     let probes = manifest.probes.values();
     probes
-        .flat_map(|probe| &probe.attach)
-        .any(Attach::fires_outside_command)
+        .flat_map(|probe| probe.points())
+        .any(Attach::fires_in_any_process)
 }
 
-/// Tells the programs when tracing began.
-fn fill_globals(loaded: &Loaded) -> Result<(), Error> {
+/// Tells the programs when tracing began and which command is traced.
+fn fill_globals(loaded: &Loaded, target: &Target) -> Result<(), Error> {
     let missing = || Error::new(ErrorKind::Bug, "the object lacks the map pf_map_globals");
     let map = loaded.map(map::GLOBALS).ok_or_else(missing)?;
+    let command = target.command().unwrap_or(0);
     let mut value = vec![0; map.value_size()];
-    let place = Globals::START as usize;
-    value
-        .get_mut(place..place + 8)
-        .ok_or_else(missing)?
-        .copy_from_slice(&sys::clock_ns(libc::CLOCK_BOOTTIME).to_le_bytes());
+    for (place, number) in [
+        (Globals::START, sys::clock_ns(libc::CLOCK_BOOTTIME)),
+        (Globals::COMMAND, command.into()),
+    ] {
+        let place = place as usize;
+        value
+            .get_mut(place..place + 8)
+            .ok_or_else(missing)?
+            .copy_from_slice(&number.to_le_bytes());
+    }
     map.update(&0_u32.to_le_bytes(), &value)
         .map_err(kernel_error("can't write pf_map_globals"))
 }

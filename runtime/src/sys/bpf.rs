@@ -3,7 +3,7 @@
 //! File descriptors are owned and close on exec (the kernel opens them so). Keys and values are byte slices whose
 //! lengths the caller takes from the map's own sizes; every function checks them before the kernel is asked to write.
 
-use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_insn, bpf_prog_info, bpf_prog_type};
+use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_info};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -200,6 +200,16 @@ impl MapHandle {
         bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr).map(drop)
     }
 
+    /// Keeps user space from changing the map from now on (Linux 5.2). What programs may only read (`BPF_F_RDONLY_PROG`) is
+    /// then constant, and the verifier takes it so.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn freeze(&self) -> io::Result<()> {
+        let mut attr = self.element_attr(None);
+        bpf(bpf_cmd::BPF_MAP_FREEZE, &mut attr).map(drop)
+    }
+
     /// Removes `key`; false if it was not there.
     ///
     /// # Errors
@@ -290,8 +300,10 @@ pub fn load_btf(blob: &[u8]) -> io::Result<OwnedFd> {
 pub struct ProgramSpec<'a> {
     /// For tools that list programs.
     pub name: &'a str,
-    /// The program's type.
-    pub program_type: bpf_prog_type,
+    /// `enum bpf_prog_type`
+    pub program_type: u32,
+    /// `enum bpf_attach_type`; 0 where it does not matter.
+    pub expected_attach_type: u32,
     /// Its instructions, maps and calls resolved.
     pub instructions: &'a [bpf_insn],
     /// The licence it declares.
@@ -323,7 +335,8 @@ pub fn load_program(spec: &ProgramSpec<'_>, log: Option<&mut [u8]>) -> io::Resul
     let mut attr = zeroed();
     // SAFETY: `__bindgen_anon_3` is the member that BPF_PROG_LOAD uses, and was zeroed as a whole.
     let load = unsafe { &mut attr.__bindgen_anon_3 };
-    load.prog_type = spec.program_type as u32;
+    load.prog_type = spec.program_type;
+    load.expected_attach_type = spec.expected_attach_type;
     load.insns = spec.instructions.as_ptr() as u64;
     load.insn_cnt = u32::try_from(spec.instructions.len())
         .map_err(|_| io::Error::from_raw_os_error(libc::E2BIG))?;
@@ -358,6 +371,42 @@ pub fn run_program(fd: BorrowedFd<'_>) -> io::Result<()> {
     let mut attr = zeroed();
     attr.test.prog_fd = fd.as_raw_fd() as u32;
     bpf(bpf_cmd::BPF_PROG_TEST_RUN, &mut attr).map(drop)
+}
+
+/// Links a perf event to the program that it is to run, which can ask for `cookie` (Linux 5.15).
+///
+/// # Errors
+/// The kernel's; `EINVAL` where it knows no such links.
+pub fn link_perf_event(
+    event: BorrowedFd<'_>,
+    program: BorrowedFd<'_>,
+    cookie: u64,
+) -> io::Result<OwnedFd> {
+    let mut attr = zeroed();
+    // Unions of integers are written member by member; that needs no `unsafe`.
+    attr.link_create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
+    attr.link_create.__bindgen_anon_2.target_fd = event.as_raw_fd() as u32;
+    attr.link_create.attach_type = bpf_attach_type::BPF_PERF_EVENT as u32;
+    attr.link_create.__bindgen_anon_3.perf_event.bpf_cookie = cookie;
+    bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr)
+}
+
+/// Links kernel functions to the program that they are to run (Linux 5.18).
+///
+/// # Errors
+/// The kernel's; `EINVAL` where it knows no such links, `ESRCH` if there is no function of one of the names.
+pub fn link_functions(
+    program: BorrowedFd<'_>,
+    functions: &[&CStr],
+    attach_type: u32,
+) -> io::Result<OwnedFd> {
+    let names: Vec<u64> = functions.iter().map(|name| name.as_ptr() as u64).collect();
+    let mut attr = zeroed();
+    attr.link_create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
+    attr.link_create.attach_type = attach_type;
+    attr.link_create.__bindgen_anon_3.kprobe_multi.cnt = names.len() as u32;
+    attr.link_create.__bindgen_anon_3.kprobe_multi.syms = names.as_ptr() as u64;
+    bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr)
 }
 
 /// How many runs of a program were missed because it was running already on that CPU (Linux 5.12; 0 before).

@@ -19,6 +19,8 @@ pub enum Reference {
     Callback(String),
     /// A map (`ld_imm64`), by its symbol.
     Map(String),
+    /// The address of read-only data (`ld_imm64`), by its symbol.
+    Data(String),
 }
 
 /// A function's instructions.
@@ -105,6 +107,12 @@ impl Assembler {
     /// `dst = function`
     pub fn mov_function(&mut self, dst: Reg, symbol: &str) {
         self.refer(Reference::Callback(symbol.to_owned()));
+        self.code.insns.extend(Insn::load_imm64(dst, 0));
+    }
+
+    /// `dst = address of read-only data`
+    pub fn mov_data(&mut self, dst: Reg, symbol: &str) {
+        self.refer(Reference::Data(symbol.to_owned()));
         self.code.insns.extend(Insn::load_imm64(dst, 0));
     }
 

@@ -5,6 +5,7 @@ use crate::ir::{
     Arith, Block, Condition, FuncId, Function, FunctionBuilder, Inst, InstData, Kind, Literal,
     MapId, Module, ProbeData, Signature, Slot, SlotPlace, Value, Width,
 };
+use crate::program::ProgramKind;
 use cranelift_entity::EntityRef;
 use pfscript_grammar::Span;
 
@@ -44,9 +45,8 @@ fn module(functions: Vec<Function>) -> Module {
 
 fn probe(module: &mut Module, body: FuncId) {
     module.probes.push(ProbeData {
-        family: "once",
-        section: "raw_tracepoint",
-        tgid: 0,
+        kind: ProgramKind::Once,
+        narrowed: false,
         body,
     });
 }

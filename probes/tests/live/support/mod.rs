@@ -56,7 +56,7 @@ impl Session {
         maps.insert("result", map(result, 8, 64));
         Some(Session {
             maps,
-            parameters: BTreeMap::from([("pf_param_tgid", 0), ("pf_param_loss", LOSS)]),
+            parameters: BTreeMap::from([("pf_param_loss", LOSS)]),
         })
     }
 
@@ -77,7 +77,7 @@ impl Session {
     pub fn program(&self, body: &Code) -> Runnable<'_> {
         Runnable {
             session: self,
-            program: self.load(RAW_TRACEPOINT, "pf_enter_once_framed", body),
+            program: self.load(RAW_TRACEPOINT, "pf_enter_framed", body),
         }
     }
 

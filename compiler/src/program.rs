@@ -1,0 +1,203 @@
+//! What kinds of BPF programs there are, and what each can do: one enum, one table.
+//!
+//! In comes a question about a program ("may it be preempted?", "where does it find its site?"), out goes the answer from
+//! its row. Whoever writes a provider names a kind; the emitter, the loader and the attach mechanisms read its row. What
+//! is traced by a program of a kind is not said here: that is [`crate::manifest::Attach`].
+
+use pfscript_probes::Feature;
+
+/// A kind of BPF program. The kernel's program type alone does not make one: how it is attached does too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ProgramKind {
+    /// Runs when a perf event overflows.
+    PerfEvent,
+    /// Runs when a tracepoint of tracefs fires.
+    Tracepoint,
+    /// Runs at an instruction of the kernel, or where a function returns.
+    Kprobe,
+    /// Is run by the session itself (`BEGIN`, `END`).
+    Once,
+}
+
+/// What the program's context pointer points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Context {
+    /// `struct bpf_perf_event_data`
+    PerfEvent,
+    /// The tracepoint's record, as its `format` file describes it.
+    Record,
+    /// `struct pt_regs`
+    Registers,
+    /// Nothing that a script could use: nobody is interrupted, so there are no registers and no stacks.
+    Nothing,
+}
+
+/// How programs come to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mechanism {
+    /// A perf event that has its program early (`PERF_EVENT_IOC_SET_BPF`) and is enabled later.
+    PerfEvent,
+    /// A perf event whose program runs as soon as the event has it: by a perf link where the program asks for its site,
+    /// else by `PERF_EVENT_IOC_SET_BPF`, which kernels before 5.15 know too.
+    PerfLink,
+    /// `BPF_PROG_TEST_RUN`
+    Once,
+}
+
+/// What is true of all programs of a kind.
+#[derive(Debug)]
+pub struct ProgramInfo {
+    /// In listings and messages.
+    pub name: &'static str,
+    /// First part of the ELF section's name, from which loaders take the program type.
+    pub section: &'static str,
+    /// `enum bpf_prog_type`
+    pub program_type: u32,
+    /// `enum bpf_attach_type`, told to the kernel when the program is loaded; 0 where it does not matter.
+    pub expected_attach_type: u32,
+    /// Whether it is loaded for one function of the kernel's BTF.
+    pub btf_target: bool,
+    /// What its context is.
+    pub context: Context,
+    /// Whether it may sleep.
+    pub sleeps: bool,
+    /// Whether another program of the same kind may run on its CPU before it has ended.
+    pub preemptible: bool,
+    /// How it is attached.
+    pub mechanism: Mechanism,
+    /// The feature that lets a program ask which of its attach points it runs for (`bpf_get_attach_cookie`); `None` where
+    /// no kernel has that, so that each site needs a program of its own.
+    pub cookie: Option<Feature>,
+    /// The entry template that claims a frame of scratch memory for the action.
+    pub framed_entry: &'static str,
+    /// What the kernel must have.
+    pub needs: Option<Feature>,
+}
+
+/// The entry template of programs that are over before another one begins on their CPU, but for those that interrupt it.
+const NESTING_ENTRY: &str = "pf_enter_framed";
+
+/// An event that the command's threads inherit (`perf_event_attr.inherit`) has no cookie in the children: the kernel
+/// copies the program, not the cookie (`perf_event_alloc`, kernel/events/core.c). So no program shares such sites.
+static PERF_EVENT: ProgramInfo = ProgramInfo {
+    name: "perf_event",
+    section: "perf_event",
+    program_type: 7,
+    expected_attach_type: 0,
+    btf_target: false,
+    context: Context::PerfEvent,
+    sleeps: false,
+    preemptible: false,
+    mechanism: Mechanism::PerfEvent,
+    cookie: None,
+    framed_entry: NESTING_ENTRY,
+    needs: None,
+};
+
+static TRACEPOINT: ProgramInfo = ProgramInfo {
+    name: "tracepoint",
+    section: "tracepoint",
+    program_type: 5,
+    expected_attach_type: 0,
+    btf_target: false,
+    context: Context::Record,
+    sleeps: false,
+    preemptible: false,
+    mechanism: Mechanism::PerfLink,
+    cookie: Some(Feature::AttachCookie),
+    framed_entry: NESTING_ENTRY,
+    needs: Some(Feature::Tracepoints),
+};
+
+static KPROBE: ProgramInfo = ProgramInfo {
+    name: "kprobe",
+    section: "kprobe",
+    program_type: 2,
+    expected_attach_type: 0,
+    btf_target: false,
+    context: Context::Registers,
+    sleeps: false,
+    preemptible: false,
+    mechanism: Mechanism::PerfLink,
+    cookie: Some(Feature::AttachCookie),
+    framed_entry: NESTING_ENTRY,
+    needs: Some(Feature::Kprobes),
+};
+
+/// A raw tracepoint program: of the types that can be run at will since Linux 5.10, the one that may call what scripts do.
+static ONCE: ProgramInfo = ProgramInfo {
+    name: "once",
+    section: "raw_tracepoint",
+    program_type: 17,
+    expected_attach_type: 0,
+    btf_target: false,
+    context: Context::Nothing,
+    sleeps: false,
+    preemptible: false,
+    mechanism: Mechanism::Once,
+    cookie: None,
+    framed_entry: NESTING_ENTRY,
+    needs: Some(Feature::RawTracepointTestRun),
+};
+
+impl ProgramKind {
+    /// All kinds.
+    pub const ALL: [ProgramKind; 4] = [
+        ProgramKind::PerfEvent,
+        ProgramKind::Tracepoint,
+        ProgramKind::Kprobe,
+        ProgramKind::Once,
+    ];
+
+    /// The kind's row.
+    pub fn info(self) -> &'static ProgramInfo {
+        match self {
+            ProgramKind::PerfEvent => &PERF_EVENT,
+            ProgramKind::Tracepoint => &TRACEPOINT,
+            ProgramKind::Kprobe => &KPROBE,
+            ProgramKind::Once => &ONCE,
+        }
+    }
+
+    /// Whether it interrupts something: then it has registers, stacks and a context to look at.
+    pub fn interrupts(self) -> bool {
+        match self.info().context {
+            Context::PerfEvent | Context::Record | Context::Registers => true,
+            Context::Nothing => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_row_and_a_name_of_its_own() {
+        let mut names: Vec<&str> = ProgramKind::ALL.map(|kind| kind.info().name).to_vec();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ProgramKind::ALL.len());
+    }
+
+    #[test]
+    fn entries_are_in_the_library() {
+        for kind in ProgramKind::ALL {
+            let entry = kind.info().framed_entry;
+            assert!(
+                pfscript_probes::catalogue::entry(entry).is_some(),
+                "{entry}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_claim_without_atomics_is_for_programs_that_nest() {
+        for kind in ProgramKind::ALL {
+            let info = kind.info();
+            if info.sleeps || info.preemptible {
+                assert_ne!(info.framed_entry, NESTING_ENTRY, "{}", info.name);
+            }
+        }
+    }
+}

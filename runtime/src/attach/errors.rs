@@ -1,0 +1,64 @@
+//! What the kernel's refusal to open or to attach means, in words.
+
+use crate::error::{Error, ErrorKind};
+use crate::load::no_permission;
+use pfscript_compiler::manifest::ProbeManifest;
+use std::io;
+
+/// The error of a probe that cannot be attached: `why` completes "can't attach …:".
+pub fn cannot(info: &ProbeManifest, why: &str) -> Error {
+    let message = format!("can't attach `{}`: {why}", info.name);
+    Error::new(ErrorKind::Attach, message).at(info.span)
+}
+
+/// What the kernel's refusal of a probe's event means.
+pub fn refused(error: &io::Error, info: &ProbeManifest) -> Error {
+    let attach = |why: &str| cannot(info, why);
+    match error.raw_os_error() {
+        Some(libc::EACCES | libc::EPERM) => {
+            no_permission(&format!("attach `{}`", info.name), "CAP_PERFMON").at(info.span)
+        }
+        Some(libc::ENOENT) => attach("this machine has no such event").with_help(
+            "virtual machines often lack hardware events; `software:` events are always there",
+        ),
+        Some(libc::EOPNOTSUPP) => attach("this machine does not support the event"),
+        Some(libc::ENODEV) => attach("this machine has no device that counts it"),
+        Some(libc::EMFILE | libc::ENFILE) => {
+            attach("too many open files").with_help("raise the limit: ulimit -n 65536")
+        }
+        Some(libc::ESRCH) => attach("the process to trace is gone"),
+        Some(libc::EADDRNOTAVAIL) => attach("the function can't be probed"),
+        Some(libc::EINVAL) => attach("the kernel takes the event for invalid"),
+        Some(libc::EBUSY) => attach("the event is in use"),
+        _ => attach(&error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pfscript_compiler::program::ProgramKind;
+    use pfscript_grammar::Span;
+
+    fn probe() -> ProbeManifest {
+        ProbeManifest {
+            symbol: "p0".into(),
+            name: "hardware:cycles:100".into(),
+            span: Span::new(0, 3),
+            kind: ProgramKind::PerfEvent,
+            sites: Vec::new(),
+            rows: None,
+        }
+    }
+
+    #[test]
+    fn refusals_are_explained() {
+        let explain = |code| refused(&io::Error::from_raw_os_error(code), &probe());
+        assert_eq!(
+            explain(libc::ENOENT).message,
+            "can't attach `hardware:cycles:100`: this machine has no such event"
+        );
+        assert_eq!(explain(libc::EPERM).kind, ErrorKind::Permission);
+        assert_eq!(explain(libc::EINVAL).span, Some(Span::new(0, 3)));
+    }
+}

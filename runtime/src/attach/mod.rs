@@ -1,0 +1,156 @@
+//! Attaching programs: in come loaded programs and their sites, out comes [`Attached`], which holds what keeps them
+//! attached.
+//!
+//! [`open`] opens all events without letting any fire; [`Attached::enable`] then starts them together: events that run
+//! their program as soon as they have it get it only then, while others have it early and are enabled. All descriptors
+//! close on exec and with the value, so that nothing outlives the process. How an event is opened is in `perf_event`, what
+//! a link is in `link`, programs without events are in `once`. None of this knows providers or the language.
+
+mod errors;
+mod link;
+mod once;
+mod perf_event;
+
+pub use once::run_once;
+
+use crate::error::{Error, ErrorKind};
+use crate::load::Loaded;
+use crate::sys::{self, perf};
+use errors::refused;
+use perf_event::Events;
+use pfscript_compiler::ir::ProbeId;
+use pfscript_compiler::manifest::{Manifest, ProbeManifest};
+use pfscript_compiler::program::Mechanism;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+/// How an event is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// By the ioctl.
+    Enable,
+    /// By the command's exec; nothing to do.
+    OnExec,
+    /// By giving it its program, which finds its site by the cookie, if it asks for it.
+    Program { probe: ProbeId, cookie: Option<u64> },
+}
+
+/// An event that is open.
+#[derive(Debug)]
+struct Opened {
+    /// Closed first.
+    link: Option<OwnedFd>,
+    event: OwnedFd,
+    start: Start,
+}
+
+/// Events that are open.
+#[derive(Debug, Default)]
+pub struct Attached {
+    events: Vec<Opened>,
+    points: usize,
+}
+
+impl Attached {
+    /// How many attach points they are.
+    pub fn points(&self) -> usize {
+        self.points
+    }
+
+    /// Starts all events.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Attach`] with the kernel's reason.
+    pub fn enable(&mut self, loaded: &Loaded, manifest: &Manifest) -> Result<(), Error> {
+        for opened in &mut self.events {
+            let event = opened.event.as_fd();
+            match opened.start {
+                Start::Enable => perf::enable(event).map_err(|error| {
+                    Error::new(ErrorKind::Attach, format!("can't start an event: {error}"))
+                })?,
+                Start::OnExec => {}
+                Start::Program { probe, cookie } => {
+                    let info = &manifest.probes[probe];
+                    match cookie {
+                        None => set_program(event, program(loaded, probe)?, info)?,
+                        Some(cookie) => {
+                            let link = link::perf(event, program(loaded, probe)?, cookie, info)?;
+                            opened.link = Some(link);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops all events for good.
+    pub fn detach(&mut self) {
+        for opened in &self.events {
+            match opened.start {
+                // Stop them all before closing any takes its time; a failure shows in the closing too.
+                Start::Enable | Start::OnExec => drop(perf::disable(opened.event.as_fd())),
+                // These run until they are closed.
+                Start::Program { .. } => {}
+            }
+        }
+        self.events.clear();
+    }
+}
+
+/// Opens the events of all probes. Under a command (`command` is its process) events that count everywhere count in
+/// its process tree only, from its exec on.
+///
+/// # Errors
+/// [`ErrorKind::Permission`] or [`ErrorKind::Attach`], naming the attach point and what the kernel's answer means.
+pub fn open(loaded: &Loaded, manifest: &Manifest, command: Option<u32>) -> Result<Attached, Error> {
+    sys::lift_open_files_limit();
+    let events = Events::new(command);
+    let mut attached = Attached::default();
+    for (probe, info) in &manifest.probes {
+        let mechanism = info.kind.info().mechanism;
+        for (row, site) in (0..).zip(&info.sites) {
+            let early = match mechanism {
+                Mechanism::Once => continue,
+                Mechanism::PerfEvent => Some(program(loaded, probe)?),
+                Mechanism::PerfLink => None,
+            };
+            for (event, on_exec) in events.open(&site.attach, info)? {
+                let start = match early {
+                    Some(program) => {
+                        set_program(event.as_fd(), program, info)?;
+                        if on_exec {
+                            Start::OnExec
+                        } else {
+                            Start::Enable
+                        }
+                    }
+                    None => Start::Program {
+                        probe,
+                        cookie: info.rows.map(|first| u64::from(first + row)),
+                    },
+                };
+                attached.events.push(Opened {
+                    link: None,
+                    event,
+                    start,
+                });
+            }
+            attached.points += 1;
+        }
+    }
+    Ok(attached)
+}
+
+fn program(loaded: &Loaded, probe: ProbeId) -> Result<BorrowedFd<'_>, Error> {
+    loaded
+        .program(probe)
+        .ok_or_else(|| Error::new(ErrorKind::Bug, format!("probe {probe:?} has no program")))
+}
+
+fn set_program(
+    event: BorrowedFd<'_>,
+    program: BorrowedFd<'_>,
+    info: &ProbeManifest,
+) -> Result<(), Error> {
+    perf::set_program(event, program).map_err(|error| refused(&error, info))
+}

@@ -1,0 +1,223 @@
+//! Opening perf events (perf_event_open(2)): counted events, tracepoints and kprobes.
+//!
+//! In comes an attach point, out come open events that do not fire yet. Which program they run, and when they start, is not
+//! decided here.
+
+use super::errors::{cannot, refused};
+use crate::error::{Error, ErrorKind};
+use crate::facts::tracefs;
+use crate::load::no_permission;
+use crate::sys::{self, perf};
+use aya_obj::generated::{perf_event_attr, perf_type_id};
+use pfscript_compiler::facts::FactError;
+use pfscript_compiler::manifest::{Attach, PerfEvent, PerfScope, ProbeManifest, Sample};
+use std::cell::OnceCell;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+/// `pid` or `cpu` of perf_event_open(2): any.
+const ANY: i32 = -1;
+
+/// Opens events, and remembers what that takes.
+pub struct Events {
+    /// The process of the command that is traced.
+    command: Option<u32>,
+    cpus: OnceCell<Vec<u32>>,
+    tracefs: OnceCell<&'static Path>,
+    kprobe: OnceCell<KprobeUnit>,
+}
+
+/// The kernel's dynamic event source for kprobes.
+#[derive(Clone, Copy, Debug)]
+struct KprobeUnit {
+    event_type: u32,
+    return_bit: u64,
+}
+
+impl Events {
+    /// `command` is the process whose tree is traced, if one is.
+    pub fn new(command: Option<u32>) -> Events {
+        Events {
+            command,
+            cpus: OnceCell::new(),
+            tracefs: OnceCell::new(),
+            kprobe: OnceCell::new(),
+        }
+    }
+
+    /// Opens the events of an attach point. With each goes whether the command's exec will start it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Permission`] or [`ErrorKind::Attach`], naming the probe and what the kernel's answer means.
+    pub fn open(
+        &self,
+        attach: &Attach,
+        info: &ProbeManifest,
+    ) -> Result<Vec<(OwnedFd, bool)>, Error> {
+        match attach {
+            // Without an event.
+            Attach::Begin | Attach::End => Ok(Vec::new()),
+            Attach::PerfEvent(event) => self.counted(info, event),
+            Attach::Tracepoint { category, name } => {
+                Ok(vec![(self.tracepoint(info, category, name)?, false)])
+            }
+            Attach::Kprobe {
+                function,
+                offset,
+                on_return,
+            } => Ok(vec![(
+                self.kprobe(info, function, *offset, *on_return)?,
+                false,
+            )]),
+        }
+    }
+
+    fn cpus(&self) -> Result<&[u32], Error> {
+        if let Some(cpus) = self.cpus.get() {
+            return Ok(cpus);
+        }
+        let list = sys::online_cpus().map_err(|error| {
+            Error::new(
+                ErrorKind::Kernel,
+                format!("can't read the list of CPUs from /sys: {error}"),
+            )
+        })?;
+        Ok(self.cpus.get_or_init(|| list))
+    }
+
+    fn first_cpu(&self) -> Result<i32, Error> {
+        Ok(self.cpus()?.first().copied().unwrap_or(0) as i32)
+    }
+
+    fn counted(
+        &self,
+        info: &ProbeManifest,
+        event: &PerfEvent,
+    ) -> Result<Vec<(OwnedFd, bool)>, Error> {
+        let mut attr = perf::attributes();
+        attr.type_ = event.event_type;
+        attr.config = event.config;
+        attr.set_disabled(1);
+        match event.sample {
+            Sample::Period(period) => attr.__bindgen_anon_1.sample_period = period,
+            Sample::Frequency(frequency) => {
+                attr.__bindgen_anon_1.sample_freq = frequency;
+                attr.set_freq(1);
+            }
+        }
+        match (event.scope, self.command) {
+            (PerfScope::EveryCpu, Some(pid)) => {
+                // Threads and children of the command inherit the event, program included.
+                attr.set_inherit(1);
+                attr.set_enable_on_exec(1);
+                Ok(vec![(open(info, &attr, (pid as i32, ANY))?, true)])
+            }
+            (PerfScope::EveryCpu, None) => self
+                .cpus()?
+                .iter()
+                .map(|cpu| Ok((open(info, &attr, (ANY, *cpu as i32))?, false)))
+                .collect(),
+            (PerfScope::OneCpu, _) => {
+                let cpu = self.first_cpu()?;
+                Ok(vec![(open(info, &attr, (ANY, cpu))?, false)])
+            }
+        }
+    }
+
+    /// A tracepoint's program runs wherever the tracepoint fires, whatever CPU the event was opened for.
+    fn tracepoint(
+        &self,
+        info: &ProbeManifest,
+        category: &str,
+        name: &str,
+    ) -> Result<OwnedFd, Error> {
+        let root = match self.tracefs.get() {
+            Some(root) => root,
+            None => {
+                let root = tracefs::find().map_err(|error| unavailable(error, info))?;
+                self.tracefs.get_or_init(|| root)
+            }
+        };
+        let path = root.join("events").join(category).join(name).join("id");
+        let shown = path.display();
+        let failed = |message: String| Error::new(ErrorKind::Attach, message).at(info.span);
+        let id = std::fs::read_to_string(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => failed(format!("there is no tracepoint {category}:{name}")),
+            io::ErrorKind::PermissionDenied => {
+                no_permission(&format!("read {shown}"), "CAP_DAC_READ_SEARCH").at(info.span)
+            }
+            _ => failed(format!("can't read {shown}: {error}")),
+        })?;
+        let id = id.trim().parse::<u64>();
+        let id = id.map_err(|_| failed(format!("{shown} holds no number")))?;
+        let mut attr = perf::attributes();
+        attr.type_ = perf_type_id::PERF_TYPE_TRACEPOINT as u32;
+        attr.config = id;
+        attr.__bindgen_anon_1.sample_period = 1;
+        attr.set_disabled(1);
+        open(info, &attr, (ANY, self.first_cpu()?))
+    }
+
+    fn kprobe(
+        &self,
+        info: &ProbeManifest,
+        function: &str,
+        offset: u64,
+        on_return: bool,
+    ) -> Result<OwnedFd, Error> {
+        let unit = match self.kprobe.get() {
+            Some(unit) => *unit,
+            None => {
+                let unit = kprobe_unit().ok_or_else(|| {
+                    cannot(info, "this kernel has no kprobes").with_help(
+                        "kprobes need a kernel built with CONFIG_KPROBES and CONFIG_KPROBE_EVENTS",
+                    )
+                })?;
+                *self.kprobe.get_or_init(|| unit)
+            }
+        };
+        let name = CString::new(function)
+            .map_err(|_| Error::new(ErrorKind::Bug, "a function's name holds a zero byte"))?;
+        let mut attr = perf::attributes();
+        attr.type_ = unit.event_type;
+        attr.config = if on_return { unit.return_bit } else { 0 };
+        attr.__bindgen_anon_3.kprobe_func = name.as_ptr() as u64;
+        attr.__bindgen_anon_4.probe_offset = offset;
+        attr.set_disabled(1);
+        open(info, &attr, (ANY, self.first_cpu()?))
+    }
+}
+
+fn open(
+    info: &ProbeManifest,
+    attr: &perf_event_attr,
+    (pid, cpu): (i32, i32),
+) -> Result<OwnedFd, Error> {
+    perf::open(attr, pid, cpu).map_err(|error| refused(&error, info))
+}
+
+/// tracefs cannot be used.
+fn unavailable(error: FactError, info: &ProbeManifest) -> Error {
+    match error {
+        FactError::Unknown => cannot(info, "there is no tracefs"),
+        FactError::Unavailable { reason, help } => {
+            let error = cannot(info, &reason);
+            match help {
+                Some(help) => error.with_help(help),
+                None => error,
+            }
+        }
+    }
+}
+
+fn kprobe_unit() -> Option<KprobeUnit> {
+    const ROOT: &str = "/sys/bus/event_source/devices/kprobe";
+    let event_type = std::fs::read_to_string(format!("{ROOT}/type")).ok()?;
+    let bit = std::fs::read_to_string(format!("{ROOT}/format/retprobe")).ok()?;
+    Some(KprobeUnit {
+        event_type: event_type.trim().parse().ok()?,
+        return_bit: 1_u64.checked_shl(bit.trim().strip_prefix("config:")?.parse().ok()?)?,
+    })
+}
