@@ -365,6 +365,84 @@ fn kernel_stacks_have_names() {
     );
 }
 
+/// A process that reads a file again and again, until it is dropped.
+struct Busy(process::Child);
+
+impl Busy {
+    fn start() -> Busy {
+        let program = "while :; do read line < /proc/self/stat; done";
+        Busy(
+            process::Command::new("sh")
+                .args(["-c", program])
+                .spawn()
+                .unwrap(),
+        )
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_session_of_one_process_counts_that_process_only() {
+    if !is_root() {
+        return;
+    }
+    let (one, other) = (Busy::start(), Busy::start());
+    // Both kinds of narrowed programs: without scratch memory, and with it for the long key.
+    let long = "x".repeat(400);
+    let source = format!(
+        "tracepoint:raw_syscalls:sys_enter {{ @bare[pid] = count(); }}
+        tracepoint:raw_syscalls:sys_exit {{ @framed[\"{long}\", pid] = count(); }}
+        interval:ms:300 {{ exit(); }}"
+    );
+    for pid in [one.0.id(), other.0.id()] {
+        let text = Buffer::default();
+        // The same object serves every target.
+        Session::new(object(&source), source.as_str())
+            .output(text.clone())
+            .quiet(true)
+            .target(Target::Process(pid))
+            .run(&Stop::new().unwrap())
+            .unwrap();
+        let text = text.text();
+        let counts = |name: &str| {
+            let rows = text.lines().filter(|line| line.starts_with(name));
+            let ours = format!("{pid}]: ");
+            let (ours, others): (Vec<_>, Vec<_>) = rows.partition(|line| line.contains(&ours));
+            (ours.len(), others.len())
+        };
+        assert_eq!(counts("@bare["), (1, 0), "{text}");
+        assert_eq!(counts("@framed["), (1, 0), "{text}");
+    }
+}
+
+#[test]
+fn cpid_is_the_command_of_the_session() {
+    if !is_root() {
+        return;
+    }
+    let source = "BEGIN { printf(\"%d\", cpid); exit(); }";
+    let command = Command::parse("true").unwrap();
+    let (pid, text) = (command.pid(), Buffer::default());
+    Session::new(object(source), source)
+        .output(text.clone())
+        .target(Target::Command(command))
+        .run(&Stop::new().unwrap())
+        .unwrap();
+    assert_eq!(text.text().trim_end(), pid.to_string());
+
+    let error = run(source, None).outcome.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Target);
+    assert_eq!(error.message, "`cpid` needs a command");
+    let place = error.span.unwrap();
+    assert_eq!(&source[place.range()], "cpid");
+}
+
 // The end of the command, however it ends.
 
 const HOLD: &str = "PFSCRIPT_TEST_HOLD";

@@ -310,6 +310,9 @@ impl Pass<'_> {
         self.diagnostics = checker.diagnostics;
         let name = match points {
             [one] => one.site.name.clone(),
+            [first, others @ ..] if points.len() < group.points.len() => {
+                format!("{} and {} more", first.site.name, others.len())
+            }
             _ => group.name.clone(),
         };
         self.actions.push(CheckedAction {
