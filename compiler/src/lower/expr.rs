@@ -5,11 +5,16 @@ use super::Lower;
 use crate::hir::{Expr, ExprKind};
 use crate::ir::{Arith, Block, Condition, Value};
 use crate::language::functions::DELETE_HELPER;
+use crate::types::Type;
 use pfscript_probes::catalogue::{STACK_DEFAULT_DEPTH, STACK_USER};
 
 impl Lower<'_> {
     /// A scalar's value.
     pub(super) fn value(&mut self, expr: &Expr) -> Value {
+        if !expr.ty.is_scalar() && expr.ty != Type::Void {
+            let what = format!("{} stands where a number is wanted", expr.ty.describe());
+            return self.internal_error(expr.span, &what);
+        }
         self.at(expr.span, |this| this.value_here(expr))
     }
 
@@ -173,18 +178,15 @@ impl Lower<'_> {
                 let zero = self.builder.constant(0);
                 self.builder.compare(Condition::Eq, status, zero)
             }
-            // These live in memory, and the checker lets none of them stand for a number.
-            ExprKind::Str(_) | ExprKind::HelperString { .. } | ExprKind::ReadString { .. } => {
-                self.internal_error(expr.span, "a string stands where a number is wanted")
+            // These live in memory or give nothing, and their types are no scalars.
+            ExprKind::Str(_)
+            | ExprKind::HelperString { .. }
+            | ExprKind::ReadString { .. }
+            | ExprKind::UserSymbol(_)
+            | ExprKind::Tuple(_)
+            | ExprKind::Emit { .. } => {
+                self.internal_error(expr.span, "an operation without a value stands for one")
             }
-            ExprKind::UserSymbol(_) | ExprKind::Tuple(_) => self.internal_error(
-                expr.span,
-                "a tuple or symbol stands where a number is wanted",
-            ),
-            ExprKind::Emit { .. } => self.internal_error(
-                expr.span,
-                "a call that gives no value stands where one is wanted",
-            ),
         }
     }
 

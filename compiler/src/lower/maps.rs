@@ -181,7 +181,8 @@ fn template(content: &MapContent) -> MapTemplate {
     }
 }
 
-fn aggregate_template(aggregate: Aggregate) -> MapTemplate {
+/// How a map of aggregations is laid out.
+pub(super) fn aggregate_template(aggregate: Aggregate) -> MapTemplate {
     match aggregate {
         Aggregate::Count => MapTemplate::Count,
         Aggregate::Sum => MapTemplate::Sum,
@@ -191,11 +192,6 @@ fn aggregate_template(aggregate: Aggregate) -> MapTemplate {
         Aggregate::Hist { bits } => MapTemplate::Hist { bits },
         Aggregate::LHist { min, max, step } => MapTemplate::LHist { min, max, step },
     }
-}
-
-/// The buckets of a histogram; 0 for what is none.
-pub(super) fn buckets(aggregate: Aggregate) -> u32 {
-    aggregate_template(aggregate).buckets().unwrap_or(0)
 }
 
 fn map_value(map: &MapInfo) -> MapValue {
@@ -251,6 +247,10 @@ impl Lower<'_> {
         {
             self.store(tuple, place, &Type::Tuple(types));
             return place;
+        }
+        if key.len() != types.len() {
+            let span = key.first().map_or(self.action.span, |value| value.span);
+            self.internal_error(span, "a key has not as many values as its map has");
         }
         let mut at = place;
         for (value, ty) in key.iter().zip(&types) {

@@ -21,6 +21,9 @@ impl Lower<'_> {
             ),
             (_, Type::Str { bytes }) => self.store_string(expr, place, *bytes),
             (ExprKind::Tuple(items), Type::Tuple(types)) => {
+                if items.len() != types.len() {
+                    self.internal_error(expr.span, "a tuple has not as many values as its place");
+                }
                 let mut at = place;
                 for (item, ty) in items.iter().zip(types) {
                     self.store(item, at, ty);
