@@ -276,12 +276,7 @@ impl Lower<'_> {
         let (some, none) = (self.builder.block(), self.builder.block());
         let (condition, args) = self.truth(value);
         self.builder.branch(condition, args, some, none);
-        self.builder.switch_to(some);
-        found(self, value);
-        let found_end = self.builder.current();
-        self.builder.switch_to(none);
-        missing(self);
-        self.builder.join(&[found_end]);
+        self.either([some, none], |this| found(this, value), missing);
     }
 
     pub(super) fn map_pointer(&mut self, map: ScriptMap) -> Value {

@@ -2,12 +2,13 @@
 
 use crate::build::{Body, add_probe, helper, loss_map, map, module};
 use pfscript_compiler::emit::assemble;
-use pfscript_compiler::ir::{Arith, Condition, InstData, Module, Width};
+use pfscript_compiler::ir::{Arith, Condition, InstData, Module, Width, verify};
 use pfscript_grammar::Span;
 use std::path::Path;
 
 /// Compares the listing of maps and bodies. The rest is the template library's.
 fn check(name: &str, module: &Module, source: &str) {
+    verify(module).unwrap();
     let listing = assemble(module, &format!("{name}.pf"), source)
         .unwrap()
         .listing;
