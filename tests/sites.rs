@@ -2,6 +2,7 @@
 
 mod support;
 
+use pfscript_testkit::needs_root;
 use support::{Tracer, rows};
 
 /// Calls `getppid` 300 and `getuid` 200 times and opens files 50 times by each of three system calls; by names that nobody else

@@ -1,8 +1,9 @@
 //! How many programs an action becomes, on a recorded kernel and without root: one for all sites that can share one.
 
+use pfscript_compiler::ir::text;
 use pfscript_compiler::manifest::{Manifest, SiteColumn};
 use pfscript_compiler::recorded::RecordedFacts;
-use pfscript_compiler::{Object, Options, compile, ir_text};
+use pfscript_compiler::{Object, Options, compile};
 use pfscript_grammar::{parse, render};
 use pfscript_probes::Feature;
 
@@ -74,8 +75,8 @@ fn names_are_looked_up_by_one_program() {
         .map(|site| site.name.clone())
         .collect();
     assert_eq!(rows(&object.manifest, SiteColumn::Probe), names);
-    let ir = ir_text::print(&object.module);
-    assert!(ir.contains("helper 174 "), "{ir}");
+    let ir = text::print(&object.module);
+    assert!(ir.contains("helper get_attach_cookie "), "{ir}");
 }
 
 #[test]

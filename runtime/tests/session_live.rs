@@ -389,9 +389,7 @@ impl Drop for Busy {
 
 #[test]
 fn a_session_of_one_process_counts_that_process_only() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let (one, other) = (Busy::start(), Busy::start());
     // Both kinds of narrowed programs: without scratch memory, and with it for the long key.
     let long = "x".repeat(400);
@@ -423,9 +421,7 @@ fn a_session_of_one_process_counts_that_process_only() {
 
 #[test]
 fn cpid_is_the_command_of_the_session() {
-    if !is_root() {
-        return;
-    }
+    needs_root!();
     let source = "BEGIN { printf(\"%d\", cpid); exit(); }";
     let command = Command::parse("true").unwrap();
     let (pid, text) = (command.pid(), Buffer::default());

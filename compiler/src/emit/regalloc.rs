@@ -8,7 +8,7 @@
 use super::asm::{ARGUMENTS, R0, R1, R2, R3, R6, R7, R8, R9, Reg};
 use super::simplify::{Operand, Simplified};
 use crate::ir::{Block, Inst, InstData, Value};
-use cranelift_entity::{EntitySet, SecondaryMap};
+use cranelift_entity::SecondaryMap;
 
 /// Registers for values that do not live across a call.
 pub const TEMPORARIES: [Reg; 4] = [R1, R2, R3, R0];
@@ -128,7 +128,7 @@ fn intervals(simplified: &Simplified) -> Vec<Interval> {
             }
         });
         // Definitions come before uses in the order of blocks, so only ends can be elsewhere: in loops, behind all uses.
-        for value in live_out[plan.block].iter() {
+        for &value in &live_out[plan.block] {
             extend(&mut ranges, value, step_define(step));
         }
         step += 1;
@@ -175,39 +175,59 @@ fn note_hints(simplified: &Simplified, inst: Inst, hints: &mut SecondaryMap<Valu
     }
 }
 
-/// The values that live at each block's end, by iteration to the fixed point, so that loops are right too.
-fn live_out(simplified: &Simplified) -> SecondaryMap<Block, EntitySet<Value>> {
-    let mut live_in: SecondaryMap<Block, EntitySet<Value>> = SecondaryMap::new();
-    let mut live_out: SecondaryMap<Block, EntitySet<Value>> = SecondaryMap::new();
-    loop {
-        let mut changed = false;
-        for plan in simplified.blocks.iter().rev() {
-            let mut live = EntitySet::new();
-            plan.terminator
-                .for_each_successor(|next| live.extend(live_in[next].iter()));
-            live_out[plan.block] = live.clone();
-            plan.terminator.for_each_operand(|operand| {
-                if let Operand::Value(value) = operand {
-                    live.insert(value);
-                }
-            });
-            for &inst in plan.insts.iter().rev() {
-                if let Some(value) = defined(simplified, inst) {
-                    live.remove(value);
-                }
-                simplified.for_each_use(inst, |value| {
-                    live.insert(value);
-                });
-            }
-            if live_in[plan.block].iter().ne(live.iter()) {
-                changed = true;
-                live_in[plan.block] = live;
+/// The values that live at each block's end: from each use in another block than the definition's, back along all paths
+/// to the definition. Most values are used in their own block, so this is quick however many blocks there are.
+fn live_out(simplified: &Simplified) -> SecondaryMap<Block, Vec<Value>> {
+    let mut homes: SecondaryMap<Value, Option<Block>> = SecondaryMap::new();
+    let mut uses: SecondaryMap<Value, Vec<Block>> = SecondaryMap::new();
+    let mut predecessors: SecondaryMap<Block, Vec<Block>> = SecondaryMap::new();
+    for plan in &simplified.blocks {
+        for &inst in &plan.insts {
+            if let Some(value) = defined(simplified, inst) {
+                homes[value] = Some(plan.block);
             }
         }
-        if !changed {
-            return live_out;
+        plan.terminator
+            .for_each_successor(|next| predecessors[next].push(plan.block));
+    }
+    if let Some(first) = simplified.blocks.first() {
+        for &param in &simplified.function.params {
+            homes[param] = Some(first.block);
         }
     }
+    for plan in &simplified.blocks {
+        let mut note = |value| {
+            let blocks = &mut uses[value];
+            if homes[value] != Some(plan.block) && blocks.last() != Some(&plan.block) {
+                blocks.push(plan.block);
+            }
+        };
+        for &inst in &plan.insts {
+            simplified.for_each_use(inst, &mut note);
+        }
+        plan.terminator.for_each_operand(|operand| {
+            if let Operand::Value(value) = operand {
+                note(value);
+            }
+        });
+    }
+    let mut live_out: SecondaryMap<Block, Vec<Value>> = SecondaryMap::new();
+    for value in simplified.function.values.keys() {
+        // Blocks that it lives at the start of.
+        let mut work = std::mem::take(&mut uses[value]);
+        while let Some(block) = work.pop() {
+            for &before in &predecessors[block] {
+                // One value after the other, so if it is noted already, it is the last one.
+                if live_out[before].last() != Some(&value) {
+                    live_out[before].push(value);
+                    if homes[value] != Some(before) {
+                        work.push(before);
+                    }
+                }
+            }
+        }
+    }
+    live_out
 }
 
 fn scan(simplified: &Simplified, intervals: Vec<Interval>, preserved: &[Reg]) -> Allocation {

@@ -85,14 +85,6 @@ impl FunctionBuilder {
         std::mem::replace(&mut self.span, span)
     }
 
-    /// Gives the instructions that `build` appends a place in the script.
-    pub fn at<R>(&mut self, span: Span, build: impl FnOnce(&mut FunctionBuilder) -> R) -> R {
-        let outer = self.set_span(span);
-        let result = build(self);
-        self.span = outer;
-        result
-    }
-
     // Blocks.
 
     /// A new block, empty and not yet reached.

@@ -4,12 +4,20 @@
 use super::Lower;
 use crate::hir::{Argument, Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Block, Condition, Value};
+use crate::types::Type;
 use pfscript_probes::abi::{STACK_DEFAULT_DEPTH, STACK_USER, helper};
 use pfscript_probes::catalogue;
 
 impl Lower<'_> {
     /// A scalar's value.
     pub(super) fn value(&mut self, expr: &Expr) -> Value {
+        if !expr.ty.is_scalar() && expr.ty != Type::Void {
+            let what = format!(
+                "{} stands where a number is wanted",
+                self.checked.types.describe(expr.ty)
+            );
+            return self.internal_error(expr.span, &what);
+        }
         self.at(expr.span, |this| this.value_here(expr))
     }
 
@@ -102,18 +110,15 @@ impl Lower<'_> {
                 let zero = self.builder.constant(0);
                 self.builder.compare(Condition::Eq, status, zero)
             }
-            // These live in memory, and the checker lets none of them stand for a number.
-            ExprKind::Str(_) | ExprKind::SiteText(_) | ExprKind::ReadString { .. } => {
-                self.internal_error(expr.span, "a string stands where a number is wanted")
+            // These live in memory or give nothing, and their types are no scalars.
+            ExprKind::Str(_)
+            | ExprKind::SiteText(_)
+            | ExprKind::ReadString { .. }
+            | ExprKind::UserSymbol(_)
+            | ExprKind::Tuple(_)
+            | ExprKind::Emit { .. } => {
+                self.internal_error(expr.span, "an operation without a value stands for one")
             }
-            ExprKind::UserSymbol(_) | ExprKind::Tuple(_) => self.internal_error(
-                expr.span,
-                "a tuple or symbol stands where a number is wanted",
-            ),
-            ExprKind::Emit { .. } => self.internal_error(
-                expr.span,
-                "a call that gives no value stands where one is wanted",
-            ),
         }
     }
 

@@ -177,7 +177,8 @@ fn template(types: &TypeTable, content: &MapContent) -> MapTemplate {
     }
 }
 
-fn aggregate_template(aggregate: Aggregate) -> MapTemplate {
+/// How a map of aggregations is laid out.
+pub(super) fn aggregate_template(aggregate: Aggregate) -> MapTemplate {
     match aggregate {
         Aggregate::Count => MapTemplate::Count,
         Aggregate::Sum => MapTemplate::Sum,
@@ -187,11 +188,6 @@ fn aggregate_template(aggregate: Aggregate) -> MapTemplate {
         Aggregate::Hist { bits } => MapTemplate::Hist { bits },
         Aggregate::LHist { min, max, step } => MapTemplate::LHist { min, max, step },
     }
-}
-
-/// The buckets of a histogram; 0 for what is none.
-pub(super) fn buckets(aggregate: Aggregate) -> u32 {
-    aggregate_template(aggregate).buckets().unwrap_or(0)
 }
 
 fn map_value(types: &TypeTable, map: &MapInfo) -> MapValue {
@@ -288,12 +284,7 @@ impl Lower<'_> {
         let (some, none) = (self.builder.block(), self.builder.block());
         let (condition, args) = self.truth(value);
         self.builder.branch(condition, args, some, none);
-        self.builder.switch_to(some);
-        found(self, value);
-        let found_end = self.builder.current();
-        self.builder.switch_to(none);
-        missing(self);
-        self.builder.join(&[found_end]);
+        self.either([some, none], |this| found(this, value), missing);
     }
 
     pub(super) fn map_pointer(&mut self, map: ScriptMap) -> Value {

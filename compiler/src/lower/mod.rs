@@ -16,8 +16,8 @@ mod store;
 use crate::facts::KernelFacts;
 use crate::hir::{Expr, Var};
 use crate::ir::{
-    Condition, Function, FunctionBuilder, Module, ProbeData, ProbeId, Signature, Slot, SlotPlace,
-    Value,
+    Block, Condition, Function, FunctionBuilder, Module, ProbeData, ProbeId, Signature, Slot,
+    SlotPlace, Value,
 };
 use crate::manifest::{Manifest, ProbeManifest};
 use crate::sema::{Checked, CheckedAction};
@@ -134,6 +134,16 @@ impl<'a> Lower<'a> {
     ) {
         let (yes, no) = (self.builder.block(), self.builder.block());
         self.condition(condition, yes, no);
+        self.either([yes, no], then, otherwise);
+    }
+
+    /// Does one thing in one block and the other in the other, and goes on behind both.
+    fn either(
+        &mut self,
+        [yes, no]: [Block; 2],
+        then: impl FnOnce(&mut Self),
+        otherwise: impl FnOnce(&mut Self),
+    ) {
         self.builder.switch_to(yes);
         then(self);
         let then_end = self.builder.current();

@@ -1,6 +1,7 @@
 //! Statements.
 
 use super::Lower;
+use super::maps::aggregate_template;
 use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap, Stmt};
 use crate::ir::{Arith, Condition, SlotPlace, Value};
 use crate::sema::MapContent;
@@ -31,11 +32,11 @@ impl Lower<'_> {
                 key,
                 aggregate,
                 value,
-                ..
+                span,
             } => {
                 let value = value.as_ref().map(|value| self.value(value));
                 let key = self.key(*map, key);
-                self.aggregate(*map, key, *aggregate, value);
+                self.aggregate(*map, key, *aggregate, value, *span);
             }
             Stmt::If {
                 condition,
@@ -89,11 +90,11 @@ impl Lower<'_> {
                 fields,
                 leaves,
             } => self.emit(*action, fields, *leaves),
-            _ if expr.ty.is_scalar() => {
+            _ if expr.ty.is_scalar() || expr.ty == Type::Void => {
                 self.value(expr);
             }
             _ => {
-                let place = self.builder.temporary(self.size(expr.ty).max(8), "unused");
+                let place = self.builder.temporary(self.size(expr.ty), "unused");
                 self.store(expr, place, expr.ty);
             }
         }
@@ -129,49 +130,72 @@ impl Lower<'_> {
         key: SlotPlace,
         aggregate: Aggregate,
         value: Option<Value>,
+        span: Span,
     ) {
-        let signed = matches!(self.checked.maps[map].value, MapContent::Aggregate(_, true));
-        if matches!(aggregate, Aggregate::Count | Aggregate::Sum) {
-            return self.add_in_place(map, key, aggregate, value);
-        }
-        let value = value.unwrap_or_else(|| self.builder.constant(0));
-        // Computed before the map's pointer and the key's address, which are wanted right at the call.
-        let index = match aggregate {
-            Aggregate::Hist { bits } => {
-                let bits = self.builder.constant(bits.into());
-                self.builder.routine("pf_log2", vec![value, bits])
-            }
-            Aggregate::LHist { min, max, step } => self.linear_bucket(value, min, max, step),
-            _ => value,
+        let value = match (aggregate, value) {
+            (Aggregate::Count, _) => return self.add_in_place(map, key, "pf_count", None),
+            (_, Some(value)) => value,
+            (_, None) => self.internal_error(span, "nothing is given to an aggregation"),
         };
-        let buckets = super::maps::buckets(aggregate);
-        let pointer = self.map_pointer(map);
-        let key = self.builder.address(key);
-        let (routine, mut args) = match aggregate {
+        let signed = matches!(self.checked.maps[map].value, MapContent::Aggregate(_, true));
+        match aggregate {
+            Aggregate::Count | Aggregate::Sum => {
+                self.add_in_place(map, key, "pf_sum", Some(value));
+            }
             Aggregate::Min | Aggregate::Max => {
                 let flag = |set: bool, flag| if set { flag } else { 0 };
                 let mode =
                     flag(aggregate == Aggregate::Max, MINMAX_MAX) | flag(signed, MINMAX_SIGNED);
-                let mode = self.builder.constant(mode as i64);
-                ("pf_minmax", vec![pointer, key, value, mode])
+                self.update("pf_minmax", map, key, value, Some(mode as i64));
             }
-            Aggregate::Hist { .. } | Aggregate::LHist { .. } => {
-                let buckets = self.builder.constant(buckets.into());
-                ("pf_bucket", vec![pointer, key, index, buckets])
+            Aggregate::Avg | Aggregate::Stats => self.update("pf_avg", map, key, value, None),
+            Aggregate::Hist { bits } => {
+                let buckets = self.buckets(aggregate, span);
+                let bits = self.builder.constant(bits.into());
+                let index = self.builder.routine("pf_log2", vec![value, bits]);
+                self.update("pf_bucket", map, key, index, Some(buckets));
             }
-            _ => ("pf_avg", vec![pointer, key, value]),
-        };
+            Aggregate::LHist { min, max, step } => {
+                let buckets = self.buckets(aggregate, span);
+                let index = self.linear_bucket(value, min, max, step, buckets - 1);
+                self.update("pf_bucket", map, key, index, Some(buckets));
+            }
+        }
+    }
+
+    /// Calls a routine that updates a map element by a value, which is computed before, and perhaps by a constant.
+    fn update(
+        &mut self,
+        routine: &'static str,
+        map: ScriptMap,
+        key: SlotPlace,
+        value: Value,
+        constant: Option<i64>,
+    ) {
+        let mut args = vec![self.map_pointer(map), self.builder.address(key), value];
+        args.extend(constant.map(|constant| self.builder.constant(constant)));
         args.push(self.loss());
         self.builder.routine(routine, args);
     }
 
+    /// The buckets of a histogram.
+    fn buckets(&mut self, aggregate: Aggregate, span: Span) -> i64 {
+        match aggregate_template(aggregate).buckets() {
+            Some(buckets) => buckets.into(),
+            None => {
+                self.internal_error(span, "a histogram has no buckets");
+                1
+            }
+        }
+    }
+
     /// `count()` and `sum()`, with the usual case, a key that is there, in line: the call of a routine costs as much as
-    /// a tenth of what there is to do.
+    /// a tenth of what there is to do. Adds the value, or one.
     fn add_in_place(
         &mut self,
         map: ScriptMap,
         key: SlotPlace,
-        aggregate: Aggregate,
+        routine: &'static str,
         value: Option<Value>,
     ) {
         self.look_up(
@@ -182,15 +206,8 @@ impl Lower<'_> {
                 this.builder.atomic_add(found, 0, delta);
             },
             |this| {
-                let pointer = this.map_pointer(map);
-                let mut args = vec![pointer, this.builder.address(key)];
-                let routine = match aggregate {
-                    Aggregate::Sum => {
-                        args.extend(value);
-                        "pf_sum"
-                    }
-                    _ => "pf_count",
-                };
+                let mut args = vec![this.map_pointer(map), this.builder.address(key)];
+                args.extend(value);
                 args.push(this.loss());
                 this.builder.routine(routine, args);
             },
@@ -198,8 +215,7 @@ impl Lower<'_> {
     }
 
     /// 0 below `min`, the last bucket from `max` on, equal steps between.
-    fn linear_bucket(&mut self, value: Value, min: i64, max: i64, step: i64) -> Value {
-        let last = super::maps::buckets(Aggregate::LHist { min, max, step }) - 1;
+    fn linear_bucket(&mut self, value: Value, min: i64, max: i64, step: i64, last: i64) -> Value {
         let builder = &mut self.builder;
         let index = builder.temporary(8, "bucket");
         let (below, inside, above, between) = (
@@ -220,7 +236,7 @@ impl Lower<'_> {
         builder.branch(Condition::SGe, [value, high], above, between);
 
         builder.switch_to(above);
-        let last = builder.constant(last.into());
+        let last = builder.constant(last);
         builder.store_word(index, last);
 
         builder.switch_to(between);

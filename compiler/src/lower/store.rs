@@ -58,6 +58,10 @@ impl Lower<'_> {
 
     /// Stores values of these types one behind the other.
     pub(super) fn store_all(&mut self, values: &[Expr], place: SlotPlace, types: &[Type]) {
+        if values.len() != types.len() {
+            let span = values.first().map_or(self.action.span, |value| value.span);
+            self.internal_error(span, "there are not as many values as places for them");
+        }
         let mut at = place;
         for (value, ty) in values.iter().zip(types) {
             self.store(value, at, *ty);

@@ -1,6 +1,9 @@
-//! The reference: what a body means, instruction by instruction, without any of the back end.
+//! The reference: what a body and its functions mean, instruction by instruction, without any of the back end.
 
-use pfscript_compiler::ir::{Arith, Block, Condition, Function, InstData, Slot, Value, Width};
+use crate::random::{Functions, body_of};
+use pfscript_compiler::ir::{
+    Arith, Block, Condition, FuncId, Function, InstData, Slot, Value, Width,
+};
 use std::collections::HashMap;
 
 /// The address that the lookup of the one map value gives.
@@ -10,6 +13,7 @@ const CONTEXT_ADDRESS: u64 = 0xffff_c900_0000_0000;
 
 /// What a body runs on.
 pub struct Evaluator<'f> {
+    functions: &'f Functions,
     function: &'f Function,
     context: &'f [u64],
     /// The one value of the one map.
@@ -20,46 +24,64 @@ pub struct Evaluator<'f> {
 }
 
 impl<'f> Evaluator<'f> {
+    /// A run of the body of these functions.
     pub fn new(
-        function: &'f Function,
+        functions: &'f Functions,
         context: &'f [u64],
         output_bytes: usize,
         routine: fn(&str, &[u64]) -> u64,
     ) -> Evaluator<'f> {
-        let slots = function.slots.iter();
+        let body = body_of(functions);
         Evaluator {
-            function,
+            functions,
+            function: body,
             context,
             output: vec![0; output_bytes],
-            slots: slots
-                .map(|(slot, data)| (slot, vec![0; data.size as usize]))
-                .collect(),
-            values: function
-                .params
-                .first()
-                .map(|&context| (context, CONTEXT_ADDRESS))
-                .into_iter()
-                .collect(),
+            slots: slots(body),
+            values: [(body.params[0], CONTEXT_ADDRESS)].into_iter().collect(),
             routine,
         }
     }
 
-    pub fn run(&mut self) {
+    /// Runs it; its result, 0 if it gives none.
+    pub fn run(&mut self) -> u64 {
         let mut block = self.function.blocks.keys().next();
         while let Some(current) = block {
-            block = self.block(current);
+            match self.block(current) {
+                Next::Block(next) => block = Some(next),
+                Next::Leave(result) => return result.map_or(0, |value| self.get(value)),
+            }
         }
+        panic!("there is no block");
+    }
+
+    /// Runs a function that the body calls, on the same output.
+    fn call(&mut self, callee: FuncId, args: &[u64]) -> u64 {
+        let function = &self.functions[callee];
+        let params = function.params.iter().copied();
+        let mut called = Evaluator {
+            functions: self.functions,
+            function,
+            context: self.context,
+            output: std::mem::take(&mut self.output),
+            slots: slots(function),
+            values: params.zip(args.iter().copied()).collect(),
+            routine: self.routine,
+        };
+        let result = called.run();
+        self.output = called.output;
+        result
     }
 
     fn get(&self, value: Value) -> u64 {
         self.values[&value]
     }
 
-    fn block(&mut self, block: Block) -> Option<Block> {
+    fn block(&mut self, block: Block) -> Next {
         for &inst in &self.function.blocks[block].insts {
             let result = match &self.function.insts[inst] {
-                InstData::Jump(target) => return Some(*target),
-                InstData::Return(_) => return None,
+                InstData::Jump(target) => return Next::Block(*target),
+                InstData::Return(result) => return Next::Leave(*result),
                 InstData::Branch {
                     condition,
                     args,
@@ -67,7 +89,7 @@ impl<'f> Evaluator<'f> {
                     otherwise,
                 } => {
                     let holds = compare(*condition, self.get(args[0]), self.get(args[1]));
-                    return Some(if holds { *then } else { *otherwise });
+                    return Next::Block(if holds { *then } else { *otherwise });
                 }
                 data => self.step(data),
             };
@@ -185,7 +207,11 @@ impl<'f> Evaluator<'f> {
                 0
             }
             InstData::CallHelper { .. } => VALUE_ADDRESS,
-            InstData::Call { .. } | InstData::FuncAddr(_) => panic!("there is one function"),
+            InstData::Call { function, ref args } => {
+                let args: Vec<u64> = args.iter().map(|&arg| self.get(arg)).collect();
+                self.call(function, &args)
+            }
+            InstData::FuncAddr(_) => panic!("nothing is called back"),
             InstData::CallRoutine { routine, ref args } => {
                 let args: Vec<u64> = args.iter().map(|&arg| self.get(arg)).collect();
                 (self.routine)(routine, &args)
@@ -198,6 +224,19 @@ impl<'f> Evaluator<'f> {
         let memory = self.slots.get_mut(&slot).expect("the slot exists");
         write(memory, offset as usize, bytes);
     }
+}
+
+/// Where a block leads.
+enum Next {
+    Block(Block),
+    Leave(Option<Value>),
+}
+
+fn slots(function: &Function) -> HashMap<Slot, Vec<u8>> {
+    let slots = function.slots.iter();
+    slots
+        .map(|(slot, data)| (slot, vec![0; data.size as usize]))
+        .collect()
 }
 
 fn read(memory: &[u8], offset: usize, width: Width) -> u64 {

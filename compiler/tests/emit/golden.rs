@@ -2,7 +2,7 @@
 
 use crate::build::{Body, add_probe, helper, loss_map, map, module};
 use pfscript_compiler::emit::assemble;
-use pfscript_compiler::ir::{Arith, Condition, InstData, Module, Width};
+use pfscript_compiler::ir::{Arith, Condition, InstData, Module, Width, verify};
 use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
 use pfscript_testkit::golden::{Golden, without_numbers};
@@ -10,6 +10,7 @@ use std::path::Path;
 
 /// Compares the listing, without the routines of the template library.
 fn check(name: &str, module: &Module, source: &str) {
+    verify(module).unwrap();
     let listing = assemble(module, &format!("{name}.pf"), source)
         .unwrap()
         .listing;

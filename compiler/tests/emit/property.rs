@@ -2,8 +2,10 @@
 
 use crate::evaluate::Evaluator;
 use crate::machine::{Machine, map_number};
-use crate::random::{self, CONTEXT_WORDS, OUTPUT_BYTES, Random, Recipe, assemble_mixed, mix};
-use pfscript_compiler::ir::{Function, MapId};
+use crate::random::{
+    self, CONTEXT_WORDS, Functions, OUTPUT_BYTES, Random, Recipe, assemble_functions, mix,
+};
+use pfscript_compiler::ir::MapId;
 use pfscript_testkit::object::{link, parse};
 use pfscript_testkit::{Loaded, needs_root};
 
@@ -17,18 +19,25 @@ fn context(seed: u64) -> Vec<u64> {
     (0..CONTEXT_WORDS).map(|_| random.number() as u64).collect()
 }
 
-fn expected(body: &Function, context: &[u64]) -> Vec<u8> {
-    let mut reference = Evaluator::new(body, context, OUTPUT_BYTES, mix);
+fn expected(functions: &Functions, context: &[u64]) -> Vec<u8> {
+    let mut reference = Evaluator::new(functions, context, OUTPUT_BYTES, mix);
     reference.run();
     reference.output
 }
 
 fn recipe(seed: u64, loops: bool) -> Recipe {
+    let statements = [8, 30, 120][(seed / 3 % 3) as usize];
     Recipe {
         loops,
         shuffled: loops && seed.is_multiple_of(2),
         framed: seed % 3 == 2,
-        statements: [8, 30, 120][(seed / 3 % 3) as usize],
+        // What functions take of the stack the body lacks, and the longest ones want it all for their values.
+        functions: if statements < 100 {
+            [0, 1, 3][(seed / 2 % 3) as usize]
+        } else {
+            0
+        },
+        statements,
     }
 }
 
@@ -43,35 +52,38 @@ fn number(name: &str) -> i32 {
 
 #[test]
 fn a_small_machine_computes_what_the_reference_computes() {
+    let mut calls = 0;
     for seed in 0..1500 {
-        let body = random::body(seed, recipe(seed, true), output());
+        let functions = random::functions(seed, recipe(seed, true), output());
         let context = context(seed);
-        let assembled = assemble_mixed(body.clone()).unwrap();
+        let assembled = assemble_functions(functions.clone()).unwrap();
         let mut object = parse(&assembled.elf).unwrap();
         link(&mut object, &number).unwrap();
+        calls += assembled.listing.matches(": call f").count();
         let maps = [OUTPUT_BYTES, 8, 8 + assembled.frame_bytes as usize];
         let mut machine = Machine::new(&object, "p0", &context, &maps);
         machine.run();
         assert!(
-            machine.map(0) == expected(&body, &context),
+            machine.map(0) == expected(&functions, &context),
             "seed {seed} differs:\n{}",
             assembled.listing
         );
     }
+    assert!(calls > 500, "only {calls} calls of functions");
 }
 
 #[test]
 fn the_kernel_computes_what_the_reference_computes() {
     needs_root!();
     for seed in 0..300 {
-        let body = random::body(seed, recipe(seed, false), output());
+        let functions = random::functions(seed, recipe(seed, false), output());
         let context = context(seed);
-        let assembled = assemble_mixed(body.clone()).unwrap();
+        let assembled = assemble_functions(functions.clone()).unwrap();
         let loaded = Loaded::new(&assembled.elf)
             .unwrap_or_else(|error| panic!("seed {seed}: {error}\n{}", assembled.listing));
         loaded.run("p0", &context);
         assert!(
-            loaded.value("map_output") == expected(&body, &context),
+            loaded.value("map_output") == expected(&functions, &context),
             "seed {seed} differs:\n{}",
             assembled.listing
         );

@@ -1,11 +1,14 @@
-//! Random bodies: arithmetic, branches, loops, slots, calls, and values that live long.
+//! Random bodies and functions: arithmetic, branches, loops, slots, calls, and values that live long.
 
-use crate::build::{Body, helper, loss_map, map, module};
+use crate::build::{Body, add_probe, helper, loss_map, map, module};
+use cranelift_entity::PrimaryMap;
 use pfscript_compiler::emit::asm::{ARGUMENTS, Insn, R0, Reg, alu};
 use pfscript_compiler::emit::{AssembleError, Assembled, assemble_with};
 use pfscript_compiler::ir::{
-    Arith, Block, Condition, Function, InstData, MapId, Slot, Value, Width,
+    Arith, Block, Condition, FuncId, Function, InstData, Kind, MapId, Signature, Slot, Value,
+    Width, verify_with,
 };
+use pfscript_compiler::program::ProgramKind;
 use pfscript_probes::{Relocation, Template};
 use std::sync::LazyLock;
 
@@ -89,6 +92,8 @@ pub struct Recipe {
     pub framed: bool,
     /// Blocks in any order, so that some are before what they depend on.
     pub shuffled: bool,
+    /// How many functions there are to call.
+    pub functions: u32,
     /// How many statements.
     pub statements: u64,
 }
@@ -97,16 +102,81 @@ struct Maker {
     random: Random,
     recipe: Recipe,
     body: Body,
+    context: Option<Value>,
     slots: Vec<Slot>,
     /// Values that dominate what is built next.
     known: Vec<Value>,
     output: Value,
+    /// The numbers of arguments of the functions that can be called, after the output.
+    callees: Vec<u64>,
     left: u64,
 }
 
-/// A random body.
-pub fn body(seed: u64, recipe: Recipe, output: MapId) -> Function {
+/// The functions of a module, the body last.
+pub type Functions = PrimaryMap<FuncId, Function>;
+
+/// The body of [`Functions`].
+pub fn body_of(functions: &Functions) -> &Function {
+    functions.values().next_back().expect("there is a body")
+}
+
+/// Random functions, each of which may call those before it, and a body.
+pub fn functions(seed: u64, recipe: Recipe, output: MapId) -> Functions {
     let mut random = Random::new(seed);
+    let mut functions = Functions::new();
+    let mut callees = Vec::new();
+    for index in 0..recipe.functions {
+        let params = random.below(5);
+        let name = format!("f{index}");
+        functions.push(function(&name, &mut random, recipe, params, &callees));
+        callees.push(params);
+    }
+    functions.push(body(&mut random, recipe, output, callees));
+    functions
+}
+
+/// A random function of the output and some numbers.
+fn function(
+    name: &str,
+    random: &mut Random,
+    recipe: Recipe,
+    params: u64,
+    callees: &[u64],
+) -> Function {
+    let mut kinds = vec![Kind::MapValue];
+    kinds.extend((0..params).map(|_| Kind::Scalar));
+    let signature = Signature {
+        params: kinds,
+        result: Some(Kind::Scalar),
+    };
+    let mut body = Body::of(name, signature);
+    let slots = (0..2)
+        .map(|index| body.zeroed_slot(&format!("slot {index}"), random.one_of(&[8, 16])))
+        .collect();
+    let seven = body.constant(7);
+    let params = (1..=params as usize).map(|index| body.param(index));
+    let known = std::iter::once(seven).chain(params).collect();
+    let mut maker = Maker {
+        random: Random::new(random.next()),
+        recipe,
+        output: body.param(0),
+        context: None,
+        body,
+        slots,
+        known,
+        callees: callees.to_vec(),
+        left: 2 + random.below(10),
+    };
+    maker.sequence(3);
+    let mut result = maker.known[0];
+    for value in maker.known.clone() {
+        result = maker.body.arith(Arith::Xor, result, value);
+    }
+    maker.body.gives(result)
+}
+
+/// A random body.
+fn body(random: &mut Random, recipe: Recipe, output: MapId, callees: Vec<u64>) -> Function {
     let mut body = Body::new();
     let sizes: &[u32] = if recipe.framed {
         &[8, 64, 400]
@@ -130,12 +200,14 @@ pub fn body(seed: u64, recipe: Recipe, output: MapId) -> Function {
     let first = body.load(context, 0, Width::W64);
     let mut maker = Maker {
         left: recipe.statements,
-        random,
+        random: Random::new(random.next()),
         recipe,
+        context: Some(context),
         body,
         slots,
         known: vec![first],
         output,
+        callees,
     };
     maker.sequence(3);
     maker.finish()
@@ -204,7 +276,7 @@ impl Maker {
                 self.body.extend(width, signed, arg)
             }
             6 => {
-                let context = self.body.context();
+                let Some(context) = self.context else { return };
                 let word = self.random.below(CONTEXT_WORDS as u64) as i32;
                 self.body.load(context, word * 8, Width::W64)
             }
@@ -219,6 +291,15 @@ impl Maker {
                 self.body.routine(MIXES[args.len()], &args)
             }
             9 => return self.bytes(),
+            10 if !self.callees.is_empty() => {
+                let callee = self.random.below(self.callees.len() as u64) as usize;
+                let mut args = vec![self.output];
+                args.extend((0..self.callees[callee]).map(|_| self.operand()));
+                self.body.value(InstData::Call {
+                    function: FuncId::from_u32(callee as u32),
+                    args,
+                })
+            }
             10 => {
                 let width = self.random.one_of(&WIDTHS);
                 let offset = self.random.below(8) as i32 * 8;
@@ -405,12 +486,29 @@ fn mix_template(count: usize) -> Template<'static> {
     }
 }
 
-/// Assembles with the routines above beside the library's.
+/// Assembles a body with the routines above beside the library's.
 pub fn assemble_mixed(body: Function) -> Result<Assembled, AssembleError> {
+    assemble_functions([body].into_iter().collect())
+}
+
+/// Assembles a body and what it calls, likewise.
+pub fn assemble_functions(functions: Functions) -> Result<Assembled, AssembleError> {
     static MIX: LazyLock<Vec<Template<'static>>> =
         LazyLock::new(|| (0..MIXES.len()).map(mix_template).collect());
     let output = map("map_output", 2, 4, OUTPUT_BYTES as u32, 1);
-    let module = module(vec![output, loss_map()], vec![body]);
+    let mut module = module(vec![output, loss_map()], vec![]);
+    let body = body_of(&functions).clone();
+    let callees = functions.len() - 1;
+    for function in functions
+        .into_iter()
+        .map(|(_, function)| function)
+        .take(callees)
+    {
+        module.functions.push(function);
+    }
+    add_probe(&mut module, ProgramKind::Once, false, body);
+    let arity = |name: &str| MIXES.iter().position(|mix| *mix == name);
+    verify_with(&module, &arity).expect("what is made here keeps the rules");
     let library = pfscript_probes::library();
     assemble_with(&module, "random.pf", "", &|name| {
         let found = MIX.iter().find(|template| template.name == name);

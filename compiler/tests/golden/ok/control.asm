@@ -1,9 +1,21 @@
 perf_event/p0: p0
 ; control.pf:2: profile:hz:99 /pid > 1 && (comm == "bash" || uid != 0)/ {
+    r2 = data[pf_data_process] ll
+    r2 = *(u64 *)(r2 +0)
+    if r2 == 0x0 goto L1
+    r6 = r1
+    r7 = r2
+    call bpf_get_current_pid_tgid#14
+    r0 >>= 32
+    r1 = r6
+    if r0 == r7 goto L1
+    r0 = 0
+    exit
+L1:
     *(u64 *)(r10 -16) = 0
     call bpf_get_current_pid_tgid#14
     r0 >>= 32
-    if r0 s<= 0x1 goto L8
+    if r0 s<= 0x1 goto L9
     *(u64 *)(r10 -40) = 0
     *(u64 *)(r10 -32) = 0
     r1 = r10
@@ -17,36 +29,36 @@ perf_event/p0: p0
     r2 += -8
     r3 = 8
     call pf_streq
-    if r0 != 0x0 goto L1
+    if r0 != 0x0 goto L2
     call bpf_get_current_uid_gid#15
     w0 = w0
-    if r0 == 0x0 goto L8
-L1:
+    if r0 == 0x0 goto L9
+L2:
 ; control.pf:3: if (cpu == 0) {
     call bpf_get_smp_processor_id#8
-    if r0 != 0x0 goto L2
+    if r0 != 0x0 goto L3
 ; control.pf:4: $x = "zero";
     *(u64 *)(r10 -16) = 1869768058
 ; control.pf:8: return;
-    goto L3
-L2:
+    goto L4
+L3:
 ; control.pf:5: } else if (cpu == 1) {
     call bpf_get_smp_processor_id#8
-    if r0 != 0x1 goto L7
+    if r0 != 0x1 goto L8
 ; control.pf:6: $x = "one";
     *(u64 *)(r10 -16) = 6647407
-L3:
+L4:
 ; control.pf:10: $y = tid % 2 == 0 ? 10 : 20;
     call bpf_get_current_pid_tgid#14
     w1 = w0
     r2 = 2
     call pf_smod
-    if r0 != 0x0 goto L4
+    if r0 != 0x0 goto L5
     *(u64 *)(r10 -24) = 10
-    goto L5
-L4:
-    *(u64 *)(r10 -24) = 20
+    goto L6
 L5:
+    *(u64 *)(r10 -24) = 20
+L6:
 ; control.pf:11: @seen[$x, $y]++;
     r4 = *(u64 *)(r10 -16)
     *(u64 *)(r10 -40) = r4
@@ -82,12 +94,12 @@ L5:
     r2 = r10
     r2 += -40
     call bpf_map_lookup_elem#1
-    if r0 == 0x0 goto L6
+    if r0 == 0x0 goto L7
     r4 = *(u64 *)(r0 +0)
     *(u64 *)(r10 -8) = r4
-L6:
+L7:
     r1 = *(u64 *)(r10 -8)
-    if r1 != 0x0 goto L8
+    if r1 != 0x0 goto L9
     *(u64 *)(r10 -48) = 0
     *(u64 *)(r10 -56) = 0
     r1 = r10
@@ -97,11 +109,11 @@ L6:
     call pf_emit
     r0 = 0
     exit
-L7:
+L8:
 ; control.pf:8: return;
     r0 = 0
     exit
-L8:
+L9:
 ; control.pf:14: if (!@seen["one", 10]) { exit(); }
     r0 = 0
     exit

@@ -1,5 +1,17 @@
 perf_event/p0: p0
 ; faults.pf:15: @[ustack, pid, comm] = count();
+    r2 = data[pf_data_process] ll
+    r2 = *(u64 *)(r2 +0)
+    if r2 == 0x0 goto L1
+    r6 = r1
+    r7 = r2
+    call bpf_get_current_pid_tgid#14
+    r0 >>= 32
+    r1 = r6
+    if r0 == r7 goto L1
+    r0 = 0
+    exit
+L1:
     r6 = r1
     r1 = r6
     r2 = 0x100000100 ll
@@ -20,16 +32,16 @@ perf_event/p0: p0
     r2 = r10
     r2 += -32
     call bpf_map_lookup_elem#1
-    if r0 == 0x0 goto L1
+    if r0 == 0x0 goto L2
     r4 = 1
     lock *(u64 *)(r0 +0) += r4
-    goto L2
-L1:
+    goto L3
+L2:
     r1 = map[map_0_] ll
     r2 = r10
     r2 += -32
     r3 = 0
     call pf_count
-L2:
+L3:
     r0 = 0
     exit

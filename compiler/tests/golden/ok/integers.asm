@@ -1,21 +1,5 @@
 raw_tracepoint/p0: p0
 ; integers.pf:3: $u = (uint8)300;
-    r6 = 0x0 ll
-    if r6 == 0x0 goto L1
-    r7 = r1
-    call bpf_get_current_pid_tgid#14
-    r1 = r7
-    r0 >>= 32
-    if r0 != r6 goto L2
-L1:
-    r2 = 0
-    call body_p0
-L2:
-    w0 = 0
-    exit
-
-.text: body_p0
-; integers.pf:3: $u = (uint8)300;
     *(u64 *)(r10 -8) = 44
 ; integers.pf:4: $s = (int8)200;
     *(u64 *)(r10 -16) = -56
