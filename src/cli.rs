@@ -54,6 +54,10 @@ pub struct Cli {
     #[arg(short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
 
+    /// Form of the output: text, or json, an object a line
+    #[arg(short = 'f', long = "format", value_name = "FORM", value_enum, default_value_t = Form::Text, hide_default_value = true, hide_possible_values = true)]
+    pub form: Form,
+
     /// Print results alone
     #[arg(short = 'q')]
     pub quiet: bool,
@@ -105,6 +109,15 @@ pub struct Cli {
     /// Accepted for bpftrace's sake: output is written whenever there is nothing more to read
     #[arg(short = 'B', hide = true)]
     _buffer: Option<String>,
+}
+
+/// The forms of `-f`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// bpftrace's text
+    Text,
+    /// bpftrace's JSON
+    Json,
 }
 
 /// What `-d` prints.

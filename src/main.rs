@@ -3,11 +3,11 @@
 mod cli;
 
 use clap::Parser;
-use cli::{Cli, Stage};
+use cli::{Cli, Form, Stage};
 use pfscript::compiler::{SETTINGS, ir};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
-use pfscript::{Command, Limits, Options, Program, Stop, Target, grammar};
+use pfscript::{Command, Json, Limits, Options, Program, Stop, Target, grammar};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
@@ -128,16 +128,21 @@ fn trace(
         (None, Some(pid)) => Target::Process(pid),
         (None, None) => Target::All,
     };
-    let mut session = program
+    let session = program
         .session()
         .target(target)
         .quiet(cli.quiet)
         .verbose(cli.verbose)
         .dry_run(cli.dry_run)
         .print_maps(!cli.no_maps);
-    if let Some(path) = &cli.output {
-        session = session.output(create(path)?);
-    }
+    let output: Box<dyn Write> = match &cli.output {
+        Some(path) => Box::new(create(path)?),
+        None => Box::new(io::stdout()),
+    };
+    let session = match cli.form {
+        Form::Text => session.output(output),
+        Form::Json => session.sink(Json::new(output)),
+    };
     let outcome = session.run(stop).map_err(|error| match error.span {
         Some(span) => {
             let mut diagnostic = grammar::Diagnostic::error(span, error.message.clone());

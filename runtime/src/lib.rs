@@ -27,4 +27,4 @@ pub use facts::LiveFacts;
 pub use loss::{Cause, Loss};
 pub use results::Event;
 pub use session::{Object, Outcome, Session, Stop, StopHandle, Target};
-pub use sinks::{Sink, Text};
+pub use sinks::{Json, Sink, Text};

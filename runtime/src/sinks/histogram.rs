@@ -1,7 +1,7 @@
 //! Histograms as bpftrace draws them: a row for each bucket, with its bounds, its count and a bar.
 
-use super::form::push;
 use crate::results::{Bucket, Histogram, Scale};
+use std::io::Write as _;
 
 /// Appends an end of line, the rows, each ended by one, and an empty line.
 pub fn rows(histogram: &Histogram, out: &mut Vec<u8>) {
@@ -17,13 +17,12 @@ pub fn rows(histogram: &Histogram, out: &mut Vec<u8>) {
             Scale::Log2 { bits } => log2_label(bucket, bits),
             Scale::Linear { step } => linear_label(bucket, step),
         };
-        push(
+        // Writing to a vector can't fail.
+        let _ = writeln!(
             out,
-            format_args!(
-                "{label:<16}{:>8} |{:<BAR$}|\n",
-                bucket.count,
-                "@".repeat(width),
-            ),
+            "{label:<16}{:>8} |{:<BAR$}|",
+            bucket.count,
+            "@".repeat(width),
         );
     }
     out.push(b'\n');

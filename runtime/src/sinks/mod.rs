@@ -3,9 +3,11 @@
 
 mod form;
 mod histogram;
+pub mod json;
 mod printf;
 pub mod text;
 
+pub use json::Json;
 pub use text::Text;
 
 use crate::results::Event;

@@ -1,0 +1,317 @@
+//! Results as JSON, one object a line, with the bytes of bpftrace's `-f json` for what bpftrace has, too. Every line is
+//! valid JSON, whatever comes from outside: UTF-8 stays as it is, and what is none becomes U+FFFD (bpftrace takes each byte
+//! above 0x7f for a negative number). The object of a map may have a key twice, as bpftrace's may: keys are their text,
+//! without blanks.
+
+use super::printf::printf;
+use super::{Sink, form};
+use crate::loss::{Cause, Loss};
+use crate::results::{Bucket, Event, Kind, Scale, Table, Value};
+use pfscript_grammar::escape::Keep;
+use pfscript_probes::LossCause;
+use std::io::{self, BufWriter, Write};
+
+/// Results and messages as JSON, an object a line.
+#[derive(Debug)]
+pub struct Json<W: Write> {
+    writer: BufWriter<W>,
+    /// What is being put together.
+    line: Vec<u8>,
+}
+
+impl<W: Write> Json<W> {
+    /// Writes to `writer`, with a buffer between.
+    pub fn new(writer: W) -> Json<W> {
+        Json {
+            writer: BufWriter::with_capacity(1 << 16, writer),
+            line: Vec::new(),
+        }
+    }
+
+    /// An entry at a time, so that a large map is never one string.
+    fn map(&mut self, table: &Table<'_>) -> io::Result<()> {
+        let line = &mut self.line;
+        let kind = match table.kind() {
+            Kind::Value | Kind::Count | Kind::Sum | Kind::Min | Kind::Max => "map",
+            Kind::Avg | Kind::Stats => "stats",
+            Kind::Histogram => "hist",
+        };
+        if table.is_empty() && kind != "stats" {
+            return Ok(());
+        }
+        form::push(line, format_args!("{{\"type\": \"{kind}\", \"data\": {{"));
+        string(table.name().as_bytes(), line);
+        line.extend_from_slice(b": ");
+        let braces = table.has_key() || table.is_empty();
+        if braces {
+            line.push(b'{');
+        }
+        for (index, entry) in table.entries().enumerate() {
+            if index > 0 {
+                line.extend_from_slice(b", ");
+            }
+            if let Some(key) = &entry.key {
+                self::key(key, line);
+                line.extend_from_slice(b": ");
+            }
+            value(&entry.value, line);
+            self.writer.write_all(line)?;
+            line.clear();
+        }
+        if braces {
+            line.push(b'}');
+        }
+        line.extend_from_slice(b"}}\n");
+        self.writer.write_all(line)
+    }
+}
+
+impl<W: Write> Sink for Json<W> {
+    fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        let line = &mut self.line;
+        line.clear();
+        match event {
+            Event::Printf(format) => {
+                let mut text = Vec::new();
+                printf(format, raw, &mut text);
+                object("printf", line, |line| string(&text, line));
+            }
+            Event::Time(text) => object("time", line, |line| string(text, line)),
+            Event::Value(printed) => object("value", line, |line| value(printed, line)),
+            Event::Map(table) => return self.map(table),
+            Event::Attached(count) => counted("attached_probes", "probes", *count as u64, "", line),
+            Event::Lost(loss) => lost(loss, line),
+            Event::Message(text) => object("message", line, |line| string(text.as_bytes(), line)),
+            Event::Ended => {}
+        }
+        self.writer.write_all(line)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// Text from outside, as it is.
+fn raw(text: &[u8], _: Keep, out: &mut Vec<u8>) {
+    out.extend_from_slice(text);
+}
+
+/// A line `{"type": …, "data": …}`.
+fn object(kind: &str, out: &mut Vec<u8>, data: impl FnOnce(&mut Vec<u8>)) {
+    form::push(out, format_args!("{{\"type\": \"{kind}\", \"data\": "));
+    data(out);
+    out.extend_from_slice(b"}\n");
+}
+
+/// A line that says how many there are twice, as bpftrace's do. `more` is what else there is to say.
+fn counted(kind: &str, unit: &str, count: u64, more: &str, out: &mut Vec<u8>) {
+    form::push(
+        out,
+        format_args!(
+            "{{\"type\": \"{kind}\", \"count\": {count}, \"data\": {{\"{unit}\": {count}{more}}}}}\n"
+        ),
+    );
+}
+
+/// bpftrace's line for lost events, with the probe and the reason; other losses have other types.
+fn lost(loss: &Loss, out: &mut Vec<u8>) {
+    let (kind, unit) = match loss.cause {
+        Cause::Missed
+        | Cause::Counted(
+            LossCause::MapFull
+            | LossCause::EventsFull
+            | LossCause::NoMemory
+            | LossCause::ScratchBusy,
+        ) => ("lost_events", "events"),
+        Cause::Counted(LossCause::StacksFull | LossCause::StackFailed) => ("lost_stacks", "stacks"),
+        Cause::Counted(LossCause::StackTruncated) => ("cut_stacks", "stacks"),
+        Cause::Counted(LossCause::StringTruncated) => ("cut_strings", "strings"),
+        Cause::Counted(LossCause::ReadFailed) => ("lost_values", "values"),
+        Cause::Mappings => ("lost_mappings", "mappings"),
+    };
+    let mut more = Vec::new();
+    if let Some(probe) = &loss.probe {
+        more.extend_from_slice(b", \"probe\": ");
+        string(probe.as_bytes(), &mut more);
+    }
+    more.extend_from_slice(b", \"message\": ");
+    string(loss.to_string().as_bytes(), &mut more);
+    counted(kind, unit, loss.count, &String::from_utf8_lossy(&more), out);
+}
+
+fn value(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Int(number) => self::number((*number).into(), out),
+        Value::UInt(number) | Value::Pointer(number) => self::number((*number).into(), out),
+        Value::Bool(set) => form::push(out, format_args!("{set}")),
+        Value::Str(text) => string(text, out),
+        Value::Tuple(parts) => array(parts, out, self::value),
+        Value::Array(elements) => array(elements, out, self::value),
+        Value::Stack(_) | Value::Symbol(_) => {
+            let mut text = Vec::new();
+            form::value(value, raw, &mut text);
+            string(&text, out);
+        }
+        Value::Stats(stats) => {
+            form::push(
+                out,
+                format_args!("{{\"count\": {}, \"average\": ", stats.count),
+            );
+            number(stats.average, out);
+            out.extend_from_slice(b", \"total\": ");
+            number(stats.total, out);
+            out.push(b'}');
+        }
+        Value::Histogram(histogram) => array(&histogram.buckets, out, |bucket, out| {
+            self::bucket(bucket, histogram.scale, out);
+        }),
+    }
+}
+
+fn array<T>(elements: &[T], out: &mut Vec<u8>, each: impl Fn(&T, &mut Vec<u8>)) {
+    out.push(b'[');
+    for (index, element) in elements.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        each(element, out);
+    }
+    out.push(b']');
+}
+
+/// With the least and the largest value that belong into it, where there are such.
+fn bucket(bucket: &Bucket, scale: Scale, out: &mut Vec<u8>) {
+    let most = match (scale, bucket.to) {
+        (_, Some(to)) => Some(i128::from(to) - 1),
+        // The last one is full by then.
+        (Scale::Log2 { .. }, None) => Some(i64::MAX.into()),
+        (Scale::Linear { .. }, None) => None,
+    };
+    out.push(b'{');
+    for (name, bound) in [("min", bucket.from.map(i128::from)), ("max", most)] {
+        if let Some(bound) = bound {
+            form::push(out, format_args!("\"{name}\": "));
+            number(bound, out);
+            out.extend_from_slice(b", ");
+        }
+    }
+    form::push(out, format_args!("\"count\": {}}}", bucket.count));
+}
+
+/// A map's keys as one string: as they are in text, but without blanks and outer parentheses.
+fn key(key: &Value, out: &mut Vec<u8>) {
+    let mut text = Vec::new();
+    form::key(key, raw, &mut text);
+    let single = !matches!(key, Value::Tuple(_));
+    if single && text.len() >= 2 && text.starts_with(b"(") && text.ends_with(b")") {
+        text = text[1..text.len() - 1].to_vec();
+    }
+    text.retain(|byte| *byte != b' ');
+    string(&text, out);
+}
+
+/// A number; as a string where a reader who takes numbers for 64-bit floating point, as RFC 8259 lets them, would get
+/// another one.
+fn number(number: i128, out: &mut Vec<u8>) {
+    if number as f64 as i128 == number {
+        form::push(out, format_args!("{number}"));
+    } else {
+        form::push(out, format_args!("\"{number}\""));
+    }
+}
+
+fn string(text: &[u8], out: &mut Vec<u8>) {
+    out.push(b'"');
+    for chunk in text.utf8_chunks() {
+        for byte in chunk.valid().bytes() {
+            match byte {
+                b'"' => out.extend_from_slice(b"\\\""),
+                b'\\' => out.extend_from_slice(b"\\\\"),
+                b'\n' => out.extend_from_slice(b"\\n"),
+                b'\r' => out.extend_from_slice(b"\\r"),
+                b'\t' => out.extend_from_slice(b"\\t"),
+                0..0x20 => form::push(out, format_args!("\\u{byte:04x}")),
+                _ => out.push(byte),
+            }
+        }
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(print: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        print(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn strings_are_utf8_and_escaped() {
+        for (text, expected) in [
+            (&b"a b"[..], r#""a b""#),
+            (b"\"\\\n\r\t", r#""\"\\\n\r\t""#),
+            (b"\0\x1b\x1f", r#""\u0000\u001b\u001f""#),
+            ("é\u{7f}".as_bytes(), "\"é\u{7f}\""),
+            (b"a\xffb\xc3", "\"a\u{fffd}b\u{fffd}\""),
+        ] {
+            assert_eq!(shown(|out| string(text, out)), expected);
+        }
+    }
+
+    #[test]
+    fn numbers_that_floating_point_changes_are_strings() {
+        for (number_, expected) in [
+            (0, "0"),
+            (-(1 << 53), "-9007199254740992"),
+            ((1 << 53) + 1, "\"9007199254740993\""),
+            (i64::MAX.into(), "\"9223372036854775807\""),
+            (i64::MIN.into(), "-9223372036854775808"),
+            (u64::MAX.into(), "\"18446744073709551615\""),
+        ] {
+            assert_eq!(shown(|out| number(number_, out)), expected);
+        }
+    }
+
+    #[test]
+    fn keys_lose_blanks_and_outer_parentheses() {
+        let text = |text: &str| Value::Str(text.as_bytes().to_vec());
+        let pair = |a, b| Value::Tuple(vec![a, b]);
+        for (value, expected) in [
+            (text("a b"), "\"ab\""),
+            (text("(a)"), "\"a\""),
+            (text("("), "\"(\""),
+            (pair(text("(a"), text("b)")), "\"(a,b)\""),
+            (
+                pair(Value::Int(1), pair(Value::Int(2), text("x"))),
+                "\"1,(2,x)\"",
+            ),
+        ] {
+            assert_eq!(shown(|out| key(&value, out)), expected);
+        }
+    }
+
+    #[test]
+    fn losses_say_what_and_why() {
+        let loss = Loss {
+            probe: Some("kprobe:x".into()),
+            cause: Cause::Counted(LossCause::StackTruncated),
+            count: 2,
+            capacity: Some(127),
+        };
+        assert_eq!(
+            shown(|out| lost(&loss, out)),
+            concat!(
+                r#"{"type": "cut_stacks", "count": 2, "data": {"stacks": 2, "probe": "kprobe:x", "#,
+                r#""message": "cut 2 stacks of kprobe:x after 127 frames"}}"#,
+                "\n"
+            )
+        );
+    }
+}
