@@ -71,6 +71,20 @@ impl Dumper {
                 }
                 d.statements(&probe.body);
             }),
+            Item::Macro(definition) => {
+                let params: Vec<String> = definition
+                    .params
+                    .iter()
+                    .map(|param| param.node.to_string())
+                    .collect();
+                let head = format!("macro {}({})", definition.name.node, params.join(", "));
+                self.nest(head, |d| {
+                    d.statements(&definition.body);
+                    if let Some(value) = &definition.value {
+                        d.nest("value", |d| d.expr(value));
+                    }
+                });
+            }
             Item::Unsupported(unsupported) => self.unsupported(unsupported),
         }
     }

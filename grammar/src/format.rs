@@ -124,6 +124,7 @@ impl Printer {
                 self.push("}");
             }
             Item::Probe(probe) => self.probe(probe),
+            Item::Macro(definition) => self.macro_item(definition),
             Item::Unsupported(unsupported) => self.push(&unsupported.text),
         }
         self.out.push('\n');
@@ -164,6 +165,20 @@ impl Printer {
         self.block(&probe.body);
     }
 
+    fn macro_item(&mut self, definition: &Macro) {
+        self.push("macro ");
+        self.push(&definition.name.node);
+        self.push("(");
+        for (i, param) in definition.params.iter().enumerate() {
+            if i > 0 {
+                self.push(", ");
+            }
+            self.push(&param.node.to_string());
+        }
+        self.push(") ");
+        self.body(&definition.body, definition.value.as_ref());
+    }
+
     fn part(&mut self, part: &str, provider: bool) {
         if is_plain_part(part, provider) {
             self.push(part);
@@ -180,7 +195,12 @@ impl Printer {
     }
 
     fn block(&mut self, block: &Block) {
-        if block.statements.is_empty() {
+        self.body(block, None);
+    }
+
+    /// A block, and the expression that closes it without a semicolon.
+    fn body(&mut self, block: &Block, value: Option<&Expr>) {
+        if block.statements.is_empty() && value.is_none() {
             self.push("{ }");
             return;
         }
@@ -189,6 +209,10 @@ impl Printer {
         for statement in &block.statements {
             self.newline();
             self.statement(statement);
+        }
+        if let Some(value) = value {
+            self.newline();
+            self.expr(value, TERNARY);
         }
         self.indent -= 1;
         self.newline();
@@ -459,6 +483,16 @@ fn is_plain_part(part: &str, provider: bool) -> bool {
     // A slash is read by what follows, so it needs quotes unless the part is a path.
     (!part.contains('/') || part.starts_with(['/', '.', '~']))
         && ScriptParser::parse(rule, part).is_ok_and(|pairs| pairs.as_str().len() == part.len())
+}
+
+impl std::fmt::Display for MacroParam {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MacroParam::Variable(name) => write!(f, "${name}"),
+            MacroParam::Map(name) => write!(f, "@{name}"),
+            MacroParam::Name(name) => f.write_str(name),
+        }
+    }
 }
 
 impl std::fmt::Display for Script {

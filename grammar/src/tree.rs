@@ -77,7 +77,7 @@ impl<'s> Builder<'s> {
                 let line = pair.as_str().lines().next().map_or(0, str::len);
                 unsupported(what, &pair, line)
             }
-            Rule::macro_item => unsupported("macros", &pair, 0),
+            Rule::macro_item => Item::Macro(self.macro_item(pair)),
             Rule::fn_item => unsupported("functions defined in scripts", &pair, 0),
             Rule::import => unsupported("imports", &pair, 0),
             Rule::map_decl => unsupported("map declarations", &pair, 0),
