@@ -24,7 +24,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("ncpus", Builtin),
     ("numaid", Builtin),
     ("pcomm", Builtin),
-    ("ppid", Builtin),
     ("sarg0", Builtin),
     ("sarg1", Builtin),
     ("sarg2", Builtin),
