@@ -16,7 +16,10 @@ pub struct PreludeMacro {
     pub doc: &'static str,
 }
 
-const FILES: &[&str] = &[include_str!("prelude/process.pf")];
+const FILES: &[&str] = &[
+    include_str!("prelude/pointer.pf"),
+    include_str!("prelude/process.pf"),
+];
 
 /// All macros, read when a script first has a name that no table has.
 pub static PRELUDE: LazyLock<Vec<PreludeMacro>> = LazyLock::new(|| {
