@@ -72,12 +72,7 @@ impl Dumper {
                 d.statements(&probe.body);
             }),
             Item::Macro(definition) => {
-                let params: Vec<String> = definition
-                    .params
-                    .iter()
-                    .map(|param| param.node.to_string())
-                    .collect();
-                let head = format!("macro {}({})", definition.name.node, params.join(", "));
+                let head = format!("macro {}", definition.head());
                 self.nest(head, |d| {
                     d.statements(&definition.body);
                     if let Some(value) = &definition.value {

@@ -14,7 +14,7 @@ use pest::iterators::Pair;
 use crate::ast::*;
 use crate::diagnostic::Diagnostic;
 use crate::literal::{self, LiteralError};
-use crate::parse::Rule;
+use crate::rule::Rule;
 use crate::span::{Span, Spanned};
 
 /// A node and the depth of the tree below it.

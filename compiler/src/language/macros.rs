@@ -93,16 +93,6 @@ pub fn expand(script: &Script) -> Result<Expanded<'_>, Vec<Diagnostic>> {
     Err(errors)
 }
 
-/// The name and parameters of a macro, as a call has them.
-pub(super) fn call_text(definition: &Macro) -> String {
-    let params: Vec<String> = definition
-        .params
-        .iter()
-        .map(|param| param.node.to_string())
-        .collect();
-    format!("{}({})", definition.name.node, params.join(", "))
-}
-
 /// A macro that a call means.
 #[derive(Clone, Copy)]
 struct Found<'s> {
@@ -255,7 +245,7 @@ impl<'s> Expander<'s> {
         let span = closest.at.and_then(|at| args.get(at)).map(|arg| arg.span);
         let ways: Vec<String> = candidates
             .iter()
-            .map(|found| format!("`{}`", call_text(found.definition)))
+            .map(|found| format!("`{}`", found.definition.head()))
             .collect();
         let message = format!("the macro `{name}` takes {}", closest.wanted);
         let span = span.unwrap_or(expr.span);

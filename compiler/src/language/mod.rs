@@ -55,7 +55,12 @@ pub fn reference() -> String {
         out += &format!("| `{call}` | {} |\n", row.doc);
     }
     for row in calls {
-        out += &format!("| `{} -> {}` | {} |\n", row.call_text(), row.ty, row.doc);
+        out += &format!(
+            "| `{} -> {}` | {} |\n",
+            row.definition.head(),
+            row.ty,
+            row.doc
+        );
     }
     out
 }

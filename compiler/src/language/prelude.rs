@@ -42,13 +42,6 @@ pub static PRELUDE: LazyLock<Vec<PreludeMacro>> = LazyLock::new(|| {
     macros
 });
 
-impl PreludeMacro {
-    /// Its name and parameters, as a call has them.
-    pub fn call_text(&self) -> String {
-        super::macros::call_text(&self.definition)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

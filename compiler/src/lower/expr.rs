@@ -1,12 +1,12 @@
 //! Expressions: scalars become values, everything else is stored into slots.
 
 use super::{Lower, Place};
-use crate::hir::{Argument, Expr, ExprKind, ScriptMap};
+use crate::hir::{Expr, ExprKind, ScriptMap};
 use crate::ir::{Arith, Block, Condition, InstData, Value, Width};
 use crate::language::builtins::helper;
 use crate::providers::Access;
 use crate::types::Type;
-use pfscript_probes::catalogue::{self, STACK_DEFAULT_DEPTH, STACK_USER};
+use pfscript_probes::catalogue::{STACK_DEFAULT_DEPTH, STACK_USER};
 
 impl Lower<'_> {
     /// A scalar's value.
@@ -20,15 +20,9 @@ impl Lower<'_> {
             }
             ExprKind::Context => self.push(InstData::Context),
             ExprKind::Argument(access) => self.argument(*access),
-            ExprKind::Helper { helper, args } => {
+            ExprKind::Helper { args, .. } | ExprKind::Routine { args, .. } => {
                 let args = self.arguments(args);
-                self.span = expr.span;
-                self.helper(*helper, args)
-            }
-            ExprKind::Routine { routine, args } => {
-                let args = self.arguments(args);
-                self.span = expr.span;
-                self.routine_with_loss(routine, args)
+                self.call(expr, args)
             }
             ExprKind::Stack {
                 user,
@@ -261,7 +255,7 @@ impl Lower<'_> {
     }
 
     /// A place that holds the expression's value: its variable's slot, or a temporary one.
-    fn materialize(&mut self, expr: &Expr) -> Place {
+    pub(super) fn materialize(&mut self, expr: &Expr) -> Place {
         match &expr.kind {
             ExprKind::Var(var) => self.variable(*var),
             ExprKind::TupleField { tuple, offset } => self.materialize(tuple).at(*offset),
@@ -311,26 +305,7 @@ impl Lower<'_> {
                 });
             }
             ExprKind::Helper { args, .. } | ExprKind::Routine { args, .. } => {
-                let given = self.arguments(args);
-                let used = expr.ty.size().min(room);
-                // What is written over may be what is read: `$x = f($x)`.
-                let out = match self.reads(args, place) {
-                    true => self.temporary(room, "result"),
-                    false => place,
-                };
-                // Linux 5.17 to 6.3 leave what follows the terminator as it was (bpf_get_current_comm: strscpy).
-                self.zero(out, room);
-                let mut all = vec![self.address(out), self.constant(used.into())];
-                all.extend(given);
-                self.span = expr.span;
-                match &expr.kind {
-                    ExprKind::Helper { helper, .. } => self.helper(*helper, all),
-                    ExprKind::Routine { routine, .. } => self.routine_with_loss(routine, all),
-                    _ => return,
-                };
-                if out.slot != place.slot {
-                    self.copy(out, place, room);
-                }
+                self.call_for_string(expr, args, place, room);
             }
             ExprKind::ReadString {
                 address,
@@ -365,47 +340,6 @@ impl Lower<'_> {
                 }
             }
         }
-    }
-
-    /// What a helper or a routine is given, as it takes it.
-    fn arguments(&mut self, args: &[Argument]) -> Vec<Value> {
-        let mut values = Vec::new();
-        for arg in args {
-            match arg {
-                Argument::Value(value) => values.push(self.value(value)),
-                Argument::Text(text) => {
-                    let place = self.materialize(text);
-                    values.push(self.address(place));
-                    values.push(self.constant(text.ty.size().into()));
-                }
-                Argument::Map(map) => values.push(self.map_pointer(*map)),
-            }
-        }
-        values
-    }
-
-    /// Whether one of the strings may be in the slot of a place.
-    fn reads(&mut self, args: &[Argument], place: Place) -> bool {
-        args.iter().any(|arg| match arg {
-            Argument::Text(text) => self.is_in(text, place),
-            Argument::Value(_) | Argument::Map(_) => false,
-        })
-    }
-
-    fn is_in(&mut self, expr: &Expr, place: Place) -> bool {
-        match &expr.kind {
-            ExprKind::Var(var) => self.variable(*var).slot == place.slot,
-            ExprKind::TupleField { tuple, .. } => self.is_in(tuple, place),
-            _ => false,
-        }
-    }
-
-    /// Calls a routine, with the place of the loss counters behind the arguments if it takes one.
-    fn routine_with_loss(&mut self, routine: &'static str, mut args: Vec<Value>) -> Value {
-        if catalogue::routine(routine).is_some_and(|entry| entry.params.last() == Some(&"loss")) {
-            args.push(self.loss());
-        }
-        self.routine(routine, args)
     }
 
     /// A value, cut to `1..=most`.

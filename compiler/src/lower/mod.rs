@@ -3,6 +3,7 @@
 //! Values that fit a register become [`Value`]s; strings, tuples and keys are built in [`Slot`]s, in place where they
 //! are needed: an expression is stored *into* a slot, so that a key's string is read straight into the key.
 
+mod call;
 mod expr;
 mod maps;
 mod stmt;

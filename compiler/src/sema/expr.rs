@@ -282,10 +282,7 @@ impl Checker<'_> {
                     Type::Unknown => Ok(value),
                     other => Err(Diagnostic::error(
                         span,
-                        format!(
-                            "only pointers can be dereferenced, and this is {}",
-                            other.describe()
-                        ),
+                        format!("expected a pointer, found {}", other.describe()),
                     )
                     .help("cast it: `*(uint64 *)x`")),
                 }

@@ -291,7 +291,7 @@ impl Checker<'_> {
                 Diagnostic::error(
                     value.span,
                     format!(
-                        "`${}` is declared as {}, and this is {}",
+                        "`${}` is declared as {}, but its value is {}",
                         name.node,
                         declared.describe(),
                         value.ty.describe()

@@ -4,7 +4,7 @@ use pest::iterators::{Pair, Pairs};
 
 use super::{Builder, Deep};
 use crate::ast::*;
-use crate::parse::Rule;
+use crate::rule::Rule;
 use crate::scan::MAX_DEPTH;
 use crate::span::{Span, Spanned};
 

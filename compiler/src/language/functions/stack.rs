@@ -46,9 +46,8 @@ fn stack(checker: &mut Checker<'_>, mut args: Args<'_>, user: bool) -> Result<Ex
             if !(1..=DEFAULT_STACK_DEPTH.into()).contains(&frames) {
                 return Err(Diagnostic::error(
                     args.span(1),
-                    format!("{frames} is not a depth of a stack"),
-                )
-                .help(format!("use 1 to {DEFAULT_STACK_DEPTH}")));
+                    format!("`depth` must be 1 to {DEFAULT_STACK_DEPTH}"),
+                ));
             }
             Some(frames as u32)
         }
