@@ -184,7 +184,7 @@ fn what_is_not_there_yet_is_said_to_be_not_supported_yet() {
         "BEGIN { print(sizeof(uint64)); }",
         "BEGIN { print(macaddr(0)); }",
         "fn f($a : int64) : int64 { return $a; } BEGIN { }",
-        "macro m($a) { $a } BEGIN { }",
+        "macro m($a) { $a += 1; $a } BEGIN { $x = 1; print(m($x)); }",
         "struct s { int x; }; BEGIN { print(((struct s *)0)->x); }",
     ] {
         let finished = refused(script, &["not supported yet", "^"]);

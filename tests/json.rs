@@ -3,6 +3,7 @@
 
 mod support;
 
+use pfscript_testkit::needs_root;
 use serde_json::Value;
 use support::{Finished, Tracer};
 

@@ -53,6 +53,26 @@ pub fn compile(
     facts: &dyn KernelFacts,
     options: &Options,
 ) -> Result<Object, Vec<Diagnostic>> {
+    let expanded = language::macros::expand(script)?;
+    match compile_expanded(&expanded.script, name, source, facts, options) {
+        Ok(mut object) => {
+            expanded.explain(&mut object.warnings);
+            Ok(object)
+        }
+        Err(mut errors) => {
+            expanded.explain(&mut errors);
+            Err(errors)
+        }
+    }
+}
+
+fn compile_expanded(
+    script: &Script,
+    name: &str,
+    source: &str,
+    facts: &dyn KernelFacts,
+    options: &Options,
+) -> Result<Object, Vec<Diagnostic>> {
     let mut checked = sema::check(script, facts, options)?;
     let (module, manifest) = lower::lower(&checked, facts)?;
     if cfg!(debug_assertions) {

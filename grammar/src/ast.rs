@@ -20,6 +20,14 @@ impl Script {
             _ => None,
         })
     }
+
+    /// The macros that the script defines, in source order.
+    pub fn macros(&self) -> impl Iterator<Item = &Macro> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Macro(definition) => Some(definition),
+            _ => None,
+        })
+    }
 }
 
 /// A top-level item.
@@ -31,6 +39,8 @@ pub enum Item {
     Include(Spanned<String>),
     /// `config = { name = value; … }`; the values are kept as written.
     Config(Vec<ConfigEntry>),
+    /// `macro name($a, @m, b) { … }`
+    Macro(Macro),
     /// A construct of bpftrace's language that is parsed but has no meaning here yet.
     Unsupported(Unsupported),
 }
@@ -47,7 +57,7 @@ pub struct ConfigEntry {
 /// A construct that the grammar knows and the compiler does not: it is answered with "not supported yet".
 #[derive(Clone, Debug)]
 pub struct Unsupported {
-    /// What it is, in the plural, as the message says it: `while loops`, `macros`, `struct definitions`.
+    /// What it is, in the plural, as the message says it: `while loops`, `imports`, `struct definitions`.
     pub what: &'static str,
     /// The source text, as written (the formatter prints it back).
     pub text: String,
@@ -72,6 +82,32 @@ pub struct Probe {
     pub body: Block,
     /// From the first attach point to the closing brace.
     pub span: Span,
+}
+
+/// A definition of what a call, or a bare name, stands for.
+#[derive(Clone, Debug)]
+pub struct Macro {
+    /// How it is called.
+    pub name: Spanned<String>,
+    /// Its parameters in order.
+    pub params: Vec<Spanned<MacroParam>>,
+    /// The statements, without `value`.
+    pub body: Block,
+    /// The expression that closes the body, if no semicolon follows it: what a call gives.
+    pub value: Option<Expr>,
+    /// From `macro` to the closing brace.
+    pub span: Span,
+}
+
+/// A parameter of a macro: its name, which says what may be passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MacroParam {
+    /// `$name`: a variable.
+    Variable(String),
+    /// `@name`: a map.
+    Map(String),
+    /// `name`: any expression, put in wherever the body has the name.
+    Name(String),
 }
 
 /// `provider:part:part`, split at colons, quotes removed, positional parameters not yet replaced.
@@ -355,6 +391,7 @@ macro_rules! eq_without_span {
 
 eq_without_span! {
     Probe { attach_points, predicate, body }
+    Macro { name, params, body, value }
     AttachPoint { parts }
     Block { statements }
     Stmt { kind }

@@ -22,6 +22,8 @@ pub struct Diagnostic {
     pub span: Span,
     /// A few words under the caret; may be empty.
     pub label: String,
+    /// What else to know about the place, such as the macro that it is in.
+    pub note: Option<String>,
     /// What to try.
     pub help: Option<String>,
 }
@@ -34,6 +36,7 @@ impl Diagnostic {
             message: message.into(),
             span,
             label: String::new(),
+            note: None,
             help: None,
         }
     }
@@ -54,6 +57,12 @@ impl Diagnostic {
     /// Adds the words under the caret.
     pub fn label(mut self, label: impl Into<String>) -> Diagnostic {
         self.label = label.into();
+        self
+    }
+
+    /// Adds what else to know about the place.
+    pub fn note(mut self, note: impl Into<String>) -> Diagnostic {
+        self.note = Some(note.into());
         self
     }
 

@@ -71,6 +71,15 @@ impl Dumper {
                 }
                 d.statements(&probe.body);
             }),
+            Item::Macro(definition) => {
+                let head = format!("macro {}", definition.head());
+                self.nest(head, |d| {
+                    d.statements(&definition.body);
+                    if let Some(value) = &definition.value {
+                        d.nest("value", |d| d.expr(value));
+                    }
+                });
+            }
             Item::Unsupported(unsupported) => self.unsupported(unsupported),
         }
     }

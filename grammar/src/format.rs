@@ -2,11 +2,13 @@
 //!
 //! `parse(format(tree))` gives the same tree back.
 
+mod items;
+
 use pest::Parser;
 
 use crate::ast::*;
 use crate::literal::write_string;
-use crate::parse::{Rule, ScriptParser};
+use crate::rule::{Rule, ScriptParser};
 
 /// Prints a script.
 ///
@@ -98,89 +100,13 @@ impl Printer {
         }
     }
 
-    fn item(&mut self, item: &Item) {
-        match item {
-            Item::Include(path) if path.node.starts_with('"') => {
-                self.push("#include ");
-                self.push(&path.node);
-            }
-            Item::Include(path) => {
-                self.push("#include <");
-                self.push(&path.node);
-                self.push(">");
-            }
-            Item::Config(entries) => {
-                self.push("config = {");
-                self.indent += 1;
-                for entry in entries {
-                    self.newline();
-                    self.push(&entry.name.node);
-                    self.push(" = ");
-                    self.config_value(&entry.value.node);
-                    self.push(";");
-                }
-                self.indent -= 1;
-                self.newline();
-                self.push("}");
-            }
-            Item::Probe(probe) => self.probe(probe),
-            Item::Unsupported(unsupported) => self.push(&unsupported.text),
-        }
-        self.out.push('\n');
-    }
-
-    fn config_value(&mut self, value: &str) {
-        let word = value.strip_prefix('-').unwrap_or(value);
-        if !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            self.push(value);
-        } else {
-            self.string(value.as_bytes());
-        }
-    }
-
-    fn probe(&mut self, probe: &Probe) {
-        for (i, point) in probe.attach_points.iter().enumerate() {
-            if i > 0 {
-                self.push(",\n");
-            }
-            for (i, part) in point.parts.iter().enumerate() {
-                if i > 0 {
-                    self.push(":");
-                }
-                self.part(&part.node, i == 0);
-            }
-        }
-        if let Some(predicate) = &probe.predicate {
-            self.push(" /");
-            let start = self.out.len();
-            self.expr(predicate, ANY);
-            // `/*` would open a comment.
-            if self.out[start..].starts_with(['*', '/']) {
-                self.out.insert(start, ' ');
-            }
-            self.push("/");
-        }
-        self.push(" ");
-        self.block(&probe.body);
-    }
-
-    fn part(&mut self, part: &str, provider: bool) {
-        if is_plain_part(part, provider) {
-            self.push(part);
-        } else {
-            self.push("\"");
-            for c in part.chars() {
-                if matches!(c, '"' | '\\') {
-                    self.out.push('\\');
-                }
-                self.out.push(c);
-            }
-            self.push("\"");
-        }
-    }
-
     fn block(&mut self, block: &Block) {
-        if block.statements.is_empty() {
+        self.body(block, None);
+    }
+
+    /// A block, and the expression that closes it without a semicolon.
+    fn body(&mut self, block: &Block, value: Option<&Expr>) {
+        if block.statements.is_empty() && value.is_none() {
             self.push("{ }");
             return;
         }
@@ -189,6 +115,10 @@ impl Printer {
         for statement in &block.statements {
             self.newline();
             self.statement(statement);
+        }
+        if let Some(value) = value {
+            self.newline();
+            self.expr(value, TERNARY);
         }
         self.indent -= 1;
         self.newline();
@@ -450,15 +380,26 @@ fn is_sure_type(ty: &TypeName) -> bool {
             .is_ok_and(|pairs| pairs.as_str().len() == ty.name.len())
 }
 
-/// True if a part of an attach point reads back without quotes.
-fn is_plain_part(part: &str, provider: bool) -> bool {
-    let rule = if provider { Rule::provider } else { Rule::part };
-    if part.contains('"') || provider && part.is_empty() {
-        return false;
+impl Macro {
+    /// Its name and parameters, as its definition and a call have them: `name($a, @m, b)`.
+    pub fn head(&self) -> String {
+        let params: Vec<String> = self
+            .params
+            .iter()
+            .map(|param| param.node.to_string())
+            .collect();
+        format!("{}({})", self.name.node, params.join(", "))
     }
-    // A slash is read by what follows, so it needs quotes unless the part is a path.
-    (!part.contains('/') || part.starts_with(['/', '.', '~']))
-        && ScriptParser::parse(rule, part).is_ok_and(|pairs| pairs.as_str().len() == part.len())
+}
+
+impl std::fmt::Display for MacroParam {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            MacroParam::Variable(name) => write!(f, "${name}"),
+            MacroParam::Map(name) => write!(f, "@{name}"),
+            MacroParam::Name(name) => f.write_str(name),
+        }
+    }
 }
 
 impl std::fmt::Display for Script {

@@ -21,6 +21,7 @@ pub mod format;
 mod literal;
 mod parse;
 mod render;
+mod rule;
 mod scan;
 pub mod span;
 mod syntax_error;

@@ -10,17 +10,11 @@ use pest::error::{Error, ErrorVariant, InputLocation};
 use crate::MAX_SOURCE_BYTES;
 use crate::ast::Script;
 use crate::diagnostic::Diagnostic;
+use crate::rule::{Rule, ScriptParser};
 use crate::scan::{self, Flaw, Until};
 use crate::span::Span;
 use crate::syntax_error::{self, Failure};
 use crate::tree::Builder;
-
-mod generated {
-    #[derive(pest_derive::Parser)]
-    #[grammar = "../pfscript.pest"]
-    pub(crate) struct ScriptParser;
-}
-pub(crate) use generated::{Rule, ScriptParser};
 
 /// The text of a script, or a diagnostic at its first byte that is not UTF-8.
 ///

@@ -74,6 +74,9 @@ fn one(renderer: &Renderer, diagnostic: &Diagnostic, source_name: &str, source: 
                 .line_start(view.line)
                 .annotation(annotation),
         );
+    if let Some(note) = &diagnostic.note {
+        group = group.element(Level::NOTE.message(escape(note)));
+    }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(escape(help)));
     }

@@ -5,7 +5,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::escape::escape;
-use crate::parse::Rule;
+use crate::rule::Rule;
 use crate::scan::{self, Flaw, MAX_DEPTH, Until};
 use crate::span::Span;
 

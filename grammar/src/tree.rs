@@ -14,7 +14,7 @@ use pest::iterators::Pair;
 use crate::ast::*;
 use crate::diagnostic::Diagnostic;
 use crate::literal::{self, LiteralError};
-use crate::parse::Rule;
+use crate::rule::Rule;
 use crate::span::{Span, Spanned};
 
 /// A node and the depth of the tree below it.
@@ -77,7 +77,7 @@ impl<'s> Builder<'s> {
                 let line = pair.as_str().lines().next().map_or(0, str::len);
                 unsupported(what, &pair, line)
             }
-            Rule::macro_item => unsupported("macros", &pair, 0),
+            Rule::macro_item => Item::Macro(self.macro_item(pair)),
             Rule::fn_item => unsupported("functions defined in scripts", &pair, 0),
             Rule::import => unsupported("imports", &pair, 0),
             Rule::map_decl => unsupported("map declarations", &pair, 0),

@@ -26,6 +26,17 @@ fn check(source: &str) {
         }
         places_in(&probe.body, source);
     }
+    for definition in script.macros() {
+        assert_eq!(&source[definition.name.span.range()], definition.name.node);
+        for param in &definition.params {
+            assert_eq!(&source[param.span.range()], param.node.to_string());
+        }
+        places_in(&definition.body, source);
+        definition
+            .value
+            .iter()
+            .for_each(|value| places(value, source));
+    }
 }
 
 /// The text at an expression's span is that expression.
@@ -177,6 +188,8 @@ impl Generator {
                 "struct foo { int a[4]; struct { char b; } c; } *x;",
                 "enum { A, B = 2 }",
                 "macro m($x, @y, z) { $x + z }",
+                "macro n($x, @y, z) { $x += 1; @y[z]++; if (z) { f(z) } else { }; -$x }",
+                "macro o() { f(1); { } }",
                 "fn f($a: struct foo *, $b: (int8, string)): int64 { return $a->b; }",
                 "let @m = lruhash(10);",
                 "import \"x\";",

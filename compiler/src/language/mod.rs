@@ -1,14 +1,38 @@
-//! The language's names: one table row for each builtin and each function. The type checker and the language reference
-//! read these tables; adding a row is all it takes to add a name.
+//! The language's names: one table row for each builtin and each function, and one macro for what can be said in the
+//! language itself. The type checker and the language reference read these tables; adding a row is all it takes to add a
+//! name.
 
 pub mod builtins;
 mod format;
 pub mod functions;
 pub mod later;
+pub mod macros;
+pub mod prelude;
 pub mod signature;
 
 pub use builtins::{BUILTINS, Builtin};
 pub use functions::FunctionRow;
+use prelude::PRELUDE;
+
+/// The names of all builtins, those of the prelude included.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let builtins = BUILTINS.iter().map(|row| row.name);
+    builtins.chain(prelude_names(true))
+}
+
+/// The names of all functions, those of the prelude included.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    let functions = functions::all().map(|row| row.name);
+    functions.chain(prelude_names(false))
+}
+
+fn prelude_names(without_parameters: bool) -> impl Iterator<Item = &'static str> {
+    PRELUDE
+        .iter()
+        .map(|row| &row.definition)
+        .filter(move |definition| definition.params.is_empty() == without_parameters)
+        .map(|definition| definition.name.node.as_str())
+}
 
 /// The reference of all builtins and functions, as Markdown tables (a part of `docs/language.md`).
 pub fn reference() -> String {
@@ -16,10 +40,27 @@ pub fn reference() -> String {
     for row in BUILTINS {
         out += &format!("| `{}` | {} | {} |\n", row.name, row.ty, row.doc);
     }
+    let (names, calls): (Vec<_>, Vec<_>) = PRELUDE
+        .iter()
+        .partition(|row| row.definition.params.is_empty());
+    for row in names {
+        out += &format!(
+            "| `{}` | {} | {} |\n",
+            row.definition.name.node, row.ty, row.doc
+        );
+    }
     out += "\n### Functions\n\n| call | what it does |\n|---|---|\n";
     for row in functions::all() {
         let call = row.signature.replace('|', "\\|");
         out += &format!("| `{call}` | {} |\n", row.doc);
+    }
+    for row in calls {
+        out += &format!(
+            "| `{} -> {}` | {} |\n",
+            row.definition.head(),
+            row.ty,
+            row.doc
+        );
     }
     out
 }

@@ -2,11 +2,10 @@
 //! maps and memory is read (`read`).
 
 use super::Lower;
-use crate::hir::{Argument, Base, Expr, ExprKind, Place};
+use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Block, Condition, Value};
 use crate::types::Type;
 use pfscript_probes::abi::{STACK_DEFAULT_DEPTH, STACK_USER, helper};
-use pfscript_probes::catalogue;
 
 impl Lower<'_> {
     /// A scalar's value.
@@ -143,36 +142,6 @@ impl Lower<'_> {
         let sum = self.builder.arith(Arith::Add, before, delta);
         self.builder.store_word(slot, sum);
         if after { sum } else { before }
-    }
-
-    /// What a helper or a routine is given, as it takes it.
-    pub(super) fn arguments(&mut self, args: &[Argument]) -> Vec<Value> {
-        let mut values = Vec::new();
-        for arg in args {
-            match arg {
-                Argument::Value(value) => values.push(self.value(value)),
-                Argument::Text(text) => {
-                    let place = self.materialize(text);
-                    values.push(self.builder.address(place));
-                    let room = self.size(text.ty);
-                    values.push(self.builder.constant(room.into()));
-                }
-                Argument::Map(map) => values.push(self.map_pointer(*map)),
-            }
-        }
-        values
-    }
-
-    /// Calls a routine, with the place of the loss counters behind the arguments if it takes one.
-    pub(super) fn routine_with_loss(
-        &mut self,
-        routine: &'static str,
-        mut args: Vec<Value>,
-    ) -> Value {
-        if catalogue::routine(routine).is_some_and(|entry| entry.params.last() == Some(&"loss")) {
-            args.push(self.loss());
-        }
-        self.builder.routine(routine, args)
     }
 
     /// Goes to `yes` or `no` by a condition.

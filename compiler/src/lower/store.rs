@@ -1,7 +1,7 @@
 //! Values of any size stored into slots: strings, tuples, symbols, and scalars as words.
 
 use super::Lower;
-use crate::hir::{Argument, Base, Expr, ExprKind, Place};
+use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Condition, SlotPlace, Value};
 use crate::types::Type;
 use pfscript_probes::abi::helper;
@@ -185,54 +185,6 @@ impl Lower<'_> {
                     self.convert(from, expr.ty, place, Type::Str { bytes: room });
                 }
             }
-        }
-    }
-
-    /// Stores the string that a helper or a routine writes: `call` gets its address and room, then `args`.
-    fn written(
-        &mut self,
-        expr: &Expr,
-        args: &[Argument],
-        place: SlotPlace,
-        room: u32,
-        call: impl FnOnce(&mut Self, Vec<Value>) -> Value,
-    ) {
-        let given = self.arguments(args);
-        let used = self.size(expr.ty).min(room);
-        // What is written over may be what is read: `$x = f($x)`.
-        let out = match self.reads(args, place) {
-            true => self.builder.temporary(room, "result"),
-            false => place,
-        };
-        // Linux 5.17 to 6.3 leave what follows the terminator as it was (bpf_get_current_comm: strscpy).
-        self.builder.zero(out, room);
-        let mut all = vec![
-            self.builder.address(out),
-            self.builder.constant(used.into()),
-        ];
-        all.extend(given);
-        call(self, all);
-        if out != place {
-            self.builder.copy(out, place, room);
-        }
-    }
-
-    /// Whether one of the strings may be in the slot of a place.
-    fn reads(&mut self, args: &[Argument], place: SlotPlace) -> bool {
-        args.iter().any(|arg| match arg {
-            Argument::Text(text) => self.is_in(text, place),
-            Argument::Value(_) | Argument::Map(_) => false,
-        })
-    }
-
-    fn is_in(&mut self, expr: &Expr, place: SlotPlace) -> bool {
-        match &expr.kind {
-            ExprKind::Load(from) => match &from.base {
-                Base::Var(var) => self.variable(*var).slot == place.slot,
-                Base::Value(value) => self.is_in(value, place),
-                Base::Memory(_) | Base::Element { .. } => false,
-            },
-            _ => false,
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::Checker;
 use crate::hir::{Expr, ExprKind};
-use crate::language::builtins::{self, BUILTINS, Builtin};
+use crate::language;
+use crate::language::builtins::{self, Builtin};
 use crate::language::functions::{self, Call};
 use crate::language::later::{self, Kind};
 use crate::types::Type;
@@ -188,7 +189,7 @@ impl Checker<'_> {
         if functions::named(name).is_some() {
             return Err(error.help(format!("it is a function: write `{name}()`")));
         }
-        Err(error.suggest(name, BUILTINS.iter().map(|row| row.name)))
+        Err(error.suggest(name, language::names()))
     }
 
     fn call(&mut self, call: &Call<'_>, name_span: Span) -> Result<Expr, Diagnostic> {
@@ -213,7 +214,7 @@ impl Checker<'_> {
         }
         Err(
             Diagnostic::error(name_span, format!("unknown function `{}`", call.name))
-                .suggest(call.name, functions::all().map(|row| row.name)),
+                .suggest(call.name, language::function_names()),
         )
     }
 }

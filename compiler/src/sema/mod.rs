@@ -177,7 +177,7 @@ pub fn check(
             Item::Unsupported(node) => {
                 errors.push(Diagnostic::unsupported(node.span, node.what));
             }
-            Item::Probe(_) | Item::Include(_) => {}
+            Item::Probe(_) | Item::Include(_) | Item::Macro(_) => {}
         }
     }
     let probes: Vec<&ast::Probe> = script.probes().collect();

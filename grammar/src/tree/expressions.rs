@@ -9,7 +9,7 @@ use super::{Builder, Deep, unquoted};
 use crate::ast::*;
 use crate::diagnostic::Diagnostic;
 use crate::literal;
-use crate::parse::Rule;
+use crate::rule::Rule;
 use crate::scan::MAX_DEPTH;
 use crate::span::{Span, Spanned};
 

@@ -4,7 +4,7 @@ use pest::iterators::{Pair, Pairs};
 
 use super::{Builder, Deep};
 use crate::ast::*;
-use crate::parse::Rule;
+use crate::rule::Rule;
 use crate::scan::MAX_DEPTH;
 use crate::span::{Span, Spanned};
 
@@ -26,6 +26,56 @@ impl Builder<'_> {
         Deep {
             node: Block { statements, span },
             depth,
+        }
+    }
+
+    pub(super) fn macro_item(&self, pair: Pair<'_, Rule>) -> Macro {
+        let span = self.span(&pair);
+        let mut name = Spanned::new(String::new(), span);
+        let mut params = Vec::new();
+        let mut body = Block {
+            statements: Vec::new(),
+            span,
+        };
+        let mut value = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::ident => name = Spanned::new(part.as_str().to_owned(), self.span(&part)),
+                Rule::macro_param => {
+                    let span = self.span(&part);
+                    let text = part.as_str();
+                    let param = match text.split_at(1) {
+                        ("$", name) => MacroParam::Variable(name.to_owned()),
+                        ("@", name) => MacroParam::Map(name.to_owned()),
+                        _ => MacroParam::Name(text.to_owned()),
+                    };
+                    params.push(Spanned::new(param, span));
+                }
+                Rule::block => {
+                    let open_end = ends_in_expression(&part);
+                    body = self.block(part).node;
+                    if open_end
+                        && let Some(Stmt {
+                            kind: StmtKind::Expr(_),
+                            ..
+                        }) = body.statements.last()
+                        && let Some(Stmt {
+                            kind: StmtKind::Expr(expr),
+                            ..
+                        }) = body.statements.pop()
+                    {
+                        value = Some(expr);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Macro {
+            name,
+            params,
+            body,
+            value,
+            span,
         }
     }
 
@@ -212,6 +262,16 @@ impl Builder<'_> {
             });
         }
     }
+}
+
+/// Whether no semicolon follows the last statement of a block.
+fn ends_in_expression(block: &Pair<'_, Rule>) -> bool {
+    block
+        .clone()
+        .into_inner()
+        .rev()
+        .find(|pair| pair.as_rule() != Rule::close_brace)
+        .is_some_and(|last| last.as_rule() == Rule::expr_stmt)
 }
 
 fn binary_of_assign(text: &str) -> Option<BinaryOp> {

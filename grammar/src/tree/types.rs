@@ -5,7 +5,7 @@ use pest::iterators::Pair;
 use super::{AnyType, Builder};
 use crate::ast::*;
 use crate::literal;
-use crate::parse::Rule;
+use crate::rule::Rule;
 
 impl Builder<'_> {
     pub(super) fn cast_type(&self, pair: Pair<'_, Rule>) -> AnyType {

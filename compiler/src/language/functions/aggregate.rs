@@ -60,11 +60,7 @@ fn hist(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Aggregation, Diagnost
     };
     match bits {
         0..=5 => Ok((Aggregate::Hist { bits: bits as u32 }, Some(value))),
-        _ => Err(Diagnostic::error(
-            args.span(1),
-            format!("{bits} is not a number of bits that `hist` takes"),
-        )
-        .help("use 0 to 5")),
+        _ => Err(Diagnostic::error(args.span(1), "`bits` must be 0 to 5")),
     }
 }
 
@@ -91,7 +87,7 @@ fn lhist(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Aggregation, Diagnos
         _ => {
             return Err(Diagnostic::error(
                 args.span,
-                format!("that makes more than {MAX_BUCKETS} buckets"),
+                format!("this makes more than {MAX_BUCKETS} buckets"),
             )
             .help("use a larger step"));
         }

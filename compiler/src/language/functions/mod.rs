@@ -165,12 +165,25 @@ fn fits(signature: &Signature<'_>, call: &Call<'_>) -> bool {
     })
 }
 
-fn arity(rows: &[FunctionRow], signature: &Signature<'_>, call: &Call<'_>) -> Diagnostic {
-    let arguments = |n: usize| match n {
+/// "2 arguments"
+pub(super) fn arguments(count: usize) -> String {
+    match count {
         0 => "no arguments".to_string(),
         1 => "1 argument".to_string(),
         n => format!("{n} arguments"),
-    };
+    }
+}
+
+/// "2 are given", without its last word
+pub(super) fn given(count: usize) -> String {
+    match count {
+        0 => "none is".to_string(),
+        1 => "1 is".to_string(),
+        n => format!("{n} are"),
+    }
+}
+
+fn arity(rows: &[FunctionRow], signature: &Signature<'_>, call: &Call<'_>) -> Diagnostic {
     let (min, max) = (signature.min(), signature.max().unwrap_or(MAX_ARGUMENTS));
     let takes = if min == max {
         arguments(min)
@@ -179,11 +192,7 @@ fn arity(rows: &[FunctionRow], signature: &Signature<'_>, call: &Call<'_>) -> Di
     } else {
         format!("at most {}", arguments(max))
     };
-    let given = match call.args.len() {
-        0 => "none is".to_string(),
-        1 => "1 is".to_string(),
-        n => format!("{n} are"),
-    };
+    let given = given(call.args.len());
     let ways: Vec<String> = rows
         .iter()
         .map(|row| format!("`{}`", row.call_text()))

@@ -47,9 +47,8 @@ fn stack(checker: &mut Checker<'_>, mut args: Args<'_>, user: bool) -> Result<Ex
             if !(1..=MAX_STACK_FRAMES.into()).contains(&frames) {
                 return Err(Diagnostic::error(
                     args.span(1),
-                    format!("{frames} is not a depth of a stack"),
-                )
-                .help(format!("use 1 to {MAX_STACK_FRAMES}")));
+                    format!("`depth` must be 1 to {MAX_STACK_FRAMES}"),
+                ));
             }
             Some(frames as u32)
         }

@@ -44,7 +44,7 @@ fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
             Some(n) if n <= 0 => {
                 return Err(Diagnostic::error(
                     args.span(1),
-                    "the limit must be greater than zero",
+                    "`limit` must be greater than zero",
                 ));
             }
             Some(n) => (None, (n as u64).min(max.into()) as u32),

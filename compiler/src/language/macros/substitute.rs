@@ -1,0 +1,164 @@
+//! The body of a macro with its arguments in place of its parameters, and fresh names for its variables.
+
+use super::visit::{self, Part};
+use pfscript_grammar::ast::{Block, Expr, ExprKind, Macro, MacroParam, Stmt, StmtKind};
+use pfscript_grammar::{Diagnostic, Span};
+
+/// What the names in the body of a macro stand for, in one call.
+pub(super) struct Substitution<'s> {
+    definition: &'s Macro,
+    /// The arguments, and of how many nodes each is.
+    args: Vec<(Expr, usize)>,
+    /// Where the call is, which is the place of everything in the body.
+    span: Span,
+    /// Sets the variables of this call apart.
+    fresh: usize,
+    /// How many nodes may still be made.
+    left: usize,
+    error: Option<Diagnostic>,
+}
+
+impl<'s> Substitution<'s> {
+    pub(super) fn new(
+        definition: &'s Macro,
+        args: Vec<Expr>,
+        span: Span,
+        fresh: usize,
+        left: usize,
+    ) -> Substitution<'s> {
+        let args = args
+            .into_iter()
+            .map(|mut arg| {
+                let size = size(&mut arg);
+                (arg, size)
+            })
+            .collect();
+        Substitution {
+            definition,
+            args,
+            span,
+            fresh,
+            left,
+            error: None,
+        }
+    }
+
+    /// What went wrong.
+    pub(super) fn into_error(self) -> Option<Diagnostic> {
+        self.error
+    }
+
+    pub(super) fn block(&mut self, block: &mut Block) {
+        block.span = self.span;
+        for stmt in &mut block.statements {
+            self.stmt(stmt);
+        }
+    }
+
+    fn stmt(&mut self, stmt: &mut Stmt) {
+        stmt.span = self.span;
+        match &mut stmt.kind {
+            StmtKind::Let { name, ty, .. } => {
+                name.span = self.span;
+                if let Some(ty) = ty {
+                    ty.span = self.span;
+                }
+                let declared = MacroParam::Variable(name.node.clone());
+                match self
+                    .definition
+                    .params
+                    .iter()
+                    .any(|param| param.node == declared)
+                {
+                    true => self.fail(format!("`${}` is a parameter of the macro", name.node)),
+                    false => name.node = self.own(&name.node),
+                }
+            }
+            StmtKind::Assign { op: Some(op), .. } => op.span = self.span,
+            StmtKind::Unsupported(node) => node.span = self.span,
+            _ => {}
+        }
+        visit::parts(stmt, &mut |part| match part {
+            Part::Expr(expr) => self.expr(expr),
+            Part::Block(block) => self.block(block),
+        });
+    }
+
+    pub(super) fn expr(&mut self, expr: &mut Expr) {
+        expr.span = self.span;
+        let param = match &expr.kind {
+            ExprKind::Variable(name) => Some(MacroParam::Variable(name.clone())),
+            ExprKind::Map { name, .. } => Some(MacroParam::Map(name.clone())),
+            ExprKind::Ident(name) => Some(MacroParam::Name(name.clone())),
+            _ => None,
+        };
+        let at = param.and_then(|wanted| {
+            let params = &self.definition.params;
+            params.iter().position(|param| param.node == wanted)
+        });
+        let given = at.and_then(|at| self.args.get(at)).cloned();
+        match (&mut expr.kind, given) {
+            (ExprKind::Variable(_) | ExprKind::Ident(_), Some((arg, size))) => {
+                match self.left.checked_sub(size) {
+                    Some(left) => {
+                        self.left = left;
+                        *expr = arg;
+                    }
+                    None => self.fail("what this macro stands for is too large".into()),
+                }
+                return;
+            }
+            (ExprKind::Variable(name), None) => *name = self.own(name),
+            (ExprKind::Map { name, .. }, Some((arg, _))) => {
+                if let ExprKind::Map { name: given, .. } = arg.kind {
+                    *name = given;
+                }
+            }
+            (ExprKind::Map { name, .. }, None) => {
+                let message = format!("`@{name}` is not a parameter of the macro");
+                self.fail(message);
+                self.error = self.error.take().map(|error| {
+                    error.help("a macro is given the maps that it uses: `macro m(@x) { … }`")
+                });
+            }
+            (ExprKind::Call { name, .. }, _) => name.span = self.span,
+            (ExprKind::Field { name, .. }, _) => name.span = self.span,
+            (ExprKind::TupleField { index, .. }, _) => index.span = self.span,
+            (ExprKind::Cast { ty, .. }, _) => ty.span = self.span,
+            (ExprKind::Unsupported(node), _) => node.span = self.span,
+            _ => {}
+        }
+        visit::children(expr, &mut |child| self.expr(child));
+    }
+
+    /// The name of a variable of this call alone: no script can write it.
+    fn own(&self, name: &str) -> String {
+        format!("{name}#{}", self.fresh)
+    }
+
+    fn fail(&mut self, message: String) {
+        let error = Diagnostic::error(self.span, message);
+        self.error.get_or_insert(error);
+    }
+}
+
+/// A message with the names of variables as macros have them.
+pub(super) fn as_written(message: &str) -> String {
+    let mut pieces = message.split('#');
+    let mut out = pieces.next().unwrap_or_default().to_string();
+    for piece in pieces {
+        let rest = piece.trim_start_matches(|c: char| c.is_ascii_digit());
+        if rest.len() == piece.len() {
+            out.push('#');
+        }
+        out += rest;
+    }
+    out
+}
+
+/// How many nodes an expression is made of.
+fn size(expr: &mut Expr) -> usize {
+    let mut nodes = 1;
+    visit::children(expr, &mut |child| nodes += size(child));
+    nodes
+}

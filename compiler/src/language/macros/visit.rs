@@ -1,0 +1,78 @@
+//! The direct parts of a node of the syntax tree.
+
+use pfscript_grammar::ast::{Block, Expr, ExprKind, Stmt, StmtKind};
+
+/// Calls `visit` for each expression that is a direct part of one.
+pub(super) fn children(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
+    match &mut expr.kind {
+        ExprKind::Int(_)
+        | ExprKind::Str(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Ident(_)
+        | ExprKind::Positional(_)
+        | ExprKind::PositionalCount
+        | ExprKind::Variable(_)
+        | ExprKind::Map { keys: None, .. }
+        | ExprKind::Unsupported(_) => {}
+        ExprKind::Map {
+            keys: Some(parts), ..
+        }
+        | ExprKind::Call { args: parts, .. }
+        | ExprKind::Tuple(parts) => parts.iter_mut().for_each(visit),
+        ExprKind::Unary { operand, .. } | ExprKind::Cast { operand, .. } => visit(operand),
+        ExprKind::IncDec { target, .. } => visit(target),
+        ExprKind::Field { base, .. } | ExprKind::TupleField { base, .. } => visit(base),
+        ExprKind::Binary { left, right, .. } => {
+            visit(left);
+            visit(right);
+        }
+        ExprKind::Index { base, index } => {
+            visit(base);
+            visit(index);
+        }
+        ExprKind::Ternary {
+            condition,
+            then,
+            otherwise,
+        } => {
+            visit(condition);
+            visit(then);
+            visit(otherwise);
+        }
+    }
+}
+
+/// A direct part of a statement.
+pub(super) enum Part<'a> {
+    Expr(&'a mut Expr),
+    Block(&'a mut Block),
+}
+
+/// Calls `visit` for each direct part of a statement.
+pub(super) fn parts(stmt: &mut Stmt, visit: &mut dyn FnMut(Part<'_>)) {
+    match &mut stmt.kind {
+        StmtKind::Expr(expr) | StmtKind::Return(Some(expr)) => visit(Part::Expr(expr)),
+        StmtKind::Assign { target, value, .. } => {
+            visit(Part::Expr(target));
+            visit(Part::Expr(value));
+        }
+        StmtKind::Let { value, .. } => {
+            if let Some(value) = value {
+                visit(Part::Expr(value));
+            }
+        }
+        StmtKind::If {
+            condition,
+            then,
+            otherwise,
+        } => {
+            visit(Part::Expr(condition));
+            visit(Part::Block(then));
+            if let Some(otherwise) = otherwise {
+                visit(Part::Block(otherwise));
+            }
+        }
+        StmtKind::Block(block) => visit(Part::Block(block)),
+        StmtKind::Return(None) | StmtKind::Unsupported(_) => {}
+    }
+}
