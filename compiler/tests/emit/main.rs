@@ -8,6 +8,7 @@ mod golden;
 mod kernel;
 mod live;
 mod machine;
+mod mixes;
 mod object;
 mod property;
 mod random;

@@ -3,9 +3,8 @@
 use crate::evaluate::Evaluator;
 use crate::kernel::{Loaded, link, parse, unavailable};
 use crate::machine::{Machine, map_number};
-use crate::random::{
-    self, CONTEXT_WORDS, Functions, OUTPUT_BYTES, Random, Recipe, assemble_functions, mix,
-};
+use crate::mixes::{Functions, OUTPUT_BYTES, assemble_functions, mix};
+use crate::random::{self, CONTEXT_WORDS, Random, Recipe};
 use pfscript_compiler::ir::MapId;
 
 /// The first map of the modules that are made here.

@@ -3,7 +3,7 @@
 use crate::build::{Body, helper};
 use crate::kernel::{link, parse};
 use crate::machine::{Machine, map_number};
-use crate::random::{MIXES, OUTPUT_BYTES, assemble_mixed, mix};
+use crate::mixes::{MIXES, OUTPUT_BYTES, assemble_mixed, mix};
 use pfscript_compiler::ir::{Arith, Condition, Function, InstData, MapId, Value, Width};
 
 /// The lines of a body's listing, without numbers.
