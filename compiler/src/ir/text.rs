@@ -202,3 +202,44 @@ fn instruction(function: &Function, inst: Inst, block: Block, names: &Names) -> 
         InstData::Return(Some(value)) => format!("return {}", v(value)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{FuncId, FunctionBuilder, Kind, Module, Signature};
+
+    #[test]
+    fn functions_are_shown_with_their_signatures_and_calls_with_their_numbers() {
+        let signature = Signature {
+            params: vec![Kind::Scalar, Kind::Memory],
+            result: Some(Kind::Scalar),
+        };
+        let mut step = FunctionBuilder::new("step", signature);
+        step.ret(step.param(0));
+        let mut body = FunctionBuilder::new("body_p0", Signature::body());
+        let slot = body.slot(8, "sum");
+        let (count, memory) = (body.constant(9), body.address(slot));
+        body.call(FuncId::from_u32(0), vec![count, memory]);
+        let callback = body.func_addr(FuncId::from_u32(0));
+        body.helper(181, vec![count, callback, memory, count]);
+        body.ret(None);
+        let mut module = Module::default();
+        module.functions.push(step.finish());
+        module.functions.push(body.finish());
+        let expected = "\n
+function f0 step (v0: scalar, v1: memory) -> scalar
+  b0:
+    return v0
+
+function f1 body_p0 (v0: context, v1: frame)
+    s0: 8 bytes ; sum
+  b0:
+    v2 = const 9
+    v3 = address s0+0
+    v4 = call f0 (v2, v3)
+    v5 = function f0
+    v6 = helper 181 (v2, v5, v3, v2)
+    return
+";
+        assert_eq!(super::print(&module), expected);
+    }
+}

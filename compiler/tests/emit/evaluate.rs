@@ -1,6 +1,6 @@
 //! The reference: what a body and its functions mean, instruction by instruction, without any of the back end.
 
-use crate::random::{Functions, body_of};
+use crate::mixes::{Functions, body_of};
 use pfscript_compiler::ir::{
     Arith, Block, Condition, FuncId, Function, InstData, Slot, Value, Width,
 };

@@ -1,10 +1,10 @@
 //! Functions that bodies call or have the kernel call back: what they compute, in this kernel, and what is refused.
 
-use crate::build::{Body, helper, loss_map, map, module};
+use crate::build::{Body, add_probe, helper, loss_map, map, module};
 use pfscript_compiler::emit::{AssembleError, ErrorKind, assemble};
 use pfscript_compiler::ir::{
-    Arith, Condition, FuncId, Function, InstData, Kind, MapId, Module, ProbeId, Signature, Value,
-    Width, verify,
+    Arith, Block, Condition, FuncId, Function, InstData, Kind, MapId, Module, ProbeId, Signature,
+    Value, Width, verify,
 };
 use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
@@ -69,7 +69,7 @@ fn address(body: &mut Body, function: u32) -> Value {
 
 /// Adds the body to the module; what it leaves in the output after a run in this kernel, if it can be used.
 fn run(mut module: Module, body: Function, context: &[u64]) -> Option<Vec<u64>> {
-    crate::build::add_probe(&mut module, ProgramKind::Once, false, body);
+    add_probe(&mut module, ProgramKind::Once, false, body);
     verify(&module).unwrap();
     let assembled = assemble(&module, "functions.pf", "").unwrap();
     if !is_root() {
@@ -85,7 +85,7 @@ fn run(mut module: Module, body: Function, context: &[u64]) -> Option<Vec<u64>> 
 }
 
 fn refused(mut module: Module, body: Function) -> AssembleError {
-    crate::build::add_probe(&mut module, ProgramKind::Once, false, body);
+    add_probe(&mut module, ProgramKind::Once, false, body);
     assemble(&module, "functions.pf", "").unwrap_err()
 }
 
@@ -289,9 +289,32 @@ fn a_callback_sums_over_a_map_in_memory_of_its_caller() {
 }
 
 #[test]
+fn a_body_that_is_the_program_itself_calls_and_is_called_back() {
+    let mut module = with_functions(vec![summing(), keeping("keep", 8)]);
+    let mut body = summed(24, 8);
+    // Before all that `summed` does.
+    let first = Block::from_u32(0);
+    let rest = std::mem::take(&mut body.blocks[first].insts);
+    let number = body.define(first, InstData::Const(1), Span::default());
+    let args = vec![number];
+    let function = FuncId::from_u32(1);
+    body.define(first, InstData::Call { function, args }, Span::default());
+    body.blocks[first].insts.extend(rest);
+    add_probe(&mut module, ("perf_event", "perf_event"), 0, body);
+    verify(&module).unwrap();
+    let assembled = assemble(&module, "sum.pf", "").unwrap();
+    assert_eq!(assembled.templates, Vec::<String>::new());
+    if let Some(reason) = unavailable() {
+        println!("skip: {reason}");
+        return;
+    }
+    Loaded::new(&assembled.elf).unwrap();
+}
+
+#[test]
 fn the_verifier_shows_the_lines_of_functions() {
     let mut module = with_functions(vec![summing()]);
-    crate::build::add_probe(&mut module, ProgramKind::Once, false, summed(24, 8));
+    add_probe(&mut module, ProgramKind::Once, false, summed(24, 8));
     let assembled = assemble(&module, "sum.pf", "fn sum(m, c)\n").unwrap();
     assert!(assembled.listing.contains(".text: sum"));
     assert!(assembled.listing.contains("= func[sum] ll"));
@@ -427,7 +450,7 @@ fn only_the_functions_that_are_reached_are_in_the_object() {
     let number = body.constant(1);
     call(&mut body, 0, &[number]);
     let mut module = with_functions(functions);
-    crate::build::add_probe(&mut module, ProgramKind::Once, false, body.done());
+    add_probe(&mut module, ProgramKind::Once, false, body.done());
     let object = parse(&assemble(&module, "a.pf", "").unwrap().elf).unwrap();
     let mut names: Vec<_> = object
         .functions

@@ -7,6 +7,7 @@ mod functions;
 mod golden;
 mod live;
 mod machine;
+mod mixes;
 mod object;
 mod property;
 mod random;

@@ -2,9 +2,8 @@
 
 use crate::evaluate::Evaluator;
 use crate::machine::{Machine, map_number};
-use crate::random::{
-    self, CONTEXT_WORDS, Functions, OUTPUT_BYTES, Random, Recipe, assemble_functions, mix,
-};
+use crate::mixes::{Functions, OUTPUT_BYTES, assemble_functions, mix};
+use crate::random::{self, CONTEXT_WORDS, Random, Recipe};
 use pfscript_compiler::ir::MapId;
 use pfscript_testkit::object::{link, parse};
 use pfscript_testkit::{Loaded, needs_root};

@@ -2,7 +2,7 @@
 
 use crate::build::{Body, helper};
 use crate::machine::{Machine, map_number};
-use crate::random::{MIXES, OUTPUT_BYTES, assemble_mixed, mix};
+use crate::mixes::{MIXES, OUTPUT_BYTES, assemble_mixed, mix};
 use pfscript_compiler::ir::{Arith, Condition, Function, InstData, MapId, Value, Width};
 use pfscript_testkit::object::{link, parse};
 
