@@ -69,12 +69,20 @@ fn unknown(
     let mut categories: Vec<&str> = all.iter().map(|(category, _)| category.as_str()).collect();
     categories.dedup();
     let help = elsewhere(written, all)
+        .or_else(|| without_system_calls(wanted))
         .or_else(|| nearest::did_you_mean(wanted, categories))
         .unwrap_or_else(|| match glob::is_pattern(written) {
             true => "see `pfscript -l 'tracepoint:*'`".to_owned(),
             false => format!("see `pfscript -l 'tracepoint:*:*{written}*'`"),
         });
     Diagnostic::error(category.span, message).help(help)
+}
+
+/// The category of system calls is an option of its own.
+fn without_system_calls(category: &str) -> Option<String> {
+    (category == "syscalls").then(|| {
+        "system calls have tracepoints in kernels built with CONFIG_FTRACE_SYSCALLS".to_owned()
+    })
 }
 
 /// The same name in another category is what was meant.

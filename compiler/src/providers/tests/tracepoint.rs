@@ -117,3 +117,12 @@ fn fields_of_tracepoints_are_arguments() {
         ]
     );
 }
+
+#[test]
+fn kernels_without_tracepoints_of_system_calls_name_the_option() {
+    let facts = RecordedFacts::empty(Arch::X86_64).with(Feature::Tracepoints);
+    let (place, message, help) = failure_on("t:syscalls:sys_enter_open", &facts);
+    assert_eq!(place, "syscalls");
+    assert_eq!(message, "no tracepoints in category `syscalls`");
+    assert!(help.contains("CONFIG_FTRACE_SYSCALLS"), "{help}");
+}
