@@ -21,7 +21,7 @@ pub use pfscript_probes as probes;
 pub use pfscript_runtime as runtime;
 pub use pfscript_runtime::{Command, Json, Outcome, Session, Sink, Stop, Target};
 
-use pfscript_compiler::Object;
+use pfscript_compiler::Compiled;
 use pfscript_compiler::facts::KernelFacts;
 use pfscript_grammar::Diagnostic;
 use pfscript_runtime::facts::LiveFacts;
@@ -35,7 +35,7 @@ pub struct Program {
     /// Its text.
     pub source: String,
     /// What it was compiled to.
-    pub object: Object,
+    pub compiled: Compiled,
 }
 
 /// What is wrong with a script, with what it takes to show it.
@@ -78,7 +78,7 @@ impl Program {
         facts: &dyn KernelFacts,
     ) -> Result<Program, CompileError> {
         let script = grammar::parse(source);
-        let object = script
+        let compiled = script
             .and_then(|script| compiler::compile(&script, name, source, facts, options))
             .map_err(|diagnostics| CompileError {
                 name: name.to_string(),
@@ -88,16 +88,12 @@ impl Program {
         Ok(Program {
             name: name.to_string(),
             source: source.to_string(),
-            object,
+            compiled,
         })
     }
 
     /// A session that runs the script; its defaults trace everything and print to standard output.
     pub fn session(&self) -> Session {
-        let object = runtime::Object {
-            elf: self.object.elf.clone(),
-            manifest: self.object.manifest.clone(),
-        };
-        Session::new(object, self.source.clone())
+        Session::new(self.compiled.object.clone(), self.source.clone())
     }
 }

@@ -4,7 +4,7 @@ mod cli;
 
 use clap::Parser;
 use cli::{Cli, Form, Stage};
-use pfscript::compiler::{SETTINGS, ir};
+use pfscript::compiler::{SETTINGS, ir, probe_list};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
 use pfscript::{Command, Json, Limits, Options, Program, Stop, Target, grammar};
@@ -94,9 +94,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let facts = LiveFacts::new();
     let program = Program::compile_for(&name, source, &options, &facts)
         .map_err(|error| rendered(&error.diagnostics, &name, source))?;
-    if !cli.quiet && !program.object.warnings.is_empty() {
+    if !cli.quiet && !program.compiled.warnings.is_empty() {
         complain(&grammar::render(
-            &program.object.warnings,
+            &program.compiled.warnings,
             &name,
             source,
             color(),
@@ -104,10 +104,10 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     }
     match cli.dump {
         Some(Stage::Ir) => {
-            return print(&cli, ir::text::print(&program.object.module).as_bytes());
+            return print(&cli, ir::text::print(&program.compiled.module).as_bytes());
         }
-        Some(Stage::Asm) => return print(&cli, program.object.listing.as_bytes()),
-        Some(Stage::Object) => return print(&cli, &program.object.elf),
+        Some(Stage::Asm) => return print(&cli, program.compiled.listing.as_bytes()),
+        Some(Stage::Object) => return print(&cli, &program.compiled.object.elf),
         Some(Stage::Ast) | None => {}
     }
     if cli.check {
@@ -258,7 +258,7 @@ fn list(cli: &Cli) -> Result<u8, Failure> {
             )));
         }
     };
-    let listing = facts::list(&LiveFacts::new(), pattern.as_deref(), cli.verbose);
+    let listing = probe_list::list(&LiveFacts::new(), pattern.as_deref(), cli.verbose);
     let mut out = io::BufWriter::new(io::stdout().lock());
     for line in &listing.lines {
         writeln!(out, "{line}")?;

@@ -183,10 +183,10 @@ pub enum ExprKind {
     Tuple(Vec<Expr>),
     /// Removes a map element; gives whether there was one.
     MapDelete { map: ScriptMap, key: Vec<Expr> },
-    /// A record to the user: an action of the manifest and its fields.
+    /// A record to the user: one of the manifest's kinds, and its fields.
     Emit {
-        /// Index into the manifest's actions.
-        action: u32,
+        /// Index into the manifest's kinds of records.
+        kind: u32,
         /// The fields, from offset 8 on, one behind the other.
         fields: Vec<Expr>,
         /// Leaves the action afterwards (`exit()`).

@@ -12,6 +12,7 @@ pub mod ir;
 pub mod language;
 pub mod lower;
 pub mod manifest;
+pub mod probe_list;
 pub mod program;
 pub mod providers;
 pub mod recorded;
@@ -24,13 +25,20 @@ use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::Script;
 pub use sema::{Limits, Options, SETTINGS, Setting};
 
-/// A compiled script.
-#[derive(Clone, Debug)]
+/// What a loader needs of a compiled script.
+#[derive(Clone, Debug, Default)]
 pub struct Object {
     /// A BPF ELF file.
     pub elf: Vec<u8>,
     /// What the runtime must know beside it.
     pub manifest: Manifest,
+}
+
+/// A compiled script.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// What runs.
+    pub object: Object,
     /// Warnings about the script.
     pub warnings: Vec<Diagnostic>,
     /// The module that the ELF file was made from (`-d ir`).
@@ -52,12 +60,12 @@ pub fn compile(
     source: &str,
     facts: &dyn KernelFacts,
     options: &Options,
-) -> Result<Object, Vec<Diagnostic>> {
+) -> Result<Compiled, Vec<Diagnostic>> {
     let expanded = language::macros::expand(script)?;
     match compile_expanded(&expanded.script, name, source, facts, options) {
-        Ok(mut object) => {
-            expanded.explain(&mut object.warnings);
-            Ok(object)
+        Ok(mut compiled) => {
+            expanded.explain(&mut compiled.warnings);
+            Ok(compiled)
         }
         Err(mut errors) => {
             expanded.explain(&mut errors);
@@ -72,7 +80,7 @@ fn compile_expanded(
     source: &str,
     facts: &dyn KernelFacts,
     options: &Options,
-) -> Result<Object, Vec<Diagnostic>> {
+) -> Result<Compiled, Vec<Diagnostic>> {
     let mut checked = sema::check(script, facts, options)?;
     let (module, manifest) = lower::lower(&checked, facts)?;
     if cfg!(debug_assertions) {
@@ -87,9 +95,11 @@ fn compile_expanded(
         let span = error.span.unwrap_or_default();
         vec![Diagnostic::error(span, error.to_string())]
     })?;
-    Ok(Object {
-        elf: assembled.elf,
-        manifest,
+    Ok(Compiled {
+        object: Object {
+            elf: assembled.elf,
+            manifest,
+        },
         warnings: std::mem::take(&mut checked.warnings),
         module,
         listing: assembled.listing,

@@ -18,8 +18,8 @@ pub struct Manifest {
     pub probes: PrimaryMap<ProbeId, ProbeManifest>,
     /// The script's maps, in order of first appearance.
     pub maps: Vec<MapManifest>,
-    /// The asynchronous actions: a record in the event buffer starts with its action's index as a `u32`.
-    pub actions: Vec<Action>,
+    /// The kinds of records that programs send: a record in the event buffer starts with its kind's index as a `u32`.
+    pub records: Vec<RecordKind>,
     /// Whether any probe captures user stacks or user symbols (so that address spaces must be recorded).
     pub user_symbols: bool,
     /// Whether any probe captures kernel stacks or kernel symbols.
@@ -127,7 +127,7 @@ pub struct Layout {
     pub ty: DataType,
 }
 
-/// The types that cross from the kernel to the user: keys, values, arguments of actions.
+/// The types that cross from the kernel to the user: keys, values, fields of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DataType {
     /// A little-endian integer of 1, 2, 4 or 8 bytes.
@@ -187,10 +187,10 @@ pub struct Field {
     pub layout: Layout,
 }
 
-/// What the runtime does when a record arrives. A record is `{ u32 action; u32 probe; fields… }`; offsets of fields
+/// What the runtime does when a record arrives. A record is `{ u32 kind; u32 probe; fields… }`; offsets of fields
 /// count from the record's start.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Action {
+pub enum RecordKind {
     /// `printf`: the pieces of the format with the fields they take.
     Printf {
         /// Text and conversions in order.

@@ -35,12 +35,12 @@ enum pf_loss_cause {
 /* Bit of pf_minmax's mode: the values are signed. */
 #define PF_MINMAX_SIGNED 2
 
-/* What every record in the event buffer begins with; the fields of its action follow. */
+/* What every record in the event buffer begins with; the fields of its kind follow. */
 struct pf_record {
-	__u32 action; /* index of the action */
+	__u32 kind; /* index into the manifest's kinds of records */
 	__u32 probe; /* index of the probe */
 };
-_Static_assert(__builtin_offsetof(struct pf_record, action) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_record, kind) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_record, probe) == 4, "as in src/abi.rs");
 
 /* A level of scratch memory. */

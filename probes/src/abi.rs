@@ -99,14 +99,18 @@ constants! {
 /// What every record in the event buffer begins with. The compiler writes it, the runtime reads it.
 pub const RECORD: Struct = Struct {
     name: "record",
-    doc: "What every record in the event buffer begins with; the fields of its action follow.",
+    doc: "What every record in the event buffer begins with; the fields of its kind follow.",
     fields: &[
-        field("action", Type::U32, "index of the action"),
+        field(
+            "kind",
+            Type::U32,
+            "index into the manifest's kinds of records",
+        ),
         field("probe", Type::U32, "index of the probe"),
     ],
 };
-/// The action's index in a record.
-pub const RECORD_ACTION: Extent = RECORD.extent("action");
+/// The kind of a record.
+pub const RECORD_KIND: Extent = RECORD.extent("kind");
 /// The probe's index in a record.
 pub const RECORD_PROBE: Extent = RECORD.extent("probe");
 /// Bytes of a record before its fields.
@@ -213,7 +217,7 @@ mod tests {
     #[test]
     fn fields_are_where_c_puts_them() {
         let at = |extent: Extent| (extent.offset, extent.size);
-        assert_eq!(at(RECORD_ACTION), (0, 4));
+        assert_eq!(at(RECORD_KIND), (0, 4));
         assert_eq!(at(RECORD_PROBE), (4, 4));
         assert_eq!(at(STACK_TGID), (0, 4));
         assert_eq!(at(STACK_NR), (4, 4));

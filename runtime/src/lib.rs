@@ -25,6 +25,7 @@ pub use command::Command;
 pub use error::{Error, ErrorKind};
 pub use facts::LiveFacts;
 pub use loss::{Cause, Loss};
+pub use pfscript_compiler::Object;
 pub use results::Event;
-pub use session::{Object, Outcome, Session, Stop, StopHandle, Target};
+pub use session::{Outcome, Session, Stop, StopHandle, Target};
 pub use sinks::{Json, Sink, Text};

@@ -1,4 +1,4 @@
-//! The asynchronous actions: what each record in the event buffer asks for.
+//! What each record in the event buffer asks for.
 
 use crate::bytes::field;
 use crate::error::{Error, ErrorKind};
@@ -9,7 +9,7 @@ use crate::results::{self, Event, MapOptions, Table};
 use crate::sinks::Sink;
 use crate::symbols::SymbolNames;
 use crate::sys::bpf::MapHandle;
-use pfscript_compiler::manifest::{Action, Manifest, MapManifest, MapValue};
+use pfscript_compiler::manifest::{Manifest, MapManifest, MapValue, RecordKind};
 use std::io;
 
 /// Why delivery stopped.
@@ -32,7 +32,7 @@ impl From<Error> for Halt {
     }
 }
 
-/// What actions need.
+/// What that takes.
 pub struct Performer<'a> {
     pub(crate) manifest: &'a Manifest,
     pub(crate) sink: &'a mut dyn Sink,
@@ -41,22 +41,22 @@ pub struct Performer<'a> {
 }
 
 impl Performer<'_> {
-    /// Does what a record of this action asks for; `exit` is the caller's to handle.
+    /// Does what a record of this kind asks for; `exit` is the caller's to handle.
     ///
     /// # Errors
     /// If a map can't be read or changed, or the sink refuses.
-    pub fn perform(&mut self, action: &Action, record: &[u8]) -> Result<(), Halt> {
-        match action {
-            Action::Printf { pieces, fields, .. } => {
+    pub fn perform(&mut self, kind: &RecordKind, record: &[u8]) -> Result<(), Halt> {
+        match kind {
+            RecordKind::Printf { pieces, fields, .. } => {
                 let format = results::printf(pieces, fields, record, &mut self.names);
                 self.sink.event(&Event::Printf(format))?;
             }
-            Action::PrintValue { field: printed, .. } => {
+            RecordKind::PrintValue { field: printed, .. } => {
                 let bytes = field(record, printed);
                 let value = results::value(&printed.layout, bytes, &mut self.names);
                 self.sink.event(&Event::Value(value))?;
             }
-            Action::PrintMap { map, top, divisor } => {
+            RecordKind::PrintMap { map, top, divisor } => {
                 let mut table = self.read(*map)?;
                 if table.is_empty() {
                     table = self.absent(*map);
@@ -67,10 +67,10 @@ impl Performer<'_> {
                 };
                 self.print(*map, &table, options)?;
             }
-            Action::ClearMap { map } => self.clear(*map)?,
-            Action::ZeroMap { map } => self.zero(*map)?,
-            Action::Time { format } => self.sink.event(&Event::Time(local_time(format)))?,
-            Action::Exit => {}
+            RecordKind::ClearMap { map } => self.clear(*map)?,
+            RecordKind::ZeroMap { map } => self.zero(*map)?,
+            RecordKind::Time { format } => self.sink.event(&Event::Time(local_time(format)))?,
+            RecordKind::Exit => {}
         }
         Ok(())
     }

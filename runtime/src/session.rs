@@ -8,20 +8,11 @@ use crate::error::{Error, ErrorKind};
 use crate::loss::Loss;
 use crate::sinks::{Sink, Text};
 use crate::sys::process;
-use pfscript_compiler::manifest::Manifest;
+use pfscript_compiler::Object;
 use run::Running;
 use std::io::{self, Write};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-
-/// What the compiler made of a script.
-#[derive(Clone, Debug, Default)]
-pub struct Object {
-    /// The BPF ELF file.
-    pub elf: Vec<u8>,
-    /// What is in it.
-    pub manifest: Manifest,
-}
 
 /// What is traced.
 #[derive(Debug, Default)]
@@ -139,7 +130,8 @@ impl Outcome {
 /// A session that can be run once.
 ///
 /// ```no_run
-/// use pfscript_runtime::{Object, Session, Stop};
+/// use pfscript_compiler::Object;
+/// use pfscript_runtime::{Session, Stop};
 /// # fn compile(_: &str) -> Object { unimplemented!() }
 /// let source = "software:page-faults:1 { @[comm] = count(); } interval:s:1 { exit(); }";
 /// let outcome = Session::new(compile(source), source)

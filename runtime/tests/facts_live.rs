@@ -2,9 +2,10 @@
 
 use pfscript_compiler::btf::{Btf, Kind};
 use pfscript_compiler::facts::{FactError, KernelFacts};
+use pfscript_compiler::probe_list::list;
 use pfscript_compiler::recorded::trim;
 use pfscript_probes::{FEATURES, Feature};
-use pfscript_runtime::facts::{LiveFacts, Presence, describe, list};
+use pfscript_runtime::facts::{LiveFacts, Presence, describe};
 use pfscript_testkit::{is_root, needs_root};
 use std::time::{Duration, Instant};
 

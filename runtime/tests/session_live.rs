@@ -38,13 +38,10 @@ fn object(source: &str) -> Object {
         positional: Vec::new(),
         limits: Limits::default(),
     };
-    let object = compile(&script, "test", source, &LiveFacts::new(), &options)
+    compile(&script, "test", source, &LiveFacts::new(), &options)
         .map_err(|errors| pfscript_grammar::render(&errors, "test", source, false))
-        .unwrap();
-    Object {
-        elf: object.elf,
-        manifest: object.manifest,
-    }
+        .unwrap()
+        .object
 }
 
 /// What a session printed, what it said, and how it went.

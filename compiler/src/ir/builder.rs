@@ -410,8 +410,8 @@ impl FunctionBuilder {
 
 /// Cuts a range of bytes into what one instruction of the IR moves.
 fn pieces(bytes: u32) -> impl Iterator<Item = (u32, u32)> {
-    const MOST: u32 = 1024;
+    const MAX: u32 = 1024;
     (0..bytes)
-        .step_by(MOST as usize)
-        .map(move |at| (at, MOST.min(bytes - at)))
+        .step_by(MAX as usize)
+        .map(move |at| (at, MAX.min(bytes - at)))
 }

@@ -75,7 +75,7 @@ fn function(out: &mut String, module: &Module, function: &Function) {
             if names.is_in_place(function, inst) {
                 continue;
             }
-            let text = instruction(function, inst, block, &names);
+            let text = instruction(module, function, inst, block, &names);
             match names.defined(function, inst) {
                 Some(name) => line(out, format_args!("    {name} = {text}")),
                 None => line(out, format_args!("    {text}")),
@@ -84,7 +84,13 @@ fn function(out: &mut String, module: &Module, function: &Function) {
     }
 }
 
-fn instruction(function: &Function, inst: Inst, block: Block, names: &Names) -> String {
+fn instruction(
+    module: &Module,
+    function: &Function,
+    inst: Inst,
+    block: Block,
+    names: &Names,
+) -> String {
     let v = |value: &Value| names.value(*value, block);
     let list = |args: &[Value]| args.iter().map(v).collect::<Vec<_>>().join(", ");
     let at = |slot: &Slot, offset: &u32| format!("{}+{offset}", names.slot(*slot));
@@ -185,7 +191,13 @@ fn instruction(function: &Function, inst: Inst, block: Block, names: &Names) -> 
             None => format!("helper {helper} ({})", list(args)),
         },
         InstData::FuncAddr(function) => format!("function {function}"),
-        InstData::Call { function, args } => format!("call {function} ({})", list(args)),
+        InstData::Call { function, args } => {
+            format!(
+                "call {} ({})",
+                module.functions[*function].symbol,
+                list(args)
+            )
+        }
         InstData::CallRoutine { routine, args } => format!("call {routine} ({})", list(args)),
         InstData::Jump(block) => format!("jump {block}"),
         InstData::Branch {
@@ -208,7 +220,7 @@ mod tests {
     use crate::ir::{FuncId, FunctionBuilder, Kind, Module, Signature};
 
     #[test]
-    fn functions_are_shown_with_their_signatures_and_calls_with_their_numbers() {
+    fn functions_are_shown_with_their_signatures_and_called_by_their_names() {
         let signature = Signature {
             params: vec![Kind::Scalar, Kind::Memory],
             result: Some(Kind::Scalar),
@@ -226,18 +238,15 @@ mod tests {
         module.functions.push(step.finish());
         module.functions.push(body.finish());
         let expected = "\n
-function f0 step (v0: scalar, v1: memory) -> scalar
+function step (p0: scalar, p1: memory) -> scalar
   b0:
-    return v0
+    return p0
 
-function f1 body_p0 (v0: context, v1: frame)
-    s0: 8 bytes ; sum
+function body_p0 (context, frame)
+    sum: 8 bytes
   b0:
-    v2 = const 9
-    v3 = address s0+0
-    v4 = call f0 (v2, v3)
-    v5 = function f0
-    v6 = helper 181 (v2, v5, v3, v2)
+    call step (9, &sum+0)
+    helper loop (9, step, &sum+0, 9)
     return
 ";
         assert_eq!(super::print(&module), expected);

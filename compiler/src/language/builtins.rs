@@ -42,13 +42,13 @@ builtins! {
     });
     "cpu", "uint32", "number of the current CPU", |_, span| Ok(call(helper::GET_SMP_PROCESSOR_ID, Type::U32, span));
     "cpid", "uint32", "process id of the command started with `-c`", |checker, span| {
-        checker.output.globals = true;
-        checker.output.needs_command.get_or_insert(span);
+        checker.needs.globals = true;
+        checker.needs.needs_command.get_or_insert(span);
         Ok(Expr { kind: ExprKind::Global(Globals::COMMAND), ty: Type::U32, span })
     };
     "nsecs", "uint64", "nanoseconds since boot, time asleep included", |checker, span| Ok(nsecs(checker, span));
     "elapsed", "uint64", "nanoseconds since tracing began", |checker, span| {
-        checker.output.globals = true;
+        checker.needs.globals = true;
         Ok(Expr {
             kind: ExprKind::Arith(
                 Arith::Sub,
@@ -222,11 +222,11 @@ pub(crate) fn stack(
         let name = if user { "ustack" } else { "kstack" };
         return Err(not_here(checker, name, span));
     }
-    checker.output.stacks = checker.output.stacks.max(depth.unwrap_or(MAX_STACK_FRAMES));
+    checker.needs.stacks = checker.needs.stacks.max(depth.unwrap_or(MAX_STACK_FRAMES));
     if user {
-        checker.output.user_symbols = true;
+        checker.needs.user_symbols = true;
     } else {
-        checker.output.kernel_symbols = true;
+        checker.needs.kernel_symbols = true;
     }
     Ok(Expr {
         kind: ExprKind::Stack {

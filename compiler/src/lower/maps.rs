@@ -4,7 +4,7 @@ use super::Lower;
 use crate::facts::KernelFacts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap};
 use crate::ir::{MapData, MapId, Module, SlotPlace, Value};
-use crate::manifest::{Action, Globals, Layout, Manifest, MapManifest, MapValue, SiteTable};
+use crate::manifest::{Globals, Layout, Manifest, MapManifest, MapValue, RecordKind, SiteTable};
 use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::{EntityRef, PrimaryMap};
@@ -114,19 +114,20 @@ pub(super) fn define(
     };
     let probes = checked.actions.len() as u32;
     own(MapTemplate::Loss, map::LOSS, probes.max(1) * LOSS_CAUSES, 0);
-    if checked.output.stacks > 0 {
-        let depth = checked.output.stacks;
+    if checked.needs.stacks > 0 {
+        let depth = checked.needs.stacks;
         own(MapTemplate::Stacks { depth }, map::STACKS, stacks, flags);
         let captures = MapTemplate::Captures { depth };
         own(captures, map::CAPTURES, SCRATCH_LEVELS, 0);
         own(MapTemplate::Known, map::KNOWN, KNOWN_STACKS, 0);
     }
-    if !checked.output.actions.is_empty() {
-        let prints = checked
-            .output
-            .actions
-            .iter()
-            .any(|action| matches!(action, Action::Printf { .. } | Action::PrintValue { .. }));
+    if !checked.needs.records.is_empty() {
+        let prints = checked.needs.records.iter().any(|kind| {
+            matches!(
+                kind,
+                RecordKind::Printf { .. } | RecordKind::PrintValue { .. }
+            )
+        });
         // The kernel wants a power of two pages.
         let bytes = match checked.limits.event_pages {
             Some(pages) => pages.next_power_of_two() * PAGE,
@@ -138,7 +139,7 @@ pub(super) fn define(
     if zeros > 0 {
         own(MapTemplate::Zeros { size: zeros }, map::ZEROS, 1, 0);
     }
-    let globals = checked.output.globals.then(|| {
+    let globals = checked.needs.globals.then(|| {
         own(
             MapTemplate::Globals {
                 size: Globals::SIZE,

@@ -39,11 +39,11 @@ pub fn lower(
 ) -> Result<(Module, Manifest), Vec<Diagnostic>> {
     let mut module = Module::default();
     let mut manifest = Manifest {
-        actions: checked.output.actions.clone(),
-        user_symbols: checked.output.user_symbols,
-        kernel_symbols: checked.output.kernel_symbols,
-        globals: checked.output.globals,
-        needs_command: checked.output.needs_command,
+        records: checked.needs.records.clone(),
+        user_symbols: checked.needs.user_symbols,
+        kernel_symbols: checked.needs.kernel_symbols,
+        globals: checked.needs.globals,
+        needs_command: checked.needs.needs_command,
         sites: sites::table(checked),
         ..Manifest::default()
     };

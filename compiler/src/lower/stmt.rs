@@ -86,10 +86,10 @@ impl Lower<'_> {
     fn run(&mut self, expr: &Expr) {
         match &expr.kind {
             ExprKind::Emit {
-                action,
+                kind,
                 fields,
                 leaves,
-            } => self.emit(*action, fields, *leaves),
+            } => self.emit(*kind, fields, *leaves),
             _ if expr.ty.is_scalar() || expr.ty == Type::Void => {
                 self.value(expr);
             }
@@ -101,7 +101,7 @@ impl Lower<'_> {
     }
 
     /// A record to user space.
-    fn emit(&mut self, action: u32, fields: &[Expr], leaves: bool) {
+    fn emit(&mut self, kind: u32, fields: &[Expr], leaves: bool) {
         let fields_size = fields.iter().map(|field| self.size(field.ty));
         let size = RECORD_HEADER + fields_size.sum::<u32>();
         let record = self.builder.temporary(size, "record");
@@ -113,7 +113,7 @@ impl Lower<'_> {
         let probe = i64::from(self.probe.as_u32());
         let header = self
             .builder
-            .constant(i64::from(action) | probe << (8 * RECORD_PROBE.offset));
+            .constant(i64::from(kind) | probe << (8 * RECORD_PROBE.offset));
         self.builder.store_word(record, header);
         let address = self.builder.address(record);
         let size = self.builder.constant(size.into());

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// The most names that a message offers.
-const MOST: usize = 3;
+const MAX: usize = 3;
 
 /// The candidates nearest to `name` by edit distance, nearest first, as far as they are near enough to be what was
 /// meant.
@@ -24,9 +24,9 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         }
         let at = best.partition_point(|&(known, _)| known <= distance);
         best.insert(at, (distance, candidate));
-        best.truncate(MOST);
-        if best.len() == MOST {
-            limit = best[MOST - 1].0;
+        best.truncate(MAX);
+        if best.len() == MAX {
+            limit = best[MAX - 1].0;
         }
     }
     // Names much farther off than the best one are noise.

@@ -17,7 +17,7 @@ mod type_names;
 use crate::facts::KernelFacts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
 use crate::language::builtins::string;
-use crate::manifest::{Action, Site, SiteColumn};
+use crate::manifest::{RecordKind, Site, SiteColumn};
 use crate::providers::Provider;
 use crate::types::{Type, TypeTable};
 use cranelift_entity::PrimaryMap;
@@ -44,7 +44,7 @@ pub struct Checked {
     /// What all types are made of.
     pub types: TypeTable,
     /// What else the object needs.
-    pub output: Output,
+    pub needs: Needs,
     /// Warnings.
     pub warnings: Vec<Diagnostic>,
     /// Sizes, after the script's own `config`.
@@ -71,9 +71,9 @@ pub struct CheckedAction {
 
 /// What the actions need beside their own code.
 #[derive(Clone, Default)]
-pub struct Output {
-    /// Asynchronous actions.
-    pub actions: Vec<Action>,
+pub struct Needs {
+    /// The kinds of records that are sent.
+    pub records: Vec<RecordKind>,
     /// Frames of the deepest stack that is captured; 0 for none.
     pub stacks: u32,
     /// User stacks or symbols are captured.
@@ -146,7 +146,7 @@ pub struct Checker<'a> {
     /// The user's choices.
     pub options: Options,
     /// What the actions need.
-    pub output: Output,
+    pub needs: Needs,
     /// The probe at hand.
     pub probe: ProbeContext<'a>,
     /// What all types are made of.
@@ -206,7 +206,7 @@ pub fn check(
             facts,
             options: &options,
             env,
-            output: Output::default(),
+            needs: Needs::default(),
             diagnostics: Vec::new(),
             actions: Vec::new(),
         };
@@ -231,7 +231,7 @@ struct Pass<'a> {
     facts: &'a dyn KernelFacts,
     options: &'a Options,
     env: Env,
-    output: Output,
+    needs: Needs,
     diagnostics: Vec<Diagnostic>,
     actions: Vec<CheckedAction>,
 }
@@ -242,14 +242,14 @@ impl Pass<'_> {
     fn group(&mut self, probe: &ast::Probe, group: &Group) {
         let mut waiting = vec![group.points.iter().collect::<Vec<_>>()];
         while let Some(points) = waiting.pop() {
-            let before = (self.output.clone(), self.diagnostics.len());
+            let before = (self.needs.clone(), self.diagnostics.len());
             let differences = self.action(probe, group, &points);
             let mut parts = differences.split(&points, group.provider, self.facts);
             if parts.len() < 2 {
                 continue;
             }
             self.actions.pop();
-            self.output = before.0;
+            self.needs = before.0;
             self.diagnostics.truncate(before.1);
             let programs = self.actions.len() + parts.len() + waiting.len();
             if programs > MAX_PROGRAMS {
@@ -281,7 +281,7 @@ impl Pass<'_> {
         let mut checker = Checker {
             facts: self.facts,
             options: self.options.clone(),
-            output: std::mem::take(&mut self.output),
+            needs: std::mem::take(&mut self.needs),
             probe: ProbeContext {
                 provider: group.provider,
                 points,
@@ -304,7 +304,7 @@ impl Pass<'_> {
             columns,
             ..
         } = checker.probe;
-        self.output = checker.output;
+        self.needs = checker.needs;
         self.env = checker.env;
         self.env.types = checker.types;
         self.diagnostics = checker.diagnostics;
@@ -369,7 +369,7 @@ impl Pass<'_> {
             actions: self.actions,
             maps: self.env.maps.into_values().collect(),
             types: self.env.types,
-            output: self.output,
+            needs: self.needs,
             warnings: std::mem::take(warnings),
             limits: self.options.limits.clone(),
         })
@@ -421,13 +421,13 @@ impl Checker<'_> {
         })
     }
 
-    /// An asynchronous action with the fields of its record.
-    pub fn emit(&mut self, action: Action, fields: Vec<Expr>, span: Span) -> Expr {
-        let index = self.output.actions.len() as u32;
-        self.output.actions.push(action);
+    /// A record of a kind, with its fields.
+    pub fn emit(&mut self, kind: RecordKind, fields: Vec<Expr>, span: Span) -> Expr {
+        let index = self.needs.records.len() as u32;
+        self.needs.records.push(kind);
         Expr {
             kind: ExprKind::Emit {
-                action: index,
+                kind: index,
                 fields,
                 leaves: false,
             },

@@ -9,7 +9,7 @@ mod manifest_text;
 
 use pfscript_compiler::facts::{Arch, KernelFacts};
 use pfscript_compiler::recorded::RecordedFacts;
-use pfscript_compiler::{Object, Options, compile, ir};
+use pfscript_compiler::{Compiled, Options, compile, ir};
 use pfscript_grammar::{Diagnostic, parse, render};
 use pfscript_probes::Feature;
 use pfscript_testkit::golden::{Golden, without_numbers};
@@ -22,7 +22,7 @@ fn facts() -> RecordedFacts {
         .with_symbol("vfs_read", 0xffff_ffff_8120_0000)
 }
 
-fn build(source: &str, name: &str, facts: &dyn KernelFacts) -> Result<Object, Vec<Diagnostic>> {
+fn build(source: &str, name: &str, facts: &dyn KernelFacts) -> Result<Compiled, Vec<Diagnostic>> {
     let script = parse(source)?;
     compile(&script, name, source, facts, &Options::default())
 }
@@ -58,14 +58,14 @@ fn stages(source: &str) -> Vec<&str> {
 }
 
 /// What became of a script at a stage.
-fn text(stage: &str, object: &Object, name: &str, source: &str) -> String {
+fn text(stage: &str, compiled: &Compiled, name: &str, source: &str) -> String {
     match stage {
         "types" => {
-            let warnings = render(&object.warnings, name, source, false);
-            manifest_text::print(&object.manifest) + &warnings
+            let warnings = render(&compiled.warnings, name, source, false);
+            manifest_text::print(&compiled.object.manifest) + &warnings
         }
-        "ir" => ir::text::print(&object.module),
-        _ => own_code(&object.listing),
+        "ir" => ir::text::print(&compiled.module),
+        _ => own_code(&compiled.listing),
     }
 }
 
@@ -89,12 +89,12 @@ fn scripts_become_what_is_recorded_at_the_stages_that_they_choose() {
         let source = std::fs::read_to_string(&path).unwrap();
         let name = file_name(&path);
         match build(&source, name, &facts) {
-            Ok(object) => {
+            Ok(compiled) => {
                 let chosen = stages(&source);
                 for stage in STAGES {
                     let file = path.with_extension(stage);
                     if chosen.contains(&stage) {
-                        golden.check(&file, &text(stage, &object, name, &source));
+                        golden.check(&file, &text(stage, &compiled, name, &source));
                     } else {
                         golden.absent(&file);
                     }
@@ -127,7 +127,12 @@ fn wrong_scripts_get_the_recorded_messages() {
 fn the_same_script_and_facts_give_the_same_bytes() {
     for path in scripts("ok") {
         let source = std::fs::read_to_string(&path).unwrap();
-        let elf = || build(&source, file_name(&path), &facts()).unwrap().elf;
+        let elf = || {
+            build(&source, file_name(&path), &facts())
+                .unwrap()
+                .object
+                .elf
+        };
         assert_eq!(elf(), elf(), "{}", path.display());
     }
 }
@@ -169,8 +174,8 @@ fn a_feature_that_the_kernel_lacks_is_named_with_the_kernel_that_has_it() {
 #[test]
 fn maps_grow_where_the_kernel_lets_them_and_are_preallocated_elsewhere() {
     let flags = |facts: RecordedFacts| {
-        let object = build("software:faults:1 { @[pid] = count(); }", "t", &facts).unwrap();
-        let map = object.module.maps.values().next().unwrap().clone();
+        let compiled = build("software:faults:1 { @[pid] = count(); }", "t", &facts).unwrap();
+        let map = compiled.module.maps.values().next().unwrap().clone();
         (map.flags, map.max_entries)
     };
     let (growing, many) = flags(facts());
@@ -183,9 +188,9 @@ fn maps_grow_where_the_kernel_lets_them_and_are_preallocated_elsewhere() {
 fn settings_of_the_script_decide_the_sizes_of_maps_and_strings() {
     let source = "config = { max_map_keys = 7; max_strlen = 60; perf_rb_pages = 3; }
         software:faults:1 { @[str(addr)] = count(); printf(\"%d\", pid); }";
-    let object = build(source, "t", &facts()).unwrap();
+    let compiled = build(source, "t", &facts()).unwrap();
     let map = |symbol: &str| {
-        let mut maps = object.module.maps.values();
+        let mut maps = compiled.module.maps.values();
         maps.find(|map| map.symbol.starts_with(symbol)).unwrap()
     };
     // Room is rounded up to whole words, pages to a power of two.

@@ -2,8 +2,8 @@
 //! symbols) is left out.
 
 use pfscript_compiler::manifest::{
-    Action, Attach, Conversion, DataType, Field, FormatPiece, Layout, Manifest, MapValue,
-    PerfScope, Sample,
+    Attach, Conversion, DataType, Field, FormatPiece, Layout, Manifest, MapValue, PerfScope,
+    RecordKind, Sample,
 };
 use pfscript_probes::abi::RECORD_HEADER;
 
@@ -23,7 +23,7 @@ pub fn print(manifest: &Manifest) -> String {
         lines.extend(map.key.iter().map(|key| format!("    key {}", layout(key))));
         lines.push(format!("    value {}", map_value(&map.value)));
     }
-    for what in &manifest.actions {
+    for what in &manifest.records {
         lines.push(format!("action {}", action(what, manifest)));
     }
     lines.join("\n") + "\n"
@@ -118,29 +118,29 @@ fn map_value(value: &MapValue) -> String {
     }
 }
 
-fn action(action: &Action, manifest: &Manifest) -> String {
+fn action(action: &RecordKind, manifest: &Manifest) -> String {
     let map = |index: usize| manifest.maps[index].name.as_str();
     match action {
-        Action::Printf { pieces, fields, .. } => {
+        RecordKind::Printf { pieces, fields, .. } => {
             let format: String = pieces.iter().map(piece).collect();
             let values = self::fields(fields, RECORD_HEADER);
             format!("printf \"{format}\" ({values})")
         }
-        Action::PrintValue { field, .. } => {
+        RecordKind::PrintValue { field, .. } => {
             format!(
                 "print {}",
                 fields(std::slice::from_ref(field), RECORD_HEADER)
             )
         }
-        Action::PrintMap {
+        RecordKind::PrintMap {
             map: index,
             top,
             divisor,
         } => format!("print {}, top {top}, divided by {divisor}", map(*index)),
-        Action::ClearMap { map: index } => format!("clear {}", map(*index)),
-        Action::ZeroMap { map: index } => format!("zero {}", map(*index)),
-        Action::Time { format } => format!("time \"{}\"", format.escape_debug()),
-        Action::Exit => "exit".into(),
+        RecordKind::ClearMap { map: index } => format!("clear {}", map(*index)),
+        RecordKind::ZeroMap { map: index } => format!("zero {}", map(*index)),
+        RecordKind::Time { format } => format!("time \"{}\"", format.escape_debug()),
+        RecordKind::Exit => "exit".into(),
     }
 }
 

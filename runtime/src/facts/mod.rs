@@ -4,12 +4,10 @@
 //! BTF nor tracefs.
 
 mod describe;
-mod list;
 mod probe;
 pub(crate) mod tracefs;
 
 pub use describe::describe;
-pub use list::{Listing, list};
 
 use pfscript_compiler::btf::{Btf, Kind};
 use pfscript_compiler::facts::{Arch, FactError, KernelFacts, TracepointFormat};

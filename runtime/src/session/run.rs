@@ -15,8 +15,8 @@ use crate::sinks::Sink;
 use crate::symbols::Symbols;
 use crate::sys::{self, process};
 use aya::maps::{Map, MapData, RingBuf};
-use pfscript_compiler::manifest::{Action, Attach, Globals, Manifest};
-use pfscript_probes::abi::{RECORD_ACTION, RECORD_HEADER, map};
+use pfscript_compiler::manifest::{Attach, Globals, Manifest, RecordKind};
+use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
@@ -273,14 +273,14 @@ impl<'a> Running<'a> {
             let Some(record) = events.next() else {
                 return Ok(Delivered::All);
             };
-            let action = self
+            let kind = self
                 .session
                 .object
                 .manifest
-                .actions
-                .get(unsigned(RECORD_ACTION.of(&record)) as usize)
+                .records
+                .get(unsigned(RECORD_KIND.of(&record)) as usize)
                 .ok_or_else(|| Error::new(ErrorKind::Bug, "a record has no meaning"))?;
-            if let Action::Exit = action {
+            if let RecordKind::Exit = kind {
                 self.exit_code = unsigned(slice(&record, RECORD_HEADER, 4)) as u32;
                 return Ok(Delivered::UpToExit);
             }
@@ -290,7 +290,7 @@ impl<'a> Running<'a> {
                 loaded: &self.loaded,
                 names: self.symbols.names(&mut self.processes, &self.loaded),
             };
-            performer.perform(action, &record)?;
+            performer.perform(kind, &record)?;
         }
         Ok(Delivered::Some)
     }

@@ -29,7 +29,7 @@ impl Outline {
     pub fn read(file: &File) -> Option<Outline> {
         const HEADER: usize = 64;
         const SEGMENT: usize = 56;
-        const MOST_SEGMENTS: usize = 256;
+        const MAX_SEGMENTS: usize = 256;
         const PT_LOAD: u64 = 1;
         const PT_NOTE: u64 = 4;
         let mut header = [0_u8; HEADER];
@@ -41,7 +41,7 @@ impl Outline {
         let start = unsigned(slice(&header, 32, 8));
         let size = unsigned(slice(&header, 54, 2)) as usize;
         let count = unsigned(slice(&header, 56, 2)) as usize;
-        if size != SEGMENT || count > MOST_SEGMENTS {
+        if size != SEGMENT || count > MAX_SEGMENTS {
             return None;
         }
         let mut table = vec![0; size * count];
@@ -89,8 +89,8 @@ impl Outline {
 
 /// The build id among the notes at an offset.
 fn build_id(file: &File, offset: u64, size: u64) -> Option<Vec<u8>> {
-    const MOST_BYTES: u64 = 1 << 16;
-    let mut notes = vec![0; usize::try_from(size.min(MOST_BYTES)).ok()?];
+    const MAX_BYTES: u64 = 1 << 16;
+    let mut notes = vec![0; usize::try_from(size.min(MAX_BYTES)).ok()?];
     file.read_exact_at(&mut notes, offset).ok()?;
     find_build_id(&notes)
 }

@@ -14,7 +14,7 @@ use crate::processes::{Kind, Processes};
 use crate::results::{Frame, Names};
 use functions::{Functions, Symbol};
 use perf_map::PerfMap;
-use pfscript_compiler::manifest::{Action, DataType, Layout, Manifest, MapValue, StackMode};
+use pfscript_compiler::manifest::{DataType, Layout, Manifest, MapValue, RecordKind, StackMode};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -126,9 +126,9 @@ fn has_user_symbols(manifest: &Manifest) -> bool {
         map.key.as_ref().is_some_and(within)
             || matches!(&map.value, MapValue::Scalar(layout) if within(layout))
     });
-    let in_records = manifest.actions.iter().any(|action| match action {
-        Action::Printf { fields, .. } => fields.iter().any(|field| within(&field.layout)),
-        Action::PrintValue { field, .. } => within(&field.layout),
+    let in_records = manifest.records.iter().any(|kind| match kind {
+        RecordKind::Printf { fields, .. } => fields.iter().any(|field| within(&field.layout)),
+        RecordKind::PrintValue { field, .. } => within(&field.layout),
         _ => false,
     });
     in_maps || in_records

@@ -2,7 +2,7 @@
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};
-use crate::manifest::Action;
+use crate::manifest::RecordKind;
 use crate::sema::Checker;
 use crate::types::Type;
 use cranelift_entity::EntityRef;
@@ -32,14 +32,14 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row(
         "clear(map m)",
         FunctionKind::Statement(|checker, args| {
-            whole(checker, args, |map| Action::ClearMap { map })
+            whole(checker, args, |map| RecordKind::ClearMap { map })
         }),
         "removes all elements",
     ),
     row(
         "zero(map m)",
         FunctionKind::Statement(|checker, args| {
-            whole(checker, args, |map| Action::ZeroMap { map })
+            whole(checker, args, |map| RecordKind::ZeroMap { map })
         }),
         "sets all values to zero",
     ),
@@ -68,8 +68,8 @@ fn delete_key(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Dia
 fn whole(
     checker: &mut Checker<'_>,
     mut args: Args<'_>,
-    action: fn(usize) -> Action,
+    kind: fn(usize) -> RecordKind,
 ) -> Result<Expr, Diagnostic> {
     let map = args.map(0)?;
-    Ok(checker.emit(action(map.index()), Vec::new(), args.span))
+    Ok(checker.emit(kind(map.index()), Vec::new(), args.span))
 }

@@ -3,7 +3,7 @@
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};
 use crate::language::format;
-use crate::manifest::{Action, Conversion, Field, FormatPiece};
+use crate::manifest::{Conversion, Field, FormatPiece, RecordKind};
 use crate::sema::Checker;
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::EntityRef;
@@ -47,7 +47,7 @@ fn print_map(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diag
     let top = option(1)?;
     let divisor = option(2)?.max(1);
     Ok(checker.emit(
-        Action::PrintMap { map, top, divisor },
+        RecordKind::PrintMap { map, top, divisor },
         Vec::new(),
         args.span,
     ))
@@ -60,7 +60,11 @@ fn print(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
         layout: checker.types.layout(value.ty),
     };
     let size = RECORD_HEADER + checker.types.size(value.ty);
-    Ok(checker.emit(Action::PrintValue { field, size }, vec![value], args.span))
+    Ok(checker.emit(
+        RecordKind::PrintValue { field, size },
+        vec![value],
+        args.span,
+    ))
 }
 
 fn printf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
@@ -107,12 +111,12 @@ fn printf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnos
         values.push(value);
     }
     let (fields, size) = record_fields(&checker.types, &values);
-    let action = Action::Printf {
+    let kind = RecordKind::Printf {
         pieces,
         fields,
         size,
     };
-    Ok(checker.emit(action, values, args.span))
+    Ok(checker.emit(kind, values, args.span))
 }
 
 fn time(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
@@ -120,7 +124,7 @@ fn time(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
         true => String::from_utf8_lossy(args.text(0)?).into_owned(),
         false => "%H:%M:%S\n".to_string(),
     };
-    Ok(checker.emit(Action::Time { format }, Vec::new(), args.span))
+    Ok(checker.emit(RecordKind::Time { format }, Vec::new(), args.span))
 }
 
 fn exit(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
@@ -128,7 +132,7 @@ fn exit(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
         true => args.value(0)?,
         false => Expr::int(0, Type::I64, args.span),
     };
-    let mut emit = checker.emit(Action::Exit, vec![status], args.span);
+    let mut emit = checker.emit(RecordKind::Exit, vec![status], args.span);
     if let ExprKind::Emit { leaves, .. } = &mut emit.kind {
         *leaves = true;
     }

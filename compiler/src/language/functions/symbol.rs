@@ -40,7 +40,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
 ];
 
 fn ksym(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
-    checker.output.kernel_symbols = true;
+    checker.needs.kernel_symbols = true;
     Ok(Expr {
         ty: Type::KernelSymbol,
         span: args.span,
@@ -49,7 +49,7 @@ fn ksym(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
 }
 
 fn usym(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
-    checker.output.user_symbols = true;
+    checker.needs.user_symbols = true;
     Ok(Expr {
         kind: ExprKind::UserSymbol(Box::new(args.value(0)?)),
         ty: Type::UserSymbol,

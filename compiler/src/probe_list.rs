@@ -1,9 +1,9 @@
 //! `-l` and `-lv`: the attach points and types that a pattern matches, in bpftrace's form.
 
-use pfscript_compiler::btf::Kind;
-use pfscript_compiler::facts::{FactError, KernelFacts};
-use pfscript_compiler::glob::{self, Glob};
-use pfscript_compiler::providers::{self, Provider, nearest};
+use crate::btf::Kind;
+use crate::facts::{FactError, KernelFacts};
+use crate::glob::{self, Glob};
+use crate::providers::{self, Provider, nearest};
 use pfscript_grammar::{Span, Spanned, escape};
 
 /// What was found.
@@ -15,7 +15,7 @@ pub struct Listing {
     pub notes: Vec<String>,
 }
 
-/// Lists the attach points that `pattern` matches: `*page_fault*` among all families that have a finite list,
+/// Lists the attach points that `pattern` matches: `*page_fault*` among all probe types that have a finite list,
 /// `kprobe:vfs_*` in one. `struct file`, `union …` and `enum …` look for types instead. With `verbose`, arguments come
 /// below each attach point, and types come with their members.
 pub fn list(facts: &dyn KernelFacts, pattern: Option<&str>, verbose: bool) -> Listing {
@@ -28,7 +28,7 @@ pub fn list(facts: &dyn KernelFacts, pattern: Option<&str>, verbose: bool) -> Li
     } else {
         probes(&mut listing, facts, pattern, verbose);
     }
-    // A family that was named and can't be listed has said why.
+    // A probe type that was named and can't be listed has said why.
     let named = pattern.contains([':', ' ']) || providers::by_name(pattern).is_some();
     let explained = named && !listing.notes.is_empty();
     if listing.lines.is_empty() && !explained {
@@ -88,16 +88,16 @@ fn types(
 }
 
 fn probes(listing: &mut Listing, facts: &dyn KernelFacts, pattern: &str, verbose: bool) {
-    let (family, rest) = match pattern.split_once(':') {
-        Some((family, rest)) => (family, rest),
+    let (probe_type, rest) = match pattern.split_once(':') {
+        Some((probe_type, rest)) => (probe_type, rest),
         None => (pattern, ""),
     };
-    // A family by itself, by whatever name: `BEGIN`, `kprobe`.
+    // A probe type by itself, by whatever name: `BEGIN`, `kprobe`.
     if let Some(provider) = providers::by_name(pattern) {
         return one_family(listing, facts, provider, "", verbose);
     }
-    if pattern.contains(':') && !glob::is_pattern(family) {
-        match providers::find(&Spanned::new(family.to_owned(), Span::default())) {
+    if pattern.contains(':') && !glob::is_pattern(probe_type) {
+        match providers::find(&Spanned::new(probe_type.to_owned(), Span::default())) {
             Ok(provider) => one_family(listing, facts, provider, rest, verbose),
             Err(error) => listing.notes.push(match error.help {
                 Some(help) => format!("{}; {help}", error.message),
@@ -107,9 +107,9 @@ fn probes(listing: &mut Listing, facts: &dyn KernelFacts, pattern: &str, verbose
         return;
     }
     let wanted = Glob::new(pattern);
-    let mut families: Vec<&dyn Provider> = providers::registry().to_vec();
-    families.sort_by_key(|provider| provider.info().names[0]);
-    for provider in families {
+    let mut all: Vec<&dyn Provider> = providers::registry().to_vec();
+    all.sort_by_key(|provider| provider.info().names[0]);
+    for provider in all {
         if let Some(names) = names(listing, facts, provider) {
             let matching = names.into_iter().filter(|name| wanted.matches(name));
             show(listing, facts, provider, matching, verbose);
@@ -117,7 +117,7 @@ fn probes(listing: &mut Listing, facts: &dyn KernelFacts, pattern: &str, verbose
     }
 }
 
-/// The attach points of one family; `rest` is the pattern behind its name.
+/// The attach points of one probe type; `rest` is the pattern behind its name.
 fn one_family(
     listing: &mut Listing,
     facts: &dyn KernelFacts,
@@ -145,7 +145,7 @@ fn one_family(
     show(listing, facts, provider, matching, verbose);
 }
 
-/// A family's names, or a note why they can't be had.
+/// A probe type's names, or a note why they can't be had.
 fn names(
     listing: &mut Listing,
     facts: &dyn KernelFacts,
@@ -154,12 +154,14 @@ fn names(
     match provider.list(facts) {
         Ok(names) => Some(names),
         Err(FactError::Unavailable { reason, help }) => {
-            let family = provider.info().names[0];
+            let probe_type = provider.info().names[0];
             let help = help.map_or(String::new(), |help| format!("; {help}"));
             let why = format!(" probes: {reason}{help}");
-            // What a second family lacks for the same reason need not be said again.
+            // What a second probe type lacks for the same reason need not be said again.
             if !listing.notes.iter().any(|note| note.ends_with(&why)) {
-                listing.notes.push(format!("cannot list `{family}`{why}"));
+                listing
+                    .notes
+                    .push(format!("cannot list `{probe_type}`{why}"));
             }
             None
         }
