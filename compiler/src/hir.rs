@@ -4,7 +4,7 @@
 use crate::ir::{Arith, Condition, Width};
 use crate::manifest::SiteColumn;
 use crate::providers::Access;
-use crate::types::Type;
+use crate::types::{Type, round_up};
 use cranelift_entity::entity_impl;
 use pfscript_grammar::Span;
 
@@ -293,6 +293,18 @@ impl Expr {
             Err(_) => Type::U64,
         };
         Expr::int(value as i64, ty, span)
+    }
+
+    /// A constant string.
+    pub fn string(bytes: &[u8], span: Span) -> Expr {
+        let room = u32::try_from(bytes.len() + 1).unwrap_or(u32::MAX - 7);
+        Expr {
+            kind: ExprKind::Str(bytes.to_vec()),
+            ty: Type::Str {
+                bytes: round_up(room),
+            },
+            span,
+        }
     }
 
     /// The value, if the expression is a constant integer.

@@ -149,17 +149,6 @@ fn low_half(helper: u32, span: Span) -> Expr {
     }
 }
 
-/// A constant string.
-pub(crate) fn string(bytes: &[u8], span: Span) -> Expr {
-    Expr {
-        kind: ExprKind::Str(bytes.to_vec()),
-        ty: Type::Str {
-            bytes: crate::types::round_up(bytes.len() as u32 + 1),
-        },
-        span,
-    }
-}
-
 /// Nanoseconds since boot.
 pub(crate) fn nsecs(checker: &mut Checker<'_>, span: Span) -> Expr {
     let helper = if checker.facts.has(Feature::BootTime) {

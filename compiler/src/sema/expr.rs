@@ -3,7 +3,7 @@
 use super::Checker;
 use crate::hir::{Expr, ExprKind};
 use crate::language;
-use crate::language::builtins::{self, Builtin};
+use crate::language::builtins::Builtin;
 use crate::language::functions::{self, Call};
 use crate::language::later::{self, Kind};
 use crate::types::Type;
@@ -17,13 +17,13 @@ impl Checker<'_> {
         match &expr.kind {
             Ast::Int(value) => Ok(Expr::literal(*value, span)),
             Ast::Bool(value) => Ok(Expr::int(i64::from(*value), Type::Bool, span)),
-            Ast::Str(bytes) => Ok(builtins::string(bytes, span)),
+            Ast::Str(bytes) => Ok(Expr::string(bytes, span)),
             Ast::Ident(name) => self.ident(name, span),
             Ast::Positional(number) => Ok(match self.positional(*number) {
                 None => Expr::literal(0, span),
                 Some(text) => match parse_integer(&text) {
                     Some(value) => Expr::literal(value, span),
-                    None => builtins::string(text.as_bytes(), span),
+                    None => Expr::string(text.as_bytes(), span),
                 },
             }),
             Ast::PositionalCount => Ok(Expr::literal(self.options.positional.len() as u64, span)),

@@ -16,7 +16,6 @@ mod type_names;
 
 use crate::facts::KernelFacts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
-use crate::language::builtins::string;
 use crate::manifest::{RecordKind, Site, SiteColumn};
 use crate::providers::Provider;
 use crate::types::{Type, TypeTable};
@@ -403,12 +402,12 @@ impl Checker<'_> {
         let texts = texts?;
         let first = *texts.first()?;
         if texts.iter().all(|text| *text == first) {
-            return Some(string(first.as_bytes(), span));
+            return Some(Expr::string(first.as_bytes(), span));
         }
         let cookie = self.probe.provider.info().kind.info().cookie;
         if !cookie.is_some_and(|feature| self.facts.has(feature)) {
             self.probe.differences.texts = true;
-            return Some(string(first.as_bytes(), span));
+            return Some(Expr::string(first.as_bytes(), span));
         }
         self.probe.columns.insert(column);
         let longest = texts.iter().map(|text| text.len()).max().unwrap_or(0);

@@ -2,7 +2,6 @@
 
 use super::{Call, FunctionRow};
 use crate::hir::{Argument, Expr, ScriptMap};
-use crate::language::builtins;
 use crate::language::signature::{Param, ParamType};
 use crate::sema::{Checker, KeyUse};
 use crate::types::Type;
@@ -178,7 +177,7 @@ impl<'a> Args<'a> {
                 Value::Expr(text) if param.types == [ParamType::String] => Argument::Text(text),
                 Value::Expr(value) => Argument::Value(value),
                 Value::Const(value) => Argument::Value(Expr::int(value, Type::I64, given.ast.span)),
-                Value::Text(bytes) => Argument::Text(builtins::string(bytes, given.ast.span)),
+                Value::Text(bytes) => Argument::Text(Expr::string(bytes, given.ast.span)),
                 Value::Map(map) => Argument::Map(map),
                 Value::Element(..) | Value::Word(_) => return Err(row.bug(span)),
             });

@@ -2,7 +2,6 @@
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};
-use crate::language::builtins;
 use crate::sema::Checker;
 use crate::types::{Type, round_up};
 use pfscript_grammar::Diagnostic;
@@ -25,7 +24,7 @@ fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
     // A parameter of the command line is a string here even if it looks like a number.
     if let Some(Ast::Positional(number)) = args.ast(0).map(|ast| &ast.kind) {
         let text = checker.positional(*number).unwrap_or_default();
-        return Ok(builtins::string(text.as_bytes(), args.span));
+        return Ok(Expr::string(text.as_bytes(), args.span));
     }
     let address = args.value(0)?;
     if let Type::Str { .. } = address.ty {
