@@ -23,7 +23,7 @@ impl Lower<'_> {
     fn value_here(&mut self, expr: &Expr) -> Value {
         match &expr.kind {
             ExprKind::Int(value) => self.builder.constant(*value),
-            ExprKind::Load(place) => self.load(place),
+            ExprKind::Load(place) => self.load(place, expr.span),
             ExprKind::Context => self.context(),
             ExprKind::Argument(access) => self.argument(*access),
             ExprKind::Helper { helper, args } => {

@@ -80,7 +80,7 @@ impl Lower<'_> {
     }
 
     /// The scalar at a place.
-    pub(super) fn load(&mut self, place: &Place) -> Value {
+    pub(super) fn load(&mut self, place: &Place, span: Span) -> Value {
         let Base::Memory(address) = &place.base else {
             let slot = self.in_slot(place);
             return self.builder.load_word(slot);
@@ -88,8 +88,11 @@ impl Lower<'_> {
         let address = self.address_at(address, place.offset);
         let signed = matches!(place.ty, Type::Int { signed: true, .. });
         let Some(field) = place.bits else {
-            let bytes = self.checked.types.c_size(place.ty).and_then(Width::of);
-            return self.read(address, bytes.unwrap_or(Width::W64), signed);
+            let bytes = self.checked.types.c_size(place.ty);
+            return match bytes.and_then(Width::of) {
+                Some(width) => self.read(address, width, signed),
+                None => self.internal_error(span, "memory of no register's size is read as one"),
+            };
         };
         let word = self.read(address, field.width, false);
         let up = (64 - field.shift - field.bits).into();

@@ -28,11 +28,14 @@ impl Checker<'_> {
             (Type::Int { bytes, signed, .. }, Some(constant)) => {
                 ExprKind::Int(extend(constant, bytes, signed))
             }
-            (Type::Int { bytes, signed, .. }, None) if bytes < 8 => ExprKind::Extend {
-                // Integer types have 1, 2, 4 or 8 bytes.
-                width: Width::of(bytes).unwrap_or(Width::W64),
-                signed,
-                value: Box::new(value),
+            (Type::Int { bytes, signed, .. }, None) => match Width::of(bytes) {
+                Some(width @ (Width::W8 | Width::W16 | Width::W32)) => ExprKind::Extend {
+                    width,
+                    signed,
+                    value: Box::new(value),
+                },
+                // All the bits that there are.
+                Some(Width::W64) | None => value.kind,
             },
             (Type::Bool, _) => ExprKind::Not(Box::new(Expr {
                 kind: ExprKind::Not(Box::new(value)),
