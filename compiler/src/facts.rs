@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 /// The machine as the compiler sees it. The runtime implements it for the running kernel, tests for recorded ones.
 /// The same script and the same facts give the same bytes.
-pub trait KernelFacts {
+pub trait Facts {
     /// The architecture's calling convention.
     fn arch(&self) -> Arch;
 

@@ -1,7 +1,7 @@
 //! Programs and libraries as the compiler is told of them: made by the C compiler here, compared with what `readelf` says
 //! of the same files and with this very process, then damaged.
 
-use pfscript_compiler::facts::{Binary, FactError, FunctionSymbol, KernelFacts};
+use pfscript_compiler::facts::{Binary, FactError, Facts, FunctionSymbol};
 use pfscript_runtime::LiveFacts;
 use std::fs;
 use std::io::Write as _;

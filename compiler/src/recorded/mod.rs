@@ -7,7 +7,7 @@
 mod btf_writer;
 
 use crate::btf::{Btf, BtfError};
-use crate::facts::{Arch, Binary, FactError, KernelFacts, TracepointFormat};
+use crate::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
 use crate::providers::tracepoint_format;
 use pfscript_probes::{FEATURES, Feature};
 use std::path::{Path, PathBuf};
@@ -179,7 +179,7 @@ fn unavailable(reason: &str) -> FactError {
     }
 }
 
-impl KernelFacts for RecordedFacts {
+impl Facts for RecordedFacts {
     fn arch(&self) -> Arch {
         self.arch
     }

@@ -11,7 +11,7 @@ pub use describe::describe;
 
 use crate::elf;
 use pfscript_compiler::btf::{Btf, Kind};
-use pfscript_compiler::facts::{Arch, Binary, FactError, KernelFacts, TracepointFormat};
+use pfscript_compiler::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
 use pfscript_compiler::providers::tracepoint_format;
 use pfscript_probes::{FEATURES, Feature};
 use std::collections::HashMap;
@@ -112,7 +112,7 @@ fn exists(path: impl AsRef<Path>) -> Presence {
     }
 }
 
-impl KernelFacts for LiveFacts {
+impl Facts for LiveFacts {
     fn arch(&self) -> Arch {
         if cfg!(target_arch = "aarch64") {
             Arch::Aarch64
