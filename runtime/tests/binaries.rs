@@ -247,6 +247,21 @@ fn what_is_no_binary_is_refused_with_a_reason() {
 }
 
 #[test]
+fn a_name_that_is_not_utf8_is_left_out() {
+    let folder = Folder::new("names");
+    let path = folder.compile("program", &[]);
+    let mut bytes = fs::read(&path).unwrap();
+    let all = read(&path).unwrap().functions().len();
+    let name = b"\0hidden\0";
+    let at = bytes.windows(name.len()).rposition(|part| part == name);
+    bytes[at.unwrap() + 1] = 0xff;
+    fs::write(&path, bytes).unwrap();
+    let binary = read(&path).unwrap();
+    assert_eq!(binary.functions_named("hidden"), []);
+    assert_eq!(binary.functions().len(), all - 1);
+}
+
+#[test]
 fn one_path_is_read_once() {
     let folder = Folder::new("once");
     let path = folder.compile("program", &[]);
