@@ -22,7 +22,7 @@ pub use pfscript_runtime as runtime;
 pub use pfscript_runtime::{Command, Json, Outcome, Session, Sink, Stop, Target};
 
 use pfscript_compiler::Compiled;
-use pfscript_compiler::facts::KernelFacts;
+use pfscript_compiler::facts::Facts;
 use pfscript_grammar::Diagnostic;
 use pfscript_runtime::facts::LiveFacts;
 use std::fmt;
@@ -75,7 +75,7 @@ impl Program {
         name: &str,
         source: &str,
         options: &Options,
-        facts: &dyn KernelFacts,
+        facts: &dyn Facts,
     ) -> Result<Program, CompileError> {
         let script = grammar::parse(source);
         let compiled = script

@@ -6,7 +6,7 @@ use pfscript_testkit::needs_root;
 use support::{Report, Tracer, rows, workload};
 
 fn has_cookies() -> bool {
-    use pfscript::compiler::facts::KernelFacts as _;
+    use pfscript::compiler::facts::Facts as _;
     let facts = pfscript::runtime::facts::LiveFacts::new();
     facts.has(pfscript::probes::Feature::AttachCookie)
 }

@@ -1,12 +1,18 @@
 //! What the compiler may know about the machine, and nothing else.
 
+mod binary;
+
+pub use binary::{Binary, FunctionSymbol, Segment};
+
 use crate::btf::Btf;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::Feature;
+use std::path::Path;
+use std::sync::Arc;
 
 /// The machine as the compiler sees it. The runtime implements it for the running kernel, tests for recorded ones.
 /// The same script and the same facts give the same bytes.
-pub trait KernelFacts {
+pub trait Facts {
     /// The architecture's calling convention.
     fn arch(&self) -> Arch;
 
@@ -39,6 +45,12 @@ pub trait KernelFacts {
     /// # Errors
     /// [`FactError::Unknown`] if there is no such symbol, [`FactError::Unavailable`] if addresses are hidden.
     fn kernel_symbol(&self, name: &str) -> Result<u64, FactError>;
+
+    /// A program or a shared library. The same for one path as long as the facts live.
+    ///
+    /// # Errors
+    /// [`FactError::Unknown`] if there is no such file, [`FactError::Unavailable`] if it can't be read or is no such file.
+    fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError>;
 }
 
 /// Why a fact can't be had.

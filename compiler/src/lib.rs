@@ -1,6 +1,6 @@
 //! The pfscript compiler: a syntax tree and what is known of the kernel to a BPF ELF object and its manifest.
 //!
-//! No I/O, no clock, no environment: the machine is seen through [`facts::KernelFacts`] alone, so the same script and
+//! No I/O, no clock, no environment: the machine is seen through [`facts::Facts`] alone, so the same script and
 //! the same facts give the same bytes.
 
 pub mod btf;
@@ -19,7 +19,7 @@ pub mod recorded;
 pub mod sema;
 pub mod types;
 
-use facts::KernelFacts;
+use facts::Facts;
 use manifest::Manifest;
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::Script;
@@ -58,7 +58,7 @@ pub fn compile(
     script: &Script,
     name: &str,
     source: &str,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
     options: &Options,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let expanded = language::macros::expand(script)?;
@@ -78,7 +78,7 @@ fn compile_expanded(
     script: &Script,
     name: &str,
     source: &str,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
     options: &Options,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let mut checked = sema::check(script, facts, options)?;

@@ -1,7 +1,7 @@
 //! `-l` and `-lv`: the attach points and types that a pattern matches, in bpftrace's form.
 
 use crate::btf::Kind;
-use crate::facts::{FactError, KernelFacts};
+use crate::facts::{FactError, Facts};
 use crate::glob::{self, Glob};
 use crate::providers::{self, Provider, nearest};
 use pfscript_grammar::{Span, Spanned, escape};
@@ -18,7 +18,7 @@ pub struct Listing {
 /// Lists the attach points that `pattern` matches: `*page_fault*` among all probe types that have a finite list,
 /// `kprobe:vfs_*` in one. `struct file`, `union …` and `enum …` look for types instead. With `verbose`, arguments come
 /// below each attach point, and types come with their members.
-pub fn list(facts: &dyn KernelFacts, pattern: Option<&str>, verbose: bool) -> Listing {
+pub fn list(facts: &dyn Facts, pattern: Option<&str>, verbose: bool) -> Listing {
     let pattern = pattern.unwrap_or("*").trim();
     let mut listing = Listing::default();
     if let Some((tag, name)) = pattern.split_once(char::is_whitespace)
@@ -53,7 +53,7 @@ fn tagged(tag: &str) -> Option<Kind> {
 
 fn types(
     listing: &mut Listing,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
     (tag, kind): (&str, Kind),
     name: &str,
     verbose: bool,
@@ -87,7 +87,7 @@ fn types(
     }
 }
 
-fn probes(listing: &mut Listing, facts: &dyn KernelFacts, pattern: &str, verbose: bool) {
+fn probes(listing: &mut Listing, facts: &dyn Facts, pattern: &str, verbose: bool) {
     let (probe_type, rest) = match pattern.split_once(':') {
         Some((probe_type, rest)) => (probe_type, rest),
         None => (pattern, ""),
@@ -120,7 +120,7 @@ fn probes(listing: &mut Listing, facts: &dyn KernelFacts, pattern: &str, verbose
 /// The attach points of one probe type; `rest` is the pattern behind its name.
 fn one_family(
     listing: &mut Listing,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
     provider: &'static dyn Provider,
     rest: &str,
     verbose: bool,
@@ -146,11 +146,7 @@ fn one_family(
 }
 
 /// A probe type's names, or a note why they can't be had.
-fn names(
-    listing: &mut Listing,
-    facts: &dyn KernelFacts,
-    provider: &dyn Provider,
-) -> Option<Vec<String>> {
+fn names(listing: &mut Listing, facts: &dyn Facts, provider: &dyn Provider) -> Option<Vec<String>> {
     match provider.list(facts) {
         Ok(names) => Some(names),
         Err(FactError::Unavailable { reason, help }) => {
@@ -171,7 +167,7 @@ fn names(
 
 fn show(
     listing: &mut Listing,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
     provider: &dyn Provider,
     names: impl Iterator<Item = String>,
     verbose: bool,

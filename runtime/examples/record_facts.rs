@@ -4,7 +4,7 @@
 //! With a BTF file of another kernel, only that kernel's types are recorded.
 
 use pfscript_compiler::btf::Btf;
-use pfscript_compiler::facts::{FactError, KernelFacts};
+use pfscript_compiler::facts::{FactError, Facts};
 use pfscript_compiler::recorded::trim;
 use pfscript_probes::FEATURES;
 use pfscript_runtime::facts::{LiveFacts, Presence};

@@ -7,6 +7,7 @@
 mod attach;
 mod bytes;
 pub mod command;
+mod elf;
 pub mod error;
 pub mod facts;
 mod load;

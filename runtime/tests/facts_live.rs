@@ -1,7 +1,7 @@
 //! Facts of the kernel that the tests run on. Everything that needs root is skipped without it.
 
 use pfscript_compiler::btf::{Btf, Kind};
-use pfscript_compiler::facts::{FactError, KernelFacts};
+use pfscript_compiler::facts::{FactError, Facts};
 use pfscript_compiler::probe_list::list;
 use pfscript_compiler::recorded::trim;
 use pfscript_probes::{FEATURES, Feature};

@@ -1,7 +1,7 @@
 //! Maps: those of the script, and those that the templates bring with them.
 
 use super::Lower;
-use crate::facts::KernelFacts;
+use crate::facts::Facts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap};
 use crate::ir::{MapData, MapId, Module, SlotPlace, Value};
 use crate::manifest::{Globals, Layout, Manifest, MapManifest, MapValue, RecordKind, SiteTable};
@@ -41,7 +41,7 @@ pub(super) struct Maps {
 /// Defines all maps of the module.
 pub(super) fn define(
     checked: &Checked,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
     module: &mut Module,
     manifest: &mut Manifest,
 ) -> Result<Maps, Vec<Diagnostic>> {

@@ -14,7 +14,7 @@ mod sites;
 mod stmt;
 mod store;
 
-use crate::facts::KernelFacts;
+use crate::facts::Facts;
 use crate::hir::{Expr, Var};
 use crate::ir::{
     Block, Condition, Function, FunctionBuilder, Module, ProbeData, ProbeId, Signature, Slot,
@@ -33,10 +33,7 @@ use std::collections::HashMap;
 ///
 /// # Errors
 /// What the script asks for that no layout can hold, such as a key that is too long.
-pub fn lower(
-    checked: &Checked,
-    facts: &dyn KernelFacts,
-) -> Result<(Module, Manifest), Vec<Diagnostic>> {
+pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest), Vec<Diagnostic>> {
     let mut module = Module::default();
     let mut manifest = Manifest {
         records: checked.needs.records.clone(),

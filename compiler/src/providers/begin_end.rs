@@ -1,7 +1,7 @@
 //! `begin` and `end`: once before any other probe can fire, once after the last one was detached.
 
 use super::{Provider, ProviderInfo, parts};
-use crate::facts::{FactError, KernelFacts};
+use crate::facts::{FactError, Facts};
 use crate::manifest::{Attach, Site};
 use crate::program::ProgramKind;
 use pfscript_grammar::Diagnostic;
@@ -51,11 +51,7 @@ impl Provider for Once {
         &self.info
     }
 
-    fn expand(
-        &self,
-        point: &AttachPoint,
-        _facts: &dyn KernelFacts,
-    ) -> Result<Vec<Site>, Diagnostic> {
+    fn expand(&self, point: &AttachPoint, _facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
         parts::parts(point, &self.info, 0..=0)?;
         Ok(vec![Site {
             name: self.info.names[0].to_owned(),
@@ -64,7 +60,7 @@ impl Provider for Once {
         }])
     }
 
-    fn list(&self, _facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+    fn list(&self, _facts: &dyn Facts) -> Result<Vec<String>, FactError> {
         Ok(vec![self.info.names[0].to_owned()])
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts};
 use crate::btf::{Btf, Kind, TypeId};
-use crate::facts::{Arch, FactError, KernelFacts};
+use crate::facts::{Arch, FactError, Facts};
 use crate::glob::{self, Glob};
 use crate::ir::Width;
 use crate::manifest::{Attach, Site};
@@ -169,7 +169,7 @@ fn split(listed: &str) -> (Option<&str>, &str) {
 
 fn expand(
     point: &AttachPoint,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
     info: &ProviderInfo,
     on_return: bool,
 ) -> Result<Vec<Site>, Diagnostic> {
@@ -207,10 +207,7 @@ fn expand(
 }
 
 /// The functions that a pattern matches: those of the kernel proper, or of the modules that match.
-fn matching<'f>(
-    written: &Written<'_>,
-    facts: &'f dyn KernelFacts,
-) -> Result<Vec<&'f str>, Diagnostic> {
+fn matching<'f>(written: &Written<'_>, facts: &'f dyn Facts) -> Result<Vec<&'f str>, Diagnostic> {
     let functions = facts
         .functions()
         .map_err(|error| error.diagnostic(written.part.span, String::new))?;
@@ -238,7 +235,7 @@ fn matching<'f>(
 }
 
 /// The one function of that name, as it is listed.
-fn exact(written: &Written<'_>, facts: &dyn KernelFacts) -> Result<String, Diagnostic> {
+fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic> {
     let function = written.function;
     let listed = match written.module {
         Some(module) => format!("{}:{function}", module.node),
@@ -352,7 +349,7 @@ fn named_arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
 }
 
 /// The functions as `-l` prints them under one probe type's name.
-fn list(info: &ProviderInfo, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+fn list(info: &ProviderInfo, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
     if !facts.has(Feature::Kprobes) {
         return Err(FactError::Unavailable {
             reason: "this kernel has no kprobes".to_owned(),
@@ -369,7 +366,7 @@ fn list(info: &ProviderInfo, facts: &dyn KernelFacts) -> Result<Vec<String>, Fac
 /// The prototype's parts as bpftrace prints them: `struct file * file`.
 fn prototype_lines(
     listed: &str,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
     result: bool,
 ) -> Result<Vec<String>, FactError> {
     let function = listed.rsplit(':').next().unwrap_or(listed);
@@ -404,11 +401,7 @@ impl Provider for Kprobe {
         &self.info
     }
 
-    fn expand(
-        &self,
-        point: &AttachPoint,
-        facts: &dyn KernelFacts,
-    ) -> Result<Vec<Site>, Diagnostic> {
+    fn expand(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
         expand(point, facts, &self.info, self.on_return)
     }
 
@@ -433,7 +426,7 @@ impl Provider for Kprobe {
         })
     }
 
-    fn arguments(&self, site: &Site, facts: &dyn KernelFacts) -> Result<Vec<Argument>, FactError> {
+    fn arguments(&self, site: &Site, facts: &dyn Facts) -> Result<Vec<Argument>, FactError> {
         // Behind the entry the registers hold something else.
         match (&site.function, facts.btf()) {
             (Some(function), Some(btf)) if site.attach.is_function_entry() => {
@@ -443,15 +436,11 @@ impl Provider for Kprobe {
         }
     }
 
-    fn list(&self, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+    fn list(&self, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
         list(&self.info, facts)
     }
 
-    fn declarations(
-        &self,
-        listed: &str,
-        facts: &dyn KernelFacts,
-    ) -> Result<Vec<String>, FactError> {
+    fn declarations(&self, listed: &str, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
         prototype_lines(listed, facts, self.on_return)
     }
 }

@@ -4,7 +4,7 @@
 //! A provider says *what* to attach as data ([`crate::manifest::Attach`]); the runtime has one mechanism for each
 //! kind of that data and knows no providers.
 
-use crate::facts::{Arch, FactError, KernelFacts};
+use crate::facts::{Arch, FactError, Facts};
 use crate::ir::Width;
 use crate::manifest::Site;
 use crate::program::ProgramKind;
@@ -202,8 +202,7 @@ pub trait Provider: Sync {
     ///
     /// # Errors
     /// A diagnostic at the part of the attach point that is wrong, with the nearest names.
-    fn expand(&self, point: &AttachPoint, facts: &dyn KernelFacts)
-    -> Result<Vec<Site>, Diagnostic>;
+    fn expand(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic>;
 
     /// A builtin whose meaning depends on the probe, such as `arg0`, `retval` or `addr`; `None` if it has none here.
     fn builtin(&self, _name: &str, _arch: Arch) -> Option<Argument> {
@@ -214,11 +213,7 @@ pub trait Provider: Sync {
     ///
     /// # Errors
     /// If the facts can't be had.
-    fn arguments(
-        &self,
-        _site: &Site,
-        _facts: &dyn KernelFacts,
-    ) -> Result<Vec<Argument>, FactError> {
+    fn arguments(&self, _site: &Site, _facts: &dyn Facts) -> Result<Vec<Argument>, FactError> {
         Ok(Vec::new())
     }
 
@@ -227,18 +222,14 @@ pub trait Provider: Sync {
     ///
     /// # Errors
     /// If the facts can't be had.
-    fn list(&self, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError>;
+    fn list(&self, facts: &dyn Facts) -> Result<Vec<String>, FactError>;
 
     /// What `-lv` prints under an attach point that [`Provider::list`] named: its arguments as C declares them, in
     /// order (`int dfd`, `const char * filename`).
     ///
     /// # Errors
     /// If the facts can't be had.
-    fn declarations(
-        &self,
-        _listed: &str,
-        _facts: &dyn KernelFacts,
-    ) -> Result<Vec<String>, FactError> {
+    fn declarations(&self, _listed: &str, _facts: &dyn Facts) -> Result<Vec<String>, FactError> {
         Ok(Vec::new())
     }
 }

@@ -1,7 +1,7 @@
 //! What `software` and `hardware` share: tables of events, the count, the sampled address.
 
 use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts};
-use crate::facts::{Arch, FactError, KernelFacts};
+use crate::facts::{Arch, FactError, Facts};
 use crate::glob;
 use crate::ir::Width;
 use crate::manifest::{Attach, PerfEvent, PerfScope, Sample, Site};
@@ -58,11 +58,7 @@ impl Provider for Counted {
     }
 
     /// `PROBE:EVENT[:COUNT]`
-    fn expand(
-        &self,
-        point: &AttachPoint,
-        _facts: &dyn KernelFacts,
-    ) -> Result<Vec<Site>, Diagnostic> {
+    fn expand(&self, point: &AttachPoint, _facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
         let name = self.info.names[0];
         let names = self.events.iter().flat_map(|event| event.names).copied();
         let written = parts::parts(point, &self.info, 1..=2)?;
@@ -117,7 +113,7 @@ impl Provider for Counted {
         })
     }
 
-    fn list(&self, _facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+    fn list(&self, _facts: &dyn Facts) -> Result<Vec<String>, FactError> {
         let name = self.info.names[0];
         let events = self.events.iter().flat_map(|event| event.names);
         let mut names: Vec<String> = events.map(|event| format!("{name}:{event}:")).collect();

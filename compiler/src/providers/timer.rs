@@ -3,7 +3,7 @@
 //! `hz:99`, `s:1`, `ms:10`, `us:500` as in all versions of bpftrace, `1s`, `10ms`, `500us` as in the newer ones.
 
 use super::{Provider, ProviderInfo, nearest, parts, perf_event};
-use crate::facts::{FactError, KernelFacts};
+use crate::facts::{FactError, Facts};
 use crate::manifest::{Attach, PerfEvent, PerfScope, Sample, Site};
 use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, Spanned};
@@ -40,11 +40,7 @@ impl Provider for Timer {
     }
 
     /// `PROBE:UNIT:NUMBER` and `PROBE:DURATION`, each one cpu-clock event.
-    fn expand(
-        &self,
-        point: &AttachPoint,
-        _facts: &dyn KernelFacts,
-    ) -> Result<Vec<Site>, Diagnostic> {
+    fn expand(&self, point: &AttachPoint, _facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
         let (name, sample) = match parts::parts(point, &self.info, 1..=2)? {
             [unit, number] => unit_and_number(unit, number)?,
             [rate, ..] => duration(rate, &self.info, self.scope)?,
@@ -64,7 +60,7 @@ impl Provider for Timer {
     }
 
     /// One example for each unit, as bpftrace lists them.
-    fn list(&self, _facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+    fn list(&self, _facts: &dyn Facts) -> Result<Vec<String>, FactError> {
         let name = self.info.names[0];
         Ok(UNITS.map(|unit| format!("{name}:{unit}:")).to_vec())
     }

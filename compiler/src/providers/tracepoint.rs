@@ -2,7 +2,7 @@
 //! arguments. Both parts take wildcards.
 
 use super::{Argument, Provider, ProviderInfo, nearest, parts};
-use crate::facts::{FactError, KernelFacts, TracepointFormat};
+use crate::facts::{FactError, Facts, TracepointFormat};
 use crate::glob::{self, Glob};
 use crate::manifest::{Attach, Site};
 use crate::program::ProgramKind;
@@ -37,7 +37,7 @@ fn site(category: &str, name: &str) -> Site {
 fn exact(
     category: &Spanned<String>,
     name: &Spanned<String>,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
 ) -> Result<Site, Diagnostic> {
     match facts.tracepoint(&category.node, &name.node) {
         Ok(_) => Ok(site(&category.node, &name.node)),
@@ -47,11 +47,7 @@ fn exact(
 }
 
 /// "no such tracepoint", at the part that is wrong.
-fn unknown(
-    category: &Spanned<String>,
-    name: &Spanned<String>,
-    facts: &dyn KernelFacts,
-) -> Diagnostic {
+fn unknown(category: &Spanned<String>, name: &Spanned<String>, facts: &dyn Facts) -> Diagnostic {
     let all = facts.tracepoints().unwrap_or_default();
     let (wanted, written) = (category.node.as_str(), name.node.as_str());
     if all.iter().any(|(category, _)| category == wanted) {
@@ -102,11 +98,7 @@ impl Provider for Tracepoint {
         &INFO
     }
 
-    fn expand(
-        &self,
-        point: &AttachPoint,
-        facts: &dyn KernelFacts,
-    ) -> Result<Vec<Site>, Diagnostic> {
+    fn expand(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
         let [category, name] = parts::parts(point, &INFO, 2..=2)? else {
             // `parts` has seen to it that there are two.
             return Err(Diagnostic::error(point.span, "a part is missing"));
@@ -140,13 +132,13 @@ impl Provider for Tracepoint {
         )))
     }
 
-    fn arguments(&self, site: &Site, facts: &dyn KernelFacts) -> Result<Vec<Argument>, FactError> {
+    fn arguments(&self, site: &Site, facts: &dyn Facts) -> Result<Vec<Argument>, FactError> {
         let (category, name) = names(&site.name).ok_or(FactError::Unknown)?;
         let TracepointFormat { fields } = facts.tracepoint(category, name)?;
         Ok(fields.iter().filter_map(|field| field.argument()).collect())
     }
 
-    fn list(&self, facts: &dyn KernelFacts) -> Result<Vec<String>, FactError> {
+    fn list(&self, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
         let mut names: Vec<String> = facts
             .tracepoints()?
             .iter()
@@ -157,11 +149,7 @@ impl Provider for Tracepoint {
         Ok(names)
     }
 
-    fn declarations(
-        &self,
-        listed: &str,
-        facts: &dyn KernelFacts,
-    ) -> Result<Vec<String>, FactError> {
+    fn declarations(&self, listed: &str, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
         let (category, name) = names(listed).ok_or(FactError::Unknown)?;
         Ok(facts
             .tracepoint(category, name)?

@@ -7,9 +7,11 @@
 mod btf_writer;
 
 use crate::btf::{Btf, BtfError};
-use crate::facts::{Arch, FactError, KernelFacts, TracepointFormat};
+use crate::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
 use crate::providers::tracepoint_format;
 use pfscript_probes::{FEATURES, Feature};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use btf_writer::{BtfWriter, trim};
 
@@ -27,6 +29,7 @@ pub struct RecordedFacts {
     functions: Vec<String>,
     /// Sorted by name.
     symbols: Vec<(String, u64)>,
+    binaries: Vec<(PathBuf, Arc<Binary>)>,
 }
 
 impl RecordedFacts {
@@ -40,6 +43,7 @@ impl RecordedFacts {
             formats: Vec::new(),
             functions: Vec::new(),
             symbols: Vec::new(),
+            binaries: Vec::new(),
         }
     }
 
@@ -152,6 +156,13 @@ impl RecordedFacts {
         self.symbols.push((name.to_owned(), address));
         self
     }
+
+    /// The same machine with a program or library at a path.
+    #[must_use]
+    pub fn with_binary(mut self, path: impl Into<PathBuf>, binary: Binary) -> RecordedFacts {
+        self.binaries.push((path.into(), Arc::new(binary)));
+        self
+    }
 }
 
 /// Lines that are neither empty nor comments.
@@ -168,7 +179,7 @@ fn unavailable(reason: &str) -> FactError {
     }
 }
 
-impl KernelFacts for RecordedFacts {
+impl Facts for RecordedFacts {
     fn arch(&self) -> Arch {
         self.arch
     }
@@ -210,6 +221,11 @@ impl KernelFacts for RecordedFacts {
             .find(|symbol| symbol.0 == name)
             .map(|symbol| symbol.1)
             .ok_or(FactError::Unknown)
+    }
+
+    fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError> {
+        let known = self.binaries.iter().find(|known| known.0 == path);
+        known.map(|known| known.1.clone()).ok_or(FactError::Unknown)
     }
 }
 
@@ -296,5 +312,11 @@ mod tests {
         let facts = facts.with_symbol("jiffies", 64).without(Feature::Btf);
         assert_eq!(facts.kernel_symbol("jiffies"), Ok(64));
         assert!(facts.btf().is_none());
+        let mut binary = Binary::default();
+        binary.build_id = vec![1, 2];
+        let facts = facts.with_binary("/bin/true", binary.clone());
+        assert_eq!(facts.binary(Path::new("/bin/true")), Ok(Arc::new(binary)));
+        let other = facts.binary(Path::new("/bin/false"));
+        assert_eq!(other, Err(FactError::Unknown));
     }
 }

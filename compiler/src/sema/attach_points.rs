@@ -5,7 +5,7 @@
 //! at here but noted by the checker, in [`Differences`].
 
 use super::Options;
-use crate::facts::{FactError, KernelFacts};
+use crate::facts::{FactError, Facts};
 use crate::manifest::Site;
 use crate::providers::{self, Argument, Provider};
 use indexmap::IndexMap;
@@ -45,7 +45,7 @@ impl Point {
     pub fn arguments(
         &self,
         provider: &dyn Provider,
-        facts: &dyn KernelFacts,
+        facts: &dyn Facts,
     ) -> &Result<Vec<Argument>, FactError> {
         self.arguments
             .get_or_init(|| match provider.arguments(&self.site, facts) {
@@ -58,7 +58,7 @@ impl Point {
         &self,
         name: &str,
         provider: &dyn Provider,
-        facts: &dyn KernelFacts,
+        facts: &dyn Facts,
     ) -> Option<&Argument> {
         let arguments = self.arguments(provider, facts).as_ref().ok()?;
         arguments.iter().find(|argument| argument.name == name)
@@ -80,7 +80,7 @@ impl Differences {
         &self,
         points: &[&'p Point],
         provider: &dyn Provider,
-        facts: &dyn KernelFacts,
+        facts: &dyn Facts,
     ) -> Vec<Vec<&'p Point>> {
         if self.texts {
             return points.iter().map(|point| vec![*point]).collect();
@@ -108,7 +108,7 @@ impl Differences {
 /// The attach points of a probe, by provider.
 pub(super) fn expand(
     probe: &ast::Probe,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
     options: &Options,
 ) -> Result<Vec<Group>, Vec<Diagnostic>> {
     let mut groups: Vec<Group> = Vec::new();

@@ -14,7 +14,7 @@ mod scope;
 mod stmt;
 mod type_names;
 
-use crate::facts::KernelFacts;
+use crate::facts::Facts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
 use crate::manifest::{RecordKind, Site, SiteColumn};
 use crate::providers::Provider;
@@ -141,7 +141,7 @@ pub struct ProbeContext<'a> {
 /// Checks one action.
 pub struct Checker<'a> {
     /// The machine.
-    pub facts: &'a dyn KernelFacts,
+    pub facts: &'a dyn Facts,
     /// The user's choices.
     pub options: Options,
     /// What the actions need.
@@ -164,7 +164,7 @@ pub struct Checker<'a> {
 /// What is wrong with it, at least one error.
 pub fn check(
     script: &Script,
-    facts: &dyn KernelFacts,
+    facts: &dyn Facts,
     options: &Options,
 ) -> Result<Checked, Vec<Diagnostic>> {
     let mut options = options.clone();
@@ -227,7 +227,7 @@ pub fn check(
 
 /// One pass over the script.
 struct Pass<'a> {
-    facts: &'a dyn KernelFacts,
+    facts: &'a dyn Facts,
     options: &'a Options,
     env: Env,
     needs: Needs,

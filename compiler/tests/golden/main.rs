@@ -7,7 +7,7 @@
 
 mod manifest_text;
 
-use pfscript_compiler::facts::{Arch, KernelFacts};
+use pfscript_compiler::facts::{Arch, Facts};
 use pfscript_compiler::recorded::RecordedFacts;
 use pfscript_compiler::{Compiled, Options, compile, ir};
 use pfscript_grammar::{Diagnostic, parse, render};
@@ -22,7 +22,7 @@ fn facts() -> RecordedFacts {
         .with_symbol("vfs_read", 0xffff_ffff_8120_0000)
 }
 
-fn build(source: &str, name: &str, facts: &dyn KernelFacts) -> Result<Compiled, Vec<Diagnostic>> {
+fn build(source: &str, name: &str, facts: &dyn Facts) -> Result<Compiled, Vec<Diagnostic>> {
     let script = parse(source)?;
     compile(&script, name, source, facts, &Options::default())
 }

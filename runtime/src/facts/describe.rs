@@ -1,7 +1,7 @@
 //! The text of `--info`: what this kernel has of what pfscript can use, and which rights we lack.
 
 use super::{LiveFacts, Presence};
-use pfscript_compiler::facts::{FactError, KernelFacts};
+use pfscript_compiler::facts::{FactError, Facts};
 use pfscript_compiler::providers;
 use pfscript_probes::{FEATURES, Feature};
 use std::fmt::Write as _;

@@ -1,4 +1,4 @@
-//! What is true of the running kernel: [`LiveFacts`], what `--info` tells of it, and what `-l` lists.
+//! What is true of the running kernel, and of binaries: [`LiveFacts`], what `--info` tells of it, and what `-l` lists.
 //!
 //! Nothing is read before it is asked for, and nothing twice: a script that names one software event reads neither
 //! BTF nor tracefs.
@@ -9,15 +9,17 @@ pub(crate) mod tracefs;
 
 pub use describe::describe;
 
+use crate::elf;
 use pfscript_compiler::btf::{Btf, Kind};
-use pfscript_compiler::facts::{Arch, FactError, KernelFacts, TracepointFormat};
+use pfscript_compiler::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
 use pfscript_compiler::providers::tracepoint_format;
 use pfscript_probes::{FEATURES, Feature};
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsRawFd;
-use std::path::Path;
-use std::sync::OnceLock;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The kernel's own types.
 const BTF_PATH: &str = "/sys/kernel/btf/vmlinux";
@@ -39,7 +41,7 @@ pub enum Presence {
     Unknown(String),
 }
 
-/// The running kernel.
+/// The running kernel, and the files beside it.
 #[derive(Debug)]
 pub struct LiveFacts {
     btf: OnceLock<Option<Btf>>,
@@ -48,6 +50,8 @@ pub struct LiveFacts {
     functions: OnceLock<Result<Vec<String>, FactError>>,
     /// By place in [`FEATURES`].
     features: [OnceLock<Presence>; FEATURES.len()],
+    /// By the path that was asked for.
+    binaries: Mutex<HashMap<PathBuf, Result<Arc<Binary>, FactError>>>,
 }
 
 impl Default for LiveFacts {
@@ -65,6 +69,7 @@ impl LiveFacts {
             tracepoints: OnceLock::new(),
             functions: OnceLock::new(),
             features: [const { OnceLock::new() }; FEATURES.len()],
+            binaries: Mutex::default(),
         }
     }
 
@@ -107,7 +112,7 @@ fn exists(path: impl AsRef<Path>) -> Presence {
     }
 }
 
-impl KernelFacts for LiveFacts {
+impl Facts for LiveFacts {
     fn arch(&self) -> Arch {
         if cfg!(target_arch = "aarch64") {
             Arch::Aarch64
@@ -189,6 +194,25 @@ impl KernelFacts for LiveFacts {
                 help: None,
             }),
         }
+    }
+
+    fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError> {
+        let known = self.binaries.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if let Some(binary) = known.get(path) {
+            return binary.clone();
+        }
+        let binary = match elf::read(path) {
+            Ok(binary) => Ok(Arc::new(binary)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(FactError::Unknown),
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(FactError::Unknown),
+            Err(error) => Err(FactError::Unavailable {
+                reason: format!("cannot read {}: {error}", path.display()),
+                help: None,
+            }),
+        };
+        known.insert(path.to_owned(), binary.clone());
+        binary
     }
 }
 

@@ -1,11 +1,13 @@
 //! From a place in the kernel or in an ELF file to a function: blazesym with a memory of what was asked.
 
-use super::elf::Outline;
+use crate::elf;
 use crate::processes::{FileId, Mapped};
 use blazesym::MaybeDefault;
 use blazesym::symbolize::source::{Elf, Kernel, Source};
 use blazesym::symbolize::{Input, Symbolizer};
+use pfscript_compiler::facts::Binary;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -29,7 +31,7 @@ pub struct Functions {
 
 /// Where a file's symbols are.
 struct SymbolFiles {
-    outline: Outline,
+    layout: Binary,
     /// A file that holds nothing but its symbols, where one is installed.
     beside: Option<PathBuf>,
 }
@@ -42,6 +44,9 @@ impl std::fmt::Debug for Functions {
             .finish_non_exhaustive()
     }
 }
+
+/// Where distributions put the symbols of stripped files.
+const DEBUG_FILES: &str = "/usr/lib/debug/.build-id";
 
 /// The lowest address of the kernel's half, on x86-64 and arm64 alike.
 const KERNEL_HALF: u64 = 1 << 63;
@@ -74,11 +79,11 @@ impl Functions {
         }
         let (own, handle) = (file.readable()?, file.handle()?);
         let source = self.sources.entry(id).or_insert_with(|| {
-            let outline = Outline::read(handle).unwrap_or_default();
-            let beside = outline.debug_file().filter(|path| path.exists());
-            SymbolFiles { outline, beside }
+            let layout = elf::read_layout(handle).unwrap_or_default();
+            let beside = debug_file(&layout.build_id).filter(|path| path.exists());
+            SymbolFiles { layout, beside }
         });
-        let found = match (source.beside.clone(), source.outline.address(offset)) {
+        let found = match (source.beside.clone(), source.layout.address(offset)) {
             (Some(path), Some(address)) => self.elf(path, Input::VirtOffset(address)),
             _ => None,
         }
@@ -109,5 +114,31 @@ impl Functions {
             name: Arc::from(&*symbol.name),
             offset: symbol.offset as u64,
         })
+    }
+}
+
+/// Where the symbols of a stripped file would be if they were installed.
+fn debug_file(build_id: &[u8]) -> Option<PathBuf> {
+    let (first, rest) = build_id.split_first()?;
+    let mut path = format!("{DEBUG_FILES}/{first:02x}/");
+    for byte in rest {
+        // Writing to a String can't fail.
+        let _ = write!(path, "{byte:02x}");
+    }
+    path.push_str(".debug");
+    Some(PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_beside_a_file_are_found_by_its_build_id() {
+        assert_eq!(
+            debug_file(&[0xab, 1, 2]),
+            Some(PathBuf::from("/usr/lib/debug/.build-id/ab/0102.debug"))
+        );
+        assert_eq!(debug_file(&[]), None);
     }
 }

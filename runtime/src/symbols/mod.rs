@@ -1,10 +1,9 @@
 //! Names for addresses, of the kernel and of processes, whether these still run or not.
 //!
 //! An address of a process becomes a place in a file by [`Processes`], and the place is given a name here: by the file's
-//! symbols ([`functions`], [`elf`]), or by what a just-in-time compiler wrote down ([`perf_map`]). The stacks that an object
+//! symbols ([`functions`]), or by what a just-in-time compiler wrote down ([`perf_map`]). The stacks that an object
 //! captured are read in [`stacks`].
 
-mod elf;
 mod functions;
 mod perf_map;
 mod stacks;
