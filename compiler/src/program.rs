@@ -13,6 +13,8 @@ pub enum ProgramKind {
     PerfEvent,
     /// Runs when a tracepoint of tracefs fires.
     Tracepoint,
+    /// Runs when a tracepoint is hit, before any record of it is made.
+    RawTracepoint,
     /// Runs at an instruction of the kernel, or where a function returns.
     Kprobe,
     /// Is run by the session itself (`BEGIN`, `END`).
@@ -26,6 +28,8 @@ pub enum Context {
     PerfEvent,
     /// The tracepoint's record, as its `format` file describes it.
     Record,
+    /// The arguments of a call, 8 bytes each.
+    Arguments,
     /// `struct pt_regs`
     Registers,
     /// Nothing that a script could use: nobody is interrupted, so there are no registers and no stacks.
@@ -40,6 +44,8 @@ pub enum Mechanism {
     /// A perf event whose program runs as soon as the event has it: by a perf link where the program asks for its site,
     /// else by `PERF_EVENT_IOC_SET_BPF`, which kernels before 5.15 know too.
     PerfLink,
+    /// A link to what the attach point names, without an event; the program runs as soon as there is one.
+    Link,
     /// `BPF_PROG_TEST_RUN`
     Once,
 }
@@ -77,6 +83,9 @@ pub struct ProgramInfo {
 /// The entry template of programs that are over before another one begins on their CPU, but for those that interrupt it.
 const NESTING_ENTRY: &str = "pf_enter_framed";
 
+/// The entry template of programs that others may preempt.
+const PREEMPTIBLE_ENTRY: &str = "pf_enter_preemptible";
+
 /// An event that the command's threads inherit (`perf_event_attr.inherit`) has no cookie in the children: the kernel
 /// copies the program, not the cookie (`perf_event_alloc`, kernel/events/core.c). So no program shares such sites.
 static PERF_EVENT: ProgramInfo = ProgramInfo {
@@ -107,6 +116,24 @@ static TRACEPOINT: ProgramInfo = ProgramInfo {
     cookie: Some(Feature::AttachCookie),
     framed_entry: NESTING_ENTRY,
     needs: Some(Feature::Tracepoints),
+};
+
+/// Up to Linux 6.19 tracepoints call their programs with preemption off (`__DO_TRACE`, include/linux/tracepoint.h). Since
+/// then they are guarded by SRCU alone, and `__bpf_trace_run` (kernel/trace/bpf_trace.c) only disables migration. One
+/// program is still never entered twice on a CPU; the kernel counts such runs as missed.
+static RAW_TRACEPOINT: ProgramInfo = ProgramInfo {
+    name: "raw tracepoint",
+    section: "raw_tracepoint",
+    program_type: 17,
+    expected_attach_type: 0,
+    btf_target: false,
+    context: Context::Arguments,
+    sleeps: false,
+    preemptible: true,
+    mechanism: Mechanism::Link,
+    cookie: Some(Feature::RawTracepointCookie),
+    framed_entry: PREEMPTIBLE_ENTRY,
+    needs: None,
 };
 
 static KPROBE: ProgramInfo = ProgramInfo {
@@ -142,9 +169,10 @@ static ONCE: ProgramInfo = ProgramInfo {
 
 impl ProgramKind {
     /// All kinds.
-    pub const ALL: [ProgramKind; 4] = [
+    pub const ALL: [ProgramKind; 5] = [
         ProgramKind::PerfEvent,
         ProgramKind::Tracepoint,
+        ProgramKind::RawTracepoint,
         ProgramKind::Kprobe,
         ProgramKind::Once,
     ];
@@ -154,6 +182,7 @@ impl ProgramKind {
         match self {
             ProgramKind::PerfEvent => &PERF_EVENT,
             ProgramKind::Tracepoint => &TRACEPOINT,
+            ProgramKind::RawTracepoint => &RAW_TRACEPOINT,
             ProgramKind::Kprobe => &KPROBE,
             ProgramKind::Once => &ONCE,
         }
@@ -162,7 +191,7 @@ impl ProgramKind {
     /// Whether it interrupts something: then it has registers, stacks and a context to look at.
     pub fn interrupts(self) -> bool {
         match self.info().context {
-            Context::PerfEvent | Context::Record | Context::Registers => true,
+            Context::PerfEvent | Context::Record | Context::Arguments | Context::Registers => true,
             Context::Nothing => false,
         }
     }

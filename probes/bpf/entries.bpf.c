@@ -23,3 +23,17 @@ int pf_enter_framed(void *ctx)
 	pf_release(scratch);
 	return 0;
 }
+
+/* For programs that can be preempted and cannot sleep: see pf_claim_counted. */
+int pf_enter_preemptible(void *ctx)
+{
+	struct pf_scratch *scratch = pf_claim_counted(&pf_map_scratch);
+
+	if (!scratch) {
+		pf_loss(pf_param(loss) + PF_SCRATCH_BUSY);
+		return 0;
+	}
+	pf_body(ctx, scratch->memory);
+	pf_release_counted(scratch);
+	return 0;
+}

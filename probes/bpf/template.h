@@ -37,9 +37,9 @@
  *
  * The flag is tested and set without an atomic instruction. That is right where contexts nest strictly, as in programs
  * that run with preemption off: whoever interrupts between the test and the store has released the level again before
- * the store happens. Every program type here runs so: trace_call_bpf (kernel/trace/bpf_trace.c) and
- * bpf_overflow_handler (kernel/events/core.c) cannot sleep nor be preempted. A program type that can be preempted
- * (fentry, uprobes since 6.0) needs another way to claim.
+ * the store happens. Perf events, tracepoints and kprobes run so: trace_call_bpf (kernel/trace/bpf_trace.c) and
+ * bpf_overflow_handler (kernel/events/core.c) cannot sleep nor be preempted. Programs that can be preempted claim with
+ * pf_claim_counted.
  */
 static __always_inline struct pf_scratch *pf_claim(void *map)
 {
@@ -61,6 +61,38 @@ static __always_inline struct pf_scratch *pf_claim(void *map)
 static __always_inline void pf_release(struct pf_scratch *scratch)
 {
 	*(volatile __u64 *)&scratch->busy = 0;
+}
+
+/*
+ * The same for programs that others may preempt on their CPU, and that may go on before those have ended.
+ *
+ * Whoever wants a level adds one to its flag, and has it if the flag is then one. If two come at once, both may go on to
+ * the next level, but never do both have the same: the later one to add finds what the earlier one added, which stays
+ * until it is released. Atomic additions without result are all that this takes, so that Linux 5.10 has them.
+ *
+ * Programs of both sorts may share levels: one that cannot be preempted finds a flag that is not zero and goes on, or has
+ * released the level again before any that it interrupts looks.
+ */
+static __always_inline struct pf_scratch *pf_claim_counted(void *map)
+{
+#pragma unroll
+	for (__u32 level = 0; level < PF_SCRATCH_LEVELS; level++) {
+		__u32 key = level;
+		struct pf_scratch *scratch = bpf_map_lookup_elem(map, &key);
+
+		if (!scratch)
+			return 0;
+		__sync_fetch_and_add(&scratch->busy, 1);
+		if (*(volatile __u64 *)&scratch->busy == 1)
+			return scratch;
+		__sync_fetch_and_add(&scratch->busy, -1);
+	}
+	return 0;
+}
+
+static __always_inline void pf_release_counted(struct pf_scratch *scratch)
+{
+	__sync_fetch_and_add(&scratch->busy, -1);
 }
 
 /* ++ of a counter in the map of losses (aggregate.bpf.c); `index` is probe * causes + cause. */

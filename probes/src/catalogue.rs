@@ -163,10 +163,16 @@ pub const ROUTINES: &[Routine] = &[
 ];
 
 /// All entries.
-pub const ENTRIES: &[Entry] = &[Entry {
-    name: "pf_enter_framed",
-    doc: "programs that cannot be preempted nor sleep: claims without atomic instructions",
-}];
+pub const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "pf_enter_framed",
+        doc: "programs that cannot be preempted nor sleep: claims without atomic instructions",
+    },
+    Entry {
+        name: "pf_enter_preemptible",
+        doc: "programs that can be preempted and cannot sleep: claims by atomic additions",
+    },
+];
 
 /// All callbacks.
 pub const CALLBACKS: &[Callback] = &[

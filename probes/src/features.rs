@@ -31,6 +31,8 @@ pub enum Feature {
     CurrentTaskBtf,
     /// `BPF_PROG_TEST_RUN` of raw tracepoint programs
     RawTracepointTestRun,
+    /// helper `bpf_get_attach_cookie` in raw tracepoint programs
+    RawTracepointCookie,
     /// `kprobe.multi` links
     KprobeMulti,
 }
@@ -144,6 +146,13 @@ pub const FEATURES: &[FeatureInfo] = &[
         "test run of raw tracepoints",
         None,
         "5.10",
+        None,
+    ),
+    row(
+        Feature::RawTracepointCookie,
+        "cookies of raw tracepoints",
+        None,
+        "6.10",
         None,
     ),
     row(

@@ -66,7 +66,7 @@ builtins! {
     "kstack", "stack", "the kernel stack; takes the same arguments as `ustack`", |checker, span| {
         stack(checker, false, None, None, span)
     };
-    "arg0", "uint64", "first argument of the traced function; `arg1` … `arg9` likewise", |checker, span| provided(checker, "arg0", span);
+    "arg0", "uint64", "first argument of the traced function or raw tracepoint; `arg1` … `arg9` likewise", |checker, span| provided(checker, "arg0", span);
     "arg1", "uint64", "see `arg0`", |checker, span| provided(checker, "arg1", span);
     "arg2", "uint64", "see `arg0`", |checker, span| provided(checker, "arg2", span);
     "arg3", "uint64", "see `arg0`", |checker, span| provided(checker, "arg3", span);

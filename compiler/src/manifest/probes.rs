@@ -122,6 +122,11 @@ pub enum Attach {
         /// Such as `sched_switch`.
         name: String,
     },
+    /// A tracepoint, without the record that tracefs makes of it.
+    RawTracepoint {
+        /// Such as `sched_switch`.
+        name: String,
+    },
     /// A kernel function.
     Kprobe {
         /// Its name.
@@ -144,7 +149,9 @@ impl Attach {
                 // A timer that prints and ends; nobody samples with it.
                 PerfScope::OneCpu => false,
             },
-            Attach::Tracepoint { .. } | Attach::Kprobe { .. } => true,
+            Attach::Tracepoint { .. } | Attach::RawTracepoint { .. } | Attach::Kprobe { .. } => {
+                true
+            }
         }
     }
 
@@ -154,7 +161,11 @@ impl Attach {
             Attach::Kprobe {
                 offset, on_return, ..
             } => *offset == 0 && !on_return,
-            Attach::Begin | Attach::End | Attach::PerfEvent(_) | Attach::Tracepoint { .. } => false,
+            Attach::Begin
+            | Attach::End
+            | Attach::PerfEvent(_)
+            | Attach::Tracepoint { .. }
+            | Attach::RawTracepoint { .. } => false,
         }
     }
 }

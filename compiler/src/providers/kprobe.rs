@@ -4,8 +4,8 @@
 //! A function without wildcards that BTF knows is taken without a look at the list of all functions, which the kernel
 //! takes tens of milliseconds to print; that kprobes may attach to it the kernel itself says soon after.
 
-use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts};
-use crate::btf::{Btf, Kind, TypeId};
+use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts, prototype};
+use crate::btf::{Btf, Kind};
 use crate::facts::{Arch, FactError, Facts};
 use crate::glob::{self, Glob};
 use crate::ir::Width;
@@ -84,9 +84,6 @@ static AARCH64: Convention = Convention {
     stack_pointer: 248,
     first_on_stack: 0,
 };
-
-/// Arguments that scripts can ask for by number: `arg0` to `arg9`.
-const NUMBERED: u32 = 10;
 
 impl Convention {
     fn of(arch: Arch) -> &'static Convention {
@@ -296,34 +293,6 @@ fn no_kprobes(written: &Written<'_>, info: &ProviderInfo) -> Diagnostic {
     Diagnostic::error(written.part.span, message).help(help)
 }
 
-/// A parameter as an argument, and how many of the argument registers it takes. `None` for what the tables here do not
-/// place: structures by value and floating-point numbers.
-fn parameter(btf: &Btf, ty: TypeId) -> Option<(ArgumentType, Width, bool)> {
-    let resolved = btf.resolve(ty);
-    if let Some(int) = btf.int(resolved) {
-        let width = Width::of(int.bytes)?;
-        let ty = match int.is_bool {
-            true => ArgumentType::Bool,
-            false => ArgumentType::Int {
-                bytes: int.bytes,
-                signed: int.signed,
-            },
-        };
-        return Some((ty, width, int.signed));
-    }
-    if let Some(info) = btf.enum_info(resolved) {
-        let width = Width::of(info.bytes)?;
-        let ty = ArgumentType::Int {
-            bytes: info.bytes,
-            signed: info.signed,
-        };
-        return Some((ty, width, info.signed));
-    }
-    let target = btf.pointee(resolved)?;
-    let to = btf.c_name(btf.strip_qualifiers(target));
-    Some((ArgumentType::Pointer { to }, Width::W64, false))
-}
-
 /// `args.NAME` by the function's prototype, up to the first parameter that cannot be placed.
 fn named_arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
     let Some(prototype) = btf.function(function) else {
@@ -333,7 +302,7 @@ fn named_arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
     prototype
         .params
         .iter()
-        .map_while(|&(name, ty)| Some((name, parameter(btf, ty)?)))
+        .map_while(|&(name, ty)| Some((name, prototype::parameter(btf, ty)?)))
         .zip(0..)
         // An argument on the stack is read as 8 bytes, of which a narrower one leaves some undefined.
         .filter(|((name, (_, width, _)), number)| {
@@ -379,21 +348,7 @@ fn prototype_lines(
     if result {
         return Ok(vec![format!("{} retval", btf.c_name(prototype.ret))]);
     }
-    Ok(prototype
-        .params
-        .iter()
-        .map(|&(name, ty)| match btf.array(ty) {
-            Some(_) => btf.c_declaration(ty, name),
-            None => format!("{} {name}", btf.c_name(ty)),
-        })
-        .collect())
-}
-
-/// `arg3` is 3.
-fn number(name: &str) -> Option<u32> {
-    let digits = name.strip_prefix("arg")?;
-    let number = digits.parse().ok()?;
-    (number < NUMBERED && digits.len() == 1).then_some(number)
+    Ok(prototype::declarations(btf, &prototype.params))
 }
 
 impl Provider for Kprobe {
@@ -414,7 +369,7 @@ impl Provider for Kprobe {
                 signed: false,
             })?
         } else {
-            convention.access(number(name)?, Width::W64, false)
+            convention.access(prototype::number(name)?, Width::W64, false)
         };
         Some(Argument {
             name: name.to_owned(),

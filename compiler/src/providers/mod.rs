@@ -19,6 +19,8 @@ pub mod nearest;
 mod parts;
 mod perf_event;
 mod profile;
+mod prototype;
+mod rawtracepoint;
 mod software;
 mod timer;
 mod tracepoint;
@@ -33,6 +35,7 @@ static REGISTRY: &[&dyn Provider] = &[
     &profile::PROFILE,
     &interval::INTERVAL,
     &tracepoint::TRACEPOINT,
+    &rawtracepoint::RAWTRACEPOINT,
     &kprobe::KPROBE,
     &kprobe::KRETPROBE,
 ];
@@ -44,7 +47,6 @@ const NOT_YET: &[&[&str]] = &[
     &["usdt", "U"],
     &["fentry", "f", "kfunc"],
     &["fexit", "fr", "kretfunc"],
-    &["rawtracepoint", "rt"],
     &["watchpoint", "w"],
     &["asyncwatchpoint", "aw"],
     &["iter", "it"],

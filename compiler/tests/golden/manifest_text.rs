@@ -46,6 +46,7 @@ fn attach(point: &Attach) -> String {
             format!("perf event {kind}:{config}, {sample}, {scope}")
         }
         Attach::Tracepoint { category, name } => format!("tracepoint {category}:{name}"),
+        Attach::RawTracepoint { name } => format!("raw tracepoint {name}"),
         Attach::Kprobe {
             function,
             offset,

@@ -35,8 +35,14 @@ fn scribble() -> Code {
 
 #[test]
 fn a_program_takes_the_first_free_level_and_frees_it() {
+    for entry in ENTRIES {
+        takes_the_first_free_level(entry.name);
+    }
+}
+
+fn takes_the_first_free_level(entry: &'static str) {
     let session = session!(MapTemplate::Count, 1);
-    let program = session.program(&scribble());
+    let program = session.entered(entry, &scribble());
     let scratch = &session.maps["pf_map_scratch"];
     for busy in 0..SCRATCH_LEVELS {
         occupy(scratch, busy);
@@ -65,8 +71,14 @@ fn a_program_takes_the_first_free_level_and_frees_it() {
 
 #[test]
 fn a_run_without_a_free_level_is_counted_and_skipped() {
+    for entry in ENTRIES {
+        counts_runs_without_a_level(entry.name);
+    }
+}
+
+fn counts_runs_without_a_level(entry: &'static str) {
     let session = session!(MapTemplate::Count, 1);
-    let program = session.program(&scribble());
+    let program = session.entered(entry, &scribble());
     occupy(&session.maps["pf_map_scratch"], SCRATCH_LEVELS);
     program.run(&[7]);
     program.run(&[7]);

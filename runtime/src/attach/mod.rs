@@ -2,9 +2,10 @@
 //! attached.
 //!
 //! [`open`] opens all events without letting any fire; [`Attached::enable`] then starts them together: events that run
-//! their program as soon as they have it get it only then, while others have it early and are enabled. All descriptors
-//! close on exec and with the value, so that nothing outlives the process. How an event is opened is in `perf_event`, what
-//! a link is in `link`, programs without events are in `once`. None of this knows providers or the language.
+//! their program as soon as they have it get it only then, while others have it early and are enabled. Links that need no
+//! event are made only then too. All descriptors close on exec and with the value, so that nothing outlives the process.
+//! How an event is opened is in `perf_event`, what a link is in `link`, programs without events are in `once`. None of
+//! this knows providers or the language.
 
 mod errors;
 mod link;
@@ -43,10 +44,21 @@ struct Opened {
     start: Start,
 }
 
-/// Events that are open.
+/// A site that is attached without an event.
+#[derive(Debug)]
+struct Linked {
+    probe: ProbeId,
+    site: usize,
+    cookie: Option<u64>,
+    /// Once it is started.
+    link: Option<OwnedFd>,
+}
+
+/// What keeps programs attached.
 #[derive(Debug, Default)]
 pub struct Attached {
     events: Vec<Opened>,
+    links: Vec<Linked>,
     points: usize,
 }
 
@@ -56,7 +68,7 @@ impl Attached {
         self.points
     }
 
-    /// Starts all events.
+    /// Starts all events and makes all links.
     ///
     /// # Errors
     /// [`ErrorKind::Attach`] with the kernel's reason.
@@ -80,10 +92,18 @@ impl Attached {
                 }
             }
         }
+        for linked in &mut self.links {
+            let info = &manifest.probes[linked.probe];
+            let Some(site) = info.sites.get(linked.site) else {
+                continue;
+            };
+            let program = program(loaded, linked.probe)?;
+            linked.link = Some(link::direct(&site.attach, program, linked.cookie, info)?);
+        }
         Ok(())
     }
 
-    /// Stops all events for good.
+    /// Stops all programs for good.
     pub fn detach(&mut self) {
         for opened in &self.events {
             match opened.start {
@@ -94,6 +114,7 @@ impl Attached {
             }
         }
         self.events.clear();
+        self.links.clear();
     }
 }
 
@@ -109,10 +130,21 @@ pub fn open(loaded: &Loaded, manifest: &Manifest, command: Option<u32>) -> Resul
     for (probe, info) in &manifest.probes {
         let mechanism = info.kind.info().mechanism;
         for (row, site) in (0..).zip(&info.sites) {
+            let cookie = info.rows.map(|first| u64::from(first + row));
             let early = match mechanism {
                 Mechanism::Once => continue,
                 Mechanism::PerfEvent => Some(program(loaded, probe)?),
                 Mechanism::PerfLink => None,
+                Mechanism::Link => {
+                    attached.links.push(Linked {
+                        probe,
+                        site: row as usize,
+                        cookie,
+                        link: None,
+                    });
+                    attached.points += 1;
+                    continue;
+                }
             };
             for (event, on_exec) in events.open(&site.attach, info)? {
                 let start = match early {
@@ -124,10 +156,7 @@ pub fn open(loaded: &Loaded, manifest: &Manifest, command: Option<u32>) -> Resul
                             Start::Enable
                         }
                     }
-                    None => Start::Program {
-                        probe,
-                        cookie: info.rows.map(|first| u64::from(first + row)),
-                    },
+                    None => Start::Program { probe, cookie },
                 };
                 attached.events.push(Opened {
                     link: None,

@@ -22,8 +22,12 @@ pub(super) fn presence(feature: Feature) -> Presence {
         Feature::RingBuffer => ring_buffer(),
         Feature::RawTracepointTestRun => test_run(),
         Feature::KprobeMulti => kprobe_multi(),
+        Feature::RawTracepointCookie => has_helper(
+            helper::GET_ATTACH_COOKIE,
+            &[bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT],
+        ),
         _ => match feature.info().helper {
-            Some(number) => has_helper(number),
+            Some(number) => has_helper(number, &MOST_HELPERS),
             None => Presence::Absent,
         },
     }
@@ -81,15 +85,18 @@ fn load(
     bpf::load_program(&spec(program_type, instructions), log)
 }
 
-fn has_helper(number: u32) -> Presence {
+/// What is allowed in kprobes is most; without them, their program type may still be there, or not.
+const MOST_HELPERS: [bpf_prog_type; 2] = [
+    bpf_prog_type::BPF_PROG_TYPE_KPROBE,
+    bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
+];
+
+/// Whether programs of any of these types may call a helper.
+fn has_helper(number: u32, program_types: &[bpf_prog_type]) -> Presence {
     let mut instructions = vec![call(number)];
     instructions.extend(leave());
     let mut last = Presence::Absent;
-    // What is allowed in kprobes is most; without them, their program type may still be there, or not.
-    for program_type in [
-        bpf_prog_type::BPF_PROG_TYPE_KPROBE,
-        bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
-    ] {
+    for &program_type in program_types {
         let mut log = vec![0; 4096];
         let error = match load(program_type, &instructions, Some(&mut log)) {
             Ok(_) => return Presence::Present,

@@ -391,6 +391,23 @@ pub fn link_perf_event(
     bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr)
 }
 
+/// Links a tracepoint, by its name, to the raw tracepoint program that it is to run, which can ask for `cookie`. A cookie other
+/// than 0 takes Linux 6.10.
+///
+/// # Errors
+/// The kernel's: `ENOENT` if there is no such tracepoint, `EINVAL` if it has fewer arguments than the program reads.
+pub fn link_raw_tracepoint(
+    program: BorrowedFd<'_>,
+    name: &CStr,
+    cookie: u64,
+) -> io::Result<OwnedFd> {
+    let mut attr = zeroed();
+    attr.raw_tracepoint.name = name.as_ptr() as u64;
+    attr.raw_tracepoint.prog_fd = program.as_raw_fd() as u32;
+    attr.raw_tracepoint.cookie = cookie;
+    bpf_fd(bpf_cmd::BPF_RAW_TRACEPOINT_OPEN, &mut attr)
+}
+
 /// Links kernel functions to the program that they are to run (Linux 5.18).
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 mod kprobe;
 mod perf_event;
+mod rawtracepoint;
 mod timer;
 mod tracepoint;
 
@@ -78,6 +79,7 @@ fn families_are_found_by_all_their_names() {
         ("p", "profile"),
         ("i", "interval"),
         ("t", "tracepoint"),
+        ("rt", "rawtracepoint"),
         ("k", "kprobe"),
         ("kr", "kretprobe"),
     ] {
@@ -115,7 +117,7 @@ fn families_of_bpftrace_that_are_missing_are_told_apart() {
     for (text, family) in [
         ("u:/bin/sh:main", "uprobe"),
         ("kfunc:vfs_read", "fentry"),
-        ("rt:x", "rawtracepoint"),
+        ("w:0x1000:8:w", "watchpoint"),
     ] {
         let (_, message, _) = failure(text);
         assert_eq!(message, format!("`{family}` probes are not supported yet"));

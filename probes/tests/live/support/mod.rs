@@ -75,9 +75,14 @@ impl Session {
 
     /// Loads a program that can be run; with scratch memory, since that includes what is without.
     pub fn program(&self, body: &Code) -> Runnable<'_> {
+        self.entered("pf_enter_framed", body)
+    }
+
+    /// The same, entered by another entry.
+    pub fn entered(&self, entry: &'static str, body: &Code) -> Runnable<'_> {
         Runnable {
             session: self,
-            program: self.load(RAW_TRACEPOINT, "pf_enter_framed", body),
+            program: self.load(RAW_TRACEPOINT, entry, body),
         }
     }
 
