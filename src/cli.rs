@@ -1,4 +1,7 @@
 //! The command line: what can be written on it, and its help.
+//!
+//! Each flag is said once, here; clap makes the parser and `--help` of it. What flags do is in `main`. The settings in the
+//! environment are in the help as text; a test holds it to the compiler's table (`SETTINGS`).
 
 use clap::{Parser, ValueEnum};
 use std::ffi::OsString;
@@ -13,16 +16,16 @@ Examples:
   pfscript -l '*page_fault*'          attach points by name; -lv with their arguments
 
 Tracing needs root, or CAP_BPF and CAP_PERFMON. A script runs until Ctrl-C, until exit(), or
-until the process of -c or -p ends; then its maps are printed. A second Ctrl-C stops that too.
+until the process of -c or -p ends; then its maps are printed. A second Ctrl-C stops the printing.
 
 Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
-  PFSCRIPT_MAX_STRLEN      room for a string in bytes, 8 to 1024; 256 by default
-  PFSCRIPT_MAX_MAP_KEYS    how many keys a map holds
-  PFSCRIPT_PERF_RB_PAGES   pages of the buffer for what scripts print; 1024 by default
-  NO_COLOR                 no colours in messages
+  PFSCRIPT_MAX_STRLEN      longest string in bytes, 8 to 1024; 256 by default
+  PFSCRIPT_MAX_MAP_KEYS    most keys of a map
+  PFSCRIPT_PERF_RB_PAGES   pages of the event buffer, which takes what scripts print; 1024 by default
+  NO_COLOR                 print messages without colours
 
-Exit status: 0, or the script's own from exit(); 1 when something is wrong; 2 for a wrong command
-line; 3 with --strict when anything was lost.";
+Exit status: 0, or the number that the script gave to exit(); 1 on an error; 2 on a wrong command
+line; 3 if anything was lost and --strict is set.";
 
 /// Traces what a Linux system does, with scripts in bpftrace's language and no compiler.
 #[derive(Debug, Parser)]
@@ -46,7 +49,7 @@ pub struct Cli {
     #[arg(short = 'c', value_name = "COMMAND", conflicts_with = "pid")]
     pub command: Option<String>,
 
-    /// Trace one process alone, and stop when it ends
+    /// Trace only this process, and stop when it ends
     #[arg(short = 'p', value_name = "PID")]
     pub pid: Option<u32>,
 
@@ -54,15 +57,15 @@ pub struct Cli {
     #[arg(short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Form of the output: text, or json, an object a line
+    /// Output format: text, or json with one object a line
     #[arg(short = 'f', long = "format", value_name = "FORM", value_enum, default_value_t = Form::Text, hide_default_value = true, hide_possible_values = true)]
     pub form: Form,
 
-    /// Print results alone
+    /// Print only results
     #[arg(short = 'q')]
     pub quiet: bool,
 
-    /// Print more: what is loaded and attached; with -l, arguments
+    /// Print what is loaded and attached; with -l, list arguments too
     #[arg(short = 'v')]
     pub verbose: bool,
 
@@ -70,23 +73,23 @@ pub struct Cli {
     #[arg(short = 'l', conflicts_with_all = ["script", "command", "pid"])]
     pub list: bool,
 
-    /// Check a script without running it; needs no root
+    /// Check a script without running it; does not need root
     #[arg(long)]
     pub check: bool,
 
-    /// Compile, load, verify and attach a script, then leave
+    /// Compile, load and attach a script, then exit without running it
     #[arg(long)]
     pub dry_run: bool,
 
-    /// Print what a script becomes, and leave: ast, ir, asm or object
+    /// Print a stage of compilation and exit: ast, ir, asm or object
     #[arg(short = 'd', value_name = "STAGE", hide_possible_values = true)]
     pub dump: Option<Stage>,
 
-    /// Say what this kernel can do
+    /// Show what this kernel supports
     #[arg(long)]
     pub info: bool,
 
-    /// End with status 3 if anything was lost
+    /// Exit with status 3 if anything was lost
     #[arg(long)]
     pub strict: bool,
 
@@ -98,15 +101,15 @@ pub struct Cli {
     #[arg(short = 'V', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
 
-    /// Accepted for bpftrace's sake
+    /// Accepted for compatibility with bpftrace
     #[arg(long = "unsafe", hide = true)]
     _unsafe: bool,
 
-    /// Accepted for bpftrace's sake: types come from BTF
+    /// Accepted for compatibility with bpftrace: types come from BTF
     #[arg(short = 'I', long = "include", hide = true)]
     _include: Vec<String>,
 
-    /// Accepted for bpftrace's sake: output is written whenever there is nothing more to read
+    /// Accepted for compatibility with bpftrace: output is written as soon as nothing more is waiting
     #[arg(short = 'B', hide = true)]
     _buffer: Option<String>,
 }
@@ -131,4 +134,18 @@ pub enum Stage {
     Asm,
     /// The ELF object, as bytes
     Object,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::AFTER_HELP;
+    use pfscript::compiler::SETTINGS;
+
+    #[test]
+    fn the_help_names_every_setting() {
+        for setting in SETTINGS {
+            let variable = format!("  PFSCRIPT_{} ", setting.name.to_uppercase());
+            assert!(AFTER_HELP.contains(&variable), "{variable}");
+        }
+    }
 }

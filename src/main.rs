@@ -1,4 +1,7 @@
 //! The command `pfscript`: arguments to a session.
+//!
+//! In come arguments, environment and files; out go messages and an exit status. Whatever a library user could want too is
+//! in the crates, not here.
 
 mod cli;
 
@@ -163,7 +166,7 @@ fn script(cli: &Cli) -> Result<(String, Vec<u8>, Vec<String>), Failure> {
     let text = |argument: &OsString| {
         argument.clone().into_string().map_err(|argument| {
             failure(format_args!(
-                "a parameter is not UTF-8: {}",
+                "this parameter is not UTF-8: {}",
                 argument.to_string_lossy()
             ))
         })
@@ -174,7 +177,7 @@ fn script(cli: &Cli) -> Result<(String, Vec<u8>, Vec<String>), Failure> {
     }
     let Some((file, rest)) = cli.arguments.split_first() else {
         return Err(failure(format_args!(
-            "no script: give a file, or a script with -e; --help says more"
+            "no script given: name a file, or use -e SCRIPT; see --help"
         )));
     };
     let parameters = rest.iter().map(text).collect::<Result<_, _>>()?;
@@ -221,7 +224,7 @@ fn limits() -> Result<Limits, Failure> {
         let value = value.to_string_lossy();
         let number = value
             .parse()
-            .map_err(|_| failure(format_args!("{name} is not a number: {value}")))?;
+            .map_err(|_| failure(format_args!("{name}: expected a number, found `{value}`")))?;
         setting
             .set(&mut limits, number)
             .map_err(|message| failure(format_args!("{name}: {message}")))?;

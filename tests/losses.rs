@@ -245,7 +245,7 @@ fn strings_that_are_cut_are_counted() {
         .map(|row| row.1)
         .sum();
     assert_eq!(
-        finished.lost("longer than the room for it") as i64,
+        finished.lost("longer than max_strlen") as i64,
         long,
         "{finished}"
     );

@@ -1,4 +1,7 @@
 //! What the compiler may know about the machine, and nothing else.
+//!
+//! Questions come in through [`Facts`], answers go out as plain data. How the answers are found is left to who implements
+//! the trait: the runtime for the running kernel, `recorded` for tests.
 
 mod binary;
 
@@ -68,6 +71,17 @@ pub enum FactError {
 }
 
 impl FactError {
+    /// What depends on a feature that this kernel lacks.
+    pub fn lacking(feature: Feature) -> FactError {
+        let info = feature.info();
+        FactError::Unavailable {
+            reason: format!("this kernel has no {}", info.name),
+            help: info
+                .config
+                .map(|config| format!("it needs a kernel built with {config}")),
+        }
+    }
+
     /// The error as a message at a place; `unknown` is the message for [`FactError::Unknown`].
     pub fn diagnostic(self, span: Span, unknown: impl FnOnce() -> String) -> Diagnostic {
         match self {

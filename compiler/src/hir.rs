@@ -1,5 +1,7 @@
 //! The script after checking: names resolved, every expression typed, every builtin and function reduced to a few
 //! operations that the lowering knows. The tables in [`crate::language`] write this; [`crate::lower`] reads it.
+//!
+//! These are data types alone. Registers, slots and layouts of maps come later.
 
 use crate::ir::{Arith, Condition, Width};
 use crate::manifest::SiteColumn;

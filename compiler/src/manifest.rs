@@ -71,43 +71,47 @@ pub struct MapManifest {
 }
 
 /// What a map holds, and how it is laid out.
+///
+/// Most are hashes of per-CPU values, which the runtime puts together. In a map with keys, `Count`, `Sum`, `Avg` and
+/// `Stats` are one value that all CPUs add to
+/// ([`shared_map_type`](pfscript_probes::MapTemplate::shared_map_type)); the layout is the same.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MapValue {
     /// One value, shared by all CPUs.
     Scalar(Layout),
-    /// Per CPU `u64`.
+    /// `u64`
     Count,
-    /// Per CPU 64-bit sum.
+    /// `u64`: the sum, modulo 2^64
     Sum {
         /// Printed as a signed number.
         signed: bool,
     },
-    /// Per CPU `{ u64 count; i64 total }`, printed as the average.
+    /// `{ u64 count; i64 total }`, printed as the average
     Avg {
         /// Printed as a signed number.
         signed: bool,
     },
-    /// Per CPU `{ u64 count; i64 total }`, printed as all three.
+    /// `{ u64 count; i64 total }`, printed as count, average and total
     Stats {
         /// Printed as a signed number.
         signed: bool,
     },
-    /// Per CPU `{ u64 value; u64 is_set }`
+    /// `{ u64 value; u64 set }` for each CPU
     Min {
         /// Compared and printed as a signed number.
         signed: bool,
     },
-    /// Per CPU `{ u64 value; u64 is_set }`
+    /// `{ u64 value; u64 set }` for each CPU
     Max {
         /// Compared and printed as a signed number.
         signed: bool,
     },
-    /// Per CPU `u64[buckets]`; the buckets are `pfscript_probes`' `log2_bounds`.
+    /// `u64[buckets]` for each CPU; the buckets are `pfscript_probes`' `log2_bounds`.
     Hist {
         /// Sub-buckets per power of two: `2^bits`.
         bits: u32,
     },
-    /// Per CPU `u64[buckets]`: below `min`, `[min, min+step)`, …, at or above `max`.
+    /// `u64[buckets]` for each CPU: below `min`, `[min, min+step)`, …, at or above `max`.
     LHist {
         /// Lower bound of the second bucket.
         min: i64,

@@ -1,4 +1,6 @@
 //! `-l` and `-lv`: the attach points and types that a pattern matches, in bpftrace's form.
+//!
+//! In come facts and a pattern, out go lines and notes. Nothing is printed here, and no script is looked at.
 
 use crate::btf::Kind;
 use crate::facts::{FactError, Facts};

@@ -4,7 +4,7 @@
 //! its row. Whoever writes a provider names a kind; the emitter, the loader and the attach mechanisms read its row. What
 //! is traced by a program of a kind is not said here: that is [`crate::manifest::Attach`].
 
-use pfscript_probes::Feature;
+use pfscript_probes::{Feature, abi};
 
 /// A kind of BPF program. The kernel's program type alone does not make one: how it is attached does too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,10 +81,10 @@ pub struct ProgramInfo {
 }
 
 /// The entry template of programs that are over before another one begins on their CPU, but for those that interrupt it.
-const NESTING_ENTRY: &str = "pf_enter_framed";
+const NESTING_ENTRY: &str = abi::FRAMED_ENTRY;
 
 /// The entry template of programs that others may preempt.
-const PREEMPTIBLE_ENTRY: &str = "pf_enter_preemptible";
+const PREEMPTIBLE_ENTRY: &str = abi::PREEMPTIBLE_ENTRY;
 
 /// An event that the command's threads inherit (`perf_event_attr.inherit`) has no cookie in the children: the kernel
 /// copies the program, not the cookie (`perf_event_alloc`, kernel/events/core.c). So no program shares such sites.

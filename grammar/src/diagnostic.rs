@@ -1,4 +1,6 @@
 //! Messages about a script: what is wrong, where, and what to try.
+//!
+//! These are data, made by all stages up to the runtime. How they look on a terminal is in `render`.
 
 use crate::span::Span;
 

@@ -1,4 +1,6 @@
 //! The syntax tree as indented text, for `-d ast` and for golden files.
+//!
+//! In comes a tree, out goes text. Spans are left out, and nothing reads the text back.
 
 use crate::ast::*;
 use crate::literal::write_string;

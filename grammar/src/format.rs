@@ -1,6 +1,6 @@
 //! A script in one consistent layout. Comments are not part of the tree and are not kept.
 //!
-//! `parse(format(tree))` gives the same tree back.
+//! In comes a tree, out goes a script: `parse(format(tree))` gives the same tree back.
 
 mod items;
 

@@ -1,4 +1,7 @@
 //! Integer, character and string literals: from the text between the delimiters to values.
+//!
+//! In comes text, out go numbers, bytes, or an error at an offset in the text. Where literals begin and end is the grammar's
+//! affair.
 
 /// Why a literal is not one, with the place relative to its text.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +59,7 @@ pub(crate) fn integer(text: &str) -> Result<u64, LiteralError> {
         return Err(LiteralError::new(
             0,
             text.len(),
-            "hexadecimal digits are missing after `0x`",
+            "expected hexadecimal digits after `0x`",
         ));
     }
     let overflow = || {
@@ -102,9 +105,9 @@ pub(crate) fn integer(text: &str) -> Result<u64, LiteralError> {
     Err(LiteralError::new(
         digits_end,
         text.len(),
-        format!("`{suffix}` is not a suffix of an integer"),
+        format!("unknown integer suffix `{suffix}`"),
     )
-    .help("known are the types `u`, `l`, `ul`, `ll`, `ull`, the units `ns`, `us`, `ms`, `s`, `m`, `h`, `d`, and exponents as in `1e6`"))
+    .help("a suffix is a type (`u`, `l`, `ul`, `ll`, `ull`), a unit of time (`ns`, `us`, `ms`, `s`, `m`, `h`, `d`) or an exponent, as in `1e6`"))
 }
 
 /// C's suffixes, in either case: `u`, `l`, `ll`, `ul`, `ull`, `lu`, `llu`.
@@ -119,10 +122,12 @@ fn is_type_suffix(suffix: &str) -> bool {
 pub(crate) fn character(text: &str) -> Result<u8, LiteralError> {
     match string(text)?.as_slice() {
         [byte] => Ok(*byte),
-        _ => Err(
-            LiteralError::new(0, text.len(), "a character literal holds exactly one byte")
-                .help("use a string: \"…\""),
-        ),
+        _ => Err(LiteralError::new(
+            0,
+            text.len(),
+            "a character literal must be exactly one byte",
+        )
+        .help("use a string: \"…\"")),
     }
 }
 
@@ -286,12 +291,12 @@ mod tests {
             ("400000d", "this integer does not fit into 64 bits"),
             ("09", "`9` is not an octal digit"),
             ("1_", "an integer cannot end in `_`"),
-            ("0x", "hexadecimal digits are missing after `0x`"),
+            ("0x", "expected hexadecimal digits after `0x`"),
             ("0x_", "an integer cannot end in `_`"),
-            ("1e", "`e` is not a suffix of an integer"),
-            ("1K", "`K` is not a suffix of an integer"),
-            ("0b11", "`b11` is not a suffix of an integer"),
-            ("0x1s", "`s` is not a suffix of an integer"),
+            ("1e", "unknown integer suffix `e`"),
+            ("1K", "unknown integer suffix `K`"),
+            ("0b11", "unknown integer suffix `b11`"),
+            ("0x1s", "unknown integer suffix `s`"),
         ];
         for (text, message) in cases {
             assert_eq!(integer(text).unwrap_err().message, message, "{text}");

@@ -1,4 +1,6 @@
 //! Diagnostics as text for people: the message, the line of the script, a caret, and what to try.
+//!
+//! In come diagnostics and the script, out goes text, safe for a terminal. Where it is printed is the caller's decision.
 
 use std::ops::Range;
 

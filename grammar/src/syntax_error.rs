@@ -43,7 +43,7 @@ impl Failure<'_> {
 /// "nested too deeply", the one message for all ways to nest.
 pub(crate) fn too_deep(span: Span) -> Diagnostic {
     Diagnostic::error(span, "this is nested too deeply").help(format!(
-        "blocks, brackets and operators may nest {MAX_DEPTH} levels deep; keep a part in a variable"
+        "blocks, brackets and operators may nest {MAX_DEPTH} levels deep; put a part into a variable"
     ))
 }
 
@@ -75,15 +75,13 @@ pub(crate) fn of_flaw(source: &str, flaw: Flaw) -> Diagnostic {
         }
         Flaw::Stray { close } => Diagnostic::error(
             one(close),
-            format!("`{}` closes nothing", byte(close)),
+            format!("`{}` has no opening bracket", byte(close)),
         )
-        .help("remove it, or add the bracket that opens"),
+        .help("remove it, or add the opening bracket"),
         Flaw::TooDeep { at } => too_deep(one(at)),
-        Flaw::UnterminatedString { at } => {
-            Diagnostic::error(one(at), "unterminated string")
-                .label("the string begins here")
-                .help("strings end with `\"` on the line on which they begin; a line break is written `\\n`")
-        }
+        Flaw::UnterminatedString { at } => Diagnostic::error(one(at), "unterminated string")
+            .label("the string begins here")
+            .help("end the string with `\"` on the same line; write a line break as `\\n`"),
         Flaw::UnterminatedComment { at } => {
             Diagnostic::error(Span::new(at, at + 2), "unterminated comment")
                 .label("the comment begins here")
@@ -129,9 +127,9 @@ pub(crate) fn of_failure(source: &str, failure: &Failure<'_>, flaw: Option<Flaw>
                 let diagnostic = error(format!("expected an expression, found {found}"));
                 return match rest.as_bytes().first() {
                     _ if failure.expects(&[Rule::operand_token]) => {
-                        diagnostic.help("the value to be cast follows the type")
+                        diagnostic.help("write the value to cast after the type")
                     }
-                    Some(b'+') => diagnostic.help("there is no `+` before an operand"),
+                    Some(b'+') => diagnostic.help("remove the `+`: there is no unary `+`"),
                     Some(b')' | b']') if previous(source, failure, at).ends_with(',') => {
                         diagnostic.help("remove the comma")
                     }
@@ -145,20 +143,22 @@ pub(crate) fn of_failure(source: &str, failure: &Failure<'_>, flaw: Option<Flaw>
                 return statement(failure, &found, rest);
             }
             if assigns && bracket != b'[' && failure.expects(OPERATORS) {
-                let diagnostic = error("`=` cannot stand in an expression".to_owned());
+                let diagnostic = error("`=` is not allowed in an expression".to_owned());
                 return if bracket == b'{' {
-                    diagnostic.help("assign in a statement of its own, or compare with `==`")
+                    diagnostic
+                        .help("write the assignment as a separate statement, or compare with `==`")
                 } else {
-                    diagnostic.help("compare with `==`, or assign in a statement of its own")
+                    diagnostic
+                        .help("compare with `==`, or write the assignment as a separate statement")
                 };
             }
             if failure.expects(&[Rule::block, Rule::open_brace]) {
                 if previous(source, failure, at).ends_with('}') {
                     return error(format!("expected `{{`, found {found}"))
-                        .help("the braces before it are taken for the condition");
+                        .help("the braces before it were parsed as the condition");
                 }
                 return error(format!("expected `{{`, found {found}")).help(
-                    "the body of `if`, `else` and loops is enclosed in braces, even if it is one statement",
+                    "put the body of `if`, `else` or a loop in braces, even if it is one statement",
                 );
             }
             if failure.expects(&[Rule::semicolon]) {
@@ -222,12 +222,12 @@ fn unknown_text(source: &str, at: usize, found: &Found<'_>) -> Option<Diagnostic
             "a character literal is one character in single quotes; strings take double quotes",
         )),
         '#' if source[at..].starts_with("#!") => Some(
-            error("`#!` cannot stand here".to_owned())
-                .help("the interpreter is named by the first line of a script"),
+            error("`#!` is not allowed here".to_owned())
+                .help("move it to the first line of the script"),
         ),
         '#' => Some(
-            error("a preprocessor line cannot stand here".to_owned())
-                .help("move it in front of the probes; comments begin with `//`"),
+            error("a preprocessor line is not allowed here".to_owned())
+                .help("move it before the first probe; comments begin with `//`"),
         ),
         '`' => Some(error("unknown character '`'".to_owned())),
         '\\' => Some(error("unknown character `\\`".to_owned())),
@@ -236,17 +236,16 @@ fn unknown_text(source: &str, at: usize, found: &Found<'_>) -> Option<Diagnostic
                 "`{}` is neither a variable nor a parameter",
                 escape(found.text?)
             ))
-            .help("the names of variables begin with a letter; parameters are numbers: `$1`"),
+            .help("variable names begin with a letter; parameters are numbers: `$1`"),
         )
         .filter(|_| {
             found
                 .text
                 .is_some_and(|text| text.contains(|c: char| c.is_ascii_alphabetic() || c == '_'))
         }),
-        '$' => Some(
-            error("expected a name after `$`".to_owned())
-                .help("variables are written `$name`, parameters `$1`, their number `$#`"),
-        )
+        '$' => Some(error("expected a name after `$`".to_owned()).help(
+            "a variable is written `$name`, a parameter `$1`, the number of parameters `$#`",
+        ))
         .filter(|_| {
             !source[at + 1..]
                 .starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '#'))
@@ -258,7 +257,7 @@ fn unknown_text(source: &str, at: usize, found: &Found<'_>) -> Option<Diagnostic
                 escape(c.encode_utf8(&mut [0; 4]))
             ))
             .label(format!("U+{:04X}", u32::from(c)))
-            .help("outside of strings and comments, only ASCII characters have a meaning"),
+            .help("only ASCII characters are allowed outside of strings and comments"),
         ),
     }
 }
@@ -270,14 +269,12 @@ fn outside(source: &str, failure: &Failure<'_>, found: &Found<'_>) -> Diagnostic
     if at == failure.start {
         let diagnostic = error(format!("expected a probe, found {found}"));
         return match source.as_bytes().get(at) {
-            Some(b'}') => Diagnostic::error(found.span, "`}` closes nothing")
-                .help("remove it, or add the `{` that opens"),
+            Some(b'}') => Diagnostic::error(found.span, "`}` has no opening bracket")
+                .help("remove it, or add the opening `{`"),
             Some(b'/') => diagnostic.help(
-                "a predicate stands behind the attach points: `kprobe:vfs_read /pid == 1/ { … }`",
+                "a predicate comes after the attach points: `kprobe:vfs_read /pid == 1/ { … }`",
             ),
-            Some(b'$' | b'@') => {
-                diagnostic.help("statements stand inside of a probe: `BEGIN { … }`")
-            }
+            Some(b'$' | b'@') => diagnostic.help("put statements inside a probe: `BEGIN { … }`"),
             _ => diagnostic.help(PROBE_SHAPE),
         };
     }
@@ -293,24 +290,22 @@ fn outside(source: &str, failure: &Failure<'_>, found: &Found<'_>) -> Diagnostic
         let head = source[failure.start..failure.from].trim();
         let diagnostic = error(format!("a probe needs a body, found {found}"));
         if failure.expects(&[Rule::predicate]) && source[at..].starts_with('(') {
-            return diagnostic.help("statements stand inside of a probe: `BEGIN { … }`");
+            return diagnostic.help("put statements inside a probe: `BEGIN { … }`");
         }
         if head.ends_with(':') || found.text == Some(":") {
-            return diagnostic.help("there is no blank inside of an attach point");
+            return diagnostic.help("remove the space: an attach point contains none");
         }
         return match found.text {
             None => diagnostic.help("add `{ … }` with the statements to run"),
             Some(_) => diagnostic
-                .help("add `{ … }`; attach points are separated by commas and hold no blanks"),
+                .help("add `{ … }`; attach points are separated by commas and contain no spaces"),
         };
     }
     if failure.expects(OPERATORS) || failure.expects(&[Rule::predicate_end]) {
         return error(format!(
             "expected `/` at the end of the predicate, found {found}"
         ))
-        .help(
-            "a predicate is an expression between slashes, and a body follows: `/pid == 1/ { … }`",
-        );
+        .help("a predicate is an expression between slashes, before the body: `/pid == 1/ { … }`");
     }
     specific(failure, found)
 }
@@ -355,7 +350,7 @@ fn missing_semicolon(source: &str, failure: &Failure<'_>, found: &Found<'_>) -> 
     }
     if before.ends_with('@') && rest.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return diagnostic
-            .help("the name of a map follows its `@` directly and begins with a letter");
+            .help("a map's name begins with a letter and follows the `@` without a space");
     }
     diagnostic
 }
@@ -370,7 +365,7 @@ fn specific(failure: &Failure<'_>, found: &Found<'_>) -> Diagnostic {
         (&[Rule::macro_param, Rule::fn_param], "a parameter"),
         (
             &[Rule::tag_name],
-            "a name behind `struct`, `union` or `enum`",
+            "a name after `struct`, `union` or `enum`",
         ),
         (&[Rule::semicolon], "`;`"),
         (&[Rule::close_brace], "`}`"),

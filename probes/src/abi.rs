@@ -19,6 +19,14 @@ use layout::{Extent, Struct, Type, field};
 pub const MAP_PREFIX: &str = "pf_map_";
 /// How the symbols of constants that a program brings begin.
 pub const PARAMETER_PREFIX: &str = "pf_param_";
+/// The constant of an entry: the index of its probe's first counter of losses.
+pub const LOSS_PARAMETER: &str = "pf_param_loss";
+/// The routine that counts a loss; the other routines and the entries call it.
+pub const LOSS_ROUTINE: &str = "pf_loss";
+/// The entry of programs that cannot be preempted, which claims a frame of scratch memory.
+pub const FRAMED_ENTRY: &str = "pf_enter_framed";
+/// The entry of programs that can be preempted and cannot sleep, likewise.
+pub const PREEMPTIBLE_ENTRY: &str = "pf_enter_preemptible";
 /// The symbol of the hole in an entry that the script's body fills.
 pub const BODY: &str = "pf_body";
 

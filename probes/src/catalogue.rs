@@ -4,6 +4,7 @@
 //! in full is said beside its C source.
 
 use crate::Feature;
+use crate::abi::{FRAMED_ENTRY, LOSS_ROUTINE, PREEMPTIBLE_ENTRY};
 
 /// A prebuilt function that the script's body calls.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub struct Callback {
 /// All routines, by subject.
 pub const ROUTINES: &[Routine] = &[
     Routine {
-        name: "pf_loss",
+        name: LOSS_ROUTINE,
         params: &["index"],
         needs: &[],
         doc: "adds one to a counter of the map of losses",
@@ -165,11 +166,11 @@ pub const ROUTINES: &[Routine] = &[
 /// All entries.
 pub const ENTRIES: &[Entry] = &[
     Entry {
-        name: "pf_enter_framed",
+        name: FRAMED_ENTRY,
         doc: "programs that cannot be preempted nor sleep: claims without atomic instructions",
     },
     Entry {
-        name: "pf_enter_preemptible",
+        name: PREEMPTIBLE_ENTRY,
         doc: "programs that can be preempted and cannot sleep: claims by atomic additions",
     },
 ];

@@ -82,7 +82,7 @@ pub const FEATURES: &[FeatureInfo] = &[
         "kprobes",
         None,
         "4.17",
-        Some("CONFIG_KPROBES"),
+        Some("CONFIG_KPROBES and CONFIG_KPROBE_EVENTS"),
     ),
     row(
         Feature::Tracepoints,

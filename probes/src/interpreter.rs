@@ -1,4 +1,6 @@
 //! For tests: runs a template that only calculates, without a kernel.
+//!
+//! In come a routine and its arguments, out goes its result. Memory, helpers and maps are left out.
 
 use crate::library;
 

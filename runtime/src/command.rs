@@ -1,4 +1,6 @@
 //! The command that `-c` traces: split into words, forked before tracing begins, held until it may start.
+//!
+//! In comes a command line, out goes a child process that waits. It is no shell: nothing is expanded or redirected.
 
 use crate::error::{Error, ErrorKind};
 use crate::sys::process;
@@ -44,7 +46,7 @@ impl Command {
         };
         let shown = name.to_string_lossy().into_owned();
         let path = find_program(name)?;
-        let nul = |_| Error::new(ErrorKind::Target, format!("`{shown}` holds a zero byte"));
+        let nul = |_| Error::new(ErrorKind::Target, format!("`{shown}` contains a zero byte"));
         let program = process::Program::new(
             CString::new(path.into_os_string().into_vec()).map_err(nul)?,
             words
@@ -163,14 +165,17 @@ fn find_program(name: &OsStr) -> Result<PathBuf, Error> {
         .ok_or_else(|| {
             Error::new(
                 ErrorKind::Target,
-                format!("there is no command `{}` in PATH", name.to_string_lossy()),
+                format!(
+                    "can't find the command `{}` in PATH",
+                    name.to_string_lossy()
+                ),
             )
         })
 }
 
 fn executable(path: &std::path::Path) -> Result<(), String> {
     let meta = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
         _ => error.to_string(),
     })?;
     if meta.is_dir() {
@@ -197,7 +202,7 @@ fn split_words(line: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
                     match bytes.next() {
                         Some(b'\'') => break,
                         Some(byte) => word.push(byte),
-                        None => return Err("a single quote is left open"),
+                        None => return Err("unclosed single quote"),
                     }
                 }
             }
@@ -209,16 +214,16 @@ fn split_words(line: &[u8]) -> Result<Vec<Vec<u8>>, &'static str> {
                         Some(b'\\') => match bytes.next() {
                             Some(byte @ (b'"' | b'\\' | b'$' | b'`')) => word.push(byte),
                             Some(byte) => word.extend([b'\\', byte]),
-                            None => return Err("a double quote is left open"),
+                            None => return Err("unclosed double quote"),
                         },
                         Some(byte) => word.push(byte),
-                        None => return Err("a double quote is left open"),
+                        None => return Err("unclosed double quote"),
                     }
                 }
             }
             b'\\' => match bytes.next() {
                 Some(byte) => word.get_or_insert_default().push(byte),
-                None => return Err("a backslash stands at the end"),
+                None => return Err("nothing follows the last backslash"),
             },
             byte => word.get_or_insert_default().push(byte),
         }
@@ -263,11 +268,11 @@ mod tests {
         let message = |line: &str| Command::parse(line).unwrap_err().message;
         assert_eq!(
             message("no-such-command-here a"),
-            "there is no command `no-such-command-here` in PATH"
+            "can't find the command `no-such-command-here` in PATH"
         );
         assert_eq!(
             message("/no/such/file"),
-            "can't execute `/no/such/file`: there is no such file"
+            "can't execute `/no/such/file`: no such file"
         );
         assert_eq!(message("/"), "can't execute `/`: it is a directory");
         assert_eq!(

@@ -1,4 +1,7 @@
 //! The crate's one error type.
+//!
+//! Errors of a script before it runs are diagnostics (`pfscript_grammar`). What was lost is no error but a
+//! [`Loss`](crate::loss::Loss).
 
 use pfscript_grammar::Span;
 use std::fmt;

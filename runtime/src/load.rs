@@ -148,7 +148,7 @@ fn malformed(error: &dyn std::fmt::Display) -> Error {
     .with_help(PLEASE_REPORT)
 }
 
-const PLEASE_REPORT: &str = "this is a bug in pfscript; please report it together with the script";
+const PLEASE_REPORT: &str = "this is a bug in pfscript; please report it with the script";
 
 fn create_maps(object: &aya_obj::Object) -> Result<BTreeMap<String, MapHandle>, Error> {
     let cpus = sys::possible_cpus().map_err(|error| {
@@ -202,17 +202,17 @@ fn fill_sites(
     manifest: &Manifest,
     maps: &BTreeMap<String, MapHandle>,
 ) -> Result<(), Error> {
-    const SYMBOL: &str = "pf_map_sites";
+    let symbol = abi::map::SITES;
     let map = maps
-        .get(SYMBOL)
-        .ok_or_else(|| malformed(&format!("there is no map `{SYMBOL}`")))?;
+        .get(symbol)
+        .ok_or_else(|| malformed(&format!("there is no map `{symbol}`")))?;
     for probe in manifest.probes.values() {
         let Some(first) = probe.rows else {
             continue;
         };
         for (row, site) in (first..).zip(&probe.sites) {
             map.update(&row.to_le_bytes(), &table.row(site))
-                .map_err(|error| cannot_fill(SYMBOL, &error))?;
+                .map_err(|error| cannot_fill(symbol, &error))?;
         }
     }
     Ok(())
@@ -224,16 +224,16 @@ fn map_refused(error: &io::Error, spec: &MapSpec<'_>, symbol: &str) -> Error {
         Some(libc::ENOMEM | libc::E2BIG) => Error::new(
             ErrorKind::Kernel,
             format!(
-                "the kernel has no room for the map `{symbol}` of {} entries, {} bytes each",
+                "could not allocate the map `{symbol}` of {} entries, {} bytes each",
                 spec.max_entries,
                 u64::from(spec.key_size) + u64::from(spec.value_size)
             ),
         )
-        .with_help("lower the capacity with `config = { max_map_keys = … }`"),
+        .with_help("make the maps smaller: `config = { max_map_keys = … }`"),
         _ => Error::new(
             ErrorKind::Kernel,
             format!(
-                "the kernel refused to create the map `{symbol}` (type {}, keys of {} bytes, values of {}, {} entries): {error}",
+                "the kernel rejected the map `{symbol}` (type {}, keys of {} bytes, values of {}, {} entries): {error}",
                 spec.map_type, spec.key_size, spec.value_size, spec.max_entries
             ),
         ),

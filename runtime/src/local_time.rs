@@ -1,4 +1,6 @@
 //! The wall-clock time as a script wants it written.
+//!
+//! In comes a `strftime` format, out goes text in the system's time zone. Timestamps of events are not made here.
 
 use std::ffi::CString;
 

@@ -1,4 +1,7 @@
-//! What was lost, where and why: read from the kernel's counters when tracing has ended.
+//! What was lost, where and why.
+//!
+//! In come the kernel's counters when tracing has ended, out come [`Loss`]es and their wording. Programs do the counting,
+//! with the routine `pf_loss`. Whether a loss is an error is the caller's decision.
 
 use crate::bytes::unsigned;
 use crate::load::Loaded;
@@ -14,7 +17,7 @@ use std::io;
 pub enum Cause {
     /// The program counted it.
     Counted(LossCause),
-    /// The kernel did not run the program, since it was running already on that CPU.
+    /// The kernel did not run the program, since the probe was already running on that CPU.
     Missed,
     /// Records of memory mappings did not arrive, so that addresses may lack names.
     Mappings,
@@ -58,13 +61,13 @@ impl fmt::Display for Loss {
                 "lost {n} {events}{of}: the event buffer was full{}",
                 capacity(" bytes", "perf_rb_pages")
             ),
-            Cause::Counted(LossCause::StacksFull) => match self.capacity {
-                Some(capacity) => write!(
-                    f,
-                    "lost {n} {stacks}{of}: there was room for {capacity} different stacks"
-                ),
-                None => write!(f, "lost {n} {stacks}{of}: the stack table was full"),
-            },
+            Cause::Counted(LossCause::StacksFull) => {
+                write!(f, "lost {n} {stacks}{of}: the table of stacks was full")?;
+                match self.capacity {
+                    Some(capacity) => write!(f, " ({capacity} different stacks)"),
+                    None => Ok(()),
+                }
+            }
             Cause::Counted(LossCause::StackFailed) => {
                 write!(
                     f,
@@ -78,28 +81,27 @@ impl fmt::Display for Loss {
             },
             Cause::Counted(LossCause::StringTruncated) => write!(
                 f,
-                "cut {n} {}{of}: longer than the room for it (raise it with config max_strlen)",
+                "cut {n} {}{of}: longer than max_strlen (raise it with config)",
                 plural("string", "strings")
             ),
             Cause::Counted(LossCause::ReadFailed) => write!(
                 f,
-                "lost {n} {}{of}: the memory could not be read (0 or \"\" stands for it)",
+                "lost {n} {}{of}: the memory could not be read (replaced by 0 or \"\")",
                 plural("value", "values")
             ),
-            Cause::Counted(LossCause::NoMemory) => write!(
-                f,
-                "lost {n} {events}{of}: the kernel had no memory at hand for a new key"
-            ),
+            Cause::Counted(LossCause::NoMemory) => {
+                write!(f, "lost {n} {events}{of}: could not allocate a new key")
+            }
             Cause::Counted(LossCause::ScratchBusy) => {
                 write!(
                     f,
-                    "lost {n} {events}{of}: too many probes were running on one CPU at once"
+                    "lost {n} {events}{of}: probes were nested too deeply on one CPU"
                 )
             }
             Cause::Missed => {
                 write!(
                     f,
-                    "lost {n} {events}{of}: it was running already on that CPU"
+                    "lost {n} {events}{of}: the probe was already running on that CPU"
                 )
             }
             Cause::Mappings => write!(

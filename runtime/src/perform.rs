@@ -1,4 +1,7 @@
 //! What each record in the event buffer asks for.
+//!
+//! In comes a record, out go events for the sink, or changes of maps (`clear`, `zero`). The order of records and the end of
+//! tracing are left to `session::run`.
 
 use crate::bytes::field;
 use crate::error::{Error, ErrorKind};
@@ -10,6 +13,7 @@ use crate::sinks::Sink;
 use crate::symbols::SymbolNames;
 use crate::sys::bpf::MapHandle;
 use pfscript_compiler::manifest::{Manifest, MapManifest, MapValue, RecordKind};
+use pfscript_probes::abi::AVERAGE;
 use std::io;
 
 /// Why delivery stopped.
@@ -100,7 +104,8 @@ impl Performer<'_> {
             {
                 let size = match &info.value {
                     MapValue::Scalar(layout) => layout.size as usize,
-                    _ => 16,
+                    // The longest; what takes less reads the beginning.
+                    _ => AVERAGE.size() as usize,
                 };
                 RawTable::from_entries(&[(vec![0; 8], vec![0; size])])
             }

@@ -1,4 +1,6 @@
 //! Enumerations: their sizes, and names and values of their enumerators.
+//!
+//! In comes an enumeration's id, out go answers read from the bytes of BTF. How big other types are is in `members`.
 
 use super::{Btf, Header, Kind, TypeId};
 

@@ -1,4 +1,7 @@
 //! What types consist of: elements of arrays, members of structures and unions, and sizes.
+//!
+//! In come ids of types, out go members, offsets and sizes, in bits and bytes as C lays them out. What a member is to the
+//! language is decided in [`crate::types`].
 
 use super::{Btf, Header, Kind, MAX_DEPTH, TypeId};
 

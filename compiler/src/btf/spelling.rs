@@ -1,4 +1,7 @@
 //! Types as C spells them.
+//!
+//! In comes an id, out goes text such as `struct file *`, or a whole definition for `-lv`. The language's own names of types
+//! are not known here.
 
 use super::{Btf, Kind, MAX_DEPTH, TypeId};
 use std::fmt::Write as _;

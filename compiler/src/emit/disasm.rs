@@ -1,4 +1,7 @@
 //! Instructions as text, in the notation of the kernel's verifier.
+//!
+//! In come instructions and what they refer to, out goes a line for each. Labels and the script's lines are added by
+//! `listing`.
 
 use super::asm::{Insn, LD_IMM64, Reference, alu, class, jump, mode, pseudo, size, source};
 use pfscript_probes::abi::helper;

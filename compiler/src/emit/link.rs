@@ -10,7 +10,7 @@ use super::frame::{MAX_CALL_FRAMES, SCRATCH_VALUE_BYTES, STACK_BYTES, STACK_ROUN
 use super::{AssembleError, ErrorKind, functions, narrow};
 use crate::ir::{MapData, Module, ProbeData, ProbeId};
 use pfscript_grammar::Span;
-use pfscript_probes::abi::{SCRATCH_HEADER, SCRATCH_LEVELS, map};
+use pfscript_probes::abi::{LOSS_PARAMETER, SCRATCH_HEADER, SCRATCH_LEVELS, map};
 use pfscript_probes::{LOSS_CAUSES, MapTemplate, Referent, Template};
 use std::collections::{HashMap, HashSet};
 
@@ -172,7 +172,7 @@ fn enter(
     let name = data.kind.info().framed_entry;
     let template = templates(name).ok_or_else(|| ErrorKind::UnknownTemplate(name.to_owned()))?;
     let parameter = |name: &str| match name {
-        "pf_param_loss" => Some(u64::from(probe.as_u32()) * u64::from(LOSS_CAUSES)),
+        LOSS_PARAMETER => Some(u64::from(probe.as_u32()) * u64::from(LOSS_CAUSES)),
         _ => None,
     };
     instantiate(template, name, Some(body_symbol), &parameter)

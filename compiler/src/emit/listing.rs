@@ -1,4 +1,7 @@
 //! The object's code as text: what `-d asm` prints.
+//!
+//! In come linked programs and functions, out go their instructions with labels and the script's lines. Nothing here changes
+//! what is emitted.
 
 use super::asm::{Code, class, jump};
 use super::disasm::instruction;

@@ -114,7 +114,7 @@ impl fmt::Display for ErrorKind {
         match self {
             ErrorKind::FrameTooBig { bytes, limit } => write!(
                 f,
-                "its strings, records and stacks take {bytes} bytes, and there is room for {limit}; \
+                "its strings, records and stacks need {bytes} bytes; the limit is {limit}; \
                  use shorter strings or fewer of them"
             ),
             ErrorKind::TooManyValues => {
@@ -122,17 +122,17 @@ impl fmt::Display for ErrorKind {
             }
             ErrorKind::StackTooDeep { bytes } => write!(
                 f,
-                "it needs {bytes} bytes of stack, and the kernel gives {}",
+                "it needs {bytes} bytes of stack; the kernel's limit is {}",
                 frame::STACK_BYTES
             ),
             ErrorKind::StackTooSmall { bytes, limit } => write!(
                 f,
-                "variables and temporaries take {bytes} bytes, and a function that is called has {limit} bytes of stack \
-                 for them and for intermediate values; use shorter strings or fewer variables"
+                "its variables and intermediate values need {bytes} bytes of stack; the limit is {limit}; \
+                 use shorter strings or fewer variables"
             ),
             ErrorKind::TooManyCalls => write!(
                 f,
-                "functions call each other more than {} deep",
+                "calls of functions are nested more than {} deep",
                 frame::MAX_CALL_FRAMES
             ),
             ErrorKind::TooLong => f.write_str(
@@ -140,12 +140,12 @@ impl fmt::Display for ErrorKind {
             ),
             ErrorKind::TooManyBytes(bytes) => write!(
                 f,
-                "{bytes} bytes cannot be copied or cleared in one step, only {}",
+                "cannot copy or clear {bytes} bytes in one step; the limit is {}",
                 select::MAX_UNROLLED_BYTES
             ),
             ErrorKind::UnknownTemplate(name) => write!(f, "no template is named {name}"),
             ErrorKind::UnknownParameter(name) => {
-                write!(f, "a template wants the constant {name}, which is unknown")
+                write!(f, "a template needs the unknown constant {name}")
             }
             ErrorKind::UnknownMap(name) => write!(f, "the map {name} is missing"),
             ErrorKind::BadTemplate(what) => write!(f, "bad template: {what}"),

@@ -61,6 +61,7 @@ mod tests {
     use super::*;
     use crate::emit::asm::Reference;
     use pfscript_grammar::Span;
+    use pfscript_probes::abi::LOSS_ROUTINE;
 
     #[test]
     fn what_the_code_refers_to_moves_with_it() {
@@ -68,14 +69,14 @@ mod tests {
         assembler.at(Span::new(3, 5));
         assembler.mov_imm(R0, 0);
         assembler.at(Span::new(7, 9));
-        assembler.call("pf_loss");
+        assembler.call(LOSS_ROUTINE);
         assembler.push(Insn::exit());
         let plain = assembler.finish().unwrap();
         let whole = guarded(plain.clone()).unwrap();
         let before = whole.insns.len() - plain.insns.len();
         assert_eq!(whole.insns[before..], plain.insns[..]);
         let data = Reference::Data(ReadOnlyData::PROCESS.to_owned());
-        let call = Reference::Call("pf_loss".to_owned());
+        let call = Reference::Call(LOSS_ROUTINE.to_owned());
         assert_eq!(whole.references, [(0, data), (before + 1, call)]);
         // The guard is where the program begins.
         let places = [(0, Span::new(3, 5)), (before + 1, Span::new(7, 9))];

@@ -1,4 +1,7 @@
 //! The script's lines, by place.
+//!
+//! In comes a span, out go the number and the text of its line. Messages about the script are rendered elsewhere
+//! ([`pfscript_grammar::render`]).
 
 use pfscript_grammar::Span;
 

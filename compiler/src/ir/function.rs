@@ -1,4 +1,7 @@
 //! A function: its signature, and its instructions, blocks, slots and values in dense tables.
+//!
+//! These are data types and look-ups. Functions are made by [`FunctionBuilder`](super::FunctionBuilder) and checked by
+//! [`verify()`](super::verify()).
 
 use super::{Block, FuncId, Inst, InstData, Literal, Slot, Value};
 use cranelift_entity::{PrimaryMap, SecondaryMap};

@@ -1,4 +1,7 @@
 //! Instructions: what each one does, which values it uses, whether it defines one.
+//!
+//! These are data types and questions about them. What an operation computes is in `ops`; which registers hold the values is
+//! the emitter's affair.
 
 use super::{Arith, Block, Condition, FuncId, Literal, MapId, Slot, Value, Width};
 

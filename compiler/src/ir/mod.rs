@@ -6,7 +6,7 @@
 //! piece of the function's memory. Values are 64 bits wide; pointers to context, maps and map values are values like
 //! others, so the emitter must keep them in registers or in 8-byte spills as the kernel's verifier wants.
 //!
-//! [`FunctionBuilder`] makes functions, [`verify`] checks a module against the rules, [`text`] prints it. Nothing here
+//! [`FunctionBuilder`] makes functions, [`verify()`] checks a module against the rules, [`text`] prints it. Nothing here
 //! knows the language, and nothing knows registers or instructions of eBPF.
 
 mod builder;

@@ -1,4 +1,7 @@
 //! Widths, arithmetic and comparisons of 64-bit values, and what they compute.
+//!
+//! In come an operator and constants, out goes the result that the program would compute. How the instructions look is left
+//! to the emitter.
 
 /// The size of a memory access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

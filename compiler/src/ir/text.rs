@@ -1,4 +1,6 @@
 //! The IR as text, for `-d ir` and for golden tests. What values and slots are called is decided in `names`.
+//!
+//! In comes a module, out goes text. Nothing reads it back.
 
 use super::names::{self, Names, kind_name};
 use super::{Block, Function, Inst, InstData, MapData, Module, Slot, Value};

@@ -1,4 +1,7 @@
 //! The builtins: `pid`, `comm`, `ustack`, … Each row checks a use of its name and says what it is made of.
+//!
+//! In comes a name of the script, out goes HIR, or a diagnostic. What can be said in the language itself is in the prelude
+//! instead; what depends on the type of probe is asked of the provider.
 
 use crate::facts::Arch;
 use crate::hir::{Base, Expr, ExprKind, Place};
@@ -77,7 +80,7 @@ builtins! {
     "arg8", "uint64", "see `arg0`", |checker, span| provided(checker, "arg8", span);
     "arg9", "uint64", "see `arg0`", |checker, span| provided(checker, "arg9", span);
     "args", "record", "the arguments of the probe by name: `args.filename`", |_, span| Err(
-        Diagnostic::error(span, "`args` cannot stand alone").help("name one of the arguments, such as `args.filename`; `-lv PROBE` lists them")
+        Diagnostic::error(span, "`args` cannot be used alone").help("name one of the arguments, such as `args.filename`; `-lv PROBE` lists them")
     );
     "retval", "uint64", "what the traced function returned; cast it where it may be negative: `(int32)retval < 0`", |checker, span| {
         provided(checker, "retval", span)
@@ -88,7 +91,7 @@ builtins! {
     "func", "string", "name of the traced function", |checker, span| {
         match checker.site_text(SiteColumn::Function, span) {
             Some(name) => Ok(name),
-            None => Err(not_here(checker, "func", span).help("`func` is there in `kprobe` and `kretprobe`")),
+            None => Err(not_here(checker, "func", span).help("`func` is available in `kprobe` and `kretprobe`")),
         }
     };
     "probe", "string", "full name of the probe", |checker, span| {
@@ -193,9 +196,9 @@ fn where_it_is(name: &str, arch: Arch) -> String {
     };
     match name.starts_with("arg") {
         true => {
-            format!("`arg0` … `arg9` are there in {probes}; tracepoints have `args.NAME`")
+            format!("`arg0` … `arg9` are available in {probes}; tracepoints have `args.NAME`")
         }
-        false => format!("`{name}` is there in {probes}"),
+        false => format!("`{name}` is available in {probes}"),
     }
 }
 

@@ -1,5 +1,8 @@
 //! What bpftrace's language has and pfscript does not have yet: one row for each name. The answer to each is
 //! "… is not supported yet", where a name that neither knows gets "unknown …".
+//!
+//! Left out: constructs of the syntax, which the grammar keeps as `Unsupported` nodes, and probe types, which the registry of
+//! providers lists.
 
 use pfscript_grammar::{Diagnostic, Span};
 

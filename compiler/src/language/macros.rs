@@ -191,7 +191,7 @@ impl<'s> Expander<'s> {
                 self.exhausted = true;
                 self.errors.push(Diagnostic::error(
                     span,
-                    "what this macro stands for is too large",
+                    "the expansion of this macro is too large",
                 ));
                 return false;
             }
@@ -318,7 +318,7 @@ impl<'s> Expander<'s> {
                 .collect();
             self.errors.push(
                 Diagnostic::error(call.span, format!("the macro `{name}` calls itself"))
-                    .help(format!("the calls are {}", chain.join(" > "))),
+                    .help(format!("the chain of calls is {}", chain.join(" > "))),
             );
             return None;
         }
@@ -438,7 +438,7 @@ mod tests {
             let script = format!("{macros} BEGIN {{ {call}; }}");
             assert_eq!(
                 expanded(&script).unwrap_err(),
-                "what this macro stands for is too large"
+                "the expansion of this macro is too large"
             );
         }
     }

@@ -1,4 +1,7 @@
 //! Maps: those of the script, and those that the templates bring with them.
+//!
+//! In come the types that checking found for a map's keys and values, out go rows of the IR's table of maps and of the
+//! manifest. What programs do with them is lowered elsewhere.
 
 use super::Lower;
 use crate::facts::Facts;

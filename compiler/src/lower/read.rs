@@ -1,4 +1,6 @@
 //! What is read: elements of maps, globals, arguments of the probe, memory at any address.
+//!
+//! In comes a place, out goes a value or a filled slot. Whether a read is allowed was checked before.
 
 use super::Lower;
 use crate::hir::{Base, Expr, Place, ScriptMap};

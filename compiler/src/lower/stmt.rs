@@ -1,4 +1,6 @@
-//! Statements.
+//! Statements: assignments, conditions, aggregations, and records for user space.
+//!
+//! In come checked statements, out go instructions in the current block. Expressions are lowered by `expr` and `store`.
 
 use super::Lower;
 use super::maps::aggregate_template;

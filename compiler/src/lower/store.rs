@@ -1,4 +1,7 @@
 //! Values of any size stored into slots: strings, tuples, symbols, and scalars as words.
+//!
+//! In come an expression and the place for its value, out go instructions that fill it. Places in maps are filled by routines,
+//! from slots.
 
 use super::Lower;
 use crate::hir::{Base, Expr, ExprKind, Place};

@@ -1,4 +1,6 @@
 //! The probes of a manifest: one program each, and the points to attach it to.
+//!
+//! These are data types alone: providers make them, the runtime attaches by them.
 
 use crate::program::ProgramKind;
 use pfscript_grammar::Span;

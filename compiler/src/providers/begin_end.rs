@@ -1,4 +1,5 @@
-//! `begin` and `end`: once before any other probe can fire, once after the last one was detached.
+//! `begin` and `end`: once before any other probe can fire, once after the last one was detached. When that is, the session
+//! decides.
 
 use super::{Provider, ProviderInfo, parts};
 use crate::facts::{FactError, Facts};

@@ -131,8 +131,10 @@ fn read<'a>(
     let (function, offset) = match part.node.split_once('+') {
         None => (part.node.as_str(), 0),
         Some(_) if on_return => {
-            return Err(Diagnostic::error(part.span, "a return has no offset")
-                .help("write the function alone, or a `kprobe` with an offset"));
+            return Err(
+                Diagnostic::error(part.span, "a return probe takes no offset")
+                    .help("remove the offset, or use `kprobe`"),
+            );
         }
         Some((function, text)) => {
             let offset = parts::integer(text).ok_or_else(|| {
@@ -140,7 +142,7 @@ fn read<'a>(
                 Diagnostic::error(part.span, message)
             })?;
             if glob::is_pattern(function) {
-                let message = "an offset means nothing with a wildcard";
+                let message = "an offset cannot be combined with a wildcard";
                 return Err(Diagnostic::error(part.span, message));
             }
             (function, offset)
@@ -282,13 +284,13 @@ fn no_kprobes(written: &Written<'_>, info: &ProviderInfo) -> Diagnostic {
         "this kernel has no kprobes, so `{}:{}` cannot be traced",
         info.names[0], written.part.node
     );
-    let config = "it was built without CONFIG_KPROBES";
+    let config = "kprobes need a kernel built with CONFIG_KPROBES and CONFIG_KPROBE_EVENTS";
     let help = if written.function.contains("fault") {
         format!(
-            "{config}; page faults are also the event `software:page-faults:1`, which `ffaults.pf` uses"
+            "{config}; to trace page faults, use `software:page-faults:1`, as `ffaults.pf` does"
         )
     } else {
-        format!("{config}; tracepoints and software events remain: see `pfscript -l`")
+        format!("{config}; tracepoints and software events are available: see `pfscript -l`")
     };
     Diagnostic::error(written.part.span, message).help(help)
 }
@@ -320,10 +322,7 @@ fn named_arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
 /// The functions as `-l` prints them under one probe type's name.
 fn list(info: &ProviderInfo, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
     if !facts.has(Feature::Kprobes) {
-        return Err(FactError::Unavailable {
-            reason: "this kernel has no kprobes".to_owned(),
-            help: Some("it was built without CONFIG_KPROBES".to_owned()),
-        });
+        return Err(FactError::lacking(Feature::Kprobes));
     }
     Ok(facts
         .functions()?

@@ -1,5 +1,6 @@
 //! Types of probes. A provider is one file: its names, how its attach points are written and expanded, what its
-//! probes can be asked for, and what to attach. The registry below is the only other place that knows a provider.
+//! probes can be asked for, and what to attach. Another provider is a file here, its module and its line of the registry below,
+//! and a row in [`crate::program`] and a variant of [`Attach`](crate::manifest::Attach) where what it attaches is new.
 //!
 //! A provider says *what* to attach as data ([`crate::manifest::Attach`]); the runtime has one mechanism for each
 //! kind of that data and knows no providers.

@@ -1,4 +1,7 @@
 //! The nearest names to a mistyped one, out of a hundred thousand, in a few milliseconds.
+//!
+//! In come a name and candidates, out goes "did you mean …?". Short lists, such as those of builtins, use
+//! [`Diagnostic::suggest`](pfscript_grammar::Diagnostic::suggest).
 
 use std::fmt::Write as _;
 

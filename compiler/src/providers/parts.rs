@@ -1,4 +1,7 @@
-//! What all providers ask of the parts of an attach point: how many there are, and which are numbers.
+//! What all providers ask of the parts of an attach point: how many there are, what is missing, and which are numbers.
+//!
+//! In come an attach point and its provider's syntax, out go its parts or a diagnostic. What a part means is up to the
+//! provider.
 
 use super::ProviderInfo;
 use pfscript_grammar::ast::AttachPoint;
@@ -24,11 +27,18 @@ pub(super) fn parts<'a>(
     }
     let syntax = format!("such attach points are written `{}`", info.syntax);
     if let Some(extra) = written.get(*counts.end()) {
-        let message = format!("`{}` takes no `{}` here", info.names[0], extra.node);
+        let message = format!(
+            "unexpected `{}` in a `{}` attach point",
+            extra.node, info.names[0]
+        );
         return Err(Diagnostic::error(extra.span, message).help(syntax));
     }
     if written.len() < *counts.start() {
-        let message = format!("`{}` needs more to say what to trace", info.names[0]);
+        let message = format!(
+            "`{}` needs {}",
+            info.names[0],
+            missing(info.syntax, written.len())
+        );
         return Err(Diagnostic::error(point.span, message).help(syntax));
     }
     if written.iter().any(|part| part.node.is_empty()) {
@@ -36,6 +46,35 @@ pub(super) fn parts<'a>(
         return Err(Diagnostic::error(point.span, message).help(syntax));
     }
     Ok(written)
+}
+
+/// What an attach point of so many parts lacks, in words, by the first way of the syntax: all parts in capitals behind
+/// those, but for what may be left out.
+fn missing(syntax: &str, given: usize) -> String {
+    let mut optional = false;
+    let needed: String = (syntax.chars())
+        .filter(|c| {
+            let hidden = optional || *c == '[';
+            optional = hidden && *c != ']';
+            !hidden
+        })
+        .collect();
+    let way = needed.split([',', ' ']).next().unwrap_or_default();
+    let words: Vec<&str> = (way.split(':').skip(1 + given))
+        .filter(|part| part.bytes().all(|byte| byte.is_ascii_uppercase()))
+        .map(|part| match part {
+            "FUNCTION" => "a function name",
+            "EVENT" => "an event name",
+            "CATEGORY" => "a category",
+            "NAME" => "a name",
+            "RATE" => "a rate",
+            _ => "another part",
+        })
+        .collect();
+    match words.is_empty() {
+        true => "another part".to_owned(),
+        false => words.join(" and "),
+    }
 }
 
 /// A number as the language writes it: `1000`, `1_000`, `1e3`, `0x3e8`.
@@ -71,6 +110,31 @@ pub(super) fn number(part: &Spanned<String>, what: &str) -> Result<u64, Diagnost
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_syntax_says_what_is_missing() {
+        for (syntax, given, expected) in [
+            ("kprobe:[MODULE:]FUNCTION[+OFFSET]", 0, "a function name"),
+            ("software:EVENT[:COUNT]", 0, "an event name"),
+            ("tracepoint:CATEGORY:NAME", 0, "a category and a name"),
+            ("tracepoint:CATEGORY:NAME", 1, "a name"),
+            ("profile:hz:RATE, profile:s|ms|us:PERIOD", 0, "a rate"),
+            ("begin", 0, "another part"),
+        ] {
+            assert_eq!(missing(syntax, given), expected, "{syntax}");
+        }
+    }
+
+    /// A provider whose syntax has a new word needs a row here.
+    #[test]
+    fn every_provider_says_what_it_needs() {
+        for provider in crate::providers::registry() {
+            let syntax = provider.info().syntax;
+            if syntax.contains(':') {
+                assert_ne!(missing(syntax, 0), "another part", "{syntax}");
+            }
+        }
+    }
 
     #[test]
     fn numbers_are_read_as_the_language_writes_them() {

@@ -1,4 +1,5 @@
-//! What `software` and `hardware` share: tables of events, the count, the sampled address.
+//! What `software` and `hardware` share: the count, the sampled address, and how an event is looked up. The events themselves
+//! are in the tables of the two.
 
 use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts};
 use crate::facts::{Arch, FactError, Facts};
@@ -69,7 +70,7 @@ impl Provider for Counted {
                 .help(format!("see `pfscript -l '{}:*'` for the events", name)));
         }
         let Some(selected) = (self.select)(&event.node) else {
-            let message = format!("no {} event is called `{}`", name, event.node);
+            let message = format!("unknown {name} event `{}`", event.node);
             let error = Diagnostic::error(event.span, message);
             return Err(match nearest::did_you_mean(&event.node, names) {
                 Some(help) => error.help(help),

@@ -144,7 +144,7 @@ fn without_unit(
         }
         // Could be either, and nanoseconds would keep the machine busy with nothing else.
         (PerfScope::EveryCpu, SHORTEST..100_000) | (PerfScope::OneCpu, 0..SHORTEST) => Err(
-            Diagnostic::error(rate.span, format!("`{number}` lacks a unit")).help(format!(
+            Diagnostic::error(rate.span, format!("`{number}` needs a unit")).help(format!(
                 "write `{name}:hz:{number}` for a frequency or `{name}:{number}ms` for a period"
             )),
         ),

@@ -1,5 +1,5 @@
 //! `tracepoint:CATEGORY:NAME`: the places that kernel developers marked for tracing, with their records' fields as
-//! arguments. Both parts take wildcards.
+//! arguments. Both parts take wildcards. How the fields are read from the kernel's text is in `tracepoint_format`.
 
 use super::{Argument, Provider, ProviderInfo, nearest, parts};
 use crate::facts::{FactError, Facts, TracepointFormat};
@@ -77,7 +77,7 @@ fn unknown(category: &Spanned<String>, name: &Spanned<String>, facts: &dyn Facts
 /// The category of system calls is an option of its own.
 fn without_system_calls(category: &str) -> Option<String> {
     (category == "syscalls").then(|| {
-        "system calls have tracepoints in kernels built with CONFIG_FTRACE_SYSCALLS".to_owned()
+        "tracepoints of system calls need a kernel built with CONFIG_FTRACE_SYSCALLS".to_owned()
     })
 }
 

@@ -1,4 +1,6 @@
 //! The `format` files of tracefs: from their text to [`TracepointFormat`], and from its fields to arguments.
+//!
+//! The text is not trusted: a line that is not understood is left out. Reading the files is the runtime's.
 
 use super::{Access, Argument, ArgumentType};
 use crate::facts::{TracepointField, TracepointFormat};

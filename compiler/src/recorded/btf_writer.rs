@@ -3,7 +3,7 @@
 use crate::btf::{Btf, Kind, TypeId};
 use std::collections::{HashMap, HashSet};
 
-/// Types and strings so far. Types are numbered from 1 in the order of [`BtfWriter::add`], and may refer to numbers
+/// Types and strings so far. Types are numbered from 1 in the order of `BtfWriter::add`, and may refer to numbers
 /// not yet given.
 #[derive(Debug)]
 pub struct BtfWriter {

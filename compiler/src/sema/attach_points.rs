@@ -101,7 +101,10 @@ impl Differences {
         }
         let names = self.arguments.iter();
         let names: Vec<String> = names.map(|name| format!("`args.{name}`")).collect();
-        format!("{}, which is not the same everywhere", names.join(", "))
+        format!(
+            "{}, which differs between the attach points",
+            names.join(", ")
+        )
     }
 }
 

@@ -1,4 +1,6 @@
-//! Casts.
+//! Casts: what can be cast to what, and what it comes to.
+//!
+//! In come a checked operand and a type, out goes an expression or a diagnostic. Names of types are resolved in `type_names`.
 
 use super::Checker;
 use crate::hir::{Expr, ExprKind};

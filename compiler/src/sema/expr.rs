@@ -1,4 +1,7 @@
-//! Expressions.
+//! Expressions: names, calls, literals, conditions, and what a value may be used for.
+//!
+//! In come expressions of the syntax tree, out goes typed HIR. Operators, places and casts have files of their own; builtins
+//! and functions are tables of the language.
 
 use super::Checker;
 use crate::hir::{Expr, ExprKind};
@@ -77,7 +80,7 @@ impl Checker<'_> {
                     return Err(Diagnostic::error(
                         span,
                         format!(
-                            "the two values differ in type: {} and {}",
+                            "the two values have different types: {} and {}",
                             self.types.describe(then.ty),
                             self.types.describe(otherwise.ty)
                         ),
@@ -136,7 +139,7 @@ impl Checker<'_> {
     fn something(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
         let value = self.expr(expr)?;
         match value.ty {
-            Type::Void => Err(Diagnostic::error(expr.span, "this gives no value")),
+            Type::Void => Err(Diagnostic::error(expr.span, "this has no value")),
             _ => Ok(value),
         }
     }

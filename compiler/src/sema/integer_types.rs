@@ -1,4 +1,6 @@
 //! The integer types of the language, bpftrace's names and C's.
+//!
+//! In comes a name, out go size and sign. Types of the kernel are looked up in `type_names`.
 
 /// Names of integer types: name, bytes, signed.
 pub(crate) const INTEGER_TYPES: &[(&str, u32, bool)] = &[

@@ -221,7 +221,7 @@ pub fn check(
     }
     Err(vec![Diagnostic::error(
         Span::default(),
-        "the types of this script's maps do not settle; this is a bug in pfscript",
+        "internal error: the types of the maps do not settle",
     )])
 }
 
@@ -256,7 +256,7 @@ impl Pass<'_> {
                     Diagnostic::error(
                         group.span,
                         format!(
-                            "this makes {} programs, since the action uses {}; the limit is {MAX_PROGRAMS}",
+                            "this needs {} programs, because the action uses {}; the limit is {MAX_PROGRAMS}",
                             parts.len(),
                             differences.describe()
                         ),
@@ -332,10 +332,7 @@ impl Pass<'_> {
                 self.diagnostics.push(
                     Diagnostic::error(
                         map.span,
-                        format!(
-                            "map `{}` is used, but nothing is ever assigned to it",
-                            map.name
-                        ),
+                        format!("map `{}` is used but never assigned", map.name),
                     )
                     .suggest(
                         &map.name,
@@ -518,7 +515,7 @@ impl Checker<'_> {
                     Diagnostic::error(
                         span,
                         format!(
-                            "`{}` holds {} elsewhere, and is assigned {} here",
+                            "`{}` is {} elsewhere, but is assigned {} here",
                             info.name,
                             self.types.describe(*old),
                             self.types.describe(*new)
@@ -539,13 +536,13 @@ impl Checker<'_> {
                     && describe(old) == describe(new)
                 {
                     format!(
-                        "`{}` is {} with other parameters elsewhere",
+                        "`{}` is {} with different parameters elsewhere",
                         info.name,
                         describe(old)
                     )
                 } else {
                     format!(
-                        "`{}` is {} elsewhere, and {} here",
+                        "`{}` is {} elsewhere, but {} here",
                         info.name,
                         describe(old),
                         describe(new)

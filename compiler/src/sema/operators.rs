@@ -1,4 +1,6 @@
 //! Operators: what they take, what they give, and what they come to where all is constant.
+//!
+//! In come an operator and checked operands, out goes HIR or a diagnostic. Assignment is a statement.
 
 use super::{Checker, MapContent};
 use crate::hir::{Argument, Base, Expr, ExprKind, Place};
@@ -107,13 +109,13 @@ impl Checker<'_> {
                     }
                     _ => Err(Diagnostic::error(
                         span,
-                        "only numbers can be counted up or down",
+                        "only numbers can be incremented or decremented",
                     )),
                 }
             }
             _ => Err(Diagnostic::error(
                 target.span,
-                "only variables (`$x`) and maps (`@x`) can be counted up or down",
+                "only variables (`$x`) and maps (`@x`) can be incremented or decremented",
             )),
         }
     }

@@ -1,4 +1,6 @@
 //! What the user can choose beside the script, and what the script's own `config` block chooses.
+//!
+//! In come names and numbers, out go [`Limits`]. Environment and command line are read by the command.
 
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast;
@@ -123,7 +125,7 @@ pub(super) fn configure(
         let name = entry.name.node.as_str();
         let result = match SETTINGS.iter().find(|setting| setting.name == name) {
             Some(setting) => (entry.value.node.parse::<u32>())
-                .map_err(|_| "expected a number".to_owned())
+                .map_err(|_| format!("expected a number, found `{}`", entry.value.node))
                 .and_then(|number| setting.set(limits, number))
                 .map_err(|message| Diagnostic::error(entry.value.span, message)),
             None if IGNORED.contains(&name) => Ok(()),

@@ -27,7 +27,7 @@ impl Checker<'_> {
         let ty = match place.ty {
             Type::Void => {
                 return Err(
-                    Diagnostic::error(span, "it is not known what this points to")
+                    Diagnostic::error(span, "the type of this pointer is unknown")
                         .help("cast it: `*(uint64 *)x`"),
                 );
             }
@@ -158,14 +158,11 @@ impl Checker<'_> {
                 return Err(Diagnostic::error(
                     span,
                     format!(
-                        "it is not known what this points to, so it has no field `{}`",
+                        "cannot read the field `{}`: the type of the pointer is unknown",
                         name.node
                     ),
                 )
-                .help(format!(
-                    "cast it first: `((struct NAME *)x)->{}`",
-                    name.node
-                )));
+                .help(format!("cast it: `((struct NAME *)x)->{}`", name.node)));
             }
             other => {
                 return Err(Diagnostic::error(

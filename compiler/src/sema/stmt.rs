@@ -1,4 +1,7 @@
-//! Statements.
+//! Statements: assignments, declarations, conditions, and calls that stand alone.
+//!
+//! In come statements of the syntax tree, out goes HIR; what is assigned gives maps and variables their types. What a
+//! name means is decided in `scope`.
 
 use super::operators::add;
 use super::{Checker, KeyUse, MapContent};
@@ -146,7 +149,7 @@ impl Checker<'_> {
                         return Err(Diagnostic::error(
                             span,
                             format!(
-                                "`{}()` is assigned by `=`, not `{}=`",
+                                "`{}()` must be assigned with `=`, not `{}=`",
                                 aggregate.name(),
                                 op.symbol()
                             ),
@@ -351,7 +354,7 @@ impl Checker<'_> {
                     return Err(Diagnostic::error(
                         span,
                         format!(
-                            "`${name}` holds {}, and is assigned {} here",
+                            "`${name}` is {}, but is assigned {} here",
                             self.types.describe(self.vars[var].ty),
                             self.types.describe(value.ty)
                         ),
@@ -398,16 +401,16 @@ impl Checker<'_> {
                         .collect();
                     return Err(Diagnostic::error(
                         span,
-                        format!("`${name}` is read, but nothing was assigned to it"),
+                        format!("`${name}` is used but never assigned"),
                     )
                     .suggest(&format!("${name}"), names.iter().map(String::as_str)));
                 }
                 _ => {
                     return Err(Diagnostic::error(
                         span,
-                        format!("`${name}` has different types in the blocks before"),
+                        format!("`${name}` has different types in earlier blocks"),
                     )
-                    .help("use a variable of its own for each type"));
+                    .help("use a different variable for each type"));
                 }
             },
         };

@@ -1,4 +1,6 @@
 //! Type names in the script and in the kernel's files, to types.
+//!
+//! In comes a name, out goes a type of the table or a diagnostic. What a structure's members are is asked later, one at a time.
 
 use super::Checker;
 use super::integer_types::INTEGER_TYPES;
@@ -46,7 +48,7 @@ impl<'a> Checker<'a> {
             _ => Err(Diagnostic::error(
                 name.span,
                 format!(
-                    "`{}` is a structure; only pointers to it can be cast to",
+                    "cannot cast to the structure `{}`, only to a pointer to it",
                     name.name
                 ),
             )

@@ -1,4 +1,6 @@
 //! How values are laid out: in maps, records and variables, and in C's memory.
+//!
+//! In come types, out go sizes and offsets. What the runtime is told of them is in [`crate::manifest`].
 
 use super::{POINTER_BYTES, Type, TypeTable};
 use crate::manifest::{self, DataType, Layout};

@@ -40,7 +40,7 @@ entity_impl!(RecordId, "record");
 pub enum Type {
     /// Not known yet: a map or variable that is read before the place that gives it a type.
     Unknown,
-    /// A call that gives no value; what a pointer points to of which no more is known.
+    /// A call that returns no value; what a pointer points to of which no more is known.
     Void,
     /// An integer of 1, 2, 4 or 8 bytes, held sign- or zero-extended.
     Int {

@@ -1,4 +1,6 @@
 //! Expressions: the grammar's flat sequence becomes a tree by precedence.
+//!
+//! In come the grammar's pairs, out go nodes. Types are not known here.
 
 use std::sync::LazyLock;
 
@@ -126,7 +128,7 @@ impl Builder<'_> {
                 Err(_) => {
                     self.error(Diagnostic::error(
                         span,
-                        "there are not that many parameters",
+                        "the number of this parameter is too large",
                     ));
                     ExprKind::Positional(1)
                 }
@@ -311,7 +313,10 @@ impl Builder<'_> {
                 let digits = op.as_str().trim_start_matches('.').trim_start();
                 let digits = digits.trim_start_matches(|c: char| !c.is_ascii_digit());
                 let index = digits.parse().unwrap_or_else(|_| {
-                    self.error(Diagnostic::error(op_span, "no tuple has that many fields"));
+                    self.error(Diagnostic::error(
+                        op_span,
+                        "the number of this tuple field is too large",
+                    ));
                     0
                 });
                 let at = Span::new(op_span.end as usize - digits.len(), op_span.end as usize);
@@ -350,7 +355,7 @@ impl Builder<'_> {
             let sign = if increment { "++" } else { "--" };
             self.error(
                 Diagnostic::error(op, format!("`{sign}` needs a variable or a map element")).help(
-                    "only these can be changed; to subtract a negative number, write `1 - -1`",
+                    "only these can be incremented or decremented; to subtract a negative number, write `1 - -1`",
                 ),
             );
         }

@@ -1,4 +1,5 @@
-//! Blocks and statements.
+//! Blocks and statements, from the grammar's pairs to nodes. What is parsed but has no meaning yet becomes an `Unsupported`
+//! node.
 
 use pest::iterators::{Pair, Pairs};
 

@@ -1,4 +1,4 @@
-//! Types as they are written.
+//! Types as they are written, from the grammar's pairs to nodes. Whether they exist is not asked here.
 
 use pest::iterators::Pair;
 

@@ -1,4 +1,6 @@
 //! Prints `bpf/abi.h`.
+//!
+//! In come the tables of the parent, out goes the text of the C header. `probes/build` writes the file.
 
 use super::layout::{Struct, Type};
 use super::{CAUSES, CONSTANTS, LAYOUTS, LOSS_CAUSES, map};

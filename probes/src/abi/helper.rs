@@ -1,4 +1,6 @@
 //! The kernel's BPF helpers: numbers and names (`enum bpf_func_id`).
+//!
+//! All names are here, constants only for helpers that something uses. Whether a kernel has one is in [`features`](crate::features).
 
 use super::layout::same;
 

@@ -1,4 +1,6 @@
 //! What the kernel's refusal to open or to attach means, in words.
+//!
+//! In come an error number and the probe, out goes an [`Error`] with what to try. Refusals to load are explained in `load`.
 
 use crate::error::{Error, ErrorKind};
 use crate::load::no_permission;
@@ -22,14 +24,14 @@ pub fn refused(error: &io::Error, info: &ProbeManifest) -> Error {
             "virtual machines often lack hardware events; `software:` events are always there",
         ),
         Some(libc::EOPNOTSUPP) => attach("this machine does not support the event"),
-        Some(libc::ENODEV) => attach("this machine has no device that counts it"),
+        Some(libc::ENODEV) => attach("this machine has no hardware that counts the event"),
         Some(libc::EMFILE | libc::ENFILE) => {
             attach("too many open files").with_help("raise the limit: ulimit -n 65536")
         }
-        Some(libc::ESRCH) => attach("the process to trace is gone"),
+        Some(libc::ESRCH) => attach("the process to trace has ended"),
         Some(libc::EADDRNOTAVAIL) => attach("the function can't be probed"),
-        Some(libc::EINVAL) => attach("the kernel takes the event for invalid"),
-        Some(libc::EBUSY) => attach("the event is in use"),
+        Some(libc::EINVAL) => attach("the kernel rejected the event (EINVAL)"),
+        Some(libc::EBUSY) => attach("the event is in use (EBUSY)"),
         _ => attach(&error.to_string()),
     }
 }

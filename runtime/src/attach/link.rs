@@ -38,8 +38,9 @@ pub fn direct(
 ) -> Result<OwnedFd, Error> {
     match attach {
         Attach::RawTracepoint { name } => {
-            let bytes = CString::new(name.as_str())
-                .map_err(|_| Error::new(ErrorKind::Bug, "a tracepoint's name holds a zero byte"))?;
+            let bytes = CString::new(name.as_str()).map_err(|_| {
+                Error::new(ErrorKind::Bug, "a tracepoint's name contains a zero byte")
+            })?;
             bpf::link_raw_tracepoint(program, &bytes, cookie.unwrap_or(0))
                 .map_err(|error| refused_tracepoint(&error, name, info))
         }

@@ -1,4 +1,6 @@
 //! Programs that the session runs by itself, without an event: `BEGIN` and `END`.
+//!
+//! In come loaded programs, out goes how many were run. When they run is the session's decision.
 
 use super::program;
 use crate::error::{Error, ErrorKind};
@@ -19,7 +21,7 @@ pub fn run_once(which: &Attach, loaded: &Loaded, manifest: &Manifest) -> Result<
                     ErrorKind::Kernel,
                     format!("can't run `{}`: {error}", info.name),
                 )
-                .with_help("running programs at will needs Linux 5.10 or newer")
+                .with_help("`BEGIN` and `END` need Linux 5.10 or newer")
                 .at(info.span)
             })?;
             runs += 1;

@@ -11,6 +11,7 @@ use crate::sys::{self, perf};
 use aya_obj::generated::{perf_event_attr, perf_type_id};
 use pfscript_compiler::facts::FactError;
 use pfscript_compiler::manifest::{Attach, PerfEvent, PerfScope, ProbeManifest, Sample};
+use pfscript_probes::Feature;
 use std::cell::OnceCell;
 use std::ffi::CString;
 use std::io;
@@ -150,8 +151,8 @@ impl Events {
             }
             _ => failed(format!("can't read {shown}: {error}")),
         })?;
-        let id = id.trim().parse::<u64>();
-        let id = id.map_err(|_| failed(format!("{shown} holds no number")))?;
+        let id = (id.trim().parse::<u64>())
+            .map_err(|_| failed(format!("expected a number in {shown}, found {id:?}")))?;
         let mut attr = perf::attributes();
         attr.type_ = perf_type_id::PERF_TYPE_TRACEPOINT as u32;
         attr.config = id;
@@ -170,16 +171,13 @@ impl Events {
         let unit = match self.kprobe.get() {
             Some(unit) => *unit,
             None => {
-                let unit = kprobe_unit().ok_or_else(|| {
-                    cannot(info, "this kernel has no kprobes").with_help(
-                        "kprobes need a kernel built with CONFIG_KPROBES and CONFIG_KPROBE_EVENTS",
-                    )
-                })?;
+                let unit = kprobe_unit()
+                    .ok_or_else(|| unavailable(FactError::lacking(Feature::Kprobes), info))?;
                 *self.kprobe.get_or_init(|| unit)
             }
         };
         let name = CString::new(function)
-            .map_err(|_| Error::new(ErrorKind::Bug, "a function's name holds a zero byte"))?;
+            .map_err(|_| Error::new(ErrorKind::Bug, "a function's name contains a zero byte"))?;
         let mut attr = perf::attributes();
         attr.type_ = unit.event_type;
         attr.config = if on_return { unit.return_bit } else { 0 };

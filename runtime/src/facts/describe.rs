@@ -1,4 +1,6 @@
-//! The text of `--info`: what this kernel has of what pfscript can use, and which rights we lack.
+//! The text of `--info`: what this kernel has of what pfscript can use, and which rights are missing.
+//!
+//! In come facts, out goes text. Features and probes are read from their tables; finding them out is done elsewhere.
 
 use super::{LiveFacts, Presence};
 use pfscript_compiler::facts::{FactError, Facts};
@@ -10,7 +12,7 @@ use std::path::Path;
 /// Capabilities that tracing takes: number in `include/uapi/linux/capability.h`, name, what for.
 const CAPABILITIES: [(u32, &str, &str); 4] = [
     (38, "CAP_PERFMON", "perf events and tracing programs"),
-    (39, "CAP_BPF", "maps and programs"),
+    (39, "CAP_BPF", "BPF maps and programs"),
     (19, "CAP_SYS_PTRACE", "symbols of other users' processes"),
     (2, "CAP_DAC_READ_SEARCH", "tracefs and files of other users"),
 ];
@@ -52,7 +54,7 @@ fn kernel(text: &mut String, facts: &LiveFacts) {
     );
     let btf = match facts.btf() {
         Some(btf) => format!("{} types in {} kB", btf.type_count(), btf.byte_len() / 1000),
-        None => "none (CONFIG_DEBUG_INFO_BTF)".to_owned(),
+        None => "no (needs CONFIG_DEBUG_INFO_BTF)".to_owned(),
     };
     line(text, "BTF", &btf);
     let tracefs = match facts.tracefs() {
@@ -124,8 +126,8 @@ fn features(text: &mut String, facts: &LiveFacts) {
         let value = match facts.presence(row.feature) {
             Presence::Present => "yes".to_owned(),
             Presence::Absent => match row.config {
-                Some(config) => format!("no (Linux {}, {config})", row.since),
-                None => format!("no (Linux {})", row.since),
+                Some(config) => format!("no (needs Linux {}, {config})", row.since),
+                None => format!("no (needs Linux {})", row.since),
             },
             Presence::Unknown(reason) => format!("unknown ({reason})"),
         };

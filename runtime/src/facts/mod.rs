@@ -165,10 +165,7 @@ impl Facts for LiveFacts {
         self.functions
             .get_or_init(|| {
                 if self.presence(Feature::Kprobes) == Presence::Absent {
-                    return Err(FactError::Unavailable {
-                        reason: "this kernel has no kprobes".to_owned(),
-                        help: Some("it was built without CONFIG_KPROBES".to_owned()),
-                    });
+                    return Err(FactError::lacking(Feature::Kprobes));
                 }
                 // ftrace knows the functions of the kernel and of modules; its list may be closed to us (lockdown), or
                 // not be there.

@@ -1,4 +1,6 @@
 //! tracefs: where it is, and its lists of tracepoints and functions.
+//!
+//! In come files of the kernel, out go names, or why they cannot be had. What a `format` file says is parsed by the compiler.
 
 use pfscript_compiler::facts::FactError;
 use std::io;
@@ -29,7 +31,7 @@ pub(crate) fn find() -> Result<&'static Path, FactError> {
     let place = Path::new(PLACES[0]);
     match mount() {
         Ok(()) if place.join("events").is_dir() => Ok(place),
-        Ok(()) => Err(not_mounted("the kernel has no events in tracefs")),
+        Ok(()) => Err(not_mounted("it has no folder `events`")),
         Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Err(FactError::Unavailable {
             reason: "this kernel has no tracefs".to_owned(),
             help: Some("it was built without CONFIG_TRACING".to_owned()),
@@ -48,8 +50,8 @@ fn not_mounted(detail: &str) -> FactError {
 /// tracefs is there and we may not read it.
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> FactError {
     let help = match error.kind() {
-        io::ErrorKind::PermissionDenied => "run as root (tracefs is root's alone by default)",
-        _ => "see whether tracefs is mounted: mount -t tracefs tracefs /sys/kernel/tracing",
+        io::ErrorKind::PermissionDenied => "run as root: by default only root can read tracefs",
+        _ => "check that tracefs is mounted: mount -t tracefs tracefs /sys/kernel/tracing",
     };
     FactError::Unavailable {
         reason: format!("cannot read {}: {error}", path.display()),

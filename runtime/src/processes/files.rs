@@ -1,5 +1,7 @@
 //! The files that processes have mapped, opened when they are first seen, so that they can be read after they were
 //! deleted and after the processes and their containers are gone.
+//!
+//! In come paths and identities (device, inode), out go open files. What is in them is read in `symbols`.
 
 use super::records::RawFile;
 use std::collections::HashMap;

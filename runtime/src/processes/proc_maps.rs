@@ -1,4 +1,6 @@
 //! `/proc/PID/maps`: the executable mappings of a process that already runs.
+//!
+//! In comes its text, out go mappings. What changes later arrives as records.
 
 use super::records::{RawFile, RawMapping};
 use std::io;

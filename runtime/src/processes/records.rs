@@ -1,5 +1,7 @@
 //! The stream of address-space changes: a dummy perf event on every CPU whose records tell of executed programs, forks,
 //! ends of processes and executable mappings.
+//!
+//! In come the kernel's bytes, out go changes in the order of time, and how many were lost. Nothing is kept here.
 
 use crate::bytes::{slice, string, unsigned};
 use crate::error::{Error, ErrorKind};
@@ -166,7 +168,7 @@ fn failed(error: &io::Error) -> Error {
         Some(libc::EACCES | libc::EPERM) => no_permission("record memory mappings", "CAP_PERFMON"),
         _ => Error::new(
             ErrorKind::Kernel,
-            format!("can't record memory mappings, which names of user stacks need: {error}"),
+            format!("can't record memory mappings, which are needed to name user stacks: {error}"),
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! What a session tells its sink, in order.
+//! What a session tells its sink, in order. These are data alone: `session` and `perform` make them, a sink shows them.
 
 use super::format::Printf;
 use super::table::Table;

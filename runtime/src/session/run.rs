@@ -1,6 +1,8 @@
 //! What happens in a session, in order: load, attach, run `BEGIN`, enable all events at once, release the command;
 //! deliver records until something ends it; detach, deliver the rest, run `END`, deliver what it printed, print the
 //! maps, and say what was lost.
+//!
+//! In comes a [`Session`], out goes an [`Outcome`]. What a record asks for is done in `perform`, what is shown in a sink.
 
 use super::{Outcome, Session, Stop, Target};
 use crate::attach::{self, Attached};
@@ -279,7 +281,7 @@ impl<'a> Running<'a> {
                 .manifest
                 .records
                 .get(unsigned(RECORD_KIND.of(&record)) as usize)
-                .ok_or_else(|| Error::new(ErrorKind::Bug, "a record has no meaning"))?;
+                .ok_or_else(|| Error::new(ErrorKind::Bug, "a record is of unknown kind"))?;
             if let RecordKind::Exit = kind {
                 self.exit_code = unsigned(slice(&record, RECORD_HEADER, 4)) as u32;
                 return Ok(Delivered::UpToExit);
@@ -345,7 +347,10 @@ fn fires_outside_command(manifest: &Manifest) -> bool {
 
 /// Tells the programs when tracing began and which command is traced.
 fn fill_globals(loaded: &Loaded, target: &Target) -> Result<(), Error> {
-    let missing = || Error::new(ErrorKind::Bug, "the object lacks the map pf_map_globals");
+    let missing = || {
+        let message = format!("the object has no map `{}`", map::GLOBALS);
+        Error::new(ErrorKind::Bug, message)
+    };
     let map = loaded.map(map::GLOBALS).ok_or_else(missing)?;
     let command = target.command().unwrap_or(0);
     let mut value = vec![0; map.value_size()];
@@ -360,7 +365,7 @@ fn fill_globals(loaded: &Loaded, target: &Target) -> Result<(), Error> {
             .copy_from_slice(&number.to_le_bytes());
     }
     map.update(&0_u32.to_le_bytes(), &value)
-        .map_err(kernel_error("can't write pf_map_globals"))
+        .map_err(kernel_error("can't fill the map of globals"))
 }
 
 fn ring_buffer(map: BorrowedFd<'_>) -> Result<RingBuf<MapData>, Error> {
@@ -381,7 +386,7 @@ fn open_process(pid: u32) -> Result<OwnedFd, Error> {
     process::pidfd(pid).map_err(|error| {
         let why = match error.raw_os_error() {
             Some(libc::ESRCH) => format!("there is no process {pid}"),
-            Some(libc::EINVAL) => format!("{pid} is a thread, or no process at all"),
+            Some(libc::EINVAL) => format!("{pid} is not a process: it may be a thread"),
             _ => format!("can't watch process {pid}: {error}"),
         };
         Error::new(ErrorKind::Target, why)

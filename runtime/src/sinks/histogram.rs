@@ -1,4 +1,6 @@
 //! Histograms as bpftrace draws them: a row for each bucket, with its bounds, its count and a bar.
+//!
+//! In come buckets with their bounds, out go lines. JSON has its own form.
 
 use crate::results::{Bucket, Histogram, Scale};
 use std::io::Write as _;

@@ -1,4 +1,7 @@
 //! `printf`: a format and its arguments to text, with C's semantics for each conversion.
+//!
+//! In come a parsed format and decoded values, out goes text, not escaped. What fits which conversion was checked by
+//! the compiler.
 
 use super::form::{self, Outside};
 use crate::results::{Argument, Printf, Value};

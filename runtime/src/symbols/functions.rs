@@ -1,4 +1,7 @@
 //! From a place in the kernel or in an ELF file to a function: blazesym with a memory of what was asked.
+//!
+//! In come an open file and an offset, or a kernel address; out goes a name and the distance from its start. Lines and inlined
+//! functions are left out.
 
 use crate::elf;
 use crate::processes::{FileId, Mapped};

@@ -1,4 +1,6 @@
 //! `/tmp/perf-PID.map`: the names that just-in-time compilers write down for the code that they generate.
+//!
+//! In come an address and a process, out goes a name. The file is not trusted: a line that is no entry is left out.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -1,4 +1,6 @@
 //! The captured stacks as the object keeps them: addresses, and whose they are since when.
+//!
+//! In comes a stack's id, out go its frames' addresses. Their names are found by the parent.
 
 use crate::bytes::unsigned;
 use crate::load::Loaded;

@@ -426,7 +426,7 @@ pub fn link_functions(
     bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr)
 }
 
-/// How many runs of a program were missed because it was running already on that CPU (Linux 5.12; 0 before).
+/// How many runs of a program were missed because the probe was already running on that CPU (Linux 5.12; 0 before).
 ///
 /// # Errors
 /// The kernel's.

@@ -1,4 +1,6 @@
 //! The system calls that the standard library lacks, in small safe functions.
+//!
+//! No policy is here: what a failure means is said by the callers.
 
 pub mod bpf;
 pub mod perf;

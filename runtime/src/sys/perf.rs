@@ -1,4 +1,6 @@
 //! perf_event_open(2), its ioctls and its memory-mapped buffers.
+//!
+//! In come attributes, out go descriptors and bytes of records. What the records say is parsed in `processes::records`.
 
 use aya_obj::generated::{
     PERF_EVENT_IOC_DISABLE, PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_SET_BPF, perf_event_attr,

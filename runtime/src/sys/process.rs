@@ -1,4 +1,6 @@
 //! Processes and signals: pidfds, a forked child that waits before exec, and the process's own end signals.
+//!
+//! Which process is traced, and what its end means, is decided by the session.
 
 use std::ffi::{CStr, CString};
 use std::io;

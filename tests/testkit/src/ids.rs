@@ -1,4 +1,4 @@
-//! What BPF objects the kernel holds, by their ids.
+//! What BPF objects the kernel holds, by their ids. Who made them is not known.
 
 use crate::sys::{bpf, zeroed};
 use aya_obj::generated::bpf_cmd;

@@ -1,4 +1,5 @@
-//! Maps of the running kernel: made, read, filled.
+//! Maps of the running kernel: made, read, filled. In come sizes, keys and values as bytes; what they mean is the test's
+//! affair.
 
 use crate::sys::{address, bpf, bpf_fd, zeroed};
 use aya_obj::generated::{bpf_attr, bpf_cmd, bpf_map_type};

@@ -1,4 +1,5 @@
-//! Programs of the running kernel: loaded, run, attached to perf events.
+//! Programs of the running kernel: loaded, run, attached to perf events. In come instructions, out go results and the
+//! verifier's log; objects are read in `object`.
 
 use crate::sys::{address, bpf, bpf_fd, zeroed};
 use aya_obj::generated::{bpf_cmd, bpf_prog_info};

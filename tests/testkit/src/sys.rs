@@ -1,4 +1,5 @@
-//! bpf(2) itself: the attributes are those that aya-obj generated from the kernel's headers.
+//! bpf(2) itself: the attributes are those that aya-obj generated from the kernel's headers. The runtime has a call of its own,
+//! so that its tests do not test themselves.
 
 use aya_obj::generated::{bpf_attr, bpf_cmd};
 use std::io;

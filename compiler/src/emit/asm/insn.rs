@@ -1,4 +1,6 @@
 //! eBPF instructions: registers, opcodes, and their encoding.
+//!
+//! In come opcodes and operands, out go instructions and their 8 bytes. Labels and references are the assembler's.
 
 use std::fmt;
 

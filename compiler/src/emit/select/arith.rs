@@ -1,5 +1,8 @@
 //! Instructions for arithmetic and comparisons: immediates where they fit, shifts for powers of two, one jump for a
 //! comparison.
+//!
+//! In come operators and operands, out go instructions. Constants were folded before, and where operands are is not decided
+//! here.
 
 use super::{Selected, Selector};
 use crate::emit::asm::{Insn, Label, R4, R5, Reg, alu, jump};

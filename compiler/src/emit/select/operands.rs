@@ -1,4 +1,7 @@
 //! Operands and results: where they are, and how they get into a register or out of one.
+//!
+//! In come operands and their locations, out go registers that hold them. Which location a value has was decided before
+//! (`regalloc`, `frame`).
 
 use super::{CONTEXT, Selected, Selector};
 use crate::emit::ErrorKind;

@@ -1,4 +1,6 @@
 //! One function checked: its entities, the paths from definitions to uses, its calls.
+//!
+//! In comes a function of a module, out go its violations. What concerns several functions is checked in the parent.
 
 use super::rule::{MAX_ARGS, Rule, Violation};
 use crate::ir::dominance::Dominance;

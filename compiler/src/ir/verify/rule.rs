@@ -1,4 +1,6 @@
 //! The rules, and what is said of a module that breaks one.
+//!
+//! These are data types and their wording; the checks are in the parent and in `function`.
 
 use crate::ir::{Block, FuncId, Inst, Kind, Literal, Slot, Value};
 use pfscript_grammar::Span;

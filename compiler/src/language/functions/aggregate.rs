@@ -1,4 +1,5 @@
-//! What is gathered in maps: `count()`, `hist()`, …
+//! Functions that gather values in maps: `count()`, `hist()`, … Rows of the table in the parent, and the checks of the
+//! parameters of histograms. How values are added up is in the routines (`probes/bpf/aggregate.bpf.c`).
 
 use super::{Aggregation, Args, Check, FunctionKind, FunctionRow, row};
 use crate::hir::Aggregate;

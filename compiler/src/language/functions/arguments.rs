@@ -1,4 +1,7 @@
 //! The arguments of a call, checked by the signature.
+//!
+//! In come a row and the call's arguments as written; out go typed expressions and constants, or a diagnostic at the argument
+//! that is wrong. What a function makes of them is said beside its row.
 
 use super::{Call, FunctionRow};
 use crate::hir::{Argument, Expr, ScriptMap};

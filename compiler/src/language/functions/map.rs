@@ -1,4 +1,5 @@
-//! Maps.
+//! Functions of maps: `delete()`, `clear()`, `len()`, … Rows of the table in the parent, and what a call is made of. Printing
+//! is in `output`, aggregations are in `aggregate`.
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};

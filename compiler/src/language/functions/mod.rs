@@ -207,7 +207,7 @@ fn arity(rows: &[FunctionRow], signature: &Signature<'_>, call: &Call<'_>) -> Di
 /// Checks a call that gives a value.
 ///
 /// # Errors
-/// If an argument is wrong, or the function gives no value.
+/// If an argument is wrong, or the function returns no value.
 pub fn value(
     checker: &mut Checker<'_>,
     row: &'static FunctionRow,
@@ -216,7 +216,7 @@ pub fn value(
     let no_value = |help: String| {
         let message = match row.kind {
             FunctionKind::Aggregate(_) => format!("`{}` must be assigned to a map", row.name),
-            _ => format!("`{}` gives no value", row.name),
+            _ => format!("`{}` returns no value", row.name),
         };
         Err(Diagnostic::error(call.span, message).help(help))
     };
@@ -225,7 +225,7 @@ pub fn value(
             let args = Args::check(checker, row, call)?;
             return check(checker, args);
         }
-        FunctionKind::Statement(_) => return no_value("write it as a statement of its own".into()),
+        FunctionKind::Statement(_) => return no_value("write it as a separate statement".into()),
         FunctionKind::Aggregate(_) => {
             return no_value(format!("such as `@x[comm] = {}`", row.signature));
         }

@@ -1,4 +1,5 @@
-//! What is printed, and the end of tracing.
+//! Functions that print, and the one that ends tracing: rows of the table in the parent, and the records that they send. What
+//! the records look like on the terminal is decided by the runtime's sinks.
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};
@@ -97,7 +98,7 @@ fn printf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnos
             return Err(Diagnostic::error(
                 arg.span,
                 format!(
-                    "`%{}` does not print {}",
+                    "`%{}` cannot print {}",
                     conversion.kind as char,
                     checker.types.describe(value.ty)
                 ),

@@ -1,4 +1,5 @@
-//! Stacks.
+//! Functions that capture stacks: rows of the table in the parent, with modes and depths. Walking stacks is a routine
+//! (`probes/bpf/stack.bpf.c`), naming frames is the runtime's.
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::Expr;

@@ -1,4 +1,4 @@
-//! Strings.
+//! Functions of strings: rows of the table in the parent. Comparisons with `==` are operators (`sema::operators`).
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};

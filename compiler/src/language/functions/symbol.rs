@@ -1,4 +1,5 @@
-//! Addresses and their names.
+//! Functions of addresses: symbols, and what is mapped at an address. Rows of the table in the parent; names are found by the
+//! runtime, but for `kaddr()`, whose address is known when the script is compiled.
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};

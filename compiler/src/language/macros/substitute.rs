@@ -1,4 +1,6 @@
 //! The body of a macro with its arguments in place of its parameters, and fresh names for its variables.
+//!
+//! In come a macro and the arguments of one call, out goes a tree. Which macro a call means is decided in the parent.
 
 use super::visit::{self, Part};
 use pfscript_grammar::ast::{Block, Expr, ExprKind, Macro, MacroParam, Stmt, StmtKind};
@@ -104,7 +106,7 @@ impl<'s> Substitution<'s> {
                         self.left = left;
                         *expr = arg;
                     }
-                    None => self.fail("what this macro stands for is too large".into()),
+                    None => self.fail("the expansion of this macro is too large".into()),
                 }
                 return;
             }
@@ -117,9 +119,10 @@ impl<'s> Substitution<'s> {
             (ExprKind::Map { name, .. }, None) => {
                 let message = format!("`@{name}` is not a parameter of the macro");
                 self.fail(message);
-                self.error = self.error.take().map(|error| {
-                    error.help("a macro is given the maps that it uses: `macro m(@x) { … }`")
-                });
+                self.error = self
+                    .error
+                    .take()
+                    .map(|error| error.help("pass the map as a parameter: `macro m(@x) { … }`"));
             }
             (ExprKind::Call { name, .. }, _) => name.span = self.span,
             (ExprKind::Field { name, .. }, _) => name.span = self.span,

@@ -1,4 +1,6 @@
 //! The direct parts of a node of the syntax tree.
+//!
+//! In comes a node, out go its children, one after the other. Going deeper is left to the caller.
 
 use pfscript_grammar::ast::{Block, Expr, ExprKind, Stmt, StmtKind};
 

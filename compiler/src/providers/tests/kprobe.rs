@@ -60,8 +60,8 @@ fn wrong_functions_are_answered_at_their_place() {
         (
             "kretprobe:vfs_read+1",
             "vfs_read+1",
-            "a return has no offset",
-            "write the function alone, or a `kprobe` with an offset",
+            "a return probe takes no offset",
+            "remove the offset, or use `kprobe`",
         ),
         (
             "kprobe:vfs_read+x",
@@ -72,7 +72,7 @@ fn wrong_functions_are_answered_at_their_place() {
         (
             "kprobe:vfs_*+1",
             "vfs_*+1",
-            "an offset means nothing with a wildcard",
+            "an offset cannot be combined with a wildcard",
             "",
         ),
         (

@@ -131,7 +131,7 @@ fn begin_and_end_take_nothing() {
     let (place, message, _) = failure("BEGIN:x");
     assert_eq!(
         (place.as_str(), message.as_str()),
-        ("x", "`begin` takes no `x` here")
+        ("x", "unexpected `x` in a `begin` attach point")
     );
 }
 

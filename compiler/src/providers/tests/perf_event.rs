@@ -55,7 +55,7 @@ fn wrong_events_are_answered_at_their_place() {
         (
             "software:page-fault",
             "page-fault",
-            "no software event is called `page-fault`",
+            "unknown software event `page-fault`",
             "did you mean `page-faults`?",
         ),
         (
@@ -67,13 +67,13 @@ fn wrong_events_are_answered_at_their_place() {
         (
             "software:page-faults:1:2",
             "2",
-            "`software` takes no `2` here",
+            "unexpected `2` in a `software` attach point",
             "such attach points are written `software:EVENT[:COUNT]`",
         ),
         (
             "software",
             "software",
-            "`software` needs more to say what to trace",
+            "`software` needs an event name",
             "such attach points are written `software:EVENT[:COUNT]`",
         ),
         (
@@ -85,7 +85,7 @@ fn wrong_events_are_answered_at_their_place() {
         (
             "hardware:cycels",
             "cycels",
-            "no hardware event is called `cycels`",
+            "unknown hardware event `cycels`",
             "did you mean `cycles`?",
         ),
     ] {

@@ -58,8 +58,8 @@ fn wrong_rates_are_answered_at_their_place() {
         ("profile:hz", "hz", "`hz` is neither a rate nor a duration"),
         ("profile:1x", "1x", "`1x` is neither a rate nor a duration"),
         ("profile:1ns", "1ns", "the shortest period is 1us"),
-        ("profile:5000", "5000", "`5000` lacks a unit"),
-        ("interval:5", "5", "`5` lacks a unit"),
+        ("profile:5000", "5000", "`5000` needs a unit"),
+        ("interval:5", "5", "`5` needs a unit"),
         (
             "profile:99999999999999d",
             "99999999999999d",
@@ -70,11 +70,7 @@ fn wrong_rates_are_answered_at_their_place() {
             "99999999999",
             "the period is too long",
         ),
-        (
-            "profile",
-            "profile",
-            "`profile` needs more to say what to trace",
-        ),
+        ("profile", "profile", "`profile` needs a rate"),
     ] {
         let (at, what, _) = failure(text);
         assert_eq!((at.as_str(), what.as_str()), (place, message), "{text}");

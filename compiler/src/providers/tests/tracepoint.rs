@@ -49,7 +49,7 @@ fn wrong_tracepoints_are_answered_at_their_place() {
         (
             "t:sched",
             "t:sched",
-            "`tracepoint` needs more to say what to trace",
+            "`tracepoint` needs a name",
             "such attach points are written `tracepoint:CATEGORY:NAME`",
         ),
         (
