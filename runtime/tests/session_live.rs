@@ -232,9 +232,10 @@ const BUSY: &str = "PFSCRIPT_TEST_BUSY";
 
 /// The function to find. Its loop calls nothing, even without optimisation, so that it is always the top frame.
 #[inline(never)]
-fn busy_leaf(until: Instant) -> u64 {
+fn busy_leaf(milliseconds: u64) -> u64 {
     let mut sum = 0_u64;
-    while Instant::now() < until {
+    let until = cpu_time() + milliseconds;
+    while cpu_time() < until {
         let end = std::hint::black_box(1_000_000_u64);
         let mut n = 0;
         while n < end {
@@ -243,6 +244,15 @@ fn busy_leaf(until: Instant) -> u64 {
         }
     }
     sum
+}
+
+/// The CPU time that this process had, in milliseconds: on a busy machine it takes longer, and is sampled as often.
+fn cpu_time() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    // Behind the name: `utime` and `stime`, in hundredths of a second (proc_pid_stat(5)).
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+    let ticks = fields.skip(11).take(2).map(|field| field.parse::<u64>());
+    10 * ticks.map(Result::unwrap).sum::<u64>()
 }
 
 /// Not a test: what the tests below trace.
@@ -255,7 +265,7 @@ fn busy() {
     match what.to_str().unwrap() {
         "delete" => std::fs::remove_file(own).unwrap(),
         "exec" => {
-            std::hint::black_box(busy_leaf(Instant::now() + Duration::from_millis(200)));
+            std::hint::black_box(busy_leaf(200));
             let error = std::os::unix::process::CommandExt::exec(
                 process::Command::new(own)
                     .args(["--exact", "busy"])
@@ -265,7 +275,7 @@ fn busy() {
         }
         _ => {}
     }
-    std::hint::black_box(busy_leaf(Instant::now() + Duration::from_millis(300)));
+    std::hint::black_box(busy_leaf(300));
     process::exit(0);
 }
 
