@@ -50,36 +50,34 @@ fn anonymous_memory_counts_as_anon_and_the_rest_by_its_file() {
     );
 }
 
-#[test]
-fn a_mapped_file_counts_under_its_name() {
-    needs_root!();
+/// Runs the workload that touches a file of that name; the faults that it counted itself, and its rows.
+fn touch_file(name: &str, how: &str) -> (u64, Vec<(String, i64)>) {
     let scratch = Scratch::new("ffaults");
-    let file = scratch.path().join("mapped data.bin");
+    let file = scratch.path().join(name);
     let finished = ffaults(&format!(
-        "{} '{}' 333 --private",
+        "{} '{}' {how}",
         workload("filetouch"),
         file.display()
     ));
     let (report, rest) = finished.split_report();
-    assert_eq!(report.faults(), 333);
     let rows = by_file(&rest, "filetouch", report.pid());
+    (report.faults(), rows)
+}
+
+#[test]
+fn a_mapped_file_counts_under_its_name() {
+    needs_root!();
+    let (faults, rows) = touch_file("mapped data.bin", "333 --private");
+    assert_eq!(faults, 333);
     assert_eq!(count(&rows, "mapped data.bin"), 333, "{rows:?}");
 }
 
 #[test]
 fn a_file_that_is_read_counts_what_the_kernel_faulted() {
     needs_root!();
-    let scratch = Scratch::new("ffaults-read");
-    let file = scratch.path().join("read.bin");
-    let finished = ffaults(&format!(
-        "{} '{}' 512 --read",
-        workload("filetouch"),
-        file.display()
-    ));
-    let (report, rest) = finished.split_report();
-    let rows = by_file(&rest, "filetouch", report.pid());
+    let (faults, rows) = touch_file("read.bin", "512 --read");
     // Fewer than pages, by the kernel's fault-around; whatever that is, the counts agree.
-    assert_eq!(count(&rows, "read.bin"), report.faults() as i64, "{rows:?}");
+    assert_eq!(count(&rows, "read.bin"), faults as i64, "{rows:?}");
 }
 
 /// A program that touches so many pages of the heap, of the stack, of its own data.

@@ -107,6 +107,24 @@ fn faults_by_file_through_a_kprobe() {
     );
 }
 
+/// The table of faults by process and file: its heading, the workload's anonymous memory, the order of its rows.
+fn anonymous_faults_stand_in_order(rest: &str, pid: u32) {
+    assert!(
+        rest.starts_with(
+            "COMM             PID      FILE                                     FAULTS\n"
+        ),
+        "{rest}"
+    );
+    let key = format!("anon2mmap, {}, anonymous", pid);
+    let all = rows(rest, "");
+    let anonymous = all
+        .iter()
+        .find(|row| row.0 == key)
+        .expect("its anonymous memory");
+    assert!((400..460).contains(&anonymous.1), "{rest}");
+    assert!(all.is_sorted_by_key(|row| row.1), "{rest}");
+}
+
 #[test]
 fn faults_by_process_and_file_through_a_kprobe() {
     needs_root!();
@@ -117,20 +135,7 @@ fn faults_by_process_and_file_through_a_kprobe() {
     }
     let finished = finished.ok();
     let (report, rest) = finished.split_report();
-    assert!(
-        rest.starts_with(
-            "COMM             PID      FILE                                     FAULTS\n"
-        ),
-        "{rest}"
-    );
-    let key = format!("anon2mmap, {}, anonymous", report.pid());
-    let all = rows(&rest, "");
-    let anonymous = all
-        .iter()
-        .find(|row| row.0 == key)
-        .expect("its anonymous memory");
-    assert!((400..460).contains(&anonymous.1), "{rest}");
-    assert!(all.is_sorted_by_key(|row| row.1), "{rest}");
+    anonymous_faults_stand_in_order(&rest, report.pid());
 }
 
 /// Where there are no kprobes, all of the script but its probe is right: the answer is about that alone.
@@ -164,20 +169,7 @@ fn the_body_of_the_second_runs_at_a_software_event() {
         );
     let finished = run("by-process.bt", &script, 400).lossless();
     let (report, rest) = finished.split_report();
-    assert!(
-        rest.starts_with(
-            "COMM             PID      FILE                                     FAULTS\n"
-        ),
-        "{rest}"
-    );
-    let all = rows(&rest, "");
-    let key = format!("anon2mmap, {}, anonymous", report.pid());
-    let anonymous = all
-        .iter()
-        .find(|row| row.0 == key)
-        .expect("its anonymous memory");
-    assert!((400..460).contains(&anonymous.1), "{rest}");
-    assert!(all.is_sorted_by_key(|row| row.1), "{rest}");
+    anonymous_faults_stand_in_order(&rest, report.pid());
 }
 
 #[test]

@@ -3,24 +3,17 @@
 //! Besides the generic events there are perf's cache events, spelled as perf does (`L1-dcache-load-misses`), and raw
 //! ones (`r01c2`: `r` and the event's number in hexadecimal).
 
-use super::ProviderInfo;
 use super::perf_event::{
-    Counted, Event, Selected, TYPE_HARDWARE, TYPE_HARDWARE_CACHE, TYPE_RAW, event,
+    Counted, Event, Selected, TYPE_HARDWARE, TYPE_HARDWARE_CACHE, TYPE_RAW, counted, event,
 };
-use crate::program::ProgramKind;
 
-pub(super) static HARDWARE: Counted = Counted {
-    info: ProviderInfo {
-        names: &["hardware", "h"],
-        syntax: "hardware:EVENT[:COUNT]",
-        doc: "an event of the processor, every COUNT times it happens",
-        kind: ProgramKind::PerfEvent,
-        narrowed: true,
-        listed: true,
-    },
-    events: EVENTS,
+pub(super) static HARDWARE: Counted = counted(
+    &["hardware", "h"],
+    "hardware:EVENT[:COUNT]",
+    "an event of the processor, every COUNT times it happens",
+    EVENTS,
     select,
-};
+);
 
 /// `PERF_COUNT_HW_*`. The periods are bpftrace's.
 static EVENTS: &[Event] = &[

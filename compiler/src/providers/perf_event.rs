@@ -6,6 +6,7 @@ use crate::facts::{Arch, FactError, Facts};
 use crate::glob;
 use crate::ir::Width;
 use crate::manifest::{Attach, PerfEvent, PerfScope, Sample, Site};
+use crate::program::ProgramKind;
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::AttachPoint;
 
@@ -51,6 +52,28 @@ pub(super) struct Counted {
     pub events: &'static [Event],
     /// Finds an event, also such as are not listed.
     pub select: fn(&str) -> Option<Selected>,
+}
+
+/// A provider of counted events.
+pub(super) const fn counted(
+    names: &'static [&'static str],
+    syntax: &'static str,
+    doc: &'static str,
+    events: &'static [Event],
+    select: fn(&str) -> Option<Selected>,
+) -> Counted {
+    Counted {
+        info: ProviderInfo {
+            names,
+            syntax,
+            doc,
+            kind: ProgramKind::PerfEvent,
+            narrowed: true,
+            listed: true,
+        },
+        events,
+        select,
+    }
 }
 
 impl Provider for Counted {

@@ -1,22 +1,15 @@
 //! `software:EVENT[:COUNT]`: events that the kernel itself counts, such as page faults and context switches. They need
 //! no hardware and work in any virtual machine.
 
-use super::ProviderInfo;
-use super::perf_event::{self, Counted, Event, Selected, TYPE_SOFTWARE, event};
-use crate::program::ProgramKind;
+use super::perf_event::{self, Counted, Event, Selected, TYPE_SOFTWARE, counted, event};
 
-pub(super) static SOFTWARE: Counted = Counted {
-    info: ProviderInfo {
-        names: &["software", "s"],
-        syntax: "software:EVENT[:COUNT]",
-        doc: "a software event of the kernel, every COUNT times it happens",
-        kind: ProgramKind::PerfEvent,
-        narrowed: true,
-        listed: true,
-    },
-    events: EVENTS,
+pub(super) static SOFTWARE: Counted = counted(
+    &["software", "s"],
+    "software:EVENT[:COUNT]",
+    "a software event of the kernel, every COUNT times it happens",
+    EVENTS,
     select,
-};
+);
 
 /// `PERF_COUNT_SW_*`. The periods are bpftrace's.
 static EVENTS: &[Event] = &[
