@@ -166,7 +166,6 @@ fn what_is_not_there_yet_is_said_to_be_not_supported_yet() {
         "fentry:vfs_read { }",
         "fexit:vfs_read { }",
         "kfunc:vfs_read { }",
-        "watchpoint:0x1000:8:w { }",
         "iter:task { }",
         "watchpoint:0x1000:8:w { }",
         "self:signal:SIGUSR1 { }",

@@ -3,7 +3,11 @@
 mod support;
 
 use pfscript_testkit::needs_root;
-use support::{Report, Tracer, rows, workload};
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+use support::{LIMIT, Report, Tracer, Workload, rows, workload};
 
 fn trace(script: &str) -> (String, Report) {
     let command = format!("{} 50 /no/such/file", workload("calls"));
@@ -74,6 +78,110 @@ fn stacks_of_a_command_are_named() {
         out.lines()
             .any(|line| line.trim_start().starts_with("syscall+")),
         "{out}"
+    );
+}
+
+/// `waits` calls madvise once, in a function that `touch` calls.
+fn madvise() -> String {
+    format!("args.id == {}", libc::SYS_madvise)
+}
+
+/// Waits until a process has a file open.
+fn has_opened(pid: u32, file: &str) {
+    let start = Instant::now();
+    let opened = || {
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).expect("the process lives");
+        let mut links = files.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+        links.any(|link| link == Path::new(file))
+    };
+    while !opened() {
+        assert!(start.elapsed() < LIMIT, "{file} is not opened");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Raw tracepoints fire in any process even under `-c`, so that stacks of others are named too: of those that were there
+/// before, and of those that came later. All are gone when names are looked up.
+#[test]
+fn stacks_outside_of_a_command_are_named_too() {
+    needs_root!();
+    let mut before = Workload::start("waits", &["10"]);
+    before.line();
+    before.waits();
+    let script = format!(
+        "rt:sys_enter /comm == \"waits\" && {}/ {{ @[ustack, pid] = count(); }}",
+        madvise()
+    );
+    let tracer = Tracer::script(&script)
+        .args(["-c", "sleep 1000"])
+        .own_group()
+        .start()
+        .attached();
+    // Processes that ran before are read beside tracing, and the files that they have mapped are held open.
+    has_opened(tracer.pid(), &workload("waits"));
+    let mut later = Workload::start("waits", &["10"]);
+    later.line();
+    let pids = [before.pid(), later.pid()];
+    for mut workload in [before, later] {
+        workload.go();
+        workload.end();
+    }
+    tracer.interrupt();
+    let out = tracer.finish().ok().text().to_owned();
+    for pid in pids {
+        let end = out.find(&format!(", {pid}]: 1"));
+        let end = end.unwrap_or_else(|| panic!("no stack of {pid}: {out}"));
+        let start = out[..end].rfind("@[").expect("a row begins");
+        assert!(out[start..end].contains(" touch+"), "{pid}: {out}");
+    }
+}
+
+#[test]
+fn a_process_alone_is_traced_where_it_is_asked_for() {
+    needs_root!();
+    let mut traced = Workload::start("waits", &["10"]);
+    let mut other = Workload::start("waits", &["10"]);
+    for workload in [&mut traced, &mut other] {
+        workload.line();
+        workload.waits();
+    }
+    let script = format!(
+        "rt:sys_enter /comm == \"waits\" && {}/ {{ @[pid] = count(); }}",
+        madvise()
+    );
+    let pid = traced.pid().to_string();
+    let tracer = Tracer::script(&script)
+        .args(["-p", &pid])
+        .start()
+        .attached();
+    // The session ends with the process that it traces.
+    for mut workload in [other, traced] {
+        workload.go();
+        workload.end();
+    }
+    let finished = tracer.finish().lossless();
+    assert_eq!(rows(finished.text(), ""), [(pid, 1)], "{finished}");
+}
+
+/// Each tracepoint of tracefs that is one of its own is listed, with the arguments that its call has.
+#[test]
+fn the_list_has_the_tracepoints_of_tracefs() {
+    needs_root!();
+    let list = |flags: &str, pattern: &str| {
+        let finished = Tracer::new([flags, pattern]).run().ok();
+        finished.text().to_owned()
+    };
+    let raw = list("-l", "rt:sched_*");
+    let listed: Vec<&str> = raw.lines().collect();
+    assert!(listed.is_sorted() && listed.len() > 5, "{raw}");
+    for tracepoint in list("-l", "tracepoint:sched:sched_*").lines() {
+        let name = tracepoint.trim_start_matches("tracepoint:sched:");
+        let name = format!("rawtracepoint:vmlinux:{name}");
+        assert!(listed.binary_search(&name.as_str()).is_ok(), "no {name}");
+    }
+    assert_eq!(
+        list("-lv", "rt:sys_enter"),
+        "rawtracepoint:vmlinux:sys_enter\n    struct pt_regs * regs\n    long int id\n"
     );
 }
 

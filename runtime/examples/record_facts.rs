@@ -96,6 +96,15 @@ const TYPES: &[&str] = &[
     "wake_up_new_task",
     "do_exit",
     "blk_mq_start_request",
+    // A tracepoint's type says that programs can be attached to it, its function has the names of the arguments.
+    "btf_trace_sys_enter",
+    "__traceiter_sys_enter",
+    "btf_trace_sys_exit",
+    "__traceiter_sys_exit",
+    "btf_trace_sched_switch",
+    "__traceiter_sched_switch",
+    "btf_trace_sched_process_exec",
+    "__traceiter_sched_process_exec",
 ];
 
 /// Tracepoints whose formats tests use.

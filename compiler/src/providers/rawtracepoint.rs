@@ -2,7 +2,7 @@
 //! made of them. Both parts take wildcards.
 //!
 //! Names and arguments are those of BTF: for each event that programs can be attached to there is a type `btf_trace_EVENT`
-//! (`bpf_raw_tp` since Linux 4.17, include/trace/bpf_probe.h). Left out: arguments of events of modules, whose BTF is not
+//! (since Linux 5.5, include/trace/bpf_probe.h). Left out: arguments of events of modules, whose BTF is not
 //! read. Such events are known by their names in tracefs.
 
 use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts, prototype};
