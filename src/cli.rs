@@ -21,7 +21,7 @@ until the process of -c or -p ends; then its maps are printed. A second Ctrl-C s
 Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_MAX_STRLEN      longest string in bytes, 8 to 1024; 256 by default
   PFSCRIPT_MAX_MAP_KEYS    most keys of a map
-  PFSCRIPT_PERF_RB_PAGES   pages of the event buffer, which takes what scripts print; 1024 by default
+  PFSCRIPT_PERF_RB_PAGES   pages of the buffer for what scripts print; 1024 by default
   NO_COLOR                 print messages without colours
 
 Exit status: 0, or the number that the script gave to exit(); 1 on an error; 2 on a wrong command

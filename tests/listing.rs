@@ -112,7 +112,7 @@ fn the_families_without_names_are_listed_too() {
         ("profile:*", "profile:hz:"),
         ("interval:*", "interval:s:"),
     ] {
-        // A pattern without a family may bring a note on families that this kernel lacks.
+        // A pattern without a probe type may bring a note on types that this kernel lacks.
         let finished = Tracer::new(["-l", pattern]).run().ok();
         let mut lines = finished.text().lines();
         assert!(

@@ -14,7 +14,7 @@ enum pf_loss_cause {
 	PF_STRING_TRUNCATED, /* A string was longer than the room for it. */
 	PF_READ_FAILED, /* Memory could not be read; the value is zero. */
 	PF_SCRATCH_BUSY, /* Probes nested deeper than there is scratch memory for: the run was skipped. */
-	PF_NO_MEMORY, /* The kernel had no memory at hand for another key or stack. */
+	PF_NO_MEMORY, /* The kernel could not allocate another key or stack. */
 };
 #define PF_LOSS_CAUSES 9
 

@@ -70,7 +70,7 @@ causes! {
     ReadFailed,
     /// Probes nested deeper than there is scratch memory for: the run was skipped.
     ScratchBusy,
-    /// The kernel had no memory at hand for another key or stack.
+    /// The kernel could not allocate another key or stack.
     NoMemory,
 }
 

@@ -1,3 +1,5 @@
+//! Answers from BTF that is written for the test: right ones, and none from bytes that are damaged.
+
 use super::*;
 use crate::recorded::BtfWriter;
 

@@ -212,7 +212,7 @@ pub fn module(maps: Vec<MapData>, bodies: Vec<Function>) -> Module {
     module
 }
 
-/// Adds a probe of a family and section to a module.
+/// Adds a probe of a kind to a module.
 pub fn add_probe(
     module: &mut Module,
     kind: ProgramKind,

@@ -27,7 +27,7 @@ pub(super) fn presence(feature: Feature) -> Presence {
             &[bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT],
         ),
         _ => match feature.info().helper {
-            Some(number) => has_helper(number, &MOST_HELPERS),
+            Some(number) => has_helper(number, &PROGRAM_TYPES_WITH_MOST_HELPERS),
             None => Presence::Absent,
         },
     }
@@ -86,7 +86,7 @@ fn load(
 }
 
 /// What is allowed in kprobes is most; without them, their program type may still be there, or not.
-const MOST_HELPERS: [bpf_prog_type; 2] = [
+const PROGRAM_TYPES_WITH_MOST_HELPERS: [bpf_prog_type; 2] = [
     bpf_prog_type::BPF_PROG_TYPE_KPROBE,
     bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT,
 ];

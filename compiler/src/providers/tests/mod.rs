@@ -70,7 +70,7 @@ fn failure_on(text: &str, facts: &RecordedFacts) -> (String, String, String) {
 }
 
 #[test]
-fn families_are_found_by_all_their_names() {
+fn probe_types_are_found_by_all_their_names() {
     for (alias, name) in [
         ("BEGIN", "begin"),
         ("END", "end"),
@@ -103,7 +103,7 @@ fn no_name_is_taken_twice() {
 }
 
 #[test]
-fn unknown_families_are_answered_with_the_nearest() {
+fn unknown_probe_types_are_answered_with_the_nearest() {
     let (place, message, help) = failure("sofware:faults");
     assert_eq!(place, "sofware");
     assert_eq!(message, "unknown probe type `sofware`");
@@ -113,14 +113,14 @@ fn unknown_families_are_answered_with_the_nearest() {
 }
 
 #[test]
-fn families_of_bpftrace_that_are_missing_are_told_apart() {
-    for (text, family) in [
+fn probe_types_of_bpftrace_that_are_missing_are_told_apart() {
+    for (text, name) in [
         ("u:/bin/sh:main", "uprobe"),
         ("kfunc:vfs_read", "fentry"),
         ("w:0x1000:8:w", "watchpoint"),
     ] {
         let (_, message, _) = failure(text);
-        assert_eq!(message, format!("`{family}` probes are not supported yet"));
+        assert_eq!(message, format!("`{name}` probes are not supported yet"));
     }
 }
 
