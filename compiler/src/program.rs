@@ -213,10 +213,8 @@ mod tests {
     fn entries_are_in_the_library() {
         for kind in ProgramKind::ALL {
             let entry = kind.info().framed_entry;
-            assert!(
-                pfscript_probes::catalogue::entry(entry).is_some(),
-                "{entry}"
-            );
+            let template = pfscript_probes::library().get(entry).expect(entry);
+            assert!(template.is_entry(), "{entry}");
         }
     }
 

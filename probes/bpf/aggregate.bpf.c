@@ -4,7 +4,7 @@
  */
 #include "template.h"
 
-pf_template void pf_loss(__u64 index)
+pf_template(void, pf_loss, __u64 index)
 {
 	__u32 key = index;
 	__u64 *counter = bpf_map_lookup_elem(&pf_map_loss, &key);
@@ -29,7 +29,7 @@ static __always_inline void *create(void *map, const void *key, const void *init
 	return value;
 }
 
-pf_template void pf_count(void *map, const void *key, __u64 loss)
+pf_template(void, pf_count, void *map, const void *key, __u64 loss)
 {
 	__u64 *count = bpf_map_lookup_elem(map, key);
 
@@ -43,7 +43,7 @@ pf_template void pf_count(void *map, const void *key, __u64 loss)
 	__sync_fetch_and_add(count, 1);
 }
 
-pf_template void pf_sum(void *map, const void *key, __u64 value, __u64 loss)
+pf_template(void, pf_sum, void *map, const void *key, __u64 value, __u64 loss)
 {
 	__u64 *sum = bpf_map_lookup_elem(map, key);
 
@@ -57,7 +57,7 @@ pf_template void pf_sum(void *map, const void *key, __u64 value, __u64 loss)
 	__sync_fetch_and_add(sum, value);
 }
 
-pf_template void pf_avg(void *map, const void *key, __u64 value, __u64 loss)
+pf_template(void, pf_avg, void *map, const void *key, __u64 value, __u64 loss)
 {
 	struct pf_average *average = bpf_map_lookup_elem(map, key);
 
@@ -72,7 +72,7 @@ pf_template void pf_avg(void *map, const void *key, __u64 value, __u64 loss)
 	__sync_fetch_and_add(&average->total, value);
 }
 
-pf_template void pf_minmax(void *map, const void *key, __u64 value, __u64 mode, __u64 loss)
+pf_template(void, pf_minmax, void *map, const void *key, __u64 value, __u64 mode, __u64 loss)
 {
 	struct pf_extreme *extreme = bpf_map_lookup_elem(map, key);
 
@@ -99,7 +99,7 @@ pf_template void pf_minmax(void *map, const void *key, __u64 value, __u64 mode, 
 	extreme->set = 1;
 }
 
-pf_template void pf_bucket(void *map, const void *key, __u64 index, __u64 buckets, __u64 loss)
+pf_template(void, pf_bucket, void *map, const void *key, __u64 index, __u64 buckets, __u64 loss)
 {
 	__u64 *histogram = bpf_map_lookup_elem(map, key);
 
@@ -119,7 +119,7 @@ pf_template void pf_bucket(void *map, const void *key, __u64 index, __u64 bucket
 	histogram[index]++;
 }
 
-pf_template void pf_set(void *map, const void *key, const void *value, __u64 loss)
+pf_template(void, pf_set, void *map, const void *key, const void *value, __u64 loss)
 {
 	long error = bpf_map_update_elem(map, key, value, BPF_ANY);
 
@@ -128,7 +128,7 @@ pf_template void pf_set(void *map, const void *key, const void *value, __u64 los
 }
 
 /* Adds atomically. The old value it returns is what was seen just before, since 5.10 has no atomic fetch. */
-pf_template __u64 pf_add(void *map, const void *key, __u64 delta, __u64 loss)
+pf_template(__u64, pf_add, void *map, const void *key, __u64 delta, __u64 loss)
 {
 	__u64 *value = bpf_map_lookup_elem(map, key);
 	__u64 old;
@@ -146,15 +146,17 @@ pf_template __u64 pf_add(void *map, const void *key, __u64 delta, __u64 loss)
 }
 
 /* Called by bpf_for_each_map_elem for each element. */
-pf_template long pf_map_counted(void *map __attribute__((unused)), void *key __attribute__((unused)),
-				void *value __attribute__((unused)), __u64 *elements)
+pf_template(long, pf_map_counted, void *map, void *key, void *value, __u64 *elements)
 {
+	(void)map;
+	(void)key;
+	(void)value;
 	++*elements;
 	return 0;
 }
 
 /* The elements of a map. */
-pf_template __u64 pf_map_len(void *map)
+pf_template(__u64, pf_map_len, void *map)
 {
 	__u64 elements = 0;
 

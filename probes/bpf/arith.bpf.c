@@ -15,7 +15,7 @@ static __always_inline __u64 apply(__u64 sign, __u64 value)
 }
 
 /* a / b, rounded towards zero. 0 for b == 0; the smallest number over -1 is itself. */
-pf_template __u64 pf_sdiv(__u64 a, __u64 b)
+pf_template(__u64, pf_sdiv, __u64 a, __u64 b)
 {
 	__u64 quotient = b ? apply(sign(a), a) / apply(sign(b), b) : 0;
 
@@ -23,7 +23,7 @@ pf_template __u64 pf_sdiv(__u64 a, __u64 b)
 }
 
 /* a - a / b * b, with the sign of a. 0 for b == 0. */
-pf_template __u64 pf_smod(__u64 a, __u64 b)
+pf_template(__u64, pf_smod, __u64 a, __u64 b)
 {
 	__u64 rest = b ? apply(sign(a), a) % apply(sign(b), b) : 0;
 
@@ -34,7 +34,7 @@ pf_template __u64 pf_smod(__u64 a, __u64 b)
  * The bucket of a power-of-two histogram: 0 for negative numbers, then one for each number below 2^bits, then 2^bits
  * equal parts of each power of two. `src/maps.rs` has the inverse.
  */
-pf_template __u64 pf_log2(__u64 value, __u64 bits)
+pf_template(__u64, pf_log2, __u64 value, __u64 bits)
 {
 	__u64 parts = 1ULL << bits;
 	__u64 exponent, part;

@@ -11,7 +11,7 @@
 extern __u64 pf_body(void *ctx, void *frame);
 
 /* For programs that cannot be preempted nor sleep, so that claims nest strictly: see pf_claim. */
-int pf_enter_framed(void *ctx)
+pf_template(int, pf_enter_framed, void *ctx)
 {
 	struct pf_scratch *scratch = pf_claim(&pf_map_scratch);
 
@@ -25,7 +25,7 @@ int pf_enter_framed(void *ctx)
 }
 
 /* For programs that can be preempted and cannot sleep: see pf_claim_counted. */
-int pf_enter_preemptible(void *ctx)
+pf_template(int, pf_enter_preemptible, void *ctx)
 {
 	struct pf_scratch *scratch = pf_claim_counted(&pf_map_scratch);
 

@@ -14,7 +14,7 @@ static __always_inline int is_kernel(__u64 address)
  * Whether `size` bytes could be read. If not, `to` is all zero: the kernel's helpers see to that
  * (bpf_probe_read_user_common and bpf_probe_read_kernel_common, kernel/trace/bpf_trace.c).
  */
-pf_template __u64 pf_read(void *to, __u64 size, __u64 address, __u64 loss)
+pf_template(__u64, pf_read, void *to, __u64 size, __u64 address, __u64 loss)
 {
 	const void *from = (const void *)address;
 	long error;
@@ -34,7 +34,7 @@ pf_template __u64 pf_read(void *to, __u64 size, __u64 address, __u64 loss)
  * The length of the string, with its NUL; 0 if it could not be read, and then `to` is all zero, as above.
  * What follows the NUL in `to` stays as it was, but for the rest of the NUL's own word, which may be zero.
  */
-pf_template __u64 pf_read_str(void *to, __u64 size, __u64 address, __u64 loss)
+pf_template(__u64, pf_read_str, void *to, __u64 size, __u64 address, __u64 loss)
 {
 	const void *from = (const void *)address;
 	__u8 last = 0;
@@ -65,7 +65,7 @@ pf_template __u64 pf_read_str(void *to, __u64 size, __u64 address, __u64 loss)
 }
 
 /* 1 if the first n bytes, n a multiple of 8, are the same. */
-pf_template __u64 pf_streq(const __u64 *a, const __u64 *b, __u64 n)
+pf_template(__u64, pf_streq, const __u64 *a, const __u64 *b, __u64 n)
 {
 	__u64 words = n / 8;
 
@@ -86,7 +86,7 @@ static __always_inline int has_zero(__u64 word)
 }
 
 /* The bytes before the NUL of a string in `room` bytes, a multiple of 8. */
-pf_template __u64 pf_strlen(const __u64 *string, __u64 room)
+pf_template(__u64, pf_strlen, const __u64 *string, __u64 room)
 {
 	__u64 words = room / 8;
 

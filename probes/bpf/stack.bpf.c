@@ -65,7 +65,7 @@ static __always_inline long walk(void *ctx, struct pf_capture *capture, __u64 fl
 }
 
 /* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
-pf_template __u64 pf_stack(void *ctx, __u64 flags, __u64 size, __u64 loss)
+pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
 {
 	struct pf_scratch *scratch = pf_claim(&pf_map_captures);
 	__u64 id = 0, frames, *known;
@@ -119,7 +119,7 @@ out:
 }
 
 /* The frames of a stored stack; 0 if there is none of that id. */
-pf_template __u64 pf_stack_len(__u64 id)
+pf_template(__u64, pf_stack_len, __u64 id)
 {
 	struct pf_stack *stack = bpf_map_lookup_elem(&pf_map_stacks, &id);
 

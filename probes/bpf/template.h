@@ -27,8 +27,15 @@
 		value_;                                               \
 	})
 
-/* A function that stays one. */
-#define pf_template __attribute__((noinline))
+/*
+ * A template: a function that stays one. Its parameters go along as text, in a section of their own, so that they are
+ * said here alone. A routine that counts losses takes the first of the probe's counters (its index times the causes) as
+ * its last parameter, called `loss`.
+ */
+#define pf_template(result, name, ...)                                                                    \
+	static const char name##_signature[] __attribute__((section(".pf_signatures"), aligned(1), used)) \
+		= #name "(" #__VA_ARGS__ ")";                                                             \
+	__attribute__((noinline)) result name(__VA_ARGS__)
 
 #define pf_unlikely(condition) __builtin_expect(!!(condition), 0)
 

@@ -8,8 +8,9 @@
 struct task_struct;
 
 /* Called by bpf_find_vma with the mapping's lock held. */
-pf_template long pf_vma_found(struct task_struct *task __attribute__((unused)), void *vma, void **found)
+pf_template(long, pf_vma_found, struct task_struct *task, void *vma, void **found)
 {
+	(void)task;
 	*found = vma;
 	return 0;
 }
@@ -18,7 +19,7 @@ pf_template long pf_vma_found(struct task_struct *task __attribute__((unused)), 
  * The address of the `struct vm_area_struct`, or 0. Not finding one is an answer; not being able to look is a loss
  * (bpf_find_vma cannot wait for the lock: -EBUSY).
  */
-pf_template __u64 pf_vma(__u64 address, __u64 loss)
+pf_template(__u64, pf_vma, __u64 address, __u64 loss)
 {
 	void *found = 0;
 	long error = bpf_find_vma(bpf_get_current_task_btf(), address, pf_vma_found, &found, 0);

@@ -4,7 +4,7 @@
 //! In comes nothing; out go constants, and [`c_header`], the text of `bpf/abi.h`. `probes/build` writes that file, and a
 //! test compares it, so that the C side is never edited by hand. A constant `NAME` is `PF_NAME` in C, a structure `NAME` is
 //! `struct pf_name`, a cause of loss `SomeCause` is `PF_SOME_CAUSE`. What only one side knows stays out: which
-//! routines there are is in [`catalogue`](crate::catalogue), how maps are made is in [`maps`](crate::maps).
+//! routines there are is in the objects (`catalogue.rs`), how maps are made is in [`maps`](crate::maps).
 
 pub mod helper;
 pub mod layout;

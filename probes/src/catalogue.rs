@@ -1,288 +1,175 @@
-//! The catalogue: every template by name, with its parameters and what it needs from the kernel.
+//! What the library says of its templates: which are routines, entries and callbacks, what a routine's parameters are and
+//! what it needs from the kernel.
 //!
-//! The objects in `prebuilt/` and these tables name the same functions; a test holds them to that. What a routine does
-//! in full is said beside its C source.
+//! Nothing is listed here. A template is an entry if it has the hole for a body, and a callback if another one has the
+//! kernel call it; the others are routines. Parameters are in the signature that its C source leaves in the object. What
+//! it needs follows from the helpers that it calls. What it does is said beside its C source.
 
-use crate::Feature;
-use crate::abi::{FRAMED_ENTRY, LOSS_ROUTINE, PREEMPTIBLE_ENTRY};
+use std::collections::BTreeSet;
 
-/// A prebuilt function that the script's body calls.
-#[derive(Debug)]
-pub struct Routine {
-    /// Its symbol.
-    pub name: &'static str,
-    /// The names of its parameters, in `r1` and up. Those called `loss` are the first of the probe's counters:
-    /// the probe's index times [`LOSS_CAUSES`](crate::LOSS_CAUSES).
-    pub params: &'static [&'static str],
-    /// What the kernel must have.
-    pub needs: &'static [Feature],
-    /// What it does and returns, in a line.
-    pub doc: &'static str,
+use crate::features::{FEATURES, Feature};
+use crate::{Library, Referent, Template};
+
+impl<'a> Template<'a> {
+    /// The names of the parameters, in `r1` and up.
+    pub fn params(&self) -> impl Iterator<Item = &'a str> {
+        self.signature
+            .split(',')
+            .filter_map(|param| param.trim_end_matches(')').rsplit([' ', '*', '(']).next())
+            .filter(|name| !matches!(*name, "" | "void"))
+    }
+
+    /// Whether the last parameter is the place of the probe's counters of losses: the probe's index times
+    /// [`LOSS_CAUSES`](crate::LOSS_CAUSES).
+    pub fn counts_losses(&self) -> bool {
+        self.params().last() == Some("loss")
+    }
+
+    /// Whether it is an entry: a program that claims a frame of scratch memory for the script's body, and calls it with
+    /// the context and the frame's address. Which kind of program takes which entry is said where kinds are.
+    pub fn is_entry(&self) -> bool {
+        let mut referents = self.relocations.iter().map(|r| r.referent);
+        referents.any(|referent| referent == Referent::Hole)
+    }
+
+    /// The numbers of the kernel's helpers that it calls (`enum bpf_func_id`).
+    pub fn helpers(&self) -> impl Iterator<Item = u32> {
+        self.code
+            .chunks_exact(8)
+            .filter(|instruction| instruction[0] == 0x85 && instruction[1] >> 4 == 0)
+            .map(|call| u32::from_le_bytes([call[4], call[5], call[6], call[7]]))
+    }
 }
 
-/// A prebuilt program that claims a frame of scratch memory for the script's body, and calls it with the context and the
-/// frame's address. Which kind of program takes which entry is said where kinds are.
-#[derive(Debug)]
-pub struct Entry {
-    /// Its symbol.
-    pub name: &'static str,
-    /// What it is for, in a line.
-    pub doc: &'static str,
-}
+impl Library {
+    /// All templates, by name.
+    pub fn templates(&self) -> impl Iterator<Item = &Template<'static>> {
+        self.names().filter_map(|name| self.get(name))
+    }
 
-/// A prebuilt function that a routine has the kernel call back. Listed for completeness: scripts do not call it.
-#[derive(Debug)]
-pub struct Callback {
-    /// Its symbol.
-    pub name: &'static str,
-    /// What it does, in a line.
-    pub doc: &'static str,
-}
+    /// All entries, by name.
+    pub fn entries(&self) -> impl Iterator<Item = &Template<'static>> {
+        self.templates().filter(|template| template.is_entry())
+    }
 
-/// All routines, by subject.
-pub const ROUTINES: &[Routine] = &[
-    Routine {
-        name: LOSS_ROUTINE,
-        params: &["index"],
-        needs: &[],
-        doc: "adds one to a counter of the map of losses",
-    },
-    Routine {
-        name: "pf_count",
-        params: &["map", "key", "loss"],
-        needs: &[],
-        doc: "adds one to a count",
-    },
-    Routine {
-        name: "pf_sum",
-        params: &["map", "key", "value", "loss"],
-        needs: &[],
-        doc: "adds a value to a sum",
-    },
-    Routine {
-        name: "pf_avg",
-        params: &["map", "key", "value", "loss"],
-        needs: &[],
-        doc: "adds one to a count and a value to its total",
-    },
-    Routine {
-        name: "pf_minmax",
-        params: &["map", "key", "value", "mode", "loss"],
-        needs: &[],
-        doc: "keeps the least or, with MINMAX_MAX, the greatest value; MINMAX_SIGNED compares as signed",
-    },
-    Routine {
-        name: "pf_bucket",
-        params: &["map", "key", "index", "buckets", "loss"],
-        needs: &[],
-        doc: "adds one to a histogram's bucket, to the last one if there is none of that index",
-    },
-    Routine {
-        name: "pf_set",
-        params: &["map", "key", "value", "loss"],
-        needs: &[],
-        doc: "stores the value at an address",
-    },
-    Routine {
-        name: "pf_add",
-        params: &["map", "key", "delta", "loss"],
-        needs: &[],
-        doc: "adds to a shared number atomically; the number as it was seen before",
-    },
-    Routine {
-        name: "pf_log2",
-        params: &["value", "bits"],
-        needs: &[],
-        doc: "the bucket of a value in a power-of-two histogram",
-    },
-    Routine {
-        name: "pf_sdiv",
-        params: &["a", "b"],
-        needs: &[],
-        doc: "the signed quotient, rounded towards zero; 0 if b is 0",
-    },
-    Routine {
-        name: "pf_smod",
-        params: &["a", "b"],
-        needs: &[],
-        doc: "the signed remainder, with the sign of a; 0 if b is 0",
-    },
-    Routine {
-        name: "pf_read",
-        params: &["to", "size", "address", "loss"],
-        needs: &[],
-        doc: "copies memory of the kernel or the process, or zeroes; 1 if it could be read",
-    },
-    Routine {
-        name: "pf_read_str",
-        params: &["to", "size", "address", "loss"],
-        needs: &[],
-        doc: "copies a string; its length with the NUL, or 0 if it could not be read",
-    },
-    Routine {
-        name: "pf_streq",
-        params: &["a", "b", "n"],
-        needs: &[],
-        doc: "1 if n bytes are the same, n a multiple of 8 and at most 1024",
-    },
-    Routine {
-        name: "pf_strlen",
-        params: &["string", "room"],
-        needs: &[],
-        doc: "the bytes before the NUL of a string in so much room",
-    },
-    Routine {
-        name: "pf_emit",
-        params: &["record", "size", "loss"],
-        needs: &[Feature::RingBuffer],
-        doc: "sends a record to user space",
-    },
-    Routine {
-        name: "pf_stack",
-        params: &["ctx", "flags", "size", "loss"],
-        needs: &[],
-        doc: "stores the current stack, each different one once; its id, or 0",
-    },
-    Routine {
-        name: "pf_stack_len",
-        params: &["id"],
-        needs: &[],
-        doc: "the frames of a stored stack, or 0",
-    },
-    Routine {
-        name: "pf_map_len",
-        params: &["map"],
-        needs: &[Feature::ForEachMapElement],
-        doc: "the elements of a map",
-    },
-    Routine {
-        name: "pf_vma",
-        params: &["address", "loss"],
-        needs: &[Feature::FindVma, Feature::CurrentTaskBtf],
-        doc: "the address of the vm_area_struct that an address of the process lies in, or 0",
-    },
-];
+    /// The names of the functions that templates have the kernel call back.
+    pub fn callbacks(&self) -> BTreeSet<&'static str> {
+        self.templates()
+            .flat_map(|template| &template.relocations)
+            .filter_map(|relocation| match relocation.referent {
+                Referent::Callback(name) => Some(name),
+                _ => None,
+            })
+            .collect()
+    }
 
-/// All entries.
-pub const ENTRIES: &[Entry] = &[
-    Entry {
-        name: FRAMED_ENTRY,
-        doc: "programs that cannot be preempted nor sleep: claims without atomic instructions",
-    },
-    Entry {
-        name: PREEMPTIBLE_ENTRY,
-        doc: "programs that can be preempted and cannot sleep: claims by atomic additions",
-    },
-];
+    /// All that a script's body may call, by name.
+    pub fn routines(&self) -> impl Iterator<Item = &Template<'static>> {
+        let callbacks = self.callbacks();
+        self.templates()
+            .filter(move |template| !template.is_entry() && !callbacks.contains(template.name))
+    }
 
-/// All callbacks.
-pub const CALLBACKS: &[Callback] = &[
-    Callback {
-        name: "pf_map_counted",
-        doc: "counts an element for pf_map_len",
-    },
-    Callback {
-        name: "pf_vma_found",
-        doc: "notes the mapping that bpf_find_vma found",
-    },
-];
-
-/// The routine of that name.
-pub fn routine(name: &str) -> Option<&'static Routine> {
-    ROUTINES.iter().find(|routine| routine.name == name)
-}
-
-/// The entry of that name.
-pub fn entry(name: &str) -> Option<&'static Entry> {
-    ENTRIES.iter().find(|entry| entry.name == name)
+    /// The features that the kernel must have for a template and all that it calls.
+    pub fn needs(&self, name: &str) -> BTreeSet<Feature> {
+        let mut needs = BTreeSet::new();
+        let mut left = vec![name];
+        let mut seen = BTreeSet::new();
+        while let Some(name) = left.pop() {
+            let Some(template) = self.get(name).filter(|_| seen.insert(name)) else {
+                continue;
+            };
+            for helper in template.helpers() {
+                let rows = FEATURES.iter().filter(|row| row.helper == Some(helper));
+                needs.extend(rows.map(|row| row.feature));
+            }
+            for relocation in &template.relocations {
+                if let Referent::Call(name) | Referent::Callback(name) = relocation.referent {
+                    left.push(name);
+                }
+            }
+        }
+        needs
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::abi::map;
-    use crate::{Referent, library};
+    use crate::abi::{FRAMED_ENTRY, LOSS_ROUTINE, PREEMPTIBLE_ENTRY, map};
+    use crate::library;
 
-    fn catalogued() -> Vec<&'static str> {
-        let routines = ROUTINES.iter().map(|routine| routine.name);
-        let entries = ENTRIES.iter().map(|entry| entry.name);
-        let callbacks = CALLBACKS.iter().map(|callback| callback.name);
-        routines.chain(entries).chain(callbacks).collect()
+    fn params(name: &str) -> Vec<&'static str> {
+        library().get(name).unwrap().params().collect()
     }
 
     #[test]
-    fn catalogue_and_objects_name_the_same_templates() {
-        let names = catalogued();
-        let catalogue: BTreeSet<&str> = names.iter().copied().collect();
-        let objects: BTreeSet<&str> = library().names().collect();
-        assert_eq!(catalogue, objects);
-        assert_eq!(catalogue.len(), names.len(), "a name is listed twice");
+    fn parameters_are_those_of_the_c_source() {
+        assert_eq!(params("pf_loss"), ["index"]);
+        assert_eq!(params("pf_count"), ["map", "key", "loss"]);
+        assert_eq!(params("pf_read"), ["to", "size", "address", "loss"]);
+        assert_eq!(params("pf_vma_found"), ["task", "vma", "found"]);
+        let nothing = Template {
+            signature: "pf_nothing(void)",
+            ..library().get("pf_loss").unwrap().clone()
+        };
+        assert_eq!(nothing.params().count(), 0);
     }
 
     #[test]
-    fn entries_and_nothing_else_have_the_hole_once() {
-        for name in library().names() {
-            let holes = library()
-                .get(name)
-                .unwrap()
-                .relocations
-                .iter()
-                .filter(|relocation| relocation.referent == Referent::Hole)
-                .count();
-            assert_eq!(holes, usize::from(entry(name).is_some()), "{name}");
+    fn every_template_is_of_one_sort() {
+        let entries: Vec<&str> = library().entries().map(|entry| entry.name).collect();
+        assert_eq!(entries, [FRAMED_ENTRY, PREEMPTIBLE_ENTRY]);
+        let callbacks = library().callbacks();
+        assert!(callbacks.contains("pf_vma_found"), "{callbacks:?}");
+        let routines: Vec<&str> = library().routines().map(|routine| routine.name).collect();
+        assert!(routines.contains(&LOSS_ROUTINE), "{routines:?}");
+        assert!(routines.contains(&"pf_strlen"), "{routines:?}");
+        let all = entries.len() + callbacks.len() + routines.len();
+        assert_eq!(all, library().names().count());
+    }
+
+    #[test]
+    fn needs_follow_from_the_helpers_that_are_called() {
+        assert_eq!(library().needs("pf_strlen"), BTreeSet::new());
+        let needs = |name| library().needs(name).into_iter().collect::<Vec<_>>();
+        assert_eq!(needs("pf_map_len"), [Feature::ForEachMapElement]);
+        assert_eq!(needs("pf_vma"), [Feature::FindVma, Feature::CurrentTaskBtf]);
+    }
+
+    #[test]
+    fn entries_have_the_hole_once() {
+        for entry in library().entries() {
+            let referents = entry.relocations.iter().map(|r| r.referent);
+            let holes = referents.filter(|referent| *referent == Referent::Hole);
+            assert_eq!(holes.count(), 1, "{}", entry.name);
         }
     }
 
     #[test]
     fn entries_and_nothing_else_use_scratch_memory() {
-        for name in library().names() {
-            let template = library().get(name).unwrap();
+        for template in library().templates() {
             let scratch = Referent::Map(map::SCRATCH);
             let uses = template.relocations.iter().any(|r| r.referent == scratch);
-            assert_eq!(uses, entry(name).is_some(), "{name}");
+            assert_eq!(uses, template.is_entry(), "{}", template.name);
         }
-    }
-
-    #[test]
-    fn callbacks_are_what_routines_have_called_back() {
-        let listed: BTreeSet<&str> = CALLBACKS.iter().map(|callback| callback.name).collect();
-        let mut used = BTreeSet::new();
-        for name in library().names() {
-            for relocation in &library().get(name).unwrap().relocations {
-                if let Referent::Callback(target) = relocation.referent {
-                    used.insert(target);
-                }
-            }
-        }
-        assert_eq!(listed, used);
     }
 
     #[test]
     fn a_routine_that_counts_losses_is_told_where() {
-        for routine in ROUTINES {
-            let template = library().get(routine.name).unwrap();
-            let counts = template
-                .relocations
-                .iter()
-                .any(|relocation| relocation.referent == Referent::Call("pf_loss"));
-            assert_eq!(
-                counts,
-                routine.params.last() == Some(&"loss"),
-                "{}",
-                routine.name
-            );
-            assert!(routine.params.len() <= 5, "{}", routine.name);
+        for routine in library().routines() {
+            let loss = Referent::Call(LOSS_ROUTINE);
+            let counts = routine.relocations.iter().any(|r| r.referent == loss);
+            assert_eq!(counts, routine.counts_losses(), "{}", routine.name);
+            assert!(routine.params().count() <= 5, "{}", routine.name);
         }
     }
 
     /// The kernel allows 512 bytes for a program and all that it calls; what templates take the body lacks.
     #[test]
     fn templates_use_little_of_the_stack() {
-        for name in library().names() {
-            let entry = ENTRIES.iter().any(|entry| entry.name == name);
-            let code = &library().get(name).unwrap().code;
+        for template in library().templates() {
+            let (name, code) = (template.name, &template.code);
             let mut used = 0;
             for (at, instruction) in code.chunks_exact(8).enumerate() {
                 let (target, source) = (instruction[1] & 15, instruction[1] >> 4);
@@ -302,7 +189,10 @@ mod tests {
                     used = used.max(-i32::from_le_bytes(next[4..].try_into().unwrap()));
                 }
             }
-            assert!(used <= if entry { 16 } else { 64 }, "{name}: {used}");
+            assert!(
+                used <= if template.is_entry() { 16 } else { 64 },
+                "{name}: {used}"
+            );
         }
     }
 

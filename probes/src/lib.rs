@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 pub mod abi;
-pub mod catalogue;
+mod catalogue;
 pub mod features;
 #[cfg(test)]
 mod interpreter;
@@ -15,7 +15,6 @@ pub mod library;
 pub mod maps;
 
 pub use abi::{LOSS_CAUSES, LossCause};
-pub use catalogue::{ENTRIES, Entry, ROUTINES, Routine};
 pub use features::{FEATURES, Feature, FeatureInfo};
 pub use library::{Library, LibraryError, library};
 pub use maps::MapTemplate;
@@ -49,6 +48,8 @@ pub struct Relocation<'a> {
 pub struct Template<'a> {
     /// Its symbol.
     pub name: &'a str,
+    /// Name and parameters as its source spells them: `pf_count(void *map, const void *key, __u64 loss)`.
+    pub signature: &'a str,
     /// Its instructions, 8 bytes each, as in the ELF file, but for the immediate fields to fill, which are zero.
     pub code: Cow<'a, [u8]>,
     /// The places to fill, by rising index.

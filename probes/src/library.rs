@@ -33,6 +33,8 @@ const OBJECTS: &[(&str, &[u8])] = &[
     ("vma.bpf.o", include_bytes!("../prebuilt/vma.bpf.o")),
 ];
 
+/// The section of signatures (`pf_template` in `bpf/template.h`).
+const SIGNATURES: &str = ".pf_signatures";
 /// Bytes of an instruction.
 const INSTRUCTION: usize = 8;
 /// Opcode of a call (`BPF_JMP | BPF_CALL`).
@@ -142,6 +144,7 @@ fn read_object(bytes: &'static [u8]) -> Result<Vec<Template<'static>>, String> {
             functions.insert((section, symbol.address()), name);
         }
     }
+    let signatures = signatures(&file)?;
     let mut templates = Vec::new();
     for section in file.sections() {
         let data = section.data().map_err(|error| error.to_string())?;
@@ -174,6 +177,9 @@ fn read_object(bytes: &'static [u8]) -> Result<Vec<Template<'static>>, String> {
                 .ok_or_else(|| format!("{name} does not fit its section"))?;
             let mut template = Template {
                 name,
+                signature: signatures
+                    .get(name)
+                    .ok_or_else(|| format!("{name} is not declared with pf_template"))?,
                 code: Cow::Borrowed(code),
                 relocations: Vec::new(),
             };
@@ -222,6 +228,24 @@ fn read_object(bytes: &'static [u8]) -> Result<Vec<Template<'static>>, String> {
         }
     }
     Ok(templates)
+}
+
+/// The signatures that the sources left as strings, by function.
+fn signatures(file: &object::File<'static>) -> Result<HashMap<&'static str, &'static str>, String> {
+    let Some(section) = file.section_by_name(SIGNATURES) else {
+        return Ok(HashMap::new());
+    };
+    let data = section.data().map_err(|error| error.to_string())?;
+    data.split(|byte| *byte == 0)
+        .filter(|text| !text.is_empty())
+        .map(|text| {
+            let text = str::from_utf8(text).map_err(|error| error.to_string())?;
+            let (name, _) = text
+                .split_once('(')
+                .ok_or_else(|| format!("{text:?} is no signature"))?;
+            Ok((name, text))
+        })
+        .collect()
 }
 
 /// What the linker must know of an instruction.
@@ -438,6 +462,12 @@ mod tests {
             [0x95, 0, 0, 0, 0, 0, 0, 0],
         ];
         file.append_section_data(text, &code.concat(), 8);
+        let signatures = file.add_section(
+            vec![],
+            SIGNATURES.as_bytes().to_vec(),
+            SectionKind::ReadOnlyString,
+        );
+        file.append_section_data(signatures, b"pf_static(void)\0pf_caller(void)\0", 1);
         for (name, value, size) in [("pf_static", 0, 8), ("pf_caller", 8, 40)] {
             file.add_symbol(write::Symbol {
                 name: name.into(),

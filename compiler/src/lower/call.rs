@@ -4,7 +4,7 @@
 use super::Lower;
 use crate::hir::{Argument, Base, Expr, ExprKind};
 use crate::ir::{SlotPlace, Value};
-use pfscript_probes::catalogue;
+use pfscript_probes::{Template, library};
 
 impl Lower<'_> {
     /// What a helper or a routine is given, as it takes it.
@@ -31,7 +31,7 @@ impl Lower<'_> {
         routine: &'static str,
         mut args: Vec<Value>,
     ) -> Value {
-        if catalogue::routine(routine).is_some_and(|entry| entry.params.last() == Some(&"loss")) {
+        if library().get(routine).is_some_and(Template::counts_losses) {
             args.push(self.loss());
         }
         self.builder.routine(routine, args)

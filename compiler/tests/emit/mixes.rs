@@ -39,6 +39,7 @@ fn mix_template(count: usize) -> Template<'static> {
     insns.push(Insn::exit());
     Template {
         name: MIXES[count],
+        signature: "",
         code: insns.iter().flat_map(|insn| insn.encode()).collect(),
         relocations: Vec::<Relocation>::new(),
     }

@@ -126,6 +126,7 @@ fn an_unknown_parameter_is_an_error() {
 fn a_template_that_is_cut_off_is_refused() {
     let template = |code: &'static [u8], relocations: Vec<Relocation<'static>>| Template {
         name: "pf_enter_framed",
+        signature: "pf_enter_framed(void *ctx)",
         code: code.into(),
         relocations,
     };
@@ -206,13 +207,13 @@ fn full(framed: bool) -> (Body, Value) {
 /// A body of the greatest size leaves enough stack for every entry and routine of the library.
 #[test]
 fn the_stack_is_enough_for_every_template() {
-    for routine in pfscript_probes::ROUTINES {
+    for routine in pfscript_probes::library().routines() {
         for (kind, framed) in ProgramKind::ALL
             .into_iter()
             .flat_map(|kind| [(kind, false), (kind, true)])
         {
             let (mut body, value) = full(framed);
-            let args = vec![value; routine.params.len()];
+            let args = vec![value; routine.params().count()];
             body.routine(routine.name, &args);
             let mut maps = vec![loss_map()];
             for name in [

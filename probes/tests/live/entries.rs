@@ -3,8 +3,9 @@
 use std::{hint::black_box, ptr::null_mut};
 
 use pfscript_probes::{
-    ENTRIES, LossCause, MapTemplate,
+    LossCause, MapTemplate,
     abi::{MAX_STACK_FRAMES, SCRATCH_LEVELS, STACK_DEFAULT_DEPTH, STACK_USER},
+    library,
 };
 
 use pfscript_testkit::{Map, program};
@@ -35,7 +36,7 @@ fn scribble() -> Code {
 
 #[test]
 fn a_program_takes_the_first_free_level_and_frees_it() {
-    for entry in ENTRIES {
+    for entry in library().entries() {
         takes_the_first_free_level(entry.name);
     }
 }
@@ -71,7 +72,7 @@ fn takes_the_first_free_level(entry: &'static str) {
 
 #[test]
 fn a_run_without_a_free_level_is_counted_and_skipped() {
-    for entry in ENTRIES {
+    for entry in library().entries() {
         counts_runs_without_a_level(entry.name);
     }
 }
@@ -106,7 +107,7 @@ fn every_entry_loads_as_every_program_type() {
         .set(4, LOSS)
         .call("pf_stack")
         .exit();
-    for entry in ENTRIES {
+    for entry in library().entries() {
         for program_type in [
             program::PERF_EVENT,
             program::TRACEPOINT,

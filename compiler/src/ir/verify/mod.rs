@@ -15,7 +15,7 @@ use super::{FuncId, Kind, Module, ProbeId, Signature};
 use cranelift_entity::SecondaryMap;
 use function::Checker;
 use pfscript_grammar::Span;
-use pfscript_probes::catalogue;
+use pfscript_probes::library;
 use rule::MAX_ARGS;
 use std::collections::HashSet;
 
@@ -25,7 +25,7 @@ use std::collections::HashSet;
 /// All that breaks a rule.
 pub fn verify(module: &Module) -> Result<(), Vec<Violation>> {
     verify_with(module, &|name| {
-        catalogue::routine(name).map(|routine| routine.params.len())
+        library().get(name).map(|routine| routine.params().count())
     })
 }
 

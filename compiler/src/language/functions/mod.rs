@@ -23,7 +23,7 @@ use crate::types::{Type, round_up};
 pub use arguments::Args;
 use pfscript_grammar::ast::{self, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span};
-use pfscript_probes::catalogue;
+use pfscript_probes::library;
 
 /// A call in the script.
 pub struct Call<'a> {
@@ -230,8 +230,8 @@ pub fn value(
             return no_value(format!("such as `@x[comm] = {}`", row.signature));
         }
         FunctionKind::Routine(routine) => {
-            for feature in catalogue::routine(routine).map_or(&[][..], |entry| entry.needs) {
-                checker.need(*feature, call.span)?;
+            for feature in library().needs(routine) {
+                checker.need(feature, call.span)?;
             }
             ExprKind::Routine {
                 routine,
@@ -398,9 +398,9 @@ mod tests {
             };
             match row.kind {
                 FunctionKind::Routine(routine) => {
-                    let params = catalogue::routine(routine).expect(row.signature).params;
-                    let loss = usize::from(params.last() == Some(&"loss"));
-                    assert_eq!(count(&signature) + loss, params.len(), "{}", row.signature);
+                    let routine = library().get(routine).expect(row.signature);
+                    let passed = count(&signature) + usize::from(routine.counts_losses());
+                    assert_eq!(passed, routine.params().count(), "{}", row.signature);
                 }
                 FunctionKind::Helper(_) => assert!(count(&signature) <= 5, "{}", row.signature),
                 FunctionKind::Value(_)
