@@ -4,6 +4,7 @@
 //! environment are in the help as text; a test holds it to the compiler's table (`SETTINGS`).
 
 use clap::{Parser, ValueEnum};
+use pfscript::runtime::{FORMS, Form};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -57,9 +58,8 @@ pub struct Cli {
     #[arg(short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
 
-    /// Output format: text, or json with one object a line
-    #[arg(short = 'f', long = "format", value_name = "FORM", value_enum, default_value_t = Form::Text, hide_default_value = true, hide_possible_values = true)]
-    pub form: Form,
+    #[arg(short = 'f', long = "format", value_name = "FORM", value_parser = form, default_value = FORMS[0].name, hide_default_value = true, help = forms())]
+    pub form: &'static Form,
 
     /// Print only results
     #[arg(short = 'q')]
@@ -114,13 +114,20 @@ pub struct Cli {
     _buffer: Option<String>,
 }
 
-/// The forms of `-f`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Form {
-    /// bpftrace's text
-    Text,
-    /// bpftrace's JSON
-    Json,
+/// The form of output that `-f` names.
+fn form(name: &str) -> Result<&'static Form, String> {
+    FORMS.iter().find(|form| form.name == name).ok_or_else(|| {
+        let names: Vec<&str> = FORMS.iter().map(|form| form.name).collect();
+        format!("the forms are {}", names.join(", "))
+    })
+}
+
+/// The help of `-f`.
+fn forms() -> String {
+    let forms = FORMS
+        .iter()
+        .map(|form| format!("{} {}", form.name, form.doc));
+    format!("Output format: {}", forms.collect::<Vec<_>>().join(", "))
 }
 
 /// What `-d` prints.

@@ -6,11 +6,11 @@
 mod cli;
 
 use clap::Parser;
-use cli::{Cli, Form, Stage};
+use cli::{Cli, Stage};
 use pfscript::compiler::{SETTINGS, ir, probe_list};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
-use pfscript::{Command, Json, Limits, Options, Program, Stop, Target, grammar};
+use pfscript::{Command, Limits, Options, Program, Stop, Target, grammar};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
@@ -142,10 +142,7 @@ fn trace(
         Some(path) => Box::new(create(path)?),
         None => Box::new(io::stdout()),
     };
-    let session = match cli.form {
-        Form::Text => session.output(output),
-        Form::Json => session.sink(Json::new(output)),
-    };
+    let session = session.form(cli.form).output(output);
     let outcome = session.run(stop).map_err(|error| match error.span {
         Some(span) => {
             let mut diagnostic = grammar::Diagnostic::error(span, error.message.clone());

@@ -29,4 +29,4 @@ pub use loss::{Cause, Loss};
 pub use pfscript_compiler::Object;
 pub use results::Event;
 pub use session::{Outcome, Session, Stop, StopHandle, Target};
-pub use sinks::{Json, Sink, Text};
+pub use sinks::{FORMS, Form, Json, Sink, Text, Writers};

@@ -6,7 +6,7 @@ mod run;
 use crate::command::Command;
 use crate::error::{Error, ErrorKind};
 use crate::loss::Loss;
-use crate::sinks::{Sink, Text};
+use crate::sinks::{FORMS, Form, Sink, Writers};
 use crate::sys::process;
 use pfscript_compiler::Object;
 use run::Running;
@@ -144,8 +144,9 @@ pub struct Session {
     object: Object,
     source: String,
     target: Target,
-    /// `None`: text, to the two writers.
+    /// `None`: of `form`, to the two writers.
     sink: Option<Box<dyn Sink>>,
+    form: &'static Form,
     output: Box<dyn Write>,
     messages: Box<dyn Write>,
     quiet: bool,
@@ -172,6 +173,7 @@ impl Session {
             source: source.into(),
             target: Target::All,
             sink: None,
+            form: &FORMS[0],
             output: Box::new(io::stdout()),
             messages: Box::new(io::stderr()),
             quiet: false,
@@ -188,7 +190,14 @@ impl Session {
         self
     }
 
-    /// Where results go, as text.
+    /// The form of results and messages, in place of text.
+    #[must_use]
+    pub fn form(mut self, form: &'static Form) -> Session {
+        self.form = form;
+        self
+    }
+
+    /// Where results go.
     #[must_use]
     pub fn output(mut self, writer: impl Write + 'static) -> Session {
         self.output = Box::new(writer);
@@ -202,7 +211,7 @@ impl Session {
         self
     }
 
-    /// Who takes results and messages, in place of text and its two writers.
+    /// Who takes results and messages, in place of a form and its two writers.
     #[must_use]
     pub fn sink(mut self, sink: impl Sink + 'static) -> Session {
         self.sink = Some(Box::new(sink));
@@ -249,9 +258,10 @@ impl Session {
 impl Session {
     fn take_sink(&mut self) -> Box<dyn Sink> {
         self.sink.take().unwrap_or_else(|| {
-            let output = std::mem::replace(&mut self.output, Box::new(io::sink()));
-            let messages = std::mem::replace(&mut self.messages, Box::new(io::sink()));
-            Box::new(Text::new(output, messages))
+            (self.form.sink)(Writers {
+                results: std::mem::replace(&mut self.output, Box::new(io::sink())),
+                messages: std::mem::replace(&mut self.messages, Box::new(io::sink())),
+            })
         })
     }
 }

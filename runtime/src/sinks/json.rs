@@ -4,12 +4,18 @@
 //! without blanks.
 
 use super::printf::printf;
-use super::{Sink, form};
+use super::{Form, Sink, form};
 use crate::loss::{Cause, Loss};
 use crate::results::{Bucket, Event, Kind, Scale, Table, Value};
 use pfscript_grammar::escape::Keep;
 use pfscript_probes::LossCause;
 use std::io::{self, BufWriter, Write};
+
+pub(super) const FORM: Form = Form {
+    name: "json",
+    doc: "with one object a line",
+    sink: |writers| Box::new(Json::new(writers.results)),
+};
 
 /// Results and messages as JSON, an object a line.
 #[derive(Debug)]

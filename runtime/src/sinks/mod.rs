@@ -1,5 +1,5 @@
 //! Who takes a session's events: the trait, and the forms that the crate has itself. A sink sees nothing but
-//! [`crate::results`]. A new form is a file here.
+//! [`crate::results`]. A new form is a file here and its line in [`FORMS`].
 
 mod form;
 mod histogram;
@@ -11,7 +11,29 @@ pub use json::Json;
 pub use text::Text;
 
 use crate::results::Event;
-use std::io;
+use std::io::{self, Write};
+
+/// A form of output that can be asked for by name.
+#[derive(Debug)]
+pub struct Form {
+    /// As `-f` spells it.
+    pub name: &'static str,
+    /// What it is, in a few words that follow the name.
+    pub doc: &'static str,
+    /// Makes a sink that writes there.
+    pub sink: fn(Writers) -> Box<dyn Sink>,
+}
+
+/// Where a form writes.
+pub struct Writers {
+    /// For results.
+    pub results: Box<dyn Write>,
+    /// For messages, of a form that keeps them apart.
+    pub messages: Box<dyn Write>,
+}
+
+/// All forms; the first one is the default.
+pub const FORMS: &[Form] = &[text::FORM, json::FORM];
 
 /// A consumer of a session's events. Errors end the session; `BrokenPipe` ends it quietly.
 pub trait Sink {

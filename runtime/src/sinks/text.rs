@@ -1,9 +1,8 @@
 //! Results as text in bpftrace's form, byte for byte. Here alone text from the traced system is made safe for a terminal.
 //! Results go to one writer, messages (what was attached, what was lost) to another.
 
-use super::Sink;
-use super::form;
 use super::printf::printf;
+use super::{Form, Sink, form};
 use crate::results::{Event, Table, Value};
 use pfscript_grammar::escape::{Keep, escape, escape_bytes};
 use std::io::{self, BufWriter, Write};
@@ -12,6 +11,12 @@ use std::io::{self, BufWriter, Write};
 pub(super) fn escaped(text: &[u8], keep: Keep, out: &mut Vec<u8>) {
     out.extend_from_slice(escape_bytes(text, keep).as_bytes());
 }
+
+pub(super) const FORM: Form = Form {
+    name: "text",
+    doc: "as people read it",
+    sink: |writers| Box::new(Text::new(writers.results, writers.messages)),
+};
 
 /// Results as text, in bpftrace's form.
 #[derive(Debug)]
