@@ -9,6 +9,7 @@ mod events;
 mod faults;
 mod process;
 mod size;
+mod soak;
 mod startup;
 mod table;
 mod volume;
@@ -53,6 +54,7 @@ impl Bench {
 
 type Part = fn(&Bench) -> Result<(), String>;
 
+/// Those that run unless others are named.
 const PARTS: [(&str, Part); 5] = [
     ("startup", startup::measure),
     ("events", events::measure),
@@ -60,6 +62,9 @@ const PARTS: [(&str, Part); 5] = [
     ("keys", volume::keys),
     ("printf", volume::printf),
 ];
+
+/// Those that run only if they are named.
+const LONG_PARTS: [(&str, Part); 1] = [("soak", soak::measure)];
 
 fn main() -> ExitCode {
     match run() {
@@ -78,11 +83,12 @@ fn run() -> Result<(), String> {
     {
         return faults::hold(object.as_ref());
     }
+    let parts = || PARTS.into_iter().chain(LONG_PARTS);
     if let Some(unknown) = chosen
         .iter()
-        .find(|name| PARTS.iter().all(|part| part.0 != **name))
+        .find(|name| parts().all(|part| part.0 != **name))
     {
-        let names: Vec<_> = PARTS.iter().map(|part| part.0).collect();
+        let names: Vec<_> = parts().map(|part| part.0).collect();
         return Err(format!(
             "there is no part `{unknown}`; there are {}",
             names.join(", ")
@@ -90,8 +96,9 @@ fn run() -> Result<(), String> {
     }
     let bench = Bench::from_environment()?;
     facts(&bench);
-    for (name, part) in PARTS {
-        if chosen.is_empty() || chosen.iter().any(|choice| choice == name) {
+    for (name, part) in parts() {
+        let unless_named = chosen.is_empty() && PARTS.iter().any(|part| part.0 == name);
+        if unless_named || chosen.iter().any(|choice| choice == name) {
             part(&bench)?;
         }
     }
