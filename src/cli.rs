@@ -17,7 +17,8 @@ Examples:
   pfscript -l '*page_fault*'          attach points by name; -lv with their arguments
 
 Tracing needs root, or CAP_BPF and CAP_PERFMON. A script runs until Ctrl-C, until exit(), or
-until the process of -c or -p ends; then its maps are printed. A second Ctrl-C stops the printing.
+until the process of -c or -p ends; then its maps are printed. SIGTERM and SIGHUP (a closed
+terminal) end it likewise. Another Ctrl-C, a second later or more, stops the printing.
 
 Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_MAX_STRLEN      longest string in bytes, 8 to 1024; 256 by default
@@ -54,7 +55,7 @@ pub struct Cli {
     #[arg(short = 'p', value_name = "PID")]
     pub pid: Option<u32>,
 
-    /// Write output to a file
+    /// Write output to a file, which must not be a symbolic link
     #[arg(short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
 

@@ -10,9 +10,11 @@ use cli::{Cli, Stage};
 use pfscript::compiler::{SETTINGS, ir, probe_list};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
+use pfscript::runtime::{OutputFile, session};
 use pfscript::{Command, Limits, Options, Program, Stop, Target, grammar};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -79,6 +81,8 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     }
 
     let stop = Stop::on_signals().map_err(|error| failure(format_args!("{error}")))?;
+    // The handlers stay to the very end: without them, the twin of the signal that ended the session would kill.
+    let stop: &Stop = Box::leak(Box::new(stop));
     let command = match &cli.command {
         Some(line) if !cli.check && cli.dump.is_none() => {
             Some(Command::parse(line).map_err(|error| failure(format_args!("{error}")))?)
@@ -116,7 +120,20 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     if cli.check {
         return Ok(0);
     }
-    trace(&cli, &program, command, &stop)
+    trace(&cli, &program, command, stop)
+}
+
+/// Where results go: to a file, or to standard output.
+fn open(file: Option<&Path>) -> Result<session::Opened, pfscript::runtime::Error> {
+    fn opened(output: impl Write + AsFd + 'static) -> session::Opened {
+        // If there is no descriptor left, the next write tells that the reader has gone.
+        let reader = output.as_fd().try_clone_to_owned().ok();
+        (Box::new(output), reader)
+    }
+    Ok(match file {
+        Some(path) => opened(OutputFile::open(path)?),
+        None => opened(io::stdout()),
+    })
 }
 
 /// Runs a compiled script.
@@ -138,11 +155,11 @@ fn trace(
         .verbose(cli.verbose)
         .dry_run(cli.dry_run)
         .print_maps(!cli.no_maps);
-    let output: Box<dyn Write> = match &cli.output {
-        Some(path) => Box::new(create(path)?),
-        None => Box::new(io::stdout()),
-    };
-    let session = session.form(cli.form).output(output);
+    // A dry run has no results: what an earlier run wrote stays.
+    let file = cli.output.clone().filter(|_| !cli.dry_run);
+    let session = session
+        .form(cli.form)
+        .output_when_loaded(move || open(file.as_deref()));
     let outcome = session.run(stop).map_err(|error| match error.span {
         Some(span) => {
             let mut diagnostic = grammar::Diagnostic::error(span, error.message.clone());
@@ -229,15 +246,12 @@ fn limits() -> Result<Limits, Failure> {
     Ok(limits)
 }
 
-fn create(path: &Path) -> Result<std::fs::File, Failure> {
-    std::fs::File::create(path)
-        .map_err(|error| failure(format_args!("can't write {}: {error}", path.display())))
-}
-
 /// Writes to standard output, or to the file of `-o`.
 fn print(cli: &Cli, bytes: &[u8]) -> Result<u8, Failure> {
     match &cli.output {
-        Some(path) => create(path)?.write_all(bytes)?,
+        Some(path) => OutputFile::open(path)
+            .map_err(|error| failure(format_args!("{error}")))?
+            .write_all(bytes)?,
         None => {
             let mut out = io::stdout().lock();
             out.write_all(bytes)?;

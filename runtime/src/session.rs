@@ -1,13 +1,14 @@
 //! A tracing session as its user sees it: what to trace, where results go, what ends it, and how it went. The session
 //! itself happens in `run`. Scripts are not compiled here: a session takes a finished object and its manifest.
 
+mod output;
 mod run;
 
 use crate::command::Command;
 use crate::error::{Error, ErrorKind};
 use crate::loss::Loss;
 use crate::sinks::{FORMS, Form, Sink, Writers};
-use crate::sys::process;
+use crate::sys::{process, signals};
 use pfscript_compiler::Object;
 use run::Running;
 use std::io::{self, Write};
@@ -49,7 +50,7 @@ impl Target {
 #[derive(Debug)]
 pub struct Stop {
     event: Arc<OwnedFd>,
-    signals: Option<process::EndSignals>,
+    signals: Option<signals::EndSignals>,
 }
 
 /// Ends a session, from any thread.
@@ -77,14 +78,15 @@ impl Stop {
         })
     }
 
-    /// By its handles, and by SIGINT and SIGTERM, whose handlers are installed for the process as long as the value
-    /// lives. The first signal stops tracing; the second ends the process at once.
+    /// By its handles, and by SIGINT, SIGTERM and SIGHUP, whose handlers are installed for the process as long as the
+    /// value lives. The first signal stops tracing. Another one while results are printed, or while the output takes
+    /// nothing, ends the process at once and says so; but signals within a second are one wish.
     ///
     /// # Errors
     /// If the process has such a value already.
     pub fn on_signals() -> Result<Stop, Error> {
         let mut stop = Stop::new()?;
-        let signals = process::EndSignals::install().map_err(|error| {
+        let signals = signals::EndSignals::install().map_err(|error| {
             Error::new(ErrorKind::Kernel, format!("can't handle signals: {error}"))
         })?;
         stop.signals = Some(signals);
@@ -93,8 +95,22 @@ impl Stop {
 
     /// Descriptors that become readable when the session is to end.
     pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let signals = self.signals.as_ref().map(process::EndSignals::fd);
+        let signals = self.signals.as_ref().map(signals::EndSignals::fd);
         std::iter::once(self.event.as_fd()).chain(signals)
+    }
+
+    /// Says to the handlers of signals what the session does.
+    fn phase(&self, phase: signals::Phase) {
+        if let Some(signals) = &self.signals {
+            signals.phase(phase);
+        }
+    }
+
+    /// Says to the handlers of signals whether the output is being written.
+    fn writing(&self, writing: bool) {
+        if let Some(signals) = &self.signals {
+            signals.writing(writing);
+        }
     }
 
     /// A handle that ends the session.
@@ -127,6 +143,12 @@ impl Outcome {
     }
 }
 
+/// A writer, and the descriptor that it writes to in the end, if there is one.
+pub type Opened = (Box<dyn Write>, Option<OwnedFd>);
+
+/// Opens the output.
+type MakeOutput = dyn FnOnce() -> Result<Opened, Error>;
+
 /// A session that can be run once.
 ///
 /// ```no_run
@@ -147,7 +169,7 @@ pub struct Session {
     /// `None`: of `form`, to the two writers.
     sink: Option<Box<dyn Sink>>,
     form: &'static Form,
-    output: Box<dyn Write>,
+    output: Box<MakeOutput>,
     messages: Box<dyn Write>,
     quiet: bool,
     verbose: bool,
@@ -174,7 +196,7 @@ impl Session {
             target: Target::All,
             sink: None,
             form: &FORMS[0],
-            output: Box::new(io::stdout()),
+            output: Box::new(|| Ok((Box::new(io::stdout()), None))),
             messages: Box::new(io::stderr()),
             quiet: false,
             verbose: false,
@@ -200,7 +222,19 @@ impl Session {
     /// Where results go.
     #[must_use]
     pub fn output(mut self, writer: impl Write + 'static) -> Session {
-        self.output = Box::new(writer);
+        self.output = Box::new(|| Ok((Box::new(writer), None)));
+        self
+    }
+
+    /// As [`Session::output`], opened when the script is loaded and nothing has been recorded yet: a file need not be made
+    /// for a script that can't run. When the reader of the descriptor has gone, or its terminal, the session ends at once,
+    /// not only when it has something to write.
+    #[must_use]
+    pub fn output_when_loaded(
+        mut self,
+        open: impl FnOnce() -> Result<Opened, Error> + 'static,
+    ) -> Session {
+        self.output = Box::new(open);
         self
     }
 
@@ -256,12 +290,14 @@ impl Session {
 }
 
 impl Session {
-    fn take_sink(&mut self) -> Box<dyn Sink> {
-        self.sink.take().unwrap_or_else(|| {
-            (self.form.sink)(Writers {
-                results: std::mem::replace(&mut self.output, Box::new(io::sink())),
-                messages: std::mem::replace(&mut self.messages, Box::new(io::sink())),
-            })
-        })
+    /// The sink, and the descriptor behind it if it is known.
+    fn take_sink(&mut self) -> Result<(Box<dyn Sink>, Option<OwnedFd>), Error> {
+        if let Some(sink) = self.sink.take() {
+            return Ok((sink, None));
+        }
+        let nothing: Box<MakeOutput> = Box::new(|| Ok((Box::new(io::sink()), None)));
+        let (results, fd) = std::mem::replace(&mut self.output, nothing)()?;
+        let messages = std::mem::replace(&mut self.messages, Box::new(io::sink()));
+        Ok(((self.form.sink)(Writers { results, messages }), fd))
     }
 }

@@ -4,6 +4,7 @@
 //!
 //! In comes a [`Session`], out goes an [`Outcome`]. What a record asks for is done in `perform`, what is shown in a sink.
 
+use super::output::Output;
 use super::{Outcome, Session, Stop, Target};
 use crate::attach::{self, Attached};
 use crate::bytes::{slice, unsigned};
@@ -15,6 +16,7 @@ use crate::processes::{Processes, Scope};
 use crate::results::{Event, MapOptions};
 use crate::sinks::Sink;
 use crate::symbols::Symbols;
+use crate::sys::signals::Phase;
 use crate::sys::{self, process};
 use aya::maps::{Map, MapData, RingBuf};
 use pfscript_compiler::manifest::{Attach, Globals, Manifest, RecordKind};
@@ -33,10 +35,19 @@ enum Delivered {
     UpToExit,
 }
 
+/// How a wait ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    /// There may be records.
+    Records,
+    /// The session is to end.
+    End,
+}
+
 /// A session that has begun.
 pub struct Running<'a> {
     session: Session,
-    sink: Box<dyn Sink>,
+    sink: Output<'a>,
     stop: &'a Stop,
     // Detached before what their programs use is closed.
     attached: Attached,
@@ -91,7 +102,8 @@ impl<'a> Running<'a> {
         };
         let symbols = Symbols::new(manifest);
         let attached = attach::open(&loaded, manifest, command)?;
-        let sink = session.take_sink();
+        let (sink, reader) = session.take_sink()?;
+        let sink = Output::new(sink, reader, stop);
         Ok(Running {
             session,
             sink,
@@ -152,6 +164,7 @@ impl<'a> Running<'a> {
         if self.deliver(usize::MAX)? == Delivered::UpToExit {
             self.announce(begun)?;
         } else {
+            self.stop.phase(Phase::Tracing);
             self.attached
                 .enable(&self.loaded, &self.session.object.manifest)?;
             self.announce(begun)?;
@@ -173,12 +186,14 @@ impl<'a> Running<'a> {
             command.end();
         }
         self.run_once(&Attach::End)?;
+        self.stop.phase(Phase::Printing);
         self.deliver(usize::MAX)?;
         self.sink.event(&Event::Ended)?;
         if self.session.print_maps {
             self.print_maps()?;
         }
         self.sink.flush()?;
+        self.stop.phase(Phase::Done);
         Ok(())
     }
 
@@ -238,7 +253,7 @@ impl<'a> Running<'a> {
             let busy = self.processes.read_some() || delivered == Delivered::Some;
             let timeout = if busy { 0 } else { -1 };
             self.symbols.tidy(&mut self.processes, &self.loaded);
-            if self.wait(timeout)? {
+            if self.wait(timeout)? == Waited::End {
                 self.attached.detach();
                 self.deliver(usize::MAX)?;
                 return Ok(());
@@ -246,8 +261,8 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Waits for records or an end; true at an end.
-    fn wait(&mut self, timeout_ms: i32) -> Result<bool, Error> {
+    /// Waits for records or an end.
+    fn wait(&mut self, timeout_ms: i32) -> Result<Waited, Halt> {
         let mut fds: Vec<BorrowedFd<'_>> = self.stop.fds().collect();
         if let Some(process) = &self.process {
             fds.push(process.as_fd());
@@ -260,8 +275,18 @@ impl<'a> Running<'a> {
             fds.push(events.as_fd());
         }
         fds.extend(self.processes.fds());
-        let ready = sys::poll(&fds, timeout_ms).map_err(kernel_error("can't wait for events"))?;
-        Ok(ready.iter().take(ends).any(|ready| *ready))
+        let reader: Vec<_> = self.sink.fd().into_iter().collect();
+        let ready = sys::poll_all(&fds, &reader, timeout_ms)
+            .map_err(kernel_error("can't wait for events"))?;
+        let any = |ready: &[bool]| ready.contains(&true);
+        let (ready, gone) = ready.split_at(fds.len());
+        if any(gone) {
+            return Err(Halt::Output(io::ErrorKind::BrokenPipe.into()));
+        }
+        match ready.iter().take(ends).any(|ready| *ready) {
+            true => Ok(Waited::End),
+            false => Ok(Waited::Records),
+        }
     }
 
     /// Does what up to `limit` records ask for.
@@ -288,7 +313,7 @@ impl<'a> Running<'a> {
             }
             let mut performer = Performer {
                 manifest: &self.session.object.manifest,
-                sink: &mut *self.sink,
+                sink: &mut self.sink,
                 loaded: &self.loaded,
                 names: self.symbols.names(&mut self.processes, &self.loaded),
             };
@@ -312,7 +337,7 @@ impl<'a> Running<'a> {
         order.sort_by_key(|index| &manifest.maps[*index].name);
         let mut performer = Performer {
             manifest,
-            sink: &mut *self.sink,
+            sink: &mut self.sink,
             loaded: &self.loaded,
             names: self.symbols.names(&mut self.processes, &self.loaded),
         };

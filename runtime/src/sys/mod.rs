@@ -5,6 +5,7 @@
 pub mod bpf;
 pub mod perf;
 pub mod process;
+pub mod signals;
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -55,20 +56,34 @@ pub fn possible_cpus() -> io::Result<usize> {
 /// # Errors
 /// The kernel's.
 pub fn poll(fds: &[BorrowedFd<'_>], timeout_ms: i32) -> io::Result<Vec<bool>> {
-    let mut set: Vec<libc::pollfd> = fds
-        .iter()
-        .map(|fd| libc::pollfd {
-            fd: fd.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        })
-        .collect();
+    poll_all(fds, &[], timeout_ms)
+}
+
+/// As [`poll`], and until the other side of one of `writers` has gone: the reader of a pipe or socket, or a terminal.
+/// Those come behind `fds` in what is returned.
+///
+/// # Errors
+/// The kernel's.
+pub fn poll_all(
+    fds: &[BorrowedFd<'_>],
+    writers: &[BorrowedFd<'_>],
+    timeout_ms: i32,
+) -> io::Result<Vec<bool>> {
+    let entry = |fd: &BorrowedFd<'_>, events| libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events,
+        revents: 0,
+    };
+    let readers = fds.iter().map(|fd| entry(fd, libc::POLLIN));
+    // Without any event asked for, poll(2) tells of POLLERR and POLLHUP alone.
+    let writers = writers.iter().map(|fd| entry(fd, 0));
+    let mut set: Vec<libc::pollfd> = readers.chain(writers).collect();
     // SAFETY: `set` is a slice of that many elements.
     let result = unsafe { libc::poll(set.as_mut_ptr(), set.len() as libc::nfds_t, timeout_ms) };
     if result < 0 {
         let error = io::Error::last_os_error();
         if error.kind() == io::ErrorKind::Interrupted {
-            return Ok(vec![false; fds.len()]);
+            return Ok(vec![false; set.len()]);
         }
         return Err(error);
     }

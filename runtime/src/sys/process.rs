@@ -1,11 +1,10 @@
-//! Processes and signals: pidfds, a forked child that waits before exec, and the process's own end signals.
+//! Processes: pidfds, and a forked child that waits before exec.
 //!
 //! Which process is traced, and what its end means, is decided by the session.
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering};
 
 /// A descriptor that becomes readable when the process ends (Linux 5.3).
 ///
@@ -85,7 +84,7 @@ pub fn raise(fd: BorrowedFd<'_>) {
     raise_raw(fd.as_raw_fd());
 }
 
-fn raise_raw(fd: i32) {
+pub(super) fn raise_raw(fd: i32) {
     let one = 1_u64.to_ne_bytes();
     // SAFETY: writes 8 bytes from an array of 8; write(2) may be called in a signal handler.
     unsafe {
@@ -195,76 +194,4 @@ fn libc_environment() -> *const *const libc::c_char {
     }
     // SAFETY: the C library's own variable; nothing changes it between fork and exec.
     unsafe { environ }
-}
-
-/// The descriptor that the handler raises; −1 while no handler is installed.
-static SIGNALLED: AtomicI32 = AtomicI32::new(-1);
-
-const END_SIGNALS: [libc::c_int; 2] = [libc::SIGINT, libc::SIGTERM];
-
-/// The first end signal raises the descriptor and restores the default actions, so that the second ends the process
-/// at once, in the middle of whatever it does.
-extern "C" fn on_end_signal(_: libc::c_int) {
-    // SAFETY: the signals below and `errno` are this process's own; signal(2) and write(2) may be called in a handler.
-    unsafe {
-        let errno = *libc::__errno_location();
-        for signal in END_SIGNALS {
-            libc::signal(signal, libc::SIG_DFL);
-        }
-        let fd = SIGNALLED.load(Ordering::Relaxed);
-        if fd >= 0 {
-            raise_raw(fd);
-        }
-        *libc::__errno_location() = errno;
-    }
-}
-
-/// Handlers for SIGINT and SIGTERM while it lives.
-#[derive(Debug)]
-pub struct EndSignals {
-    fd: OwnedFd,
-    before: [libc::sigaction; 2],
-}
-
-impl EndSignals {
-    /// Installs the handlers. There can be one such value in a process.
-    ///
-    /// # Errors
-    /// `EBUSY` if there is one already, else the kernel's.
-    pub fn install() -> io::Result<EndSignals> {
-        let fd = eventfd()?;
-        SIGNALLED
-            .compare_exchange(-1, fd.as_raw_fd(), Ordering::Relaxed, Ordering::Relaxed)
-            .map_err(|_| io::Error::from_raw_os_error(libc::EBUSY))?;
-        // SAFETY: a struct of integers and an optional pointer, for which all zeroes is a value.
-        let mut before: [libc::sigaction; 2] = unsafe { std::mem::zeroed() };
-        for (signal, before) in END_SIGNALS.iter().zip(&mut before) {
-            // SAFETY: as above; the handler does only what a handler may.
-            unsafe {
-                let mut action: libc::sigaction = std::mem::zeroed();
-                let handler: extern "C" fn(libc::c_int) = on_end_signal;
-                action.sa_sigaction = handler as libc::sighandler_t;
-                libc::sigaction(*signal, &action, before);
-            }
-        }
-        Ok(EndSignals { fd, before })
-    }
-
-    /// Readable once a signal has come.
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        use std::os::fd::AsFd as _;
-        self.fd.as_fd()
-    }
-}
-
-impl Drop for EndSignals {
-    fn drop(&mut self) {
-        for (signal, before) in END_SIGNALS.iter().zip(&self.before) {
-            // SAFETY: restores what the kernel reported when the handlers were installed.
-            unsafe {
-                libc::sigaction(*signal, before, std::ptr::null_mut());
-            }
-        }
-        SIGNALLED.store(-1, Ordering::Relaxed);
-    }
 }
