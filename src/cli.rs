@@ -27,7 +27,8 @@ Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   NO_COLOR                 print messages without colours
 
 Exit status: 0, or the number that the script gave to exit(); 1 on an error; 2 on a wrong command
-line; 3 if anything was lost and --strict is set.";
+line; 3 if anything was lost and --strict is set. What the script asked for, as the cut by
+str(p, 5) or ustack(3), is no loss.";
 
 /// Traces what a Linux system does, with scripts in bpftrace's language and no compiler.
 #[derive(Debug, Parser)]

@@ -253,6 +253,113 @@ fn strings_that_are_cut_are_counted() {
 }
 
 #[test]
+fn what_the_script_asked_for_is_no_loss() {
+    needs_root!();
+    let scratch = Scratch::new("asked");
+    let opens = copy(&scratch, "opens", "opens_asked");
+    let command = format!("'{}' 40 /no/such/folder/with/a/long/name", opens.display());
+    let trace = |statement: &str, status: i32| {
+        let script = format!(
+            "config = {{ max_strlen = 16 }} \
+             tracepoint:syscalls:sys_enter_openat /comm == \"opens_asked\"/ {{ {statement} }}"
+        );
+        Tracer::new(["--strict", "-e", &script, "-c", &command])
+            .run()
+            .expect(status)
+    };
+    // A length: a constant, a computed one, the longest there is.
+    for length in ["5", "(args.dfd & 0) + 7", "(args.dfd & 0) + 16", "16"] {
+        let statement = format!("@[str(args.filename, {length})] = count();");
+        let finished = trace(&statement, 0);
+        assert!(finished.losses().is_empty(), "{finished}");
+    }
+    trace("@[ustack(1), kstack(1)] = count();", 0);
+    // Not what it asked for: more than there is room for, or no length at all.
+    for length in [", 17", ", (args.dfd & 0) + 17", ", args.dfd & 0", ""] {
+        let finished = trace(&format!("@[str(args.filename{length})] = count();"), 3);
+        assert!(
+            finished.lost("longer than max_strlen") >= 40,
+            "{length}: {finished}"
+        );
+    }
+}
+
+/// Touches pages: half of them 300 calls deep, half with a frame pointer that leads round in a circle of data.
+#[cfg(target_arch = "x86_64")]
+const DEEP_OR_ASTRAY: &str = r#"
+#include <string.h>
+#include <sys/mman.h>
+static volatile char *next;
+static void *ring[2] = { ring, ring };
+static __attribute__((noinline)) void astray(void)
+{
+    __asm__ volatile("mov %%rbp, %%r12; mov %1, %%rbp; movb $1, (%0); mov %%r12, %%rbp"
+                     : : "r"(next), "r"(ring) : "r12", "memory");
+    next += 4096;
+}
+static __attribute__((noinline)) int deep(int depth)
+{
+    if (depth > 0)
+        return deep(depth - 1) + 1;
+    *next = 1;
+    next += 4096;
+    return 0;
+}
+int main(int argc, char **argv)
+{
+    (void)argc;
+    next = mmap(NULL, 200 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    madvise((void *)next, 200 * 4096, MADV_NOHUGEPAGE);
+    for (int i = 0; i < 100; i++)
+        if (!strcmp(argv[1], "deep"))
+            deep(300);
+        else
+            astray();
+    return 0;
+}
+"#;
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_walk_that_went_astray_is_told_from_a_stack_that_is_deeper() {
+    needs_root!();
+    let scratch = Scratch::new("astray");
+    let source = scratch.file("walks.c", DEEP_OR_ASTRAY);
+    let program = scratch.path().join("walks");
+    support::compile(&source, &program, &[]);
+    let trace = |way: &str, script: &str, status| {
+        let command = format!("'{}' {way}", program.display());
+        Tracer::new(["--strict", "-e", script, "-c", &command])
+            .run()
+            .expect(status)
+    };
+    let script = "software:page-faults:1 { @[ustack] = count(); }";
+    let finished = trace("deep", script, 3);
+    // The stack itself takes pages as it grows.
+    let cut = finished.lost("cut ");
+    assert!((100..150).contains(&cut), "{finished}");
+    finished.says(&["after 127 frames"]);
+
+    let finished = trace("astray", script, 0);
+    assert!(finished.losses().is_empty(), "{finished}");
+    let note = "note: the walk of ";
+    let finished = finished.says(&[note, "went astray", "code without frame pointers"]);
+    let (_, rest) = finished.messages().split_once(note).expect("it is there");
+    let number: u32 = rest
+        .split(' ')
+        .next()
+        .and_then(|word| word.parse().ok())
+        .expect("a number follows");
+    assert!(number >= 100, "{finished}");
+    // Who asks for a depth hears nothing of either.
+    for way in ["deep", "astray"] {
+        let script = "software:page-faults:1 { @[ustack(127)] = count(); }";
+        let finished = trace(way, script, 0);
+        assert!(!finished.messages().contains("astray"), "{finished}");
+    }
+}
+
+#[test]
 fn memory_that_cannot_be_read_is_counted() {
     needs_root!();
     let finished = trace_keys(

@@ -180,6 +180,8 @@ pub enum ExprKind {
         limit: Option<Box<Expr>>,
         /// Constant limit in bytes; the type's size where 0.
         most: u32,
+        /// The script chose the limit: what is cut there is no loss.
+        chosen: bool,
     },
     /// `(a, b)`
     Tuple(Vec<Expr>),

@@ -15,8 +15,9 @@ enum pf_loss_cause {
 	PF_READ_FAILED, /* Memory could not be read; the value is zero. */
 	PF_SCRATCH_BUSY, /* Probes nested deeper than there is scratch memory for: the run was skipped. */
 	PF_NO_MEMORY, /* The kernel could not allocate another key or stack. */
+	PF_STACK_ASTRAY, /* The walk of a stack went astray, up to the depth that is asked for by default. This is no loss. */
 };
-#define PF_LOSS_CAUSES 9
+#define PF_LOSS_CAUSES 10
 
 /* How deep probes may nest on one CPU: task, softirq, hardirq, NMI. Elements of each map of scratch memory. */
 #define PF_SCRATCH_LEVELS 4
@@ -30,6 +31,8 @@ enum pf_loss_cause {
 #define PF_STACK_USER 256
 /* Flag of pf_stack, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss. */
 #define PF_STACK_DEFAULT_DEPTH 0x100000000ULL
+/* Flag of pf_read_str, in loss above the counter's 32 bits: the script chose the length, so a longer string is no loss. */
+#define PF_STRING_LIMIT_CHOSEN 0x100000000ULL
 /* Bit of pf_minmax's mode: keep the greatest value, not the least. */
 #define PF_MINMAX_MAX 1
 /* Bit of pf_minmax's mode: the values are signed. */

@@ -33,6 +33,7 @@ pf_template(__u64, pf_read, void *to, __u64 size, __u64 address, __u64 loss)
 /*
  * The length of the string, with its NUL; 0 if it could not be read, and then `to` is all zero, as above.
  * What follows the NUL in `to` stays as it was, but for the rest of the NUL's own word, which may be zero.
+ * A string that is cut is counted, but not where `loss` says that the script chose the length.
  */
 pf_template(__u64, pf_read_str, void *to, __u64 size, __u64 address, __u64 loss)
 {
@@ -51,7 +52,7 @@ pf_template(__u64, pf_read_str, void *to, __u64 size, __u64 address, __u64 loss)
 	/* An empty string of a process: 0 in kernels up to 6.12 (strncpy_from_user_nofault, mm/maccess.c). */
 	if (length == 0)
 		return 1;
-	if (pf_unlikely((__u64)length == size)) {
+	if (pf_unlikely((__u64)length == size && !(loss & PF_STRING_LIMIT_CHOSEN))) {
 		/* Full: either the string just fits, or the NUL took the place of another character. */
 		from += size - 1;
 		if (is_kernel(address))

@@ -64,6 +64,49 @@ static __always_inline long walk(void *ctx, struct pf_capture *capture, __u64 fl
 	return bytes;
 }
 
+/* Return addresses that are looked at to tell a deep stack from a walk that went astray. */
+#define PF_LAST_FRAMES 8
+
+/*
+ * Whether an address of the process is one that a call returns to: a call stands before it. On x86-64 `call rel32`, or
+ * `call` by register or memory with its possible lengths; on arm64 `bl` or `blr`.
+ */
+static __always_inline int follows_call(__u64 address)
+{
+	union {
+		__u8 bytes[8];
+		__u32 words[2];
+	} before;
+
+	if (bpf_probe_read_user(&before, 8, (const void *)(address - 8)))
+		return 0;
+	if (before.bytes[3] == 0xe8)
+		return 1;
+#pragma unroll
+	for (int i = 1; i <= 6; i++) {
+		if (before.bytes[i] == 0xff && (before.bytes[i + 1] & 0x38) == 0x10)
+			return 1;
+	}
+	return (before.words[1] & 0xfc000000) == 0x94000000 ||
+	       (before.words[1] & 0xfffffc1f) == 0xd63f0000;
+}
+
+/*
+ * Whether a stack that fills its room is that deep. Code without frame pointers sends the walk to memory that is no frame,
+ * and there often in circles, until the room is full: its last frames are then no return addresses.
+ */
+static __always_inline int is_deep(const struct pf_stack *stack, __u64 flags, __u64 size)
+{
+	if (!(flags & PF_STACK_USER))
+		return 1;
+#pragma clang loop unroll(disable)
+	for (__u64 i = 1; i <= PF_LAST_FRAMES && i <= size / 8; i++) {
+		if (!follows_call(stack->ips[size / 8 - i]))
+			return 0;
+	}
+	return 1;
+}
+
 /* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
 pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
 {
@@ -87,7 +130,7 @@ pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
 	}
 	frames = (__u64)result / 8;
 	if (pf_unlikely((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH))
-		pf_loss(loss + PF_STACK_TRUNCATED);
+		pf_loss(loss + (is_deep(stack, flags, size) ? PF_STACK_TRUNCATED : PF_STACK_ASTRAY));
 	stack->tgid = flags & PF_STACK_USER ? bpf_get_current_pid_tgid() >> 32 : 0;
 	stack->nr = frames;
 	/*

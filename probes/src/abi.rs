@@ -72,6 +72,8 @@ causes! {
     ScratchBusy,
     /// The kernel could not allocate another key or stack.
     NoMemory,
+    /// The walk of a stack went astray, up to the depth that is asked for by default. This is no loss.
+    StackAstray,
 }
 
 /// Defines constants and the list of them.
@@ -98,6 +100,8 @@ constants! {
     STACK_USER: u64 = 1 << 8;
     /// Flag of `pf_stack`, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss.
     STACK_DEFAULT_DEPTH: u64 = 1 << 32;
+    /// Flag of `pf_read_str`, in `loss` above the counter's 32 bits: the script chose the length, so a longer string is no loss.
+    STRING_LIMIT_CHOSEN: u64 = 1 << 32;
     /// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
     MINMAX_MAX: u64 = 1;
     /// Bit of `pf_minmax`'s mode: the values are signed.

@@ -23,6 +23,13 @@ pub enum Cause {
     Mappings,
 }
 
+impl Cause {
+    /// Whether something that the script asked for is missing. Else it is worth knowing, and no more.
+    pub fn is_loss(self) -> bool {
+        self != Cause::Counted(LossCause::StackAstray)
+    }
+}
+
 /// So many things lost for one reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loss {
@@ -79,6 +86,11 @@ impl fmt::Display for Loss {
                 Some(depth) => write!(f, "cut {n} {stacks}{of} after {depth} frames"),
                 None => write!(f, "cut {n} {stacks}{of}"),
             },
+            Cause::Counted(LossCause::StackAstray) => write!(
+                f,
+                "the walk of {n} {stacks}{of} went astray, and the last frames are not real: \
+                 code without frame pointers"
+            ),
             Cause::Counted(LossCause::StringTruncated) => write!(
                 f,
                 "cut {n} {}{of}: longer than max_strlen (raise it with config)",

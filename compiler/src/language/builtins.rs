@@ -265,6 +265,7 @@ impl Checker<'_> {
                         address: Box::new(value(Type::U64)),
                         limit: None,
                         most,
+                        chosen: false,
                     },
                     ty: Type::Str {
                         bytes: crate::types::round_up(most),

@@ -189,8 +189,13 @@ impl<'a> Lower<'a> {
 
     /// The first loss counter of this probe.
     fn loss(&mut self) -> Value {
-        self.builder
-            .constant((self.probe.index() as u32 * LOSS_CAUSES).into())
+        let index = self.loss_index();
+        self.builder.constant(index.into())
+    }
+
+    /// The index of the probe's first counter of losses.
+    fn loss_index(&self) -> u32 {
+        self.probe.index() as u32 * LOSS_CAUSES
     }
 
     /// Whether a value is not zero, as the arguments of a branch.

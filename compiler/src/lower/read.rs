@@ -129,10 +129,17 @@ impl Lower<'_> {
     }
 
     /// Reads a string of at most `size` bytes from an address into `room` bytes.
-    pub(super) fn read_string(&mut self, place: SlotPlace, room: u32, size: Value, address: Value) {
+    /// `loss` is the place of the counters, with a flag.
+    pub(super) fn read_string(
+        &mut self,
+        place: SlotPlace,
+        room: u32,
+        size: Value,
+        address: Value,
+        loss: Value,
+    ) {
         self.builder.zero(place, room);
         let target = self.builder.address(place);
-        let loss = self.loss();
         self.builder
             .routine("pf_read_str", vec![target, size, address, loss]);
     }

@@ -7,7 +7,7 @@ use super::Lower;
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Condition, SlotPlace, Value};
 use crate::types::Type;
-use pfscript_probes::abi::helper;
+use pfscript_probes::abi::{STRING_LIMIT_CHOSEN, helper};
 
 impl Lower<'_> {
     /// Stores a value of the type `ty` (or of one that joined to it) into a slot, all of its bytes.
@@ -158,14 +158,18 @@ impl Lower<'_> {
                 address,
                 limit,
                 most,
+                chosen,
             } => {
                 let address = self.value(address);
                 let most = (*most).min(room);
-                let size = match limit {
-                    None => self.builder.constant(most.into()),
+                let (size, loss) = match limit {
+                    None => {
+                        let size = self.builder.constant(most.into());
+                        (size, self.loss_of_string(*chosen))
+                    }
                     Some(limit) => self.bounded(limit, most),
                 };
-                self.read_string(place, room, size, address);
+                self.read_string(place, room, size, address, loss);
             }
             ExprKind::Load(Place {
                 base: Base::Memory(address),
@@ -175,7 +179,8 @@ impl Lower<'_> {
             }) => {
                 let address = self.address_at(address, *offset);
                 let size = self.builder.constant((*count).min(room).into());
-                self.read_string(place, room, size, address);
+                let loss = self.loss();
+                self.read_string(place, room, size, address, loss);
             }
             ExprKind::Load(Place {
                 base: Base::Element { map, key },
@@ -191,11 +196,22 @@ impl Lower<'_> {
         }
     }
 
-    /// A value, cut to `1..=most`.
-    fn bounded(&mut self, expr: &Expr, most: u32) -> Value {
+    /// The place of the counters for a string that is read, and whether the script chose its length.
+    fn loss_of_string(&mut self, chosen: bool) -> Value {
+        let counters = i64::from(self.loss_index());
+        let flag = if chosen { STRING_LIMIT_CHOSEN } else { 0 };
+        self.builder.constant(counters | flag as i64)
+    }
+
+    /// A length that the script computes, cut to `1..=most`, and the place of the counters, which says whether it is
+    /// the script's own.
+    fn bounded(&mut self, expr: &Expr, most: u32) -> (Value, Value) {
         let value = self.value(expr);
+        let counters = self.loss();
         let builder = &mut self.builder;
         let result = builder.temporary(8, "limit");
+        let loss = builder.temporary(8, "loss");
+        builder.store_word(loss, counters);
         let (fits, too_much) = (builder.block(), builder.block());
         let above = builder.block();
         let limit = builder.constant(most.into());
@@ -207,10 +223,13 @@ impl Lower<'_> {
 
         builder.switch_to(fits);
         builder.store_word(result, value);
+        let flag = builder.constant(STRING_LIMIT_CHOSEN as i64);
+        let chosen = builder.arith(Arith::Or, counters, flag);
+        builder.store_word(loss, chosen);
         builder.switch_to(too_much);
         let limit = builder.constant(most.into());
         builder.store_word(result, limit);
         builder.join(&[fits]);
-        builder.load_word(result)
+        (builder.load_word(result), builder.load_word(loss))
     }
 }

@@ -130,9 +130,10 @@ impl<'a> Running<'a> {
         }
         self.attached.detach();
         let manifest = &self.session.object.manifest;
-        let losses = loss::read(&self.loaded, manifest, self.processes.lost_records())
+        let mut losses = loss::read(&self.loaded, manifest, self.processes.lost_records())
             .map_err(kernel_error("can't read what was lost"))?;
         output_closed |= self::output_closed(self.tell_losses(&losses))?;
+        losses.retain(|loss| loss.cause.is_loss());
         Ok(Outcome {
             exit_code: self.exit_code,
             losses,
@@ -142,7 +143,11 @@ impl<'a> Running<'a> {
 
     fn tell_losses(&mut self, losses: &[Loss]) -> Result<(), Halt> {
         for loss in losses {
-            self.sink.event(&Event::Lost(loss))?;
+            if loss.cause.is_loss() {
+                self.sink.event(&Event::Lost(loss))?;
+            } else if !self.session.quiet {
+                self.sink.event(&Event::Message(&format!("note: {loss}")))?;
+            }
         }
         Ok(self.sink.flush()?)
     }

@@ -37,7 +37,7 @@ fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
         };
     }
     let max = checker.options.limits.max_strlen;
-    let (limit, most) = if args.has(1) {
+    let (limit, most, chosen) = if args.has(1) {
         let limit = args.value(1)?;
         match limit.constant() {
             Some(n) if n <= 0 => {
@@ -46,17 +46,21 @@ fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
                     "`limit` must be greater than zero",
                 ));
             }
-            Some(n) => (None, (n as u64).min(max.into()) as u32),
-            None => (Some(Box::new(limit)), max),
+            Some(n) => {
+                let most = (n as u64).min(max.into());
+                (None, most as u32, most == n as u64)
+            }
+            None => (Some(Box::new(limit)), max, true),
         }
     } else {
-        (None, max)
+        (None, max, false)
     };
     Ok(Expr {
         kind: ExprKind::ReadString {
             address: Box::new(address),
             limit,
             most,
+            chosen,
         },
         ty: Type::Str {
             bytes: round_up(most),
