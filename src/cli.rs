@@ -11,6 +11,7 @@ use std::path::PathBuf;
 const AFTER_HELP: &str = "\
 Examples:
   pfscript faults.pf -c ./program     why its memory grows: page faults by user stack
+  pfscript faults.pf --run git log -p the same of a command with its words as they are
   pfscript ffaults.pf -p 1234         page faults of a running process, by file
   pfscript -e 'profile:hz:99 { @[kstack] = count(); }'
   pfscript -e 't:syscalls:sys_enter_openat { printf(\"%s %s\\n\", comm, str(args.filename)); }'
@@ -48,9 +49,17 @@ pub struct Cli {
     #[arg(short = 'e', value_name = "SCRIPT")]
     pub script: Option<String>,
 
-    /// Run a command, trace it from its start, and stop when it ends
+    /// Run a command, trace it from its start, and stop when it ends. All that it started ends then, too
     #[arg(short = 'c', value_name = "COMMAND", conflicts_with = "pid")]
     pub command: Option<String>,
+
+    /// As -c, with the rest of the line as the command, word by word: nothing is quoted twice
+    #[arg(long, value_name = "COMMAND", num_args = 1.., allow_hyphen_values = true, conflicts_with_all = ["command", "pid"])]
+    pub run: Vec<OsString>,
+
+    /// Exit with the status of the command, if that is not 0; 128 and the signal, if one ended it
+    #[arg(long)]
+    pub exit_status: bool,
 
     /// Trace only this process, and stop when it ends
     #[arg(short = 'p', value_name = "PID")]
@@ -72,7 +81,7 @@ pub struct Cli {
     pub verbose: bool,
 
     /// List attach points: all, or those that match a pattern with * and ?
-    #[arg(short = 'l', conflicts_with_all = ["script", "command", "pid"])]
+    #[arg(short = 'l', conflicts_with_all = ["script", "command", "run", "pid"])]
     pub list: bool,
 
     /// Check a script without running it; does not need root

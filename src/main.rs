@@ -83,12 +83,20 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let stop = Stop::on_signals().map_err(|error| failure(format_args!("{error}")))?;
     // The handlers stay to the very end: without them, the twin of the signal that ended the session would kill.
     let stop: &Stop = Box::leak(Box::new(stop));
-    let command = match &cli.command {
-        Some(line) if !cli.check && cli.dump.is_none() => {
-            Some(Command::parse(line).map_err(|error| failure(format_args!("{error}")))?)
-        }
-        _ => None,
+    let command = match (&cli.command, &cli.run[..]) {
+        _ if cli.check || cli.dump.is_some() => None,
+        (Some(line), _) => Some(Command::parse(line)),
+        (None, []) => None,
+        (None, words) => Some(Command::new(words.to_vec())),
     };
+    let command = command
+        .transpose()
+        .map_err(|error| failure(format_args!("{error}")))?;
+    if cli.exit_status && cli.command.is_none() && cli.run.is_empty() {
+        return Err(failure(format_args!(
+            "--exit-status needs a command: start one with -c COMMAND or --run COMMAND"
+        )));
+    }
     if let Some(pid) = cli.pid
         && !Path::new("/proc").join(pid.to_string()).exists()
     {
@@ -172,7 +180,10 @@ fn trace(
         }
         None => failure(format_args!("{error}")),
     })?;
-    Ok(outcome.status(cli.strict))
+    match outcome.command_status() {
+        Some(status) if cli.exit_status && status != 0 => Ok(status),
+        _ => Ok(outcome.status(cli.strict)),
+    }
 }
 
 /// The script's name, bytes and parameters.

@@ -1,17 +1,22 @@
 //! The command that `-c` traces: split into words, forked before tracing begins, held until it may start.
 //!
-//! In comes a command line, out goes a child process that waits. It is no shell: nothing is expanded or redirected.
+//! In comes a command line, or its words, out goes a child process that waits. It is no shell: nothing is expanded or
+//! redirected. The command and all that it starts end with the tracer, however that ends: its guard (`sys::guard`) sees to
+//! it.
 
 use crate::error::{Error, ErrorKind};
-use crate::sys::process;
+use crate::sys::{guard, process};
 use std::ffi::{CString, OsStr, OsString};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
-/// A child process that waits to execute its program. Dropped, it is ended.
+/// A process that waits to execute its program. Dropped, it is ended with all that it has started.
 #[derive(Debug)]
 pub struct Command {
     name: String,
@@ -19,13 +24,23 @@ pub struct Command {
     pidfd: OwnedFd,
     gate: Option<OwnedFd>,
     failure: Option<OwnedFd>,
-    reaped: bool,
+    status: Option<OwnedFd>,
+    exit_status: Option<ExitStatus>,
+    guard: Option<Guard>,
+}
+
+/// The process that ends the command.
+#[derive(Debug)]
+struct Guard {
+    pid: u32,
+    pidfd: OwnedFd,
+    control: OwnedFd,
 }
 
 impl Command {
     /// Forks the child for a command line, split as a shell would (quotes and backslashes, nothing else).
     ///
-    /// The child lives no longer than the calling thread.
+    /// The command, and whatever it starts, lives no longer than the calling process.
     ///
     /// # Errors
     /// [`ErrorKind::Target`] if the line is empty or a quote is left open, or if the program is not found or not
@@ -57,11 +72,22 @@ impl Command {
         );
         let cannot =
             |error| Error::new(ErrorKind::Target, format!("can't start `{shown}`: {error}"));
-        let (gate_reader, gate) = process::pipe().map_err(cannot)?;
-        let (failure, failure_writer) = process::pipe().map_err(cannot)?;
-        let pid = program
-            .fork((gate_reader.as_fd(), gate.as_fd()), failure_writer.as_fd())
-            .map_err(cannot)?;
+        let pipes = process::Pipes::new().map_err(cannot)?;
+        let guard = program.fork(&pipes).map_err(cannot)?;
+        let guard_pidfd = process::pidfd(guard).map_err(cannot)?;
+        // The children's ends close with what is left of the pipes.
+        let process::Pipes {
+            gate: (_, gate),
+            failure: (failure, _),
+            control: (_, control),
+            status: (status, status_writer),
+        } = pipes;
+        drop(status_writer);
+        let pid = match read_number(&status).map_err(cannot)? {
+            Some(pid) if pid > 0 => pid as u32,
+            Some(errno) => return Err(cannot(io::Error::from_raw_os_error(-errno))),
+            None => return Err(cannot(io::ErrorKind::UnexpectedEof.into())),
+        };
         let pidfd = process::pidfd(pid).map_err(cannot)?;
         Ok(Command {
             name: shown,
@@ -69,7 +95,13 @@ impl Command {
             pidfd,
             gate: Some(gate),
             failure: Some(failure),
-            reaped: false,
+            status: Some(status),
+            exit_status: None,
+            guard: Some(Guard {
+                pid: guard,
+                pidfd: guard_pidfd,
+                control,
+            }),
         })
     }
 
@@ -113,30 +145,44 @@ impl Command {
         }
     }
 
-    /// Whether the child has ended; its status is taken then.
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.reaped = self.reaped || process::try_reap(self.pid).is_some();
-        self.reaped
+    /// How the command ended, if it has ended by itself, before [`Command::end`].
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
+        let ended = crate::sys::poll(&[self.pidfd.as_fd()], 0).is_ok_and(|ended| ended == [true]);
+        if ended && let Some(status) = self.status.take() {
+            // The guard writes it now, unless somebody has killed that.
+            let status = read_number(&status).ok().flatten();
+            self.exit_status = status.map(ExitStatus::from_raw);
+        }
+        self.exit_status
     }
 
-    /// Ends the child: SIGTERM, and SIGKILL if it is still there two seconds later. One that was never released sees its
-    /// gate close and ends by itself.
+    /// Ends the command and all that it has started, if anything is left of that: SIGTERM, and SIGKILL for what is still
+    /// there two seconds later. A command that was never released sees its gate close and ends by itself.
     pub(crate) fn end(&mut self) {
-        const GRACE_MS: i32 = 2000;
-        let waits = self.gate.take().is_some();
-        for signal in [libc::SIGTERM, libc::SIGKILL] {
-            if self.has_ended() {
-                return;
-            }
-            if !waits || signal == libc::SIGKILL {
-                process::signal(self.pid, signal);
-            }
-            let since = std::time::Instant::now();
-            while !self.has_ended() && since.elapsed().as_millis() < GRACE_MS as u128 {
-                // Interrupted waits go round again; an error can't be, with a descriptor of our own.
-                let _ = crate::sys::poll(&[self.pidfd.as_fd()], GRACE_MS);
-            }
+        self.exit_status();
+        // What it ends with from here on is not its own.
+        self.status = None;
+        self.gate = None;
+        let Some(guard) = self.guard.take() else {
+            return;
+        };
+        // If the guard is gone there is nobody to ask.
+        let _ = std::fs::File::from(guard.control).write_all(&[guard::PLEASE]);
+        let deadline = Instant::now() + Duration::from_millis(guard::END_MS as u64);
+        while process::try_reap(guard.pid).is_none() && Instant::now() < deadline {
+            // Interrupted waits go round again; an error can't be, with a descriptor of our own.
+            let _ = crate::sys::poll(&[guard.pidfd.as_fd()], 100);
         }
+    }
+}
+
+/// The next four bytes of a pipe, as a number; `None` at its end.
+fn read_number(pipe: &OwnedFd) -> io::Result<Option<i32>> {
+    let mut bytes = [0; 4];
+    match std::fs::File::from(pipe.try_clone()?).read_exact(&mut bytes) {
+        Ok(()) => Ok(Some(i32::from_ne_bytes(bytes))),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
@@ -287,10 +333,10 @@ mod tests {
         let mut command = Command::parse("true").unwrap();
         let comm = std::fs::read_to_string(format!("/proc/{}/comm", command.pid())).unwrap();
         assert_ne!(comm.trim(), "true");
-        assert!(!command.has_ended());
+        assert_eq!(command.exit_status(), None);
         command.release().unwrap();
-        crate::sys::poll(&[command.pidfd()], 5000).unwrap();
-        assert!(command.has_ended());
+        crate::sys::poll(&[command.pidfd()], 60_000).unwrap();
+        assert!(command.exit_status().unwrap().success());
     }
 
     #[test]
@@ -300,5 +346,36 @@ mod tests {
         let pidfd = process::pidfd(pid).unwrap();
         drop(command);
         assert_eq!(crate::sys::poll(&[pidfd.as_fd()], 0).unwrap(), [true]);
+    }
+
+    #[test]
+    fn a_command_ends_with_all_that_it_has_started() {
+        // A child, and a daemon in a session of its own, whose parent is gone.
+        let line = "sh -c 'setsid sh -c \"sleep 1000 & sleep 1000 &\" & sleep 1000 & wait'";
+        let mut command = Command::parse(line).unwrap();
+        command.release().unwrap();
+        let guard = command.guard.as_ref().unwrap().pid;
+        let below = |parent: u32| -> Vec<u32> {
+            let path = format!("/proc/{parent}/task/{parent}/children");
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            text.split(' ').filter_map(|pid| pid.parse().ok()).collect()
+        };
+        // The command, its child, and what the daemon left behind.
+        let all = loop {
+            let all = [below(guard), below(command.pid())].concat();
+            if all.len() == 4 {
+                break all;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        let pidfds: Vec<_> = all
+            .iter()
+            .map(|pid| process::pidfd(*pid).unwrap())
+            .collect();
+        command.end();
+        for pidfd in pidfds {
+            assert_eq!(crate::sys::poll(&[pidfd.as_fd()], 0).unwrap(), [true]);
+        }
+        assert_eq!(command.exit_status(), None, "it did not end by itself");
     }
 }

@@ -13,6 +13,8 @@ use pfscript_compiler::Object;
 use run::Running;
 use std::io::{self, Write};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 use std::sync::Arc;
 
 /// What is traced.
@@ -23,7 +25,7 @@ pub enum Target {
     All,
     /// One process, to which the programs are narrowed when the session begins; the session ends with it.
     Process(u32),
-    /// A command and its children, from its exec on; the session ends with it.
+    /// A command and its children, from its exec on; the session ends with it, and with the session all that it started.
     Command(Command),
 }
 
@@ -129,6 +131,8 @@ pub struct Outcome {
     pub losses: Vec<Loss>,
     /// Whether the reader of the output went away, which ended the session early.
     pub output_closed: bool,
+    /// How the command ended, if it ended by itself and not with the session.
+    pub command: Option<ExitStatus>,
 }
 
 impl Outcome {
@@ -140,6 +144,15 @@ impl Outcome {
             // As the system cuts it.
             self.exit_code as u8
         }
+    }
+
+    /// The exit status that stands for how the command ended, as a shell has it: 128 and the signal, if one ended it.
+    pub fn command_status(&self) -> Option<u8> {
+        let status = self.command?;
+        let number = status
+            .code()
+            .or_else(|| Some(128 + status.signal().unwrap_or(0)));
+        number.map(|number| number as u8)
     }
 }
 

@@ -23,6 +23,7 @@ use pfscript_compiler::manifest::{Attach, Globals, Manifest, RecordKind};
 use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::process::ExitStatus;
 
 /// How a delivery of records ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,7 @@ pub struct Running<'a> {
     symbols: Symbols,
     process: Option<OwnedFd>,
     exit_code: u32,
+    command: Option<ExitStatus>,
 }
 
 fn kernel_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
@@ -115,6 +117,7 @@ impl<'a> Running<'a> {
             symbols,
             process,
             exit_code: 0,
+            command: None,
         })
     }
 
@@ -132,13 +135,30 @@ impl<'a> Running<'a> {
         let manifest = &self.session.object.manifest;
         let mut losses = loss::read(&self.loaded, manifest, self.processes.lost_records())
             .map_err(kernel_error("can't read what was lost"))?;
+        output_closed |= self::output_closed(self.tell_status())?;
         output_closed |= self::output_closed(self.tell_losses(&losses))?;
         losses.retain(|loss| loss.cause.is_loss());
         Ok(Outcome {
             exit_code: self.exit_code,
+            command: self.command,
             losses,
             output_closed,
         })
+    }
+
+    /// Says how the command ended, if that is not what is hoped for.
+    fn tell_status(&mut self) -> Result<(), Halt> {
+        let Some(status) = self.command.filter(|status| !status.success()) else {
+            return Ok(());
+        };
+        if self.session.quiet {
+            return Ok(());
+        }
+        let text = match status.code() {
+            Some(code) => format!("the command ended with status {code}"),
+            None => format!("the command was ended by {status}").replace(": ", " "),
+        };
+        Ok(self.sink.event(&Event::Message(&text))?)
     }
 
     fn tell_losses(&mut self, losses: &[Loss]) -> Result<(), Halt> {
@@ -188,6 +208,7 @@ impl<'a> Running<'a> {
         self.discard();
         self.sink.flush()?;
         if let Target::Command(command) = &mut self.session.target {
+            self.command = command.exit_status();
             command.end();
         }
         self.run_once(&Attach::End)?;

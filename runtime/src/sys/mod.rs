@@ -3,6 +3,7 @@
 //! No policy is here: what a failure means is said by the callers.
 
 pub mod bpf;
+pub mod guard;
 pub mod perf;
 pub mod process;
 pub mod signals;

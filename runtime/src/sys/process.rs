@@ -2,6 +2,7 @@
 //!
 //! Which process is traced, and what its end means, is decided by the session.
 
+use super::guard;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -21,15 +22,7 @@ pub fn pidfd(pid: u32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Sends a signal; a process that is gone is no error.
-pub fn signal(pid: u32, signal: libc::c_int) {
-    // SAFETY: takes integers. The caller owns the child, which is not reaped yet, so that the id is still its own.
-    unsafe {
-        libc::kill(pid as libc::pid_t, signal);
-    }
-}
-
-/// Takes the child's exit status if it has ended; `None` if it still runs.
+/// Takes the child's status if it has ended; `None` if it still runs.
 pub fn try_reap(pid: u32) -> Option<i32> {
     let mut status = 0;
     // SAFETY: the kernel writes `status`.
@@ -105,17 +98,13 @@ impl Program {
         Program { path, arguments }
     }
 
-    /// Forks a child that waits for a byte on `gate` (a pipe, reading end first) and then executes the program. If that
-    /// fails it writes `errno` as four bytes to `failure`. The child gets SIGKILL when the thread that forked it ends,
-    /// however it ends.
+    /// Forks a [`guard`], and of that a child that waits for a byte on the gate and then executes the program. If that
+    /// fails it writes `errno` as four bytes to the pipe of failures. Returns the guard's pid; the guard says the child's
+    /// first of all, or the negative `errno` of its fork.
     ///
     /// # Errors
-    /// The kernel's, of the fork.
-    pub fn fork(
-        &self,
-        gate: (BorrowedFd<'_>, BorrowedFd<'_>),
-        failure: BorrowedFd<'_>,
-    ) -> io::Result<u32> {
+    /// The kernel's, of the first fork.
+    pub fn fork(&self, pipes: &Pipes) -> io::Result<u32> {
         let shell = c"/bin/sh";
         let mut argv: Vec<*const libc::c_char> =
             self.arguments.iter().map(|word| word.as_ptr()).collect();
@@ -123,25 +112,67 @@ impl Program {
         // As execvp(3) does for a file without `#!`: /bin/sh PATH ARGUMENTS…
         let mut shell_argv: Vec<*const libc::c_char> = vec![shell.as_ptr(), self.path.as_ptr()];
         shell_argv.extend(argv.iter().skip(1));
-        // SAFETY: the child calls nothing but async-signal-safe functions before exec or `_exit`.
-        let pid = unsafe { libc::fork() };
-        if pid < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        if pid == 0 {
-            // SAFETY: this is the child of the fork; the vectors end in null and outlive the call.
-            unsafe {
-                child(
-                    &self.path,
-                    shell,
-                    &argv,
-                    &shell_argv,
-                    (gate.0.as_raw_fd(), gate.1.as_raw_fd()),
-                    failure.as_raw_fd(),
-                )
+        // SAFETY: the children call nothing but async-signal-safe functions before exec or `_exit`; the vectors end in
+        // null and outlive the call.
+        unsafe {
+            // The guard is not to be ended by a signal, from its first moment on.
+            let mut all: libc::sigset_t = std::mem::zeroed();
+            let mut before: libc::sigset_t = std::mem::zeroed();
+            libc::sigfillset(&mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+            let pid = libc::fork();
+            if pid == 0 {
+                libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1);
+                // Ignored, as it may be, children would leave no status.
+                libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+                let command = libc::fork();
+                if command == 0 {
+                    child(&self.path, shell, &argv, &shell_argv, pipes);
+                }
+                guard::guard(guard::Watch {
+                    command: match command {
+                        -1 => -*libc::__errno_location(),
+                        pid => pid,
+                    },
+                    control: pipes.control.0.as_raw_fd(),
+                    status: pipes.status.1.as_raw_fd(),
+                });
             }
+            let forked = match pid {
+                -1 => Err(io::Error::last_os_error()),
+                pid => Ok(pid as u32),
+            };
+            libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+            forked
         }
-        Ok(pid as u32)
+    }
+}
+
+/// The pipes between the tracer, the guard and the child: each a reading and a writing end.
+#[derive(Debug)]
+pub struct Pipes {
+    /// Lets the child go.
+    pub gate: (OwnedFd, OwnedFd),
+    /// Says why the program can't be executed.
+    pub failure: (OwnedFd, OwnedFd),
+    /// Says to the guard that it is to end the command, or that the tracer is gone.
+    pub control: (OwnedFd, OwnedFd),
+    /// Says the child's pid and its wait status.
+    pub status: (OwnedFd, OwnedFd),
+}
+
+impl Pipes {
+    /// Four new pipes.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn new() -> io::Result<Pipes> {
+        Ok(Pipes {
+            gate: pipe()?,
+            failure: pipe()?,
+            control: pipe()?,
+            status: pipe()?,
+        })
     }
 }
 
@@ -154,19 +185,21 @@ unsafe fn child(
     shell: &CStr,
     argv: &[*const libc::c_char],
     shell_argv: &[*const libc::c_char],
-    (gate, gate_writer): (i32, i32),
-    failure: i32,
+    pipes: &Pipes,
 ) -> ! {
+    let gate = pipes.gate.0.as_raw_fd();
     // SAFETY: async-signal-safe functions on descriptors and strings that the caller vouches for.
     unsafe {
+        // With the guard, whoever ends that.
         libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         let mut none: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut none);
         libc::sigprocmask(libc::SIG_SETMASK, &none, std::ptr::null_mut());
         // Rust ignores SIGPIPE, and an ignored signal stays ignored across exec.
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
-        // Without our copy of the writing end the read below ends when the parent does.
-        libc::close(gate_writer);
+        // Without our copies of the tracer's ends, the read below and the guard's end when the tracer does.
+        libc::close(pipes.gate.1.as_raw_fd());
+        libc::close(pipes.control.1.as_raw_fd());
         let mut byte = 0_u8;
         let got = loop {
             let got = libc::read(gate, std::ptr::from_mut(&mut byte).cast(), 1);
@@ -175,7 +208,7 @@ unsafe fn child(
             }
         };
         if got != 1 {
-            // The parent went away or gave up.
+            // The tracer went away or gave up.
             libc::_exit(127);
         }
         libc::execve(path.as_ptr(), argv.as_ptr(), libc_environment());
@@ -183,7 +216,11 @@ unsafe fn child(
             libc::execve(shell.as_ptr(), shell_argv.as_ptr(), libc_environment());
         }
         let error = (*libc::__errno_location()).to_ne_bytes();
-        libc::write(failure, error.as_ptr().cast(), error.len());
+        libc::write(
+            pipes.failure.1.as_raw_fd(),
+            error.as_ptr().cast(),
+            error.len(),
+        );
         libc::_exit(127);
     }
 }
