@@ -1,6 +1,7 @@
 //! A tracing session as its user sees it: what to trace, where results go, what ends it, and how it went. The session
 //! itself happens in `run`. Scripts are not compiled here: a session takes a finished object and its manifest.
 
+mod backlog;
 mod output;
 mod run;
 

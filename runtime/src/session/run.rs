@@ -4,6 +4,7 @@
 //!
 //! In comes a [`Session`], out goes an [`Outcome`]. What a record asks for is done in `perform`, what is shown in a sink.
 
+use super::backlog::Backlog;
 use super::output::Output;
 use super::{Outcome, Session, Stop, Target};
 use crate::attach::{self, Attached};
@@ -24,6 +25,7 @@ use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::process::ExitStatus;
+use std::time::{Duration, Instant};
 
 /// How a delivery of records ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,6 +56,7 @@ pub struct Running<'a> {
     attached: Attached,
     loaded: Loaded,
     events: Option<RingBuf<MapData>>,
+    backlog: Backlog,
     processes: Processes,
     symbols: Symbols,
     process: Option<OwnedFd>,
@@ -104,6 +107,7 @@ impl<'a> Running<'a> {
         };
         let symbols = Symbols::new(manifest);
         let attached = attach::open(&loaded, manifest, command)?;
+        let backlog = Backlog::new(&session.object.manifest);
         let (sink, reader) = session.take_sink()?;
         let sink = Output::new(sink, reader, stop);
         Ok(Running {
@@ -113,6 +117,7 @@ impl<'a> Running<'a> {
             attached,
             loaded,
             events,
+            backlog,
             processes,
             symbols,
             process,
@@ -135,7 +140,7 @@ impl<'a> Running<'a> {
         let manifest = &self.session.object.manifest;
         let mut losses = loss::read(&self.loaded, manifest, self.processes.lost_records())
             .map_err(kernel_error("can't read what was lost"))?;
-        output_closed |= self::output_closed(self.tell_status())?;
+        output_closed |= self::output_closed(self.tell_notes())?;
         output_closed |= self::output_closed(self.tell_losses(&losses))?;
         losses.retain(|loss| loss.cause.is_loss());
         Ok(Outcome {
@@ -146,19 +151,27 @@ impl<'a> Running<'a> {
         })
     }
 
-    /// Says how the command ended, if that is not what is hoped for.
-    fn tell_status(&mut self) -> Result<(), Halt> {
-        let Some(status) = self.command.filter(|status| !status.success()) else {
-            return Ok(());
-        };
+    /// Says how the command ended, if that is not what is hoped for, and which requests were left out.
+    fn tell_notes(&mut self) -> Result<(), Halt> {
         if self.session.quiet {
             return Ok(());
         }
-        let text = match status.code() {
-            Some(code) => format!("the command ended with status {code}"),
-            None => format!("the command was ended by {status}").replace(": ", " "),
-        };
-        Ok(self.sink.event(&Event::Message(&text))?)
+        if let Some(status) = self.command.filter(|status| !status.success()) {
+            let text = match status.code() {
+                Some(code) => format!("the command ended with status {code}"),
+                None => format!("the command was ended by {status}").replace(": ", " "),
+            };
+            self.sink.event(&Event::Message(&text))?;
+        }
+        let merged = self.backlog.merged();
+        if merged > 0 {
+            let text = format!(
+                "note: {merged} requests to print, clear or zero a map were left out, since others like them were \
+                 waiting: they came faster than they can be done"
+            );
+            self.sink.event(&Event::Message(&text))?;
+        }
+        Ok(())
     }
 
     fn tell_losses(&mut self, losses: &[Loss]) -> Result<(), Halt> {
@@ -186,7 +199,7 @@ impl<'a> Running<'a> {
             fill_globals(&self.loaded, &self.session.target)?;
         }
         let begun = self.run_once(&Attach::Begin)?;
-        if self.deliver(usize::MAX)? == Delivered::UpToExit {
+        if self.deliver_all()? == Delivered::UpToExit {
             self.announce(begun)?;
         } else {
             self.stop.phase(Phase::Tracing);
@@ -213,7 +226,7 @@ impl<'a> Running<'a> {
         }
         self.run_once(&Attach::End)?;
         self.stop.phase(Phase::Printing);
-        self.deliver(usize::MAX)?;
+        self.deliver_all()?;
         self.sink.event(&Event::Ended)?;
         if self.session.print_maps {
             self.print_maps()?;
@@ -281,7 +294,7 @@ impl<'a> Running<'a> {
             self.symbols.tidy(&mut self.processes, &self.loaded);
             if self.wait(timeout)? == Waited::End {
                 self.attached.detach();
-                self.deliver(usize::MAX)?;
+                self.deliver_all()?;
                 return Ok(());
             }
         }
@@ -315,41 +328,79 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Does what up to `limit` records ask for.
+    /// Does what all records ask for.
+    fn deliver_all(&mut self) -> Result<Delivered, Halt> {
+        loop {
+            let delivered = self.deliver(usize::MAX)?;
+            if delivered != Delivered::Some {
+                return Ok(delivered);
+            }
+        }
+    }
+
+    /// Does what up to `limit` records ask for, and fewer if that takes long.
     fn deliver(&mut self, limit: usize) -> Result<Delivered, Halt> {
+        /// A request that has taken longer is the last for now, so that an end is seen.
+        const LONG: Duration = Duration::from_millis(50);
+        let begin = Instant::now();
         // First of all what was mapped where, since records may hold addresses.
         self.processes.drain();
         let Some(events) = &mut self.events else {
             return Ok(Delivered::All);
         };
         for _ in 0..limit {
-            let Some(record) = events.next() else {
-                return Ok(Delivered::All);
+            let taken = self.backlog.next();
+            let found = match &taken {
+                Some(_) => None,
+                None => match events.next() {
+                    Some(record) => Some(record),
+                    None => {
+                        self.backlog.caught_up();
+                        return Ok(Delivered::All);
+                    }
+                },
             };
-            let kind = self
-                .session
-                .object
-                .manifest
+            let record: &[u8] = match (&taken, &found) {
+                (Some(record), _) => record,
+                (None, Some(record)) => record,
+                (None, None) => &[],
+            };
+            let number = unsigned(RECORD_KIND.of(record)) as usize;
+            let manifest = &self.session.object.manifest;
+            let kind = manifest
                 .records
-                .get(unsigned(RECORD_KIND.of(&record)) as usize)
+                .get(number)
                 .ok_or_else(|| Error::new(ErrorKind::Bug, "a record is of unknown kind"))?;
             if let RecordKind::Exit = kind {
-                self.exit_code = unsigned(slice(&record, RECORD_HEADER, 4)) as u32;
+                self.exit_code = unsigned(slice(record, RECORD_HEADER, 4)) as u32;
                 return Ok(Delivered::UpToExit);
             }
             let mut performer = Performer {
-                manifest: &self.session.object.manifest,
+                manifest,
                 sink: &mut self.sink,
                 loaded: &self.loaded,
                 names: self.symbols.names(&mut self.processes, &self.loaded),
             };
-            performer.perform(kind, &record)?;
+            if !self.backlog.is_request(number) {
+                performer.perform(kind, record)?;
+                continue;
+            }
+            // A request is all in its kind. Its record gives its place in the event buffer back, before others are taken.
+            drop(found);
+            let more = || events.next().map(|record| Box::from(&*record));
+            if self.backlog.admits(number, more) {
+                performer.perform(kind, &[])?;
+                if begin.elapsed() > LONG {
+                    return Ok(Delivered::Some);
+                }
+            }
         }
         Ok(Delivered::Some)
     }
 
     /// Drops what is left in the event buffer.
     fn discard(&mut self) {
+        self.backlog.discard();
         if let Some(events) = &mut self.events {
             while events.next().is_some() {}
         }
