@@ -41,6 +41,16 @@ impl ReadOnlyData {
     pub const PROCESS: &'static str = "pf_data_process";
 }
 
+/// The word that programs read where there are so many of them that the kernel takes long to detach them.
+pub struct StopWord;
+
+impl StopWord {
+    /// Its symbol in `.bss`, a `u64`: not 0 once the programs are to do nothing any more.
+    pub const SYMBOL: &'static str = "pf_data_stop";
+    /// The array map of one element that loaders make of the section.
+    pub const MAP: &'static str = ".bss";
+}
+
 /// Offsets in the single value of the array map `pf_map_globals`, that the runtime fills before attaching.
 pub struct Globals;
 

@@ -50,6 +50,17 @@ pub enum Mechanism {
     Once,
 }
 
+impl Mechanism {
+    /// Whether the kernel waits, for each site that is closed, until no CPU uses it any more; else an event can be
+    /// disabled at once.
+    pub fn detaches_slowly(self) -> bool {
+        match self {
+            Mechanism::PerfLink | Mechanism::Link => true,
+            Mechanism::PerfEvent | Mechanism::Once => false,
+        }
+    }
+}
+
 /// What is true of all programs of a kind.
 #[derive(Debug)]
 pub struct ProgramInfo {

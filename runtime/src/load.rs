@@ -7,9 +7,9 @@
 use crate::error::{Error, ErrorKind};
 use crate::sys;
 use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
-use aya_obj::generated::bpf_line_info;
+use aya_obj::generated::{BPF_F_RDONLY_PROG, bpf_line_info};
 use pfscript_compiler::ir::ProbeId;
-use pfscript_compiler::manifest::{Manifest, ReadOnlyData, SiteTable};
+use pfscript_compiler::manifest::{Manifest, ReadOnlyData, SiteTable, StopWord};
 use pfscript_probes::abi;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
@@ -26,6 +26,13 @@ impl Loaded {
     /// A map by its ELF symbol.
     pub fn map(&self, symbol: &str) -> Option<&MapHandle> {
         self.maps.get(symbol)
+    }
+
+    /// Makes the programs that read the stop word do nothing from now on; false if none does. Some may still run.
+    pub fn stop_programs(&self) -> bool {
+        let set = |word: &MapHandle| word.update(&0_u32.to_le_bytes(), &1_u64.to_le_bytes());
+        self.map(StopWord::MAP)
+            .is_some_and(|word| set(word).is_ok())
     }
 
     /// A probe's program.
@@ -177,7 +184,7 @@ fn create_maps(object: &aya_obj::Object) -> Result<BTreeMap<String, MapHandle>, 
                 }
             })
             .map_err(|error| map_refused(&error, &spec, name))?;
-        if !map.data().is_empty() {
+        if map.map_flags() & BPF_F_RDONLY_PROG != 0 {
             // Read-only data: constant before any program is loaded.
             handle
                 .update(&0_u32.to_le_bytes(), map.data())

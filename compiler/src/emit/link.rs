@@ -2,12 +2,12 @@
 //!
 //! An action that needs no scratch memory is the program itself. One that does is a function, called by a copy of its
 //! program kind's entry template, with the hole made a call of it and the parameters made constants. Before either stands
-//! the guard, where the program is narrowed to a process ([`super::narrow`]). Functions are these bodies, the other
+//! its guards, if it has any ([`super::guard`]). Functions are these bodies, the other
 //! functions of the module, then the routines that something reaches, in the order in which they are reached.
 
 use super::asm::{Code, INSN_BYTES, Insn, LD_IMM64, Reference};
 use super::frame::{MAX_CALL_FRAMES, SCRATCH_VALUE_BYTES, STACK_BYTES, STACK_ROUNDING};
-use super::{AssembleError, ErrorKind, functions, narrow};
+use super::{AssembleError, ErrorKind, functions, guard};
 use crate::ir::{MapData, Module, ProbeData, ProbeId};
 use pfscript_grammar::Span;
 use pfscript_probes::abi::{LOSS_PARAMETER, SCRATCH_HEADER, SCRATCH_LEVELS, map};
@@ -48,6 +48,8 @@ pub struct Linked {
     pub maps: Vec<MapData>,
     /// Whether a program reads the read-only data.
     pub read_only_data: bool,
+    /// Whether a program reads the word that stops it.
+    pub stop_word: bool,
     /// The templates in use.
     pub templates: Vec<String>,
     /// Bytes of a frame.
@@ -77,6 +79,7 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
         }
         linked.frame_bytes = linked.frame_bytes.max(body.frame_bytes);
         linked.read_only_data |= data.narrowed;
+        linked.stop_word |= data.stops;
         if body.frame_bytes == 0 {
             // An entry would do nothing but call.
             let code = program_code(data, body.code, None);
@@ -138,16 +141,13 @@ fn first_place(code: &Code) -> Option<Span> {
     code.places.first().map(|&(_, place)| place)
 }
 
-/// A program's code: the guard, if it is narrowed, and what it does. An entry has no place in the script of its own: the
+/// A program's code: its guards, and what it does. An entry has no place in the script of its own: the
 /// kernel's messages about it show `place`, where the body begins.
 fn program_code(data: &ProbeData, mut code: Code, place: Option<Span>) -> Result<Code, ErrorKind> {
     if let Some(place) = place {
         code.places.insert(0, (0, place));
     }
-    match data.narrowed {
-        true => narrow::guarded(code).map_err(|_| ErrorKind::TooLong),
-        false => Ok(code),
-    }
+    guard::guarded(data, code).map_err(|_| ErrorKind::TooLong)
 }
 
 fn program(probe: ProbeId, data: &ProbeData, code: Code, stack_bytes: u32) -> Program {

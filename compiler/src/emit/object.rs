@@ -3,7 +3,8 @@
 //! - a section for each program, whose name begins with the program's type;
 //! - `.text`: the functions, local symbols; calls of them are `R_BPF_64_32`, their addresses `R_BPF_64_64`;
 //! - `maps`: legacy map definitions, a symbol each, which need no BTF; their addresses are `R_BPF_64_64`;
-//! - `.rodata`: words that the loader sets before it loads; their addresses are `R_BPF_64_64`;
+//! - `.rodata`: words that the loader sets before it loads; `.bss`: the word that it sets to stop the programs; their
+//!   addresses are `R_BPF_64_64`;
 //! - `license`, `.BTF`, `.BTF.ext`.
 
 use super::ErrorKind;
@@ -12,7 +13,7 @@ use super::debug_info;
 use super::link::Linked;
 use super::source::Source;
 use crate::ir::MapData;
-use crate::manifest::ReadOnlyData;
+use crate::manifest::{ReadOnlyData, StopWord};
 use object::elf::{R_BPF_64_32, R_BPF_64_64};
 use object::write::{
     Object, Relocation, SectionId, StandardSection, Symbol, SymbolId, SymbolSection,
@@ -39,6 +40,9 @@ pub fn write(linked: &Linked, source: &Source<'_>) -> Result<Vec<u8>, ErrorKind>
     writer.write_maps(&linked.maps);
     if linked.read_only_data {
         writer.write_data();
+    }
+    if linked.stop_word {
+        writer.write_stop_word();
     }
 
     let mut sections = Vec::new();
@@ -129,6 +133,26 @@ impl Writer<'_> {
         let word = 0_u64.to_le_bytes();
         let (name, length) = (ReadOnlyData::PROCESS, word.len());
         let section = self.data(b".rodata", &word, 8, SectionKind::ReadOnlyData);
+        let symbol = self.symbol(
+            name,
+            section,
+            0,
+            length,
+            SymbolKind::Data,
+            SymbolScope::Dynamic,
+        );
+        self.data.insert(name, symbol);
+    }
+
+    /// The word that stops programs, zero.
+    fn write_stop_word(&mut self) {
+        let (name, length) = (StopWord::SYMBOL, 8);
+        let section = self.object.add_section(
+            Vec::new(),
+            StopWord::MAP.as_bytes().to_vec(),
+            SectionKind::UninitializedData,
+        );
+        self.object.append_section_bss(section, length as u64, 8);
         let symbol = self.symbol(
             name,
             section,

@@ -91,6 +91,8 @@ pub struct ProbeData {
     pub kind: ProgramKind,
     /// Whether it is narrowed to the session's process, where there is one.
     pub narrowed: bool,
+    /// Whether the session can stop it by a word that it reads.
+    pub stops: bool,
     /// The body, a function of [`Signature::body`] that no other probe has.
     pub body: FuncId,
 }

@@ -47,6 +47,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
     let maps = maps::define(checked, facts, &mut module, &mut manifest)?;
     let mut errors = Vec::new();
     let mut rows = 0;
+    let stops = has_slow_detaching(checked);
     for action in &checked.actions {
         let probe: ProbeId = module.probes.next_key();
         let info = action.provider.info();
@@ -55,6 +56,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         module.probes.push(ProbeData {
             kind: info.kind,
             narrowed: info.narrowed,
+            stops: stops && info.kind.info().mechanism.detaches_slowly(),
             body,
         });
         manifest.probes.push(ProbeManifest {
@@ -71,6 +73,17 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
     } else {
         Err(errors)
     }
+}
+
+/// Whether the kernel takes so long to detach all programs that they are to be stopped before: some 50 to 100 ms for each
+/// site, under one lock.
+fn has_slow_detaching(checked: &Checked) -> bool {
+    const MANY: usize = 16;
+    let slow = checked.actions.iter().filter(|action| {
+        let program = action.provider.info().kind.info();
+        program.mechanism.detaches_slowly()
+    });
+    slow.map(|action| action.sites.len()).sum::<usize>() > MANY
 }
 
 /// Lowers one action.

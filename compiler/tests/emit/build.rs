@@ -224,6 +224,7 @@ pub fn add_probe(
     module.probes.push(ProbeData {
         kind,
         narrowed,
+        stops: false,
         body,
     })
 }

@@ -60,6 +60,7 @@ pub struct Attached {
     events: Vec<Opened>,
     links: Vec<Linked>,
     points: usize,
+    stopped: bool,
 }
 
 impl Attached {
@@ -103,8 +104,27 @@ impl Attached {
         Ok(())
     }
 
-    /// Stops all programs for good.
-    pub fn detach(&mut self) {
+    /// Stops all programs for good: when it returns, none runs any more. Where detaching them takes long, that is left to
+    /// be done.
+    pub fn stop(&mut self, loaded: &Loaded) {
+        if self.stopped {
+            return;
+        }
+        self.stopped = true;
+        self.disable();
+        if loaded.stop_programs() {
+            sys::wait_for_programs();
+        } else {
+            self.detach();
+        }
+    }
+
+    /// Whether programs are attached.
+    pub fn is_attached(&self) -> bool {
+        !self.events.is_empty() || !self.links.is_empty()
+    }
+
+    fn disable(&self) {
         for opened in &self.events {
             match opened.start {
                 // Stop them all before closing any takes its time; a failure shows in the closing too.
@@ -113,6 +133,11 @@ impl Attached {
                 Start::Program { .. } => {}
             }
         }
+    }
+
+    /// Detaches all programs.
+    pub fn detach(&mut self) {
+        self.disable();
         self.events.clear();
         self.links.clear();
     }

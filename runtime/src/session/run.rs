@@ -136,19 +136,34 @@ impl<'a> Running<'a> {
         if self.session.dry_run {
             return Ok(Outcome::default());
         }
-        self.attached.detach();
+        self.attached.stop(&self.loaded);
         let manifest = &self.session.object.manifest;
         let mut losses = loss::read(&self.loaded, manifest, self.processes.lost_records())
             .map_err(kernel_error("can't read what was lost"))?;
         output_closed |= self::output_closed(self.tell_notes())?;
         output_closed |= self::output_closed(self.tell_losses(&losses))?;
         losses.retain(|loss| loss.cause.is_loss());
+        output_closed |= self::output_closed(self.detach())?;
         Ok(Outcome {
             exit_code: self.exit_code,
             command: self.command,
             losses,
             output_closed,
         })
+    }
+
+    /// Detaches what is still attached, and says so, since that takes the kernel long.
+    fn detach(&mut self) -> Result<(), Halt> {
+        if self.attached.is_attached() && !self.session.quiet {
+            let text = format!(
+                "all results are printed; the kernel detaches {} probes, which may take a while",
+                self.attached.points()
+            );
+            self.sink.event(&Event::Message(&text))?;
+            self.sink.flush()?;
+        }
+        self.attached.detach();
+        Ok(())
     }
 
     /// Says how the command ended, if that is not what is hoped for, and which requests were left out.
@@ -217,7 +232,7 @@ impl<'a> Running<'a> {
                 self.watch()?;
             }
         }
-        self.attached.detach();
+        self.attached.stop(&self.loaded);
         self.discard();
         self.sink.flush()?;
         if let Target::Command(command) = &mut self.session.target {
@@ -293,7 +308,7 @@ impl<'a> Running<'a> {
             let timeout = if busy { 0 } else { -1 };
             self.symbols.tidy(&mut self.processes, &self.loaded);
             if self.wait(timeout)? == Waited::End {
-                self.attached.detach();
+                self.attached.stop(&self.loaded);
                 self.deliver_all()?;
                 return Ok(());
             }

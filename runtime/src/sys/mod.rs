@@ -149,6 +149,19 @@ pub fn on_each_cpu(cpus: &[u32], mut work: impl FnMut()) {
     }
 }
 
+/// Waits until all programs that run now have ended, but for those that sleep.
+pub fn wait_for_programs() {
+    // MEMBARRIER_CMD_GLOBAL waits for a grace period of RCU (kernel/sched/membarrier.c), which programs are readers of.
+    const GLOBAL: libc::c_int = 1;
+    // SAFETY: takes and returns integers.
+    let waited = unsafe { libc::syscall(libc::SYS_membarrier, GLOBAL, 0, 0) == 0 };
+    if !waited {
+        // Kernels with CPUs that have no timer tick refuse. A program that cannot be preempted is over when its CPU has
+        // run this thread.
+        on_each_cpu(&online_cpus().unwrap_or_default(), || {});
+    }
+}
+
 /// `CLOCK_BOOTTIME` or another clock, in nanoseconds.
 pub fn clock_ns(clock: libc::clockid_t) -> u64 {
     let mut time = libc::timespec {

@@ -47,6 +47,7 @@ fn probe(module: &mut Module, body: FuncId) {
     module.probes.push(ProbeData {
         kind: ProgramKind::Once,
         narrowed: false,
+        stops: false,
         body,
     });
 }

@@ -1,24 +1,53 @@
-//! The guard of programs that a session can narrow to one process.
+//! The guards before a program: it leaves at once if the session has stopped it, or if it is not for this process.
 //!
-//! In comes a program's code, out goes the same with some instructions before it, which leave at once if the loader has
-//! put a process id into the object's read-only data and another process runs. The verifier takes the word for the
-//! constant that it is by then (`bpf_map_is_rdonly`, kernel/bpf/verifier.c, Linux 5.5) and removes what it makes dead:
-//! where no process is named, a load is all that is left. Which programs are narrowed is not decided here.
+//! In comes a program's code, out goes the same with some instructions before it. To stop programs is to set a word of the
+//! object's data, which they read each time. To narrow them to a process, the loader puts its id into the read-only data
+//! before it loads: the verifier takes the word for the constant that it is by then (`bpf_map_is_rdonly`,
+//! kernel/bpf/verifier.c, Linux 5.5) and removes what it makes dead: where no process is named, a load is all that is left.
+//! Which programs have which guard is not decided here.
 
 use super::asm::{Assembler, Code, Insn, R0, R1, R2, R6, R7, Unresolved, alu, jump, size};
-use crate::manifest::ReadOnlyData;
+use crate::ir::ProbeData;
+use crate::manifest::{ReadOnlyData, StopWord};
 use pfscript_probes::abi::helper;
 
-/// Puts the guard before a program's code.
+/// Puts the guards of a probe before its program's code.
 ///
 /// # Errors
 /// Never in practice: the jumps span some ten instructions.
-pub fn guarded(code: Code) -> Result<Code, Unresolved> {
+pub fn guarded(probe: &ProbeData, code: Code) -> Result<Code, Unresolved> {
+    if !probe.narrowed && !probe.stops {
+        return Ok(code);
+    }
     let mut assembler = Assembler::default();
-    let ours = assembler.label();
     if let Some(&(_, place)) = code.places.first() {
         assembler.at(place);
     }
+    if probe.stops {
+        stop(&mut assembler);
+    }
+    if probe.narrowed {
+        narrow(&mut assembler);
+    }
+    let mut whole = assembler.finish()?;
+    append(&mut whole, code);
+    Ok(whole)
+}
+
+/// Leaves if the session has stopped its programs.
+fn stop(assembler: &mut Assembler) {
+    let goes_on = assembler.label();
+    assembler.mov_data(R2, StopWord::SYMBOL);
+    assembler.push(Insn::load(size::DW, R2, R2, 0));
+    assembler.push_jump(Insn::jump_imm(jump::JEQ, R2, 0, 0), goes_on);
+    assembler.mov_imm(R0, 0);
+    assembler.push(Insn::exit());
+    assembler.place(goes_on);
+}
+
+/// Leaves if the session has named a process and another one runs.
+fn narrow(assembler: &mut Assembler) {
+    let ours = assembler.label();
     assembler.mov_data(R2, ReadOnlyData::PROCESS);
     assembler.push(Insn::load(size::DW, R2, R2, 0));
     assembler.push_jump(Insn::jump_imm(jump::JEQ, R2, 0, 0), ours);
@@ -32,9 +61,6 @@ pub fn guarded(code: Code) -> Result<Code, Unresolved> {
     assembler.mov_imm(R0, 0);
     assembler.push(Insn::exit());
     assembler.place(ours);
-    let mut whole = assembler.finish()?;
-    append(&mut whole, code);
-    Ok(whole)
 }
 
 /// Appends code that no jump leads into from before; its own jumps are relative.
@@ -60,6 +86,8 @@ fn append(whole: &mut Code, code: Code) {
 mod tests {
     use super::*;
     use crate::emit::asm::Reference;
+    use crate::ir::FuncId;
+    use crate::program::ProgramKind;
     use pfscript_grammar::Span;
     use pfscript_probes::abi::LOSS_ROUTINE;
 
@@ -72,7 +100,15 @@ mod tests {
         assembler.call(LOSS_ROUTINE);
         assembler.push(Insn::exit());
         let plain = assembler.finish().unwrap();
-        let whole = guarded(plain.clone()).unwrap();
+        let mut probe = ProbeData {
+            kind: ProgramKind::Tracepoint,
+            narrowed: false,
+            stops: false,
+            body: FuncId::from_u32(0),
+        };
+        assert_eq!(guarded(&probe, plain.clone()).unwrap(), plain);
+        probe.narrowed = true;
+        let whole = guarded(&probe, plain.clone()).unwrap();
         let before = whole.insns.len() - plain.insns.len();
         assert_eq!(whole.insns[before..], plain.insns[..]);
         let data = Reference::Data(ReadOnlyData::PROCESS.to_owned());
@@ -81,5 +117,11 @@ mod tests {
         // The guard is where the program begins.
         let places = [(0, Span::new(3, 5)), (before + 1, Span::new(7, 9))];
         assert_eq!(whole.places, places);
+        // That it is stopped is asked first.
+        probe.stops = true;
+        let both = guarded(&probe, plain.clone()).unwrap();
+        let stop = Reference::Data(StopWord::SYMBOL.to_owned());
+        assert_eq!(both.references.first(), Some(&(0, stop)));
+        assert!(both.insns.ends_with(&whole.insns));
     }
 }
