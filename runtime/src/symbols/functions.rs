@@ -3,6 +3,7 @@
 //! In come an open file and an offset, or a kernel address; out goes a name and the distance from its start. Lines and inlined
 //! functions are left out.
 
+use super::demangle::Demangler;
 use crate::elf;
 use crate::processes::{FileId, Mapped};
 use blazesym::MaybeDefault;
@@ -30,6 +31,7 @@ pub struct Functions {
     kernel: HashMap<u64, Option<Symbol>>,
     files: HashMap<(FileId, u64), Option<Symbol>>,
     sources: HashMap<FileId, SymbolFiles>,
+    demangler: Demangler,
 }
 
 /// Where a file's symbols are.
@@ -107,6 +109,7 @@ impl Functions {
                 .enable_auto_reload(false)
                 .enable_code_info(false)
                 .enable_inlined_fns(false)
+                .enable_demangling(false)
                 .build()
         });
         let symbol = symbolizer
@@ -114,7 +117,7 @@ impl Functions {
             .ok()?
             .into_sym()?;
         Some(Symbol {
-            name: Arc::from(&*symbol.name),
+            name: self.demangler.readable(&symbol.name).into(),
             offset: symbol.offset as u64,
         })
     }

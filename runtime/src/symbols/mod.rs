@@ -4,6 +4,7 @@
 //! symbols ([`functions`]), or by what a just-in-time compiler wrote down ([`perf_map`]). The stacks that an object
 //! captured are read in [`stacks`].
 
+mod demangle;
 mod functions;
 mod perf_map;
 mod stacks;
