@@ -276,9 +276,9 @@ fn two_programs_of_one_process_have_their_own_names() {
     assert_eq!(count("anon2mmap", "main"), Some(130), "{rows:#?}");
 }
 
-#[test]
-fn a_program_that_was_deleted_while_it_ran_keeps_its_names() {
-    needs_root!();
+/// Runs a program that is deleted as soon as it has ended: how many faults it had in `main`, and in how many files names were
+/// lost. A tracer that has the processor too late, on a busy machine, finds the file gone, and must say so.
+fn faults_of_a_deleted_program() -> (Option<u64>, u64) {
     let scratch = Scratch::new("deleted");
     let program = scratch.path().join("shortlived");
     support::copy_program(workload("anon2mmap"), &program);
@@ -288,16 +288,25 @@ fn a_program_that_was_deleted_while_it_ran_keeps_its_names() {
     );
     let finished = Tracer::new(["-e", ONE_LINER, "-c", &format!("sh '{}'", script.display())])
         .run()
-        .lossless();
+        .ok();
+    assert!(!program.exists());
     let (report, rows) = rows_of(&finished);
     let rows = of_process(&rows, report.pid());
-    let main = rows
-        .iter()
-        .filter(|row| row.is_in("main"))
-        .map(|row| row.count)
-        .max();
-    assert_eq!(main, Some(90), "{rows:#?}");
-    assert!(!program.exists());
+    let main = rows.iter().filter(|row| row.is_in("main"));
+    let (named, lost) = (main.map(|row| row.count).max(), finished.lost(" names: "));
+    assert!(named.is_some() || lost > 0, "{finished}");
+    (named, lost)
+}
+
+#[test]
+fn a_program_that_was_deleted_while_it_ran_keeps_its_names_or_they_are_counted() {
+    needs_root!();
+    const ATTEMPTS: usize = 20;
+    let named = (0..ATTEMPTS).find_map(|_| match faults_of_a_deleted_program() {
+        (named, 0) => named,
+        _ => None,
+    });
+    assert_eq!(named, Some(90));
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 use pfscript_testkit::needs_root;
 use std::path::PathBuf;
 use support::stacks::{self, Row};
-use support::{Scratch, Tracer};
+use support::{Finished, Scratch, Tracer};
 
 /// Counts page faults by the function that had them.
 const BY_FUNCTION: &str = "software:page-faults:1 { @[ustack(1), pid, comm] = count(); }";
@@ -119,4 +119,243 @@ fn a_symbol_that_stands_for_gigabytes_stays_mangled() {
     }
     let longest = traced.iter().map(String::len).max();
     assert!(longest < Some(20_000), "{longest:?}");
+}
+
+/// A program that generates code at a fixed address and runs it: the code touches one page. Its argument is a file of names to
+/// write first, and whom that shall belong to. It ends when its input does.
+const GENERATOR: &str = r##"
+#include "workload.h"
+#include <fcntl.h>
+
+int main(int argc, char **argv)
+{
+    if (argc < 4)
+        usage("generator TEXT OWNER SIZE");
+    char path[64];
+    snprintf(path, sizeof path, "/tmp/perf-%d.map", getpid());
+    int file = open(path, O_CREAT | O_TRUNC | O_RDWR, 0644);
+    if (file < 0 || write(file, argv[1], strlen(argv[1])) < 0 || ftruncate(file, atoll(argv[3])) || fchown(file, atoi(argv[2]), -1))
+        refused(path);
+    /* movb $1, (%rdi); ret */
+    unsigned char code[] = {0xc6, 0x07, 0x01, 0xc3};
+    void *place = mmap((void *)0x20000000, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (place == MAP_FAILED)
+        refused("mmap");
+    memcpy(place, code, sizeof code);
+    volatile char *memory = anonymous(1, MADV_NOHUGEPAGE);
+    usleep(200000);
+    ((void (*)(volatile char *))place)(memory);
+    usleep(200000);
+    unlink(path);
+    return 0;
+}
+"##;
+
+/// What the tracer calls code that its process generated and wrote down as `text`, followed by zeros up to `size` bytes, in
+/// a file of `owner`.
+fn name_of_generated_code(text: &str, owner: u32, size: u64) -> (String, Finished) {
+    let scratch = Scratch::new("generated");
+    let source = scratch.file("generator.c", GENERATOR);
+    let program = scratch.path().join("generator");
+    let headers = support::repository_file("tests/workloads");
+    support::compile(&source, &program, &["-I", &headers]);
+    let command = format!("'{}' '{text}' {owner} {size}", program.display());
+    let finished = bounded(&["-e", BY_FUNCTION, "-c", &command]).run().ok();
+    let rows = stacks::parse(finished.text());
+    let frames = rows.iter().filter_map(|row| row.frames.first());
+    let names = frames
+        .filter(|frame| frame.as_str() == "0x20000000" || frame.starts_with("generated_function"));
+    let names: Vec<&String> = names.collect();
+    assert_eq!(names.len(), 1, "{finished}");
+    (names[0].clone(), finished)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn generated_code_has_the_names_that_its_process_wrote_down() {
+    needs_root!();
+    let text = "20000000 10 generated_function\n";
+    let (name, finished) = name_of_generated_code(text, 0, text.len() as u64);
+    assert_eq!(name, "generated_function+0", "{finished}");
+    finished.lossless();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn names_of_generated_code_by_another_user_are_not_believed() {
+    needs_root!();
+    let text = "20000000 10 generated_function\n";
+    let (name, _) = name_of_generated_code(text, 65534, text.len() as u64);
+    assert_eq!(name, "0x20000000");
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_huge_file_of_names_is_read_in_part_and_said_so() {
+    needs_root!();
+    let text = "20000000 10 generated_function\n";
+    let (name, _) = name_of_generated_code(text, 0, 3 << 30);
+    assert_eq!(name, "generated_function+0");
+    let (name, finished) = name_of_generated_code("10000000 10 another\n", 0, 3 << 30);
+    assert_eq!(name, "0x20000000");
+    assert_eq!(finished.lost("names of generated code"), 1, "{finished}");
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn names_that_appear_after_the_process_is_gone_are_not_believed() {
+    needs_root!();
+    // Removed by the process before it ends; what is there later is somebody else's.
+    let scratch = Scratch::new("late-names");
+    let source = scratch.file("generator.c", GENERATOR);
+    let program = scratch.path().join("generator");
+    let headers = support::repository_file("tests/workloads");
+    support::compile(&source, &program, &["-I", &headers]);
+    let script = scratch.file(
+        "run",
+        format!(
+            "'{}' '' 65534 0 &\npid=$!\nwait\necho 20000000 10 generated_function > /tmp/perf-$pid.map\n",
+            program.display()
+        ),
+    );
+    let script_command = format!("sh '{}'", script.display());
+    let tracer = bounded(&["-e", BY_FUNCTION, "-c", &script_command])
+        .run()
+        .ok();
+    let rows = stacks::parse(tracer.text());
+    let row = rows.iter().find(|row| row.is_in("0x20000000"));
+    let row = row.unwrap_or_else(|| panic!("the code has a name: {tracer}"));
+    std::fs::remove_file(format!("/tmp/perf-{}.map", row.pid)).unwrap();
+}
+
+/// A library of one function that calls back, and a program that cuts the library short in a call that comes back from it.
+const CUT_LIBRARY: &str =
+    "void through(void (*callback)(void))\n{ callback(); __asm__ volatile (\"\"); }\n";
+const CUTTER: &str = r#"
+#include "workload.h"
+#include <dlfcn.h>
+
+static volatile char *memory;
+static const char *library;
+static int calls;
+
+static void callback(void)
+{
+    memory[calls * page_size()] = 1;
+    /* While the tracer prints, and so reads the library's symbols. */
+    usleep(300000);
+    if (calls++) {
+        if (truncate(library, 0))
+            refused("truncate");
+        memory[2 * page_size()] = 1;
+        usleep(300000);
+        printf("pid=%d\n", getpid());
+        fflush(stdout);
+        /* The code to return to is gone. */
+        _exit(0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        usage("cutter LIBRARY");
+    library = argv[1];
+    memory = anonymous(3, MADV_NOHUGEPAGE);
+    void *handle = dlopen(library, RTLD_NOW);
+    if (!handle)
+        refused("dlopen");
+    void (*through)(void (*)(void)) = (void (*)(void (*)(void)))dlsym(handle, "through");
+    through(callback);
+    through(callback);
+    return 1;
+}
+"#;
+
+#[test]
+fn a_library_that_is_cut_short_while_it_is_mapped_does_no_harm() {
+    needs_root!();
+    let scratch = Scratch::new("cut");
+    let library = scratch.path().join("libcut.so");
+    let source = scratch.file("cut.c", CUT_LIBRARY);
+    support::compile(&source, &library, &["-shared", "-fPIC"]);
+    let program = scratch.path().join("cutter");
+    let source = scratch.file("cutter.c", CUTTER);
+    let headers = support::repository_file("tests/workloads");
+    support::compile(&source, &program, &["-I", &headers]);
+    let script = "software:page-faults:1 { @[ustack, pid, comm] = count(); } \
+                  interval:ms:50 { print(@); } END { clear(@); printf(\"the end\\n\"); }";
+    let command = format!("'{}' '{}'", program.display(), library.display());
+    let finished = bounded(&["-e", script, "-c", &command]).run().ok();
+    let text = finished.text();
+    assert!(text.contains("the end\n"), "{finished}");
+    // Before and after.
+    let last = text.rsplit("@[").find(|row| row.contains("callback+"));
+    assert!(
+        last.is_some_and(|row| row.contains("through+")),
+        "{finished}"
+    );
+}
+
+/// Runs many programs, each a file of its own that is deleted at once, and says what the tracer has open when they are over.
+fn many_programs(count: u32, limits: &str) -> Finished {
+    let scratch = Scratch::new("many");
+    let folder = scratch.path().display();
+    let program = support::workload("anon2mmap");
+    let script = scratch.file(
+        "run",
+        format!(
+            "i=0\n\
+             while [ $i -lt {count} ]; do\n\
+             cp '{program}' '{folder}/program'\n\
+             '{folder}/program' 40 >'{folder}/out'\n\
+             rm '{folder}/program'\n\
+             i=$((i+1))\n\
+             done\n\
+             sleep 3\n\
+             deleted=$(ls -l /proc/$1/fd | grep -c 'program (deleted)')\n\
+             echo pid=0 open=$(ls /proc/$1/fd | wc -l) deleted=$deleted\n"
+        ),
+    );
+    let limited = format!("{limits} && exec \"$0\" \"$@\"");
+    let tracer = format!("sh -c 'exec sh \"$0\" $PPID' '{}'", script.display());
+    Tracer::command("sh")
+        .args(["-c", &limited, support::PFSCRIPT])
+        .args(["-e", BY_FUNCTION, "-c", &tracer])
+        .keep(scratch)
+        .run()
+        .ok()
+}
+
+/// How many of these programs have a name for the function that touches their pages, and of how many it is reported missing.
+fn named_and_lost(finished: &Finished) -> (u64, u64) {
+    let (_, rest) = finished.split_report();
+    let rows = stacks::parse(&rest);
+    let touched = rows
+        .iter()
+        .filter(|row| row.comm == "program" && row.count >= 40);
+    let named = touched.filter(|row| row.is_in("main")).count() as u64;
+    (named, finished.lost(" names: "))
+}
+
+#[test]
+fn many_short_programs_take_few_descriptors_and_no_disk_space() {
+    needs_root!();
+    let finished = many_programs(300, "ulimit -v 400000");
+    let (report, _) = finished.split_report();
+    assert!(report.get("open") < 200, "{finished}");
+    assert_eq!(report.get("deleted"), 0, "{finished}");
+    // One that ended before the tracer could look, on a busy machine, is reported.
+    let (named, lost) = named_and_lost(&finished);
+    assert_eq!(named + lost, 300, "{finished}");
+    assert!(named > 0, "{finished}");
+}
+
+#[test]
+fn few_descriptors_cost_no_names_without_a_word() {
+    needs_root!();
+    let finished = many_programs(50, "ulimit -n 48");
+    let (named, lost) = named_and_lost(&finished);
+    assert_eq!(named + lost, 50, "{finished}");
+    assert!(named > 0, "{finished}");
 }

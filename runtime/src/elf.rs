@@ -1,8 +1,11 @@
 //! The little that is read of ELF files here: where their segments lie, their build id, and the functions that they define.
 //!
-//! In comes a file, out goes a [`Binary`]. Files are read, never mapped, since they may change or be cut short meanwhile;
-//! and nothing that a file says of itself is believed: what it names must lie within it, and within the limits below. It
-//! leaves out debug information, and names for addresses (blazesym reads symbols for those).
+//! In comes a file, out goes a [`Binary`], or names for its addresses ([`symbols`]). Files are read, never mapped, since they
+//! may change or be cut short meanwhile, and a read beyond the end of a mapped file kills whoever reads; and nothing that a
+//! file says of itself is believed: what it names must lie within it, and within the limits below. It leaves out debug
+//! information.
+
+pub mod symbols;
 
 use crate::bytes::{slice, unsigned};
 use pfscript_compiler::facts::{Binary, FunctionSymbol, Segment};
@@ -27,10 +30,57 @@ const MAX_NAMES: u64 = MAX_SYMBOLS * 64;
 /// Symbols that are read at once.
 const SYMBOLS_AT_ONCE: usize = 4096;
 
-const HEADER: usize = 64;
-const SEGMENT: usize = 56;
-const SECTION: usize = 64;
-const SYMBOL: usize = 24;
+/// The width of addresses, and with it the places of fields. Offsets are in bytes, those of 32-bit files first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    Narrow,
+    Wide,
+}
+
+impl Class {
+    fn pick<T>(self, narrow: T, wide: T) -> T {
+        match self {
+            Class::Narrow => narrow,
+            Class::Wide => wide,
+        }
+    }
+
+    /// The size of a row of the table of segments.
+    fn segment(self) -> usize {
+        self.pick(32, 56)
+    }
+
+    /// The size of a row of the table of sections.
+    fn section(self) -> usize {
+        self.pick(40, 64)
+    }
+
+    /// The size of a row of a table of symbols.
+    fn symbol(self) -> usize {
+        self.pick(16, 24)
+    }
+
+    /// A field as wide as an address.
+    fn word(self, row: &[u8], narrow: u32, wide: u32) -> u64 {
+        unsigned(slice(row, self.pick(narrow, wide), self.pick(4, 8)))
+    }
+
+    /// A field of 4 bytes.
+    fn number(self, row: &[u8], narrow: u32, wide: u32) -> u64 {
+        unsigned(slice(row, self.pick(narrow, wide), 4))
+    }
+
+    /// A field of 2 bytes.
+    fn half(self, row: &[u8], narrow: u32, wide: u32) -> u64 {
+        unsigned(slice(row, self.pick(narrow, wide), 2))
+    }
+}
+
+/// The beginning of a file.
+struct Header {
+    class: Class,
+    bytes: Vec<u8>,
+}
 
 /// Reads a program or a shared library with its functions.
 ///
@@ -44,59 +94,64 @@ pub fn read(path: &Path) -> io::Result<Binary> {
     }
     let file = File::open(path)?;
     let header = header(&file)?;
-    if ![ET_EXEC, ET_DYN].contains(&kind(&header)) {
+    if header.class != Class::Wide {
+        return Err(invalid("not a 64-bit little-endian ELF file"));
+    }
+    if ![ET_EXEC, ET_DYN].contains(&header.kind()) {
         return Err(invalid("neither a program nor a shared library"));
     }
     let functions = functions(&file, &header)?;
     Ok(layout(&file, &header)?.with_functions(functions))
 }
 
-/// Reads where a file's segments lie, and its build id, but no functions.
-///
-/// # Errors
-/// If it is no ELF file or is damaged ([`io::ErrorKind::InvalidData`]), or can't be read.
-pub fn read_layout(file: &File) -> io::Result<Binary> {
-    layout(file, &header(file)?)
-}
-
 /// A shared library, or a position-independent program.
 const ET_DYN: u64 = 3;
 
-fn kind(header: &[u8]) -> u64 {
-    unsigned(slice(header, 16, 2))
+impl Header {
+    fn kind(&self) -> u64 {
+        unsigned(slice(&self.bytes, 16, 2))
+    }
 }
 
-fn header(file: &File) -> io::Result<[u8; HEADER]> {
-    let mut header = [0; HEADER];
-    let read = file.read_exact_at(&mut header, 0);
-    if !header.starts_with(b"\x7fELF") {
+fn header(file: &File) -> io::Result<Header> {
+    const IDENTITY: usize = 16;
+    let mut bytes = vec![0; IDENTITY];
+    let read = file.read_exact_at(&mut bytes, 0);
+    if !bytes.starts_with(b"\x7fELF") {
         return Err(invalid("not an ELF file"));
     }
     read.map_err(cut_short)?;
-    // ELFCLASS64, ELFDATA2LSB.
-    if header[4..6] != [2, 1] {
-        return Err(invalid("not a 64-bit little-endian ELF file"));
-    }
-    Ok(header)
+    // ELFCLASS32 or ELFCLASS64, ELFDATA2LSB.
+    let class = match bytes[4..6] {
+        [1, 1] => Class::Narrow,
+        [2, 1] => Class::Wide,
+        _ => return Err(invalid("not a 64-bit little-endian ELF file")),
+    };
+    bytes.resize(class.pick(52, 64), 0);
+    read_at(file, &mut bytes, 0)?;
+    Ok(Header { class, bytes })
 }
 
-fn layout(file: &File, header: &[u8]) -> io::Result<Binary> {
+/// Where a file's segments lie, and its build id.
+fn layout(file: &File, header: &Header) -> io::Result<Binary> {
     const PT_LOAD: u64 = 1;
     const PT_NOTE: u64 = 4;
-    let start = unsigned(slice(header, 32, 8));
-    let size = unsigned(slice(header, 54, 2)) as usize;
-    let count = unsigned(slice(header, 56, 2)) as usize;
-    if count > MAX_SEGMENTS || (count > 0 && size != SEGMENT) {
+    let class = header.class;
+    let start = class.word(&header.bytes, 28, 32);
+    let size = class.half(&header.bytes, 42, 54) as usize;
+    let count = class.half(&header.bytes, 44, 56) as usize;
+    if count > MAX_SEGMENTS || (count > 0 && size != class.segment()) {
         return Err(invalid("the table of segments is damaged"));
     }
-    let mut table = vec![0; SEGMENT * count];
+    let mut table = vec![0; class.segment() * count];
     read_at(file, &mut table, start)?;
     let mut binary = Binary::default();
-    binary.position_independent = kind(header) == ET_DYN;
-    for segment in table.chunks_exact(SEGMENT) {
-        let word = |offset| unsigned(slice(segment, offset, 8));
-        let (offset, address, size) = (word(8), word(16), word(32));
-        match unsigned(slice(segment, 0, 4)) {
+    binary.position_independent = header.kind() == ET_DYN;
+    for segment in table.chunks_exact(class.segment()) {
+        let offset = class.word(segment, 4, 8);
+        let address = class.word(segment, 8, 16);
+        let size = class.word(segment, 16, 32);
+        match class.number(segment, 0, 0) {
             PT_LOAD => binary.segments.push(Segment {
                 offset,
                 address,
@@ -153,32 +208,90 @@ impl Section {
     const STRTAB: u64 = 3;
     const DYNSYM: u64 = 11;
 
-    fn new(row: &[u8]) -> Section {
+    fn new(class: Class, row: &[u8]) -> Section {
         Section {
-            kind: unsigned(slice(row, 4, 4)),
-            offset: unsigned(slice(row, 24, 8)),
-            size: unsigned(slice(row, 32, 8)),
-            link: unsigned(slice(row, 40, 4)) as usize,
-            entry_size: unsigned(slice(row, 56, 8)),
+            kind: class.number(row, 4, 4),
+            offset: class.word(row, 16, 24),
+            size: class.word(row, 20, 32),
+            link: class.number(row, 24, 40) as usize,
+            entry_size: class.word(row, 36, 56),
+        }
+    }
+}
+
+/// A row of a table of symbols.
+struct Symbol {
+    /// Where in the table of names its name is.
+    name: usize,
+    /// `STT_FUNC` and the like.
+    kind: u64,
+    /// The number of the section that it lies in; 0 if it is defined in another file.
+    section: u64,
+    address: u64,
+    size: u64,
+}
+
+impl Symbol {
+    const OBJECT: u64 = 1;
+    const FUNC: u64 = 2;
+    const GNU_IFUNC: u64 = 10;
+    const UNDEF: u64 = 0;
+
+    fn new(class: Class, row: &[u8]) -> Symbol {
+        Symbol {
+            name: class.number(row, 0, 0) as usize,
+            kind: unsigned(slice(row, class.pick(12, 4), 1)) & 0xf,
+            section: class.half(row, 14, 6),
+            address: class.word(row, 4, 8),
+            size: class.word(row, 8, 16),
         }
     }
 }
 
 /// The functions of the table of all symbols or, in a stripped file, of those for dynamic linking.
-fn functions(file: &File, header: &[u8]) -> io::Result<Vec<FunctionSymbol>> {
+fn functions(file: &File, header: &Header) -> io::Result<Vec<FunctionSymbol>> {
     let sections = sections(file, header)?;
     let of = |kind| sections.iter().find(|section| section.kind == kind);
     let Some(symbols) = of(Section::SYMTAB).or_else(|| of(Section::DYNSYM)) else {
         return Ok(Vec::new());
     };
+    let names = names_of(file, header.class, symbols, &sections)?;
+    let mut strings = vec![0; names.size as usize];
+    read_at(file, &mut strings, names.offset)?;
+    if strings.last() != Some(&0) {
+        return Err(invalid("the names of symbols are damaged"));
+    }
+    let mut functions = Vec::new();
+    // The search for the ends of names is bounded with it.
+    let mut left = MAX_NAMES;
+    each_symbol(file, header.class, symbols, |symbol| {
+        if let Some((function, length)) = function(symbol, &strings) {
+            left = left
+                .checked_sub(length as u64)
+                .ok_or_else(|| invalid("the names of symbols are too long"))?;
+            functions.extend(function);
+        }
+        Ok(())
+    })?;
+    Ok(functions)
+}
+
+/// The table of names that belongs to a table of symbols. Both are within the file and within the limits.
+fn names_of<'a>(
+    file: &File,
+    class: Class,
+    symbols: &Section,
+    sections: &'a [Section],
+) -> io::Result<&'a Section> {
     let names = sections
         .get(symbols.link)
         .filter(|section| section.kind == Section::STRTAB)
         .ok_or_else(|| invalid("the table of symbols has no names"))?;
-    if symbols.entry_size != SYMBOL as u64 || !symbols.size.is_multiple_of(SYMBOL as u64) {
+    let row = class.symbol() as u64;
+    if symbols.entry_size != row || !symbols.size.is_multiple_of(row) {
         return Err(invalid("the table of symbols is damaged"));
     }
-    if symbols.size / SYMBOL as u64 > MAX_SYMBOLS || names.size > MAX_NAMES {
+    if symbols.size / row > MAX_SYMBOLS || names.size > MAX_NAMES {
         return Err(invalid("too many symbols"));
     }
     let length = file.metadata()?.len();
@@ -188,65 +301,57 @@ fn functions(file: &File, header: &[u8]) -> io::Result<Vec<FunctionSymbol>> {
             return Err(cut_short(io::ErrorKind::UnexpectedEof.into()));
         }
     }
-    let mut strings = vec![0; names.size as usize];
-    read_at(file, &mut strings, names.offset)?;
-    if strings.last() != Some(&0) {
-        return Err(invalid("the names of symbols are damaged"));
-    }
+    Ok(names)
+}
 
-    let mut functions = Vec::new();
-    // The search for the ends of names is bounded with it.
-    let mut left = MAX_NAMES;
-    let mut table = vec![0; SYMBOL * SYMBOLS_AT_ONCE];
+/// Calls `each` with every row of a table of symbols that is within the limits.
+fn each_symbol(
+    file: &File,
+    class: Class,
+    symbols: &Section,
+    mut each: impl FnMut(&Symbol) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut table = vec![0; class.symbol() * SYMBOLS_AT_ONCE];
     let mut done = 0;
     while done < symbols.size {
         let part = (symbols.size - done).min(table.len() as u64);
         let part_of_table = &mut table[..part as usize];
         read_at(file, part_of_table, symbols.offset + done)?;
-        for symbol in part_of_table.chunks_exact(SYMBOL) {
-            let Some((function, length)) = function(symbol, &strings) else {
-                continue;
-            };
-            left = left
-                .checked_sub(length as u64)
-                .ok_or_else(|| invalid("the names of symbols are too long"))?;
-            functions.extend(function);
+        for row in part_of_table.chunks_exact(class.symbol()) {
+            each(&Symbol::new(class, row))?;
         }
         done += part;
     }
-    Ok(functions)
+    Ok(())
 }
 
-fn sections(file: &File, header: &[u8]) -> io::Result<Vec<Section>> {
-    let start = unsigned(slice(header, 40, 8));
-    let size = unsigned(slice(header, 58, 2)) as usize;
+fn sections(file: &File, header: &Header) -> io::Result<Vec<Section>> {
+    let class = header.class;
+    let start = class.word(&header.bytes, 32, 40);
+    let size = class.half(&header.bytes, 46, 58) as usize;
     // At most 65,535, so that the table has less than 4 MiB.
-    let count = unsigned(slice(header, 60, 2)) as usize;
+    let count = class.half(&header.bytes, 48, 60) as usize;
     if start == 0 {
         return Ok(Vec::new());
     }
     // More than 65,279 sections are counted elsewhere, and 0 stands here; programs have a few dozen.
-    if count == 0 || size != SECTION {
+    if count == 0 || size != class.section() {
         return Err(invalid("the table of sections is damaged"));
     }
-    let mut table = vec![0; SECTION * count];
+    let mut table = vec![0; class.section() * count];
     read_at(file, &mut table, start)?;
-    Ok(table.chunks_exact(SECTION).map(Section::new).collect())
+    let rows = table.chunks_exact(class.section());
+    Ok(rows.map(|row| Section::new(class, row)).collect())
 }
 
 /// The function that a row of the table of symbols defines, and the length of its name. `None` if it is no function or has
 /// no name; there is a length and no function if the name is not UTF-8, since no script could name it.
-fn function(symbol: &[u8], strings: &[u8]) -> Option<(Option<FunctionSymbol>, usize)> {
-    const STT_FUNC: u64 = 2;
-    const STT_GNU_IFUNC: u64 = 10;
-    const SHN_UNDEF: u64 = 0;
-    let word = |offset| unsigned(slice(symbol, offset, 8));
-    let kind = unsigned(slice(symbol, 4, 1)) & 0xf;
-    let section = unsigned(slice(symbol, 6, 2));
-    if ![STT_FUNC, STT_GNU_IFUNC].contains(&kind) || section == SHN_UNDEF {
+fn function(symbol: &Symbol, strings: &[u8]) -> Option<(Option<FunctionSymbol>, usize)> {
+    if ![Symbol::FUNC, Symbol::GNU_IFUNC].contains(&symbol.kind) || symbol.section == Symbol::UNDEF
+    {
         return None;
     }
-    let name = strings.get(unsigned(slice(symbol, 0, 4)) as usize..)?;
+    let name = strings.get(symbol.name..)?;
     let length = name.iter().position(|byte| *byte == 0)?;
     if length == 0 {
         return None;
@@ -254,9 +359,9 @@ fn function(symbol: &[u8], strings: &[u8]) -> Option<(Option<FunctionSymbol>, us
     let name = str::from_utf8(&name[..length]).ok();
     let function = name.map(|name| FunctionSymbol {
         name: name.to_owned(),
-        address: word(8),
-        size: word(16),
-        indirect: kind == STT_GNU_IFUNC,
+        address: symbol.address,
+        size: symbol.size,
+        indirect: symbol.kind == Symbol::GNU_IFUNC,
     });
     Some((function, length))
 }
@@ -286,26 +391,29 @@ mod tests {
 
     #[test]
     fn this_program_has_segments() {
-        let file = File::open("/proc/self/exe").unwrap();
-        let layout = read_layout(&file).unwrap();
+        let layout = read(Path::new("/proc/self/exe")).unwrap();
         let first = &layout.segments[0];
         assert_eq!(layout.address(first.offset), Some(first.address));
         assert_eq!(layout.address(u64::MAX), None);
-        assert_eq!(layout.functions(), []);
+        assert_ne!(layout.functions(), []);
     }
 
     #[test]
-    fn what_is_no_elf_file_has_no_layout() {
+    fn what_is_no_elf_file_is_refused() {
         let path = std::env::temp_dir().join(format!("pfscript-elf-{}", std::process::id()));
-        let wide = [&b"\x7fELF\x01\x01"[..], &[0; 100]].concat();
+        let narrow = [&b"\x7fELF\x01\x01"[..], &[0; 100]].concat();
         for (bytes, reason) in [
             (&b""[..], "not an ELF file"),
             (b"\x7fELF", "damaged, or cut short"),
+            (
+                b"\x7fELF\x02\x01\0\0\0\0\0\0\0\0\0\0\0",
+                "damaged, or cut short",
+            ),
             (&[0; 100], "not an ELF file"),
-            (&wide, "not a 64-bit little-endian ELF file"),
+            (&narrow, "not a 64-bit little-endian ELF file"),
         ] {
             std::fs::write(&path, bytes).unwrap();
-            let error = read_layout(&File::open(&path).unwrap()).unwrap_err();
+            let error = read(&path).unwrap_err();
             assert_eq!(error.to_string(), reason);
         }
         std::fs::remove_file(&path).unwrap();

@@ -21,6 +21,34 @@ pub enum Cause {
     Missed,
     /// Records of memory mappings did not arrive, so that addresses may lack names.
     Mappings,
+    /// Processes wrote down more names of generated code than are kept.
+    GeneratedCode,
+    /// The names of files' functions could not be had.
+    Names(Names),
+}
+
+/// Why addresses in a file have no names, though the file may have some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Names {
+    /// It was gone, and no process had it any more, before it could be opened.
+    Gone,
+    /// It could not be opened since too many files were open.
+    TooManyOpen,
+    /// It was opened, given up for others, and gone or changed when it was needed.
+    NoRoom,
+    /// It has more symbols than are read.
+    TooLarge,
+}
+
+impl Names {
+    /// All reasons.
+    pub const ALL: [Names; 4] = [
+        Names::Gone,
+        Names::TooManyOpen,
+        Names::NoRoom,
+        Names::TooLarge,
+    ];
 }
 
 impl Cause {
@@ -121,6 +149,26 @@ impl fmt::Display for Loss {
                 "lost {n} {} of memory mappings: some addresses may have no name",
                 plural("record", "records")
             ),
+            Cause::GeneratedCode => write!(
+                f,
+                "cut {n} {} names of generated code: more in /tmp/perf-PID.map than is kept",
+                plural("process's", "processes'")
+            ),
+            Cause::Names(reason) => write!(
+                f,
+                "lost {n} {} names: {}",
+                plural("file's", "files'"),
+                match reason {
+                    Names::Gone => plural(
+                        "gone before it could be opened",
+                        "gone before they could be opened"
+                    ),
+                    Names::TooManyOpen =>
+                        "too many files were open (raise the limit with `ulimit -n`)",
+                    Names::NoRoom => "too many files with names for all to be kept",
+                    Names::TooLarge => "too many symbols",
+                }
+            ),
         }
     }
 }
@@ -213,7 +261,7 @@ mod tests {
     use super::*;
 
     fn text(cause: Cause, count: u64, capacity: Option<u64>) -> String {
-        let probe = (cause != Cause::Mappings).then(|| "kprobe:x".to_owned());
+        let probe = matches!(cause, Cause::Counted(_)).then(|| "kprobe:x".to_owned());
         Loss {
             probe,
             cause,
@@ -240,6 +288,14 @@ mod tests {
         assert_eq!(
             text(Cause::Mappings, 1, None),
             "lost 1 record of memory mappings: some addresses may have no name"
+        );
+        assert_eq!(
+            text(Cause::GeneratedCode, 2, None),
+            "cut 2 processes' names of generated code: more in /tmp/perf-PID.map than is kept"
+        );
+        assert_eq!(
+            text(Cause::Names(Names::Gone), 2, None),
+            "lost 2 files' names: gone before they could be opened"
         );
         for cause in LossCause::ALL {
             assert!(

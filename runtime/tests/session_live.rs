@@ -289,10 +289,14 @@ fn copy_of_this(name: &str) -> PathBuf {
     path
 }
 
-/// How many samples were in `busy_leaf`, and how many in all, when the processes were long gone.
+/// How many samples of the command were in `busy_leaf`, and how many in all, when the process was long gone. What else keeps the
+/// machine busy is left out.
 fn samples_in_leaf(what: &str, path: &Path) -> (u64, u64) {
     let command = format!("env {BUSY}={what} {} --exact busy", path.display());
-    let ran = run("profile:hz:199 { @[ustack(1)] = count(); }", Some(&command));
+    let ran = run(
+        "profile:hz:199 /pid == cpid/ { @[ustack(1)] = count(); }",
+        Some(&command),
+    );
     assert_eq!(ran.outcome.unwrap().losses, []);
     let (mut inside, mut all) = (0, 0);
     let mut leaf = false;

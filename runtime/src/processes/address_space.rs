@@ -176,8 +176,21 @@ impl AddressSpaces {
             .is_none_or(|process| !process.complete)
     }
 
+    /// Whether anything is known of a process.
+    pub fn is_known(&self, tgid: u32) -> bool {
+        self.processes.contains_key(&tgid)
+    }
+
+    /// A process and those that it descends from, as far as that was seen.
+    pub fn lineage(&self, tgid: u32) -> Vec<u32> {
+        const GENERATIONS: usize = 8;
+        std::iter::successors(Some(tgid), |tgid| self.parent(*tgid))
+            .take(GENERATIONS)
+            .collect()
+    }
+
     /// Who made this process, if that was seen.
-    pub fn parent(&self, tgid: u32) -> Option<u32> {
+    fn parent(&self, tgid: u32) -> Option<u32> {
         self.processes
             .get(&tgid)
             .map(|process| process.parent)

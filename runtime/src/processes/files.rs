@@ -1,17 +1,35 @@
-//! The files that processes have mapped, opened when they are first seen, so that they can be read after they were
-//! deleted and after the processes and their containers are gone.
+//! The files that processes have mapped: each is opened when it is first seen, while its process most likely still runs, so
+//! that its symbols can be had after the file, the process and its container are gone.
 //!
-//! In come paths and identities (device, inode), out go open files. What is in them is read in `symbols`.
+//! In come paths and identities (device, inode), out go symbols. An open file costs a descriptor, and its disk space if it
+//! was deleted. So few are held: of the others the symbols are read into memory, or, where the file is large and can be had
+//! by its path again, nothing is kept. What can't be had any more is remembered for [`Files::losses`].
 
+use super::generated::may_be_generated;
+use super::opening::{self, Opened, Stamp, Wanted};
 use super::records::RawFile;
-use std::collections::HashMap;
+use crate::elf::symbols::SymbolFile;
+use crate::loss::{Cause, Loss, Names};
+use crate::sys;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::AsRawFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+
+/// Files that are held open, where the limit on descriptors allows as many.
+const MAX_OPEN: usize = 128;
+
+/// The part of all descriptors that files may take: the rest is for probes and maps.
+const PART_OF_DESCRIPTORS: usize = 4;
+
+/// Bytes of symbols that are kept in memory.
+const MAX_SYMBOLS: usize = 128 << 20;
+
+/// Bytes of a file whose symbols are read without being asked for, since that takes less than a millisecond.
+const SMALL: u64 = 4 << 20;
 
 /// A file that is or was mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,21 +68,39 @@ pub struct Mapped {
     pub path: Arc<[u8]>,
     inode: u64,
     device: (u32, u32),
-    handle: Option<File>,
+    state: State,
+    /// What it was when it was opened: an inode number may be given to another file once this one is deleted.
+    stamp: Option<Stamp>,
     attempts: u32,
+    /// The process that had it mapped at the last attempt.
+    mapped_by: u32,
+    /// An attempt to open it failed since too many files were open.
+    refused: bool,
+    /// When its symbols were asked for.
+    used: u64,
 }
 
 impl Mapped {
-    /// The open file.
-    pub fn handle(&self) -> Option<&File> {
-        self.handle.as_ref()
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            path: Path::new(OsStr::from_bytes(&self.path)),
+            inode: self.inode,
+            device: self.device,
+        }
     }
+}
 
-    /// A path at which this process can read the file; `None` if it could not be opened.
-    pub fn readable(&self) -> Option<PathBuf> {
-        let fd = self.handle.as_ref()?.as_raw_fd();
-        Some(PathBuf::from(format!("/proc/self/fd/{fd}")))
-    }
+#[derive(Debug)]
+enum State {
+    /// Not opened, or in vain.
+    Unopened,
+    Open(File),
+    /// Its symbols are in memory.
+    Read(Box<SymbolFile>),
+    /// It was closed, and might be opened by its path.
+    Closed,
+    /// It has no symbols: it is a device, or no program.
+    Nothing,
 }
 
 /// All of them, each once.
@@ -72,33 +108,63 @@ impl Mapped {
 pub struct Files {
     by_identity: HashMap<RawFile, FileId>,
     files: Vec<Mapped>,
+    /// Those that are open, the oldest first.
+    open: VecDeque<FileId>,
+    max_open: usize,
+    /// Bytes of symbols in memory.
+    size: usize,
+    clock: u64,
+    lost: HashMap<FileId, Names>,
 }
 
 impl Files {
-    /// The id of a file, new or known.
-    pub fn id(&mut self, file: &RawFile) -> FileId {
-        // One inode is one file, whatever paths lead to it.
-        let identity = match file.inode {
-            0 => file.clone(),
-            inode => RawFile {
-                device: file.device,
-                inode,
-                path: Vec::new(),
-            },
-        };
-        let next = FileId(self.files.len() as u32);
-        let id = *self.by_identity.entry(identity).or_insert(next);
-        if id == next {
-            self.files.push(Mapped {
-                kind: kind(file),
-                path: file.path.as_slice().into(),
-                inode: file.inode,
-                device: file.device,
-                handle: None,
-                attempts: 0,
-            });
+    /// The id of a file, new or known, as the process `tgid` maps it: `processes` are that process and then those that it
+    /// descends from, `range` is where it is mapped. The file is opened if that is worth an attempt.
+    pub fn take_in(
+        &mut self,
+        raw: &RawFile,
+        tgid: u32,
+        processes: impl FnOnce() -> Vec<u32>,
+        range: (u64, u64),
+    ) -> FileId {
+        const ATTEMPTS: u32 = 4;
+        let id = self.id(raw);
+        let file = &self.files[id.index()];
+        if file.kind != Kind::File {
+            return id;
         }
-        id
+        match file.state {
+            State::Open(_) => id,
+            State::Unopened if file.attempts >= ATTEMPTS && file.mapped_by == tgid => id,
+            State::Unopened => {
+                // What another process maps may be another file, with the inode number of the one that was gone too early.
+                let id = match file.attempts > 0 && file.mapped_by != tgid && self.may_grow() {
+                    true => self.add(raw),
+                    false => id,
+                };
+                self.files[id.index()].mapped_by = tgid;
+                let opened = self.open(id, &processes(), range);
+                self.accept(id, opened);
+                id
+            }
+            State::Read(_) | State::Closed | State::Nothing if self.is_at_its_path(id) => id,
+            State::Read(_) | State::Closed | State::Nothing => {
+                let opened = self.open(id, &processes(), range);
+                let same = match &opened {
+                    Opened::File(_, now) => Some(*now) == self.files[id.index()].stamp,
+                    Opened::Nothing => true,
+                    Opened::Absent | Opened::Refused => false,
+                };
+                if same || !self.may_grow() {
+                    return id;
+                }
+                // Another file with this inode number, or perhaps another one.
+                let id = self.add(raw);
+                self.files[id.index()].mapped_by = tgid;
+                self.accept(id, opened);
+                id
+            }
+        }
     }
 
     /// The file with this id.
@@ -106,49 +172,218 @@ impl Files {
         &self.files[id.index()]
     }
 
-    /// Whether an attempt to open the file should be made.
-    pub fn wants_opening(&self, id: FileId) -> bool {
-        const ATTEMPTS: u32 = 4;
-        let file = self.get(id);
-        file.kind == Kind::File && file.handle.is_none() && file.attempts < ATTEMPTS
+    /// Gives back the descriptors of files that were deleted, so that their disk space is free.
+    pub fn close_deleted(&mut self) {
+        let deleted = |id: &FileId| match &self.files[id.index()].state {
+            State::Open(file) => file.metadata().is_ok_and(|meta| meta.nlink() == 0),
+            _ => false,
+        };
+        let ids: Vec<FileId> = self.open.iter().copied().filter(deleted).collect();
+        for id in ids {
+            self.read(id);
+        }
     }
 
-    /// Opens the file, which `processes` (the one that has it mapped, then those that it descends from) saw at its path,
-    /// and the first one mapped at `range`.
-    pub fn open(&mut self, id: FileId, processes: &[u32], range: (u64, u64)) {
+    /// Whether any file is open.
+    pub fn any_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// The symbols of a file, as far as they can be had. `image` is asked for the vDSO.
+    pub fn symbols(
+        &mut self,
+        id: FileId,
+        image: impl FnOnce() -> Option<File>,
+    ) -> Option<&SymbolFile> {
+        let file = &mut self.files[id.index()];
+        match (&file.state, file.kind) {
+            (State::Unopened, Kind::Vdso) => match image() {
+                Some(image) => {
+                    file.state = State::Open(image);
+                    self.read(id);
+                }
+                None => file.state = State::Nothing,
+            },
+            (State::Open(_), _) => self.read(id),
+            (State::Closed, _) => {
+                let stamp = file.stamp;
+                if let Opened::File(open, found) = self.open(id, &[], (0, 0))
+                    && Some(found) == stamp
+                {
+                    self.files[id.index()].state = State::Open(open);
+                    self.read(id);
+                }
+            }
+            (State::Unopened | State::Read(_) | State::Nothing, _) => {}
+        }
+        self.clock += 1;
+        let file = &mut self.files[id.index()];
+        file.used = self.clock;
+        match &file.state {
+            State::Read(symbols) => Some(symbols),
+            _ => None,
+        }
+    }
+
+    /// A place in a file was found no name for. If that is since the file's symbols could not be had, it is counted.
+    pub fn missed(&mut self, id: FileId) {
+        let file = &self.files[id.index()];
+        let reason = match &file.state {
+            State::Unopened if file.kind != Kind::File || may_be_generated(&file.path) => return,
+            State::Unopened if file.refused => Names::TooManyOpen,
+            State::Unopened => Names::Gone,
+            State::Closed => Names::NoRoom,
+            State::Read(symbols) if symbols.is_too_large() => Names::TooLarge,
+            State::Read(_) | State::Open(_) | State::Nothing => return,
+        };
+        self.lost.insert(id, reason);
+    }
+
+    /// How many files' names were missed, by reason.
+    pub fn losses(&self) -> Vec<Loss> {
+        let of = |reason: Names| {
+            let count = self.lost.values().filter(|other| **other == reason).count();
+            (count > 0).then_some(Loss {
+                probe: None,
+                cause: Cause::Names(reason),
+                count: count as u64,
+                capacity: None,
+            })
+        };
+        Names::ALL.into_iter().filter_map(of).collect()
+    }
+
+    /// Whether files that can't be told apart are worth an entry each.
+    fn may_grow(&self) -> bool {
+        const MAX_FILES: usize = 1 << 17;
+        self.files.len() < MAX_FILES
+    }
+
+    fn id(&mut self, raw: &RawFile) -> FileId {
+        match self.by_identity.get(&identity(raw)) {
+            Some(id) => *id,
+            None => self.add(raw),
+        }
+    }
+
+    fn add(&mut self, raw: &RawFile) -> FileId {
+        let id = FileId(self.files.len() as u32);
+        self.by_identity.insert(identity(raw), id);
+        self.files.push(Mapped {
+            kind: kind(raw),
+            path: raw.path.as_slice().into(),
+            inode: raw.inode,
+            device: raw.device,
+            state: State::Unopened,
+            stamp: None,
+            attempts: 0,
+            mapped_by: 0,
+            refused: false,
+            used: 0,
+        });
+        id
+    }
+
+    /// Keeps what opening a file gave.
+    fn accept(&mut self, id: FileId, opened: Opened) {
         let file = &mut self.files[id.index()];
         file.attempts += 1;
-        let path = Path::new(OsStr::from_bytes(&file.path));
-        file.handle = open_if(path, |meta| {
-            meta.ino() == file.inode && device(meta.dev()) == file.device
-        });
-        if file.handle.is_some() {
-            return;
-        }
-        // The link leads to the very file, even if it is deleted or in another container.
-        if let Some(process) = processes.first() {
-            let link = format!("/proc/{process}/map_files/{:x}-{:x}", range.0, range.1);
-            file.handle = open_if(Path::new(&link), |_| true);
-        }
-        // Overlay and other layered file systems report another device for a path than for a mapping.
-        let same_inode = |meta: &std::fs::Metadata| meta.ino() == file.inode;
-        let roots = processes
-            .iter()
-            .map(|process| PathBuf::from(format!("/proc/{process}/root")))
-            .chain([PathBuf::from("/")]);
-        for root in roots {
-            if file.handle.is_some() {
-                return;
+        match opened {
+            Opened::File(open, stamp) => {
+                file.state = State::Open(open);
+                file.stamp = Some(stamp);
+                self.open.push_back(id);
+                if self.max_open == 0 {
+                    let share = sys::open_files_limit() / PART_OF_DESCRIPTORS;
+                    self.max_open = share.clamp(1, MAX_OPEN);
+                }
+                while self.open.len() > self.max_open {
+                    self.close_oldest();
+                }
             }
-            if let Ok(relative) = path.strip_prefix("/") {
-                file.handle = open_if(&root.join(relative), same_inode);
+            Opened::Nothing => file.state = State::Nothing,
+            Opened::Absent => {}
+            Opened::Refused => file.refused = true,
+        }
+    }
+
+    /// Opens a file; where too many are open, after closing those that can be done without.
+    fn open(&mut self, id: FileId, processes: &[u32], range: (u64, u64)) -> Opened {
+        loop {
+            let file = &self.files[id.index()];
+            match opening::open(file.wanted(), processes, range) {
+                Opened::Refused if !self.open.is_empty() => {
+                    for _ in 0..self.open.len().div_ceil(2) {
+                        self.close_oldest();
+                    }
+                }
+                opened => return opened,
             }
         }
     }
 
-    /// Gives the vDSO, as it is in this process, to the file with this id.
-    pub fn provide(&mut self, id: FileId, handle: File) {
-        self.files[id.index()].handle = Some(handle);
+    fn close_oldest(&mut self) {
+        let Some(id) = self.open.front().copied() else {
+            return;
+        };
+        let file = &mut self.files[id.index()];
+        let large = file.stamp.is_some_and(|stamp| stamp.size > SMALL);
+        if large && self.is_at_its_path(id) {
+            self.open.pop_front();
+            self.files[id.index()].state = State::Closed;
+        } else {
+            self.read(id);
+        }
+    }
+
+    /// Reads the symbols of an open file, and closes it.
+    fn read(&mut self, id: FileId) {
+        self.open.retain(|other| *other != id);
+        let file = &mut self.files[id.index()];
+        let State::Open(open) = std::mem::replace(&mut file.state, State::Nothing) else {
+            return;
+        };
+        if let Ok(symbols) = SymbolFile::read(open) {
+            self.size += symbols.size();
+            file.state = State::Read(Box::new(symbols));
+            self.clock += 1;
+            file.used = self.clock;
+        }
+        while self.size > MAX_SYMBOLS && self.forget_oldest(id) {}
+    }
+
+    /// Gives up the symbols that were not asked for the longest time; false if there are none but those of `keep`.
+    fn forget_oldest(&mut self, keep: FileId) -> bool {
+        let read =
+            self.files.iter_mut().enumerate().filter(|(index, file)| {
+                *index != keep.index() && matches!(file.state, State::Read(_))
+            });
+        let Some((_, file)) = read.min_by_key(|(_, file)| file.used) else {
+            return false;
+        };
+        if let State::Read(symbols) = std::mem::replace(&mut file.state, State::Closed) {
+            self.size -= symbols.size();
+        }
+        true
+    }
+
+    /// Whether a file's path, as this process sees it, leads to the very file.
+    fn is_at_its_path(&self, id: FileId) -> bool {
+        let file = &self.files[id.index()];
+        let path = Path::new(OsStr::from_bytes(&file.path));
+        std::fs::metadata(path).is_ok_and(|meta| Some(Stamp::new(&meta)) == file.stamp)
+    }
+}
+
+/// One inode is one file, whatever paths lead to it.
+fn identity(raw: &RawFile) -> RawFile {
+    match raw.inode {
+        0 => raw.clone(),
+        inode => RawFile {
+            device: raw.device,
+            inode,
+            path: Vec::new(),
+        },
     }
 }
 
@@ -160,24 +395,11 @@ fn kind(file: &RawFile) -> Kind {
     }
 }
 
-/// Opens a regular file (devices may act on being opened) that `accepts` takes for the right one.
-fn open_if(path: &Path, accepts: impl Fn(&std::fs::Metadata) -> bool) -> Option<File> {
-    let meta = std::fs::metadata(path).ok()?;
-    if !meta.is_file() || !accepts(&meta) {
-        return None;
-    }
-    let file = File::open(path).ok()?;
-    accepts(&file.metadata().ok()?).then_some(file)
-}
-
-fn device(dev: u64) -> (u32, u32) {
-    (libc::major(dev), libc::minor(dev))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::opening::device;
     use super::*;
-    use std::io::Read as _;
+    use std::path::PathBuf;
 
     fn raw(path: &Path) -> RawFile {
         let meta = std::fs::metadata(path).unwrap();
@@ -188,22 +410,97 @@ mod tests {
         }
     }
 
+    /// A copy of this program, until the value goes.
+    struct Copy(PathBuf);
+
+    impl Copy {
+        fn new(name: &str) -> Copy {
+            let name = format!("pfscript-files-{name}-{}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            std::fs::copy("/proc/self/exe", &path).unwrap();
+            Copy(path)
+        }
+    }
+
+    impl Drop for Copy {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    impl Files {
+        fn see(&mut self, file: &RawFile) -> FileId {
+            self.take_in(file, 1, Vec::new, (0, 0))
+        }
+
+        fn has_symbols(&mut self, id: FileId) -> bool {
+            self.symbols(id, || None).is_some()
+        }
+    }
+
     #[test]
-    fn a_file_can_be_read_after_it_was_deleted() {
-        let path = std::env::temp_dir().join(format!("pfscript-files-{}", std::process::id()));
-        std::fs::write(&path, "text").unwrap();
+    fn a_file_has_symbols_after_it_was_deleted_and_closed() {
+        let copy = Copy::new("deleted");
         let mut files = Files::default();
-        let id = files.id(&raw(&path));
-        assert!(files.wants_opening(id));
-        files.open(id, &[], (0, 0));
-        std::fs::remove_file(&path).unwrap();
-        assert!(!files.wants_opening(id));
-        let mut text = String::new();
-        File::open(files.get(id).readable().unwrap())
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
-        assert_eq!(text, "text");
+        let id = files.see(&raw(&copy.0));
+        assert!(files.any_open());
+        files.close_deleted();
+        assert!(files.any_open());
+        std::fs::remove_file(&copy.0).unwrap();
+        files.close_deleted();
+        assert!(!files.any_open());
+        assert!(files.has_symbols(id));
+        files.missed(id);
+        assert_eq!(files.losses(), []);
+    }
+
+    #[test]
+    fn few_files_are_held_open_and_all_have_symbols() {
+        let copies: Vec<Copy> = (0..4).map(|n| Copy::new(&format!("few{n}"))).collect();
+        let mut files = Files {
+            max_open: 2,
+            ..Files::default()
+        };
+        let ids: Vec<FileId> = copies.iter().map(|copy| files.see(&raw(&copy.0))).collect();
+        assert_eq!(files.open.len(), 2);
+        for id in ids {
+            assert!(files.has_symbols(id));
+        }
+        assert!(!files.any_open());
+    }
+
+    #[test]
+    fn what_was_closed_and_is_gone_is_counted() {
+        let copy = Copy::new("closed");
+        let mut files = Files::default();
+        let id = files.see(&raw(&copy.0));
+        // As if it were large, and others had been opened since.
+        files.open.clear();
+        files.files[id.index()].state = State::Closed;
+        assert!(files.has_symbols(id));
+        files.forget_oldest(FileId::new(u32::MAX));
+        std::fs::remove_file(&copy.0).unwrap();
+        assert!(!files.has_symbols(id));
+        files.missed(id);
+        assert_eq!(files.losses()[0].cause, Cause::Names(Names::NoRoom));
+    }
+
+    #[test]
+    fn another_file_with_the_same_inode_number_is_another_file() {
+        let copy = Copy::new("inode");
+        let mut files = Files::default();
+        let id = files.see(&raw(&copy.0));
+        assert_eq!(files.see(&raw(&copy.0)), id);
+        files.read(id);
+        assert_eq!(files.see(&raw(&copy.0)), id);
+        // The same inode with other content, as a new file that is given the number of a deleted one.
+        std::fs::write(&copy.0, "text").unwrap();
+        let other = files.see(&raw(&copy.0));
+        assert_ne!(other, id);
+        assert!(files.has_symbols(id));
+        assert!(!files.has_symbols(other));
+        files.missed(other);
+        assert_eq!(files.losses(), []);
     }
 
     #[test]
@@ -211,17 +508,20 @@ mod tests {
         let mut files = Files::default();
         let mut wrong = raw(Path::new("/proc/self/exe"));
         wrong.path = b"/etc/passwd".to_vec();
-        let id = files.id(&wrong);
-        files.open(id, &[1], (0, 0));
-        assert!(files.get(id).readable().is_none());
+        let id = files.take_in(&wrong, 1, || vec![1], (0, 0));
+        assert!(!files.any_open());
+        assert!(!files.has_symbols(id));
+        files.missed(id);
+        assert_eq!(files.losses()[0].cause, Cause::Names(Names::Gone));
     }
 
     #[test]
     fn devices_are_never_opened() {
         let mut files = Files::default();
-        let id = files.id(&raw(Path::new("/dev/zero")));
-        files.open(id, &[], (0, 0));
-        assert!(files.get(id).readable().is_none());
+        let id = files.see(&raw(Path::new("/dev/zero")));
+        assert!(!files.any_open());
+        files.missed(id);
+        assert_eq!(files.losses(), []);
     }
 
     #[test]
@@ -232,9 +532,9 @@ mod tests {
             path: path.as_bytes().to_vec(),
         };
         let mut files = Files::default();
-        let a = files.id(&file(5, "/a"));
-        assert_eq!(files.id(&file(5, "/b")), a);
-        assert_ne!(files.id(&file(6, "/a")), a);
+        let a = files.see(&file(5, "/a"));
+        assert_eq!(files.see(&file(5, "/b")), a);
+        assert_ne!(files.see(&file(6, "/a")), a);
         assert_eq!(files.get(a).kind, Kind::File);
         for (path, kind) in [
             ("[vdso]", Kind::Vdso),
@@ -242,9 +542,9 @@ mod tests {
             ("[heap]", Kind::Anonymous),
             ("", Kind::Anonymous),
         ] {
-            let id = files.id(&file(0, path));
+            let id = files.see(&file(0, path));
             assert_eq!(files.get(id).kind, kind, "{path}");
-            assert!(!files.wants_opening(id));
         }
+        assert!(!files.any_open());
     }
 }

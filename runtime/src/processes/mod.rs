@@ -1,21 +1,27 @@
-//! Processes over time: what each had mapped where, and the mapped files, held open. Whoever has an address of a process
-//! and a moment gets a place in a file.
+//! Processes over time: what each had mapped where, and the mapped files with their symbols. Whoever has an address of a process
+//! and a moment gets a place in a file; and the files in which processes name the code that they generate.
 //!
 //! While a session runs, every change of every address space is recorded ([`records`], [`proc_maps`]) and kept
 //! ([`address_space`]), and every file is opened when first seen mapped ([`files`]), so that all of it can be asked for
-//! after the processes are gone. What a place is called is not known here.
+//! after the processes are gone. Which names are asked for is decided in `symbols`.
 
 mod address_space;
 mod files;
+mod generated;
+mod opening;
 mod proc_maps;
 mod records;
 
+use crate::elf::symbols::SymbolFile;
 use crate::error::Error;
+use crate::loss::Loss;
 use crate::sys::{self, process};
 use address_space::{AddressSpaces, Mapping};
 use files::Files;
+use generated::Generated;
 use records::{Change, RawMapping, Record, Stream};
 use std::collections::HashSet;
+use std::fs::File;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
@@ -42,6 +48,8 @@ pub struct Processes {
     stream: Option<Stream>,
     spaces: AddressSpaces,
     files: Files,
+    generated: Generated,
+    looked_at_files: Option<Instant>,
     unread: Unread,
     lost: u64,
     /// So many that ended are kept before they are looked through for those that nothing needs.
@@ -149,6 +157,7 @@ impl Processes {
         }
         if let Some(needed) = needed() {
             self.spaces.prune(|tgid| needed.contains(&tgid));
+            self.generated.prune(|tgid| self.spaces.is_known(tgid));
         }
         self.keep_ended = 2 * self.spaces.ended_processes();
     }
@@ -159,17 +168,54 @@ impl Processes {
             self.read(tgid);
         }
         let mapping = *self.spaces.find(tgid, time, address)?;
-        let file = self.files.get(mapping.file);
-        if file.kind == Kind::Vdso
-            && file.handle().is_none()
-            && let Some(image) = own_vdso()
-        {
-            self.files.provide(mapping.file, image);
-        }
         Some(Place {
             file: mapping.file,
             offset: mapping.file_offset(address),
         })
+    }
+
+    /// The file in which a process wrote down what the code is called that it generated, if there is one to be believed.
+    pub fn perf_map(&mut self, tgid: u32) -> Option<&File> {
+        self.generated.file(tgid)
+    }
+
+    /// Whether a process has such a file and it was not opened, since too many are open.
+    pub fn is_perf_map_refused(&self, tgid: u32) -> bool {
+        self.generated.is_refused(tgid)
+    }
+
+    /// Does what is to be done now and then while processes live. Returns how long until it should be called again; `None`
+    /// if there is nothing to wait for.
+    pub fn look_around(&mut self) -> Option<Duration> {
+        /// How long a deleted file may keep its disk space.
+        const LOOK_AT_FILES: Duration = Duration::from_secs(1);
+        self.generated.look_again();
+        let mut next = self.generated.next_look();
+        if self.files.any_open() {
+            let now = Instant::now();
+            let looked = *self.looked_at_files.get_or_insert(now);
+            if now.duration_since(looked) >= LOOK_AT_FILES {
+                self.files.close_deleted();
+                self.looked_at_files = Some(now);
+            }
+            next = Some(next.unwrap_or(LOOK_AT_FILES).min(LOOK_AT_FILES));
+        }
+        next
+    }
+
+    /// The symbols of a mapped file, as far as they can be had.
+    pub fn symbols(&mut self, id: FileId) -> Option<&SymbolFile> {
+        self.files.symbols(id, own_vdso)
+    }
+
+    /// A place in a mapped file was found no name for.
+    pub fn missed(&mut self, id: FileId) {
+        self.files.missed(id);
+    }
+
+    /// The names that could not be had since files could not be read.
+    pub fn losses(&self) -> Vec<Loss> {
+        self.files.losses()
     }
 
     /// A mapped file.
@@ -189,17 +235,22 @@ impl Processes {
                     self.read(parent);
                 }
                 self.spaces.forked(child, parent, record.time);
+                self.generated.begun(child);
             }
-            Change::Ended { tgid } => self.spaces.ended(tgid),
+            Change::Ended { tgid } => {
+                self.spaces.ended(tgid);
+                self.generated.ended(tgid);
+            }
         }
     }
 
     /// A mapping as it is kept; its file is opened if it is new.
     fn take_in(&mut self, raw: &RawMapping, time: u64) -> Mapping {
-        let file = self.files.id(&raw.file);
-        if self.files.wants_opening(file) {
-            let processes = self.lineage(raw.tgid);
-            self.files.open(file, &processes, (raw.start, raw.end));
+        let lineage = || self.spaces.lineage(raw.tgid);
+        let range = (raw.start, raw.end);
+        let file = self.files.take_in(&raw.file, raw.tgid, lineage, range);
+        if generated::may_be_generated(&raw.file.path) {
+            self.generated.seen(raw.tgid);
         }
         Mapping {
             start: raw.start,
@@ -208,14 +259,6 @@ impl Processes {
             file,
             time,
         }
-    }
-
-    /// A process and those that it descends from, as far as that was seen.
-    fn lineage(&self, tgid: u32) -> Vec<u32> {
-        const GENERATIONS: usize = 8;
-        std::iter::successors(Some(tgid), |tgid| self.spaces.parent(*tgid))
-            .take(GENERATIONS)
-            .collect()
     }
 
     /// Reads a running process's mappings; one that is gone or hidden stays unknown.
@@ -230,15 +273,15 @@ impl Processes {
 }
 
 /// The image of the vDSO, which is the same in every process, in a file of its own.
-fn own_vdso() -> Option<std::fs::File> {
+fn own_vdso() -> Option<File> {
     let own = proc_maps::read(std::process::id()).ok()?;
     let place = own.iter().find(|mapping| mapping.file.path == b"[vdso]")?;
     let mut image = vec![0; usize::try_from(place.end - place.start).ok()?];
-    std::fs::File::open("/proc/self/mem")
+    File::open("/proc/self/mem")
         .ok()?
         .read_exact_at(&mut image, place.start)
         .ok()?;
-    let file = std::fs::File::from(process::memory_file(c"vdso").ok()?);
+    let file = File::from(process::memory_file(c"vdso").ok()?);
     file.write_all_at(&image, 0).ok()?;
     Some(file)
 }
@@ -262,10 +305,11 @@ mod tests {
         processes.read(std::process::id());
         let address = own_code_has_a_place_in_its_file as fn() as usize as u64;
         let place = processes.locate(std::process::id(), u64::MAX, address);
-        let file = processes.file(place.expect("it is mapped").file);
+        let id = place.expect("it is mapped").file;
+        assert!(processes.symbols(id).is_some());
+        let file = processes.file(id);
         let own = std::env::current_exe().unwrap();
         use std::os::unix::ffi::OsStrExt as _;
         assert_eq!(&*file.path, own.as_os_str().as_bytes());
-        assert!(file.handle().is_some());
     }
 }

@@ -140,6 +140,8 @@ impl<'a> Running<'a> {
         let manifest = &self.session.object.manifest;
         let mut losses = loss::read(&self.loaded, manifest, self.processes.lost_records())
             .map_err(kernel_error("can't read what was lost"))?;
+        losses.extend(self.processes.losses());
+        losses.extend(self.symbols.losses());
         output_closed |= self::output_closed(self.tell_notes())?;
         output_closed |= self::output_closed(self.tell_losses(&losses))?;
         losses.retain(|loss| loss.cause.is_loss());
@@ -305,7 +307,11 @@ impl<'a> Running<'a> {
                 self.sink.flush()?;
             }
             let busy = self.processes.read_some() || delivered == Delivered::Some;
-            let timeout = if busy { 0 } else { -1 };
+            let timeout = match self.processes.look_around() {
+                _ if busy => 0,
+                Some(wait) => wait.as_millis() as i32 + 1,
+                None => -1,
+            };
             self.symbols.tidy(&mut self.processes, &self.loaded);
             if self.wait(timeout)? == Waited::End {
                 self.attached.stop(&self.loaded);

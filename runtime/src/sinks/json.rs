@@ -136,6 +136,8 @@ fn lost(loss: &Loss, out: &mut Vec<u8>) {
         Cause::Counted(LossCause::StringTruncated) => ("cut_strings", "strings"),
         Cause::Counted(LossCause::ReadFailed) => ("lost_values", "values"),
         Cause::Mappings => ("lost_mappings", "mappings"),
+        Cause::GeneratedCode => ("cut_names", "processes"),
+        Cause::Names(_) => ("lost_names", "files"),
     };
     let mut more = Vec::new();
     if let Some(probe) = &loss.probe {

@@ -10,12 +10,13 @@ mod perf_map;
 mod stacks;
 
 use crate::load::Loaded;
+use crate::loss::{Cause, Loss};
 use crate::processes::{Kind, Processes};
 use crate::results::{Frame, Names};
 use functions::{Functions, Symbol};
 use perf_map::PerfMap;
 use pfscript_compiler::manifest::{DataType, Layout, Manifest, MapValue, RecordKind, StackMode};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// What addresses were found to be called.
@@ -23,6 +24,8 @@ use std::time::{Duration, Instant};
 pub struct Symbols {
     functions: Functions,
     perf_maps: HashMap<u32, (PerfMap, Instant)>,
+    /// Processes with generated code that has no name since too much was written down.
+    cut: HashSet<u32>,
     symbols_without_time: bool,
 }
 
@@ -32,6 +35,7 @@ impl Symbols {
         Symbols {
             functions: Functions::default(),
             perf_maps: HashMap::new(),
+            cut: HashSet::new(),
             symbols_without_time: has_user_symbols(manifest),
         }
     }
@@ -56,6 +60,16 @@ impl Symbols {
         }
     }
 
+    /// The names that should have been found and were not.
+    pub fn losses(&self) -> Option<Loss> {
+        (!self.cut.is_empty()).then_some(Loss {
+            probe: None,
+            cause: Cause::GeneratedCode,
+            count: self.cut.len() as u64,
+            capacity: None,
+        })
+    }
+
     fn kernel_frame(&mut self, address: u64) -> Frame {
         named(Frame::at(address), self.functions.kernel(address))
     }
@@ -70,34 +84,51 @@ impl Symbols {
     ) -> Frame {
         let mut frame = Frame::at(address);
         let Some(place) = processes.locate(tgid, time, address) else {
-            return named(frame, self.generated(tgid, address));
+            return named(frame, self.generated(processes, tgid, address));
         };
         let file = processes.file(place.file);
+        let kind = file.kind;
         if !file.path.is_empty() {
             frame.module = Some(file.path.clone());
             frame.module_offset = Some(place.offset);
         }
-        let symbol = match file.kind {
+        let symbol = match kind {
             Kind::Anonymous => None,
-            Kind::File | Kind::Vdso => self.functions.file(place.file, file, place.offset),
+            Kind::File | Kind::Vdso => self.functions.file(processes, place),
         };
         // Code is generated into shared memory, too, which looks like a file.
-        let symbol = symbol.or_else(|| self.generated(tgid, address));
+        let symbol = symbol.or_else(|| self.generated(processes, tgid, address));
+        if symbol.is_none() {
+            processes.missed(place.file);
+        }
         named(frame, symbol)
     }
 
     /// A function that the process generated itself.
-    fn generated(&mut self, tgid: u32, address: u64) -> Option<Symbol> {
+    fn generated(&mut self, processes: &mut Processes, tgid: u32, address: u64) -> Option<Symbol> {
         const READ_AGAIN: Duration = Duration::from_secs(1);
-        let (map, read) = self
-            .perf_maps
-            .entry(tgid)
-            .or_insert_with(|| (PerfMap::read(tgid, None), Instant::now()));
-        if map.find(address).is_none() && read.elapsed() > READ_AGAIN {
-            *map = PerfMap::read(tgid, Some(std::mem::take(map)));
-            *read = Instant::now();
+        /// Bytes that the names of all processes together may take.
+        const ROOM: usize = 256 << 20;
+        let known = self.perf_maps.get(&tgid);
+        if known
+            .is_none_or(|(map, read)| map.find(address).is_none() && read.elapsed() > READ_AGAIN)
+        {
+            let (mut map, _) = self
+                .perf_maps
+                .remove(&tgid)
+                .unwrap_or_else(|| (PerfMap::default(), Instant::now()));
+            let others: usize = self.perf_maps.values().map(|(map, _)| map.size()).sum();
+            if let Some(file) = processes.perf_map(tgid) {
+                map.update(file, ROOM.saturating_sub(others));
+            }
+            self.perf_maps.insert(tgid, (map, Instant::now()));
         }
-        map.find(address).map(|(name, offset)| Symbol {
+        let (map, _) = self.perf_maps.get(&tgid)?;
+        let found = map.find(address);
+        if found.is_none() && (map.is_cut() || processes.is_perf_map_refused(tgid)) {
+            self.cut.insert(tgid);
+        }
+        found.map(|(name, offset)| Symbol {
             name: name.into(),
             offset,
         })

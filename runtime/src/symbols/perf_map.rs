@@ -1,16 +1,35 @@
 //! `/tmp/perf-PID.map`: the names that just-in-time compilers write down for the code that they generate.
 //!
-//! In come an address and a process, out goes a name. The file is not trusted: a line that is no entry is left out.
+//! In come an address and an open file, out goes a name. The file is not trusted: it may have any size and hold anything. So
+//! it is read in pieces, no more of it than the bounds below, and what was read is not read again; a line that is no entry is
+//! left out. Which file it is, and that it belongs to the process's user, was settled when it was opened
+//! (`processes/generated.rs`).
 
 use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+
+/// Bytes of a file that are read. A large program on V8 writes some ten million.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// Functions that are kept.
+const MAX_FUNCTIONS: usize = 1 << 20;
+
+/// Bytes of a line; longer ones are left out.
+const MAX_LINE: usize = 16 << 10;
+
+/// Bytes that are read at once.
+const PIECE: usize = 64 << 10;
 
 /// The functions of one process, by rising address.
 #[derive(Debug, Default)]
 pub struct PerfMap {
     functions: Vec<Entry>,
-    size: u64,
+    /// All names, one after another.
+    names: String,
+    /// Which file it is, by device and inode, and how far it was read.
+    file: (u64, u64),
+    end: u64,
+    cut: bool,
 }
 
 /// A line of the file.
@@ -18,38 +37,91 @@ pub struct PerfMap {
 struct Entry {
     start: u64,
     end: u64,
-    name: String,
+    name: Name,
+}
+
+/// A part of all names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Name {
+    start: u32,
+    length: u32,
 }
 
 impl PerfMap {
-    /// Reads the file of a process; empty if there is none. `before` is what was read earlier: it is kept if the file
-    /// has not grown.
-    pub fn read(tgid: u32, before: Option<PerfMap>) -> PerfMap {
-        let before = before.unwrap_or_default();
-        let Some(mut file) = open(tgid) else {
-            return before;
+    /// Reads what was appended since it was read before; all of it if the file was begun anew. No more than `room` bytes are
+    /// kept.
+    pub fn update(&mut self, file: &File, room: usize) {
+        let Ok(meta) = file.metadata() else {
+            return;
         };
-        let size = file.metadata().map_or(0, |meta| meta.len());
-        if size == before.size {
-            return before;
+        let (size, identity) = (meta.len(), (meta.dev(), meta.ino()));
+        if size < self.end || identity != self.file {
+            *self = PerfMap {
+                file: identity,
+                ..PerfMap::default()
+            };
         }
-        let mut text = Vec::new();
-        if file.read_to_end(&mut text).is_err() {
-            return before;
+        let readable = size.min(MAX_BYTES);
+        let mut line = Vec::new();
+        let mut too_long = false;
+        let mut piece = vec![0; PIECE.min((readable - self.end.min(readable)) as usize)];
+        let mut at = self.end;
+        while at < readable && !self.is_full(room) {
+            let wanted = piece.len().min((readable - at) as usize);
+            let read = match file.read_at(&mut piece[..wanted], at) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => read,
+            };
+            for part in piece[..read].split_inclusive(|byte| *byte == b'\n') {
+                too_long |= line.len() + part.len() > MAX_LINE;
+                if !too_long {
+                    line.extend_from_slice(part);
+                }
+                at += part.len() as u64;
+                if part.last() == Some(&b'\n') {
+                    if !too_long {
+                        self.take_in(&line);
+                    }
+                    line.clear();
+                    too_long = false;
+                    // A line that is not complete yet is read again.
+                    self.end = at;
+                }
+            }
         }
-        let mut map = PerfMap::parse(&text);
-        map.size = size;
-        map
+        self.cut |= size > MAX_BYTES || self.is_full(room);
+        // Of code generated twice at an address the later line is the true one; the sort is stable.
+        self.functions.sort_by_key(|function| function.start);
     }
 
-    fn parse(text: &[u8]) -> PerfMap {
-        let mut functions: Vec<Entry> = text
-            .split(|byte| *byte == b'\n')
-            .filter_map(parse_line)
-            .collect();
-        // Of code generated twice at an address the later line is the true one; the sort is stable.
-        functions.sort_by_key(|function| function.start);
-        PerfMap { functions, size: 0 }
+    fn is_full(&self, room: usize) -> bool {
+        self.functions.len() >= MAX_FUNCTIONS || self.size() >= room
+    }
+
+    /// The memory that it takes, in bytes.
+    pub fn size(&self) -> usize {
+        self.names.len() + self.functions.len() * size_of::<Entry>()
+    }
+
+    /// Whether the file holds more than was read.
+    pub fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    fn take_in(&mut self, line: &[u8]) {
+        let Some((start, end, name)) = parse_line(line) else {
+            return;
+        };
+        let place = Name {
+            start: self.names.len() as u32,
+            length: name.len() as u32,
+        };
+        self.names.push_str(&name);
+        self.functions.push(Entry {
+            start,
+            end,
+            name: place,
+        });
     }
 
     /// The function at an address, and the offset in it.
@@ -58,12 +130,14 @@ impl PerfMap {
             .functions
             .partition_point(|function| function.start <= address);
         let function = self.functions.get(behind.checked_sub(1)?)?;
-        (address < function.end).then(|| (function.name.as_str(), address - function.start))
+        let Name { start, length } = function.name;
+        let name = self.names.get(start as usize..(start + length) as usize)?;
+        (address < function.end).then(|| (name, address - function.start))
     }
 }
 
-/// `START SIZE NAME`, numbers in hexadecimal.
-fn parse_line(line: &[u8]) -> Option<Entry> {
+/// `START SIZE NAME`, numbers in hexadecimal: where the function begins, where it ends, and its name.
+fn parse_line(line: &[u8]) -> Option<(u64, u64, String)> {
     let line = String::from_utf8_lossy(line);
     let mut words = line.splitn(3, ' ');
     let mut number = || {
@@ -73,68 +147,90 @@ fn parse_line(line: &[u8]) -> Option<Entry> {
     let start = number()?;
     let end = start.checked_add(number()?)?;
     let name = words.next()?.trim();
-    (!name.is_empty()).then(|| Entry {
-        start,
-        end,
-        name: name.to_owned(),
-    })
-}
-
-/// The file as the process wrote it: in its own /tmp under its own id, or, once it is gone, in ours. Only one that
-/// belongs to the process's user or to root is believed.
-fn open(tgid: u32) -> Option<File> {
-    let process = std::fs::metadata(format!("/proc/{tgid}")).ok();
-    let inner = inner_pid(tgid).unwrap_or(tgid);
-    [
-        format!("/proc/{tgid}/root/tmp/perf-{inner}.map"),
-        format!("/tmp/perf-{tgid}.map"),
-    ]
-    .iter()
-    .find_map(|path| {
-        let meta = std::fs::symlink_metadata(path).ok()?;
-        let trusted = match &process {
-            Some(process) => meta.uid() == process.uid() || meta.uid() == 0,
-            None => true,
-        };
-        (meta.is_file() && trusted)
-            .then(|| File::open(path).ok())
-            .flatten()
-    })
-}
-
-/// The process's id in its own namespace.
-fn inner_pid(tgid: u32) -> Option<u32> {
-    let status = std::fs::read_to_string(format!("/proc/{tgid}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("NSpid:"))?;
-    line.split_whitespace().next_back()?.parse().ok()
+    (!name.is_empty()).then(|| (start, end, name.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write as _;
+
+    const ROOM: usize = 1 << 30;
+
+    /// A file that is open and has no name.
+    fn file(text: &[u8]) -> File {
+        let mut file = File::from(crate::sys::process::memory_file(c"map").unwrap());
+        file.write_all(text).unwrap();
+        file
+    }
+
+    fn read(text: &[u8]) -> PerfMap {
+        let mut map = PerfMap::default();
+        map.update(&file(text), ROOM);
+        map
+    }
 
     #[test]
     fn functions_are_found_by_address() {
-        let map =
-            PerfMap::parse(b"2000 10 second one\n0x1000 20 first\nnonsense\n1000 8\n3000 zz x\n");
+        let map = read(b"2000 10 second one\n0x1000 20 first\nnonsense\n1000 8\n3000 zz x\n");
         assert_eq!(map.find(0x1000), Some(("first", 0)));
         assert_eq!(map.find(0x101f), Some(("first", 0x1f)));
         assert_eq!(map.find(0x1020), None);
         assert_eq!(map.find(0x2005), Some(("second one", 5)));
         assert_eq!(map.find(0xfff), None);
+        assert!(!map.is_cut());
     }
 
     #[test]
     fn code_generated_again_has_its_latest_name() {
-        let map = PerfMap::parse(b"1000 20 old\n1000 20 new\n");
+        let map = read(b"1000 20 old\n1000 20 new\n");
         assert_eq!(map.find(0x1001), Some(("new", 1)));
     }
 
     #[test]
-    fn a_process_without_a_file_has_no_functions() {
-        assert_eq!(PerfMap::read(std::process::id(), None).find(1), None);
-        assert!(inner_pid(std::process::id()).is_some());
+    fn what_is_appended_is_read_once_the_line_is_complete() {
+        let mut file = file(b"1000 20 one\n2000 20 tw");
+        let mut map = PerfMap::default();
+        map.update(&file, ROOM);
+        assert_eq!(map.find(0x2000), None);
+        file.write_all(b"o\n3000 20 three\n").unwrap();
+        map.update(&file, ROOM);
+        assert_eq!(map.find(0x1000), Some(("one", 0)));
+        assert_eq!(map.find(0x2000), Some(("two", 0)));
+        assert_eq!(map.find(0x3000), Some(("three", 0)));
+        assert_eq!(map.functions.len(), 3);
+        file.set_len(0).unwrap();
+        map.update(&file, ROOM);
+        assert_eq!(map.find(0x1000), None);
+    }
+
+    #[test]
+    fn lines_may_lie_across_pieces_and_long_ones_are_left_out() {
+        let mut text = Vec::new();
+        for number in 0..10_000 {
+            writeln!(text, "{:x} 10 function{number}", number * 16).unwrap();
+        }
+        writeln!(text, "a00000 10 {}", "x".repeat(MAX_LINE)).unwrap();
+        writeln!(text, "b00000 10 last").unwrap();
+        let map = read(&text);
+        assert_eq!(map.find(16 * 9_999), Some(("function9999", 0)));
+        assert_eq!(map.find(0xa0_0000), None);
+        assert_eq!(map.find(0xb0_0000), Some(("last", 0)));
+    }
+
+    #[test]
+    fn no_more_is_read_than_the_bounds_allow() {
+        let huge = file(b"1000 20 first\n");
+        huge.set_len(3 << 30).unwrap();
+        let mut map = PerfMap::default();
+        map.update(&huge, ROOM);
+        assert_eq!(map.find(0x1000), Some(("first", 0)));
+        assert!(map.is_cut());
+        let many = "1 1 a\n".repeat(MAX_FUNCTIONS + 100_000);
+        let map = read(many.as_bytes());
+        assert!(map.is_cut() && map.functions.len() < MAX_FUNCTIONS + PIECE);
+        let mut map = PerfMap::default();
+        map.update(&file(many.as_bytes()), 1 << 20);
+        assert!(map.is_cut() && map.size() < 4 << 20);
     }
 }

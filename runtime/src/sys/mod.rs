@@ -101,6 +101,19 @@ pub fn lift_memory_lock_limit() -> bool {
     unsafe { libc::setrlimit(libc::RLIMIT_MEMLOCK, &limit) == 0 }
 }
 
+/// How many files this process may have open.
+pub fn open_files_limit() -> usize {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the kernel writes the struct.
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);
+    }
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
 /// Lifts the soft limit on open files to the hard one: a probe may need an event per CPU and function.
 pub fn lift_open_files_limit() {
     let mut limit = libc::rlimit {

@@ -58,6 +58,46 @@ pub fn memory_file(name: &CStr) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// Opens a file for reading, below a folder that serves as the root: no link leads out of it (Linux 5.6). The last part of
+/// the path must be no link; a named pipe is not waited for.
+///
+/// # Errors
+/// The kernel's.
+pub fn open_beneath(root: &CStr, path: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: takes a C string and returns an integer.
+    let folder = unsafe {
+        libc::open(
+            root.as_ptr(),
+            libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC,
+        )
+    };
+    if folder < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just returned this descriptor for us alone to own.
+    let folder = unsafe { OwnedFd::from_raw_fd(folder) };
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    how.flags = (libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK) as u64;
+    how.resolve = libc::RESOLVE_IN_ROOT;
+    // SAFETY: takes a descriptor, a C string, and a struct of that size, which the kernel only reads.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_openat2,
+            folder.as_raw_fd(),
+            path.as_ptr(),
+            &raw const how,
+            size_of::<libc::open_how>(),
+        )
+    };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let fd = i32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    // SAFETY: as above.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// A counter that can be polled.
 ///
 /// # Errors

@@ -1,0 +1,376 @@
+//! Names for places in a file: its symbols, by address, in memory.
+//!
+//! In comes an open file, out goes a table that can be asked after the file is gone. Whoever wrote the file may be hostile:
+//! it is read in pieces and within limits, and what does not make sense is left out. The symbols that distributions install
+//! beside a stripped file are read with it. Where names are more than is worth keeping, they are read from the file when
+//! they are asked for.
+
+use super::{Class, MAX_SYMBOLS, Section, Symbol, each_symbol, header, layout, names_of, sections};
+use crate::bytes::string;
+use pfscript_compiler::facts::Segment;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes of names that are kept in memory for each table.
+const MAX_KEPT: u64 = 16 << 20;
+
+/// Bytes of a name. Longer ones are cut, to [`CUT_NAME`]: names may lie over each other in the file, so that a small one can
+/// have very many.
+const MAX_NAME: usize = 8 << 10;
+
+/// Bytes that are left of a name that is too long, before three dots.
+const CUT_NAME: usize = 1 << 10;
+
+/// What a table whose names stay in the file counts for, in bytes, since it holds a descriptor.
+const WEIGHT_OF_DESCRIPTOR: usize = 8 << 20;
+
+/// Where distributions put the symbols of stripped files.
+const DEBUG_FILES: &str = "/usr/lib/debug/.build-id";
+
+/// The symbols of a file.
+#[derive(Debug)]
+pub struct SymbolFile {
+    segments: Vec<Segment>,
+    /// The best first.
+    tables: Vec<Table>,
+    too_large: bool,
+}
+
+impl SymbolFile {
+    /// Reads the symbols of a program or a library, of 32 or 64 bits.
+    ///
+    /// # Errors
+    /// If it is neither, is damaged, or can't be read.
+    pub fn read(file: File) -> io::Result<SymbolFile> {
+        let header = header(&file)?;
+        let layout = layout(&file, &header)?;
+        let mut symbols = SymbolFile {
+            segments: Vec::new(),
+            tables: Vec::new(),
+            too_large: false,
+        };
+        if let Some(beside) = debug_file(&layout.build_id).and_then(|path| open(&path)) {
+            symbols.add(beside);
+        }
+        symbols.add(file);
+        symbols.segments = layout.segments;
+        Ok(symbols)
+    }
+
+    /// Adds the tables of a file, those that are sound.
+    fn add(&mut self, file: File) {
+        let file = Arc::new(file);
+        let Ok(header) = header(&file) else {
+            return;
+        };
+        let sections = sections(&file, &header).unwrap_or_default();
+        for kind in [Section::SYMTAB, Section::DYNSYM] {
+            let Some(symbols) = sections.iter().find(|section| section.kind == kind) else {
+                continue;
+            };
+            match Table::read(&file, header.class, symbols, &sections) {
+                Ok(table) => self.tables.push(table),
+                Err(_) => {
+                    let count = symbols.size / header.class.symbol() as u64;
+                    self.too_large |= count > MAX_SYMBOLS;
+                }
+            }
+        }
+    }
+
+    /// The symbol at an offset in the file, and how far behind its start that is, in bytes.
+    pub fn find(&self, offset: u64) -> Option<(String, u64)> {
+        let address = self.segments.iter().find_map(|segment| {
+            let within = offset.checked_sub(segment.offset)?;
+            (within < segment.size).then(|| within.checked_add(segment.address))?
+        })?;
+        self.tables.iter().find_map(|table| table.find(address))
+    }
+
+    /// The memory that it takes, in bytes.
+    pub fn size(&self) -> usize {
+        self.tables.iter().map(Table::size).sum()
+    }
+
+    /// Whether there are more symbols than are read.
+    pub fn is_too_large(&self) -> bool {
+        self.too_large
+    }
+}
+
+/// Some of a file's symbols, sorted by address, those of one address by size, the largest first.
+#[derive(Debug)]
+struct Table {
+    rows: Vec<Row>,
+    names: Names,
+    /// Whether it holds all functions, so that one whose size is unknown goes on to the next one.
+    all: bool,
+}
+
+#[derive(Debug)]
+struct Row {
+    address: u64,
+    /// In bytes; 0 if the file does not tell.
+    size: u32,
+    /// Where its name begins among all names.
+    name: u32,
+}
+
+/// All names, each with a zero byte behind it.
+#[derive(Debug)]
+enum Names {
+    Kept(Vec<u8>),
+    InFile {
+        file: Arc<File>,
+        offset: u64,
+        size: u64,
+    },
+}
+
+impl Table {
+    fn read(
+        file: &Arc<File>,
+        class: Class,
+        symbols: &Section,
+        sections: &[Section],
+    ) -> io::Result<Table> {
+        let strings = names_of(file, class, symbols, sections)?;
+        let names = if strings.size <= MAX_KEPT {
+            let mut names = vec![0; strings.size as usize];
+            super::read_at(file, &mut names, strings.offset)?;
+            Names::Kept(names)
+        } else {
+            Names::InFile {
+                file: Arc::clone(file),
+                offset: strings.offset,
+                size: strings.size,
+            }
+        };
+        let mut rows = Vec::new();
+        each_symbol(file, class, symbols, |symbol| {
+            if names.may_name(symbol) {
+                rows.push(Row {
+                    address: symbol.address,
+                    size: u32::try_from(symbol.size).unwrap_or(u32::MAX),
+                    name: symbol.name as u32,
+                });
+            }
+            Ok(())
+        })?;
+        // Stable: of several names for one function the first stays the first.
+        rows.sort_by_key(|row| (row.address, u32::MAX - row.size));
+        rows.shrink_to_fit();
+        Ok(Table {
+            rows,
+            names,
+            all: symbols.kind == Section::SYMTAB,
+        })
+    }
+
+    fn find(&self, address: u64) -> Option<(String, u64)> {
+        let behind = self.rows.partition_point(|row| row.address <= address);
+        let start = self.rows.get(behind.checked_sub(1)?)?.address;
+        let first = self.rows.partition_point(|row| row.address < start);
+        let offset = address - start;
+        // The largest of those that begin there, or the first that goes on to the next one. The table is sorted, so that the
+        // last one tells whether there is such a one.
+        let holds = |row: &&Row| match row.size {
+            0 => offset == 0 || self.all,
+            size => offset < size.into(),
+        };
+        let row = [first, behind - 1]
+            .iter()
+            .filter_map(|index| self.rows.get(*index))
+            .find(holds)?;
+        Some((self.names.get(row.name)?, offset))
+    }
+
+    fn size(&self) -> usize {
+        let names = match &self.names {
+            Names::Kept(names) => names.len(),
+            Names::InFile { .. } => WEIGHT_OF_DESCRIPTOR,
+        };
+        names + self.rows.len() * size_of::<Row>()
+    }
+}
+
+impl Names {
+    /// Whether a symbol is the name of a place in the file.
+    fn may_name(&self, symbol: &Symbol) -> bool {
+        const NOTYPE: u64 = 0;
+        const KINDS: [u64; 4] = [NOTYPE, Symbol::OBJECT, Symbol::FUNC, Symbol::GNU_IFUNC];
+        // Marks between code and data on arm64: `$x`, `$d`.
+        let is_mark = || match self {
+            Names::Kept(names) => names.get(symbol.name) == Some(&b'$'),
+            Names::InFile { .. } => false,
+        };
+        KINDS.contains(&symbol.kind)
+            && symbol.section != Symbol::UNDEF
+            && symbol.name != 0
+            && !(symbol.kind == NOTYPE && is_mark())
+    }
+
+    /// The name that begins there. Bytes that are no UTF-8 are replaced.
+    fn get(&self, start: u32) -> Option<String> {
+        let read;
+        let rest = match self {
+            Names::Kept(names) => names.get(start as usize..)?,
+            Names::InFile { file, offset, size } => {
+                let left = size.checked_sub(start.into())?;
+                read = read_name(file, offset.checked_add(start.into())?, left)?;
+                &read
+            }
+        };
+        let name = string(&rest[..rest.len().min(MAX_NAME)]);
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        match name.len() {
+            0 => None,
+            MAX_NAME => Some(text(&name[..CUT_NAME]) + "..."),
+            // One that has no end is none.
+            length => (length < rest.len()).then(|| text(name)),
+        }
+    }
+}
+
+/// The bytes from an offset on, as many as hold a name and the zero byte behind it.
+fn read_name(file: &File, offset: u64, left: u64) -> Option<Vec<u8>> {
+    const AT_ONCE: usize = 512;
+    let mut bytes = Vec::new();
+    let mut piece = [0; AT_ONCE];
+    while bytes.len() < MAX_NAME {
+        let wanted = AT_ONCE.min(usize::try_from(left).ok()?.checked_sub(bytes.len())?);
+        let read = file
+            .read_at(&mut piece[..wanted], offset + bytes.len() as u64)
+            .ok()?;
+        bytes.extend_from_slice(&piece[..read]);
+        if read == 0 || piece[..read].contains(&0) {
+            break;
+        }
+    }
+    Some(bytes)
+}
+
+fn open(path: &Path) -> Option<File> {
+    std::fs::metadata(path).ok()?.is_file().then_some(())?;
+    File::open(path).ok()
+}
+
+/// Where the symbols of a stripped file would be if they were installed.
+fn debug_file(build_id: &[u8]) -> Option<PathBuf> {
+    let (first, rest) = build_id.split_first()?;
+    let mut path = format!("{DEBUG_FILES}/{first:02x}/");
+    for byte in rest {
+        // Writing to a String can't fail.
+        let _ = write!(path, "{byte:02x}");
+    }
+    path.push_str(".debug");
+    Some(PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_beside_a_file_are_found_by_its_build_id() {
+        assert_eq!(
+            debug_file(&[0xab, 1, 2]),
+            Some(PathBuf::from("/usr/lib/debug/.build-id/ab/0102.debug"))
+        );
+        assert_eq!(debug_file(&[]), None);
+    }
+
+    fn table(rows: &[(u64, u32, &str)], all: bool) -> Table {
+        let mut names = vec![0];
+        let mut made: Vec<Row> = Vec::new();
+        for (address, size, name) in rows {
+            made.push(Row {
+                address: *address,
+                size: *size,
+                name: names.len() as u32,
+            });
+            names.extend_from_slice(name.as_bytes());
+            names.push(0);
+        }
+        made.sort_by_key(|row| (row.address, u32::MAX - row.size));
+        Table {
+            rows: made,
+            names: Names::Kept(names),
+            all,
+        }
+    }
+
+    #[test]
+    fn a_place_is_named_by_the_symbol_that_holds_it() {
+        let rows = [
+            (0x100, 0x10, "first"),
+            (0x200, 0, "label"),
+            (0x300, 4, "short"),
+            (0x300, 0x20, "long"),
+        ];
+        let found = |all, address| table(&rows, all).find(address);
+        let is = |name: &str, offset| Some((name.to_owned(), offset));
+        for all in [false, true] {
+            assert_eq!(found(all, 0xff), None);
+            assert_eq!(found(all, 0x10f), is("first", 0xf));
+            assert_eq!(found(all, 0x110), None);
+            assert_eq!(found(all, 0x200), is("label", 0));
+            assert_eq!(found(all, 0x31f), is("long", 0x1f));
+            assert_eq!(found(all, 0x320), None);
+        }
+        // Where a table holds all symbols, one of unknown size goes on to the next.
+        assert_eq!(found(true, 0x2ff), is("label", 0xff));
+        assert_eq!(found(false, 0x201), None);
+    }
+
+    #[test]
+    fn names_have_an_end() {
+        let names = Names::Kept(b"\0one\0two".to_vec());
+        assert_eq!(names.get(1).as_deref(), Some("one"));
+        assert_eq!(names.get(0), None);
+        assert_eq!(names.get(5), None);
+        assert_eq!(names.get(100), None);
+        let long = Names::Kept([vec![b'a'; MAX_NAME], vec![0]].concat());
+        assert_eq!(long.get(0), Some("a".repeat(CUT_NAME) + "..."));
+        assert_eq!(long.get(1), Some("a".repeat(MAX_NAME - 1)));
+    }
+
+    #[test]
+    fn names_that_stay_in_the_file_are_read_when_they_are_asked_for() {
+        use std::io::Write as _;
+        let mut file = File::from(crate::sys::process::memory_file(c"names").unwrap());
+        let long = "x".repeat(1500);
+        write!(file, "before\0one\0{long}\0rest").unwrap();
+        let names = Names::InFile {
+            file: Arc::new(file),
+            offset: 7,
+            size: 4 + 1501 + 4,
+        };
+        assert_eq!(names.get(0).as_deref(), Some("one"));
+        assert_eq!(names.get(4), Some(long));
+        assert_eq!(names.get(4 + 1501), None);
+        assert_eq!(names.get(5000), None);
+    }
+
+    #[test]
+    fn this_program_has_names() {
+        let own = std::fs::read("/proc/self/exe").unwrap();
+        let file = File::open("/proc/self/exe").unwrap();
+        let binary = crate::elf::read(Path::new("/proc/self/exe")).unwrap();
+        let function = binary
+            .functions()
+            .iter()
+            .find(|function| function.name.contains("this_program_has_names") && function.size > 8)
+            .unwrap();
+        let symbols = SymbolFile::read(file).unwrap();
+        let offset = binary.file_offset(function.address).unwrap();
+        let (name, within) = symbols.find(offset + 4).unwrap();
+        assert_eq!((name, within), (function.name.clone(), 4));
+        assert!(symbols.size() > 0 && symbols.size() < own.len());
+        assert!(!symbols.is_too_large());
+    }
+}
