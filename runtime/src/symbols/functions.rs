@@ -4,10 +4,8 @@
 //! Lines and inlined functions are left out.
 
 use super::demangle::Demangler;
+use super::kernel::KernelSymbols;
 use crate::processes::{FileId, Place, Processes};
-use blazesym::MaybeDefault;
-use blazesym::symbolize::source::{Kernel, Source};
-use blazesym::symbolize::{Input, Symbolizer};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -21,38 +19,23 @@ pub struct Symbol {
 }
 
 /// Looks functions up. Nothing is read before the first question.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Functions {
-    symbolizer: Option<Symbolizer>,
-    kernel: HashMap<u64, Option<Symbol>>,
+    kernel: KernelSymbols,
+    addresses: HashMap<u64, Option<Symbol>>,
     files: HashMap<(FileId, u64), Option<Symbol>>,
     demangler: Demangler,
 }
 
-impl std::fmt::Debug for Functions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Functions")
-            .field("kernel", &self.kernel.len())
-            .field("files", &self.files.len())
-            .finish_non_exhaustive()
-    }
-}
-
-/// The lowest address of the kernel's half, on x86-64 and arm64 alike.
-const KERNEL_HALF: u64 = 1 << 63;
-
 impl Functions {
     /// The kernel function at an address, by /proc/kallsyms.
     pub fn kernel(&mut self, address: u64) -> Option<Symbol> {
-        if address < KERNEL_HALF {
-            // The symbol table begins with offsets of per-CPU variables, which are no addresses.
-            return None;
-        }
-        if let Some(known) = self.kernel.get(&address) {
+        if let Some(known) = self.addresses.get(&address) {
             return known.clone();
         }
-        let found = self.look_up(address);
-        self.kernel.insert(address, found.clone());
+        let found = self.kernel.find(address);
+        let found = found.map(|found| self.symbol(found));
+        self.addresses.insert(address, found.clone());
         found
     }
 
@@ -65,36 +48,15 @@ impl Functions {
         let found = processes
             .symbols(place.file)
             .and_then(|symbols| symbols.find(place.offset));
-        let found = found.map(|(name, offset)| Symbol {
-            name: self.demangler.readable(&name).into(),
-            offset,
-        });
+        let found = found.map(|found| self.symbol(found));
         self.files.insert(key, found.clone());
         found
     }
 
-    fn look_up(&mut self, address: u64) -> Option<Symbol> {
-        let symbolizer = self.symbolizer.get_or_insert_with(|| {
-            Symbolizer::builder()
-                .enable_auto_reload(false)
-                .enable_code_info(false)
-                .enable_inlined_fns(false)
-                .enable_demangling(false)
-                .build()
-        });
-        let source = Source::Kernel(Kernel {
-            vmlinux: MaybeDefault::None,
-            kaslr_offset: Some(0),
-            debug_syms: false,
-            ..Kernel::default()
-        });
-        let symbol = symbolizer
-            .symbolize_single(&source, Input::AbsAddr(address))
-            .ok()?
-            .into_sym()?;
-        Some(Symbol {
-            name: self.demangler.readable(&symbol.name).into(),
-            offset: symbol.offset as u64,
-        })
+    fn symbol(&mut self, (name, offset): (String, u64)) -> Symbol {
+        Symbol {
+            name: self.demangler.readable(&name).into(),
+            offset,
+        }
     }
 }

@@ -6,6 +6,7 @@
 
 mod demangle;
 mod functions;
+mod kernel;
 mod perf_map;
 mod stacks;
 
