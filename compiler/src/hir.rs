@@ -162,10 +162,10 @@ pub enum ExprKind {
     },
     /// `!x`
     Not(Box<Expr>),
-    /// `x && y`
-    And(Box<Expr>, Box<Expr>),
-    /// `x || y`
-    Or(Box<Expr>, Box<Expr>),
+    /// `x && y && …`
+    And(Vec<Expr>),
+    /// `x || y || …`
+    Or(Vec<Expr>),
     /// `c ? x : y`
     Ternary(Box<Expr>, Box<Expr>, Box<Expr>),
     /// The low bits of a value.
@@ -229,10 +229,9 @@ pub enum Stmt {
         value: Option<Expr>,
         span: Span,
     },
-    /// `if`
+    /// `if … else if … else`: the first arm whose condition is not zero, else `otherwise`.
     If {
-        condition: Expr,
-        then: Vec<Stmt>,
+        arms: Vec<(Expr, Vec<Stmt>)>,
         otherwise: Vec<Stmt>,
     },
     /// Leaves the action.

@@ -19,6 +19,7 @@ pub mod recorded;
 pub mod sema;
 pub mod types;
 
+use cranelift_entity::EntityRef;
 use facts::Facts;
 use manifest::Manifest;
 use pfscript_grammar::Diagnostic;
@@ -92,8 +93,16 @@ fn compile_expanded(
         })?;
     }
     let assembled = emit::assemble(&module, name, source).map_err(|error| {
-        let span = error.span.unwrap_or_default();
-        vec![Diagnostic::error(span, error.to_string())]
+        let action = error
+            .probe
+            .and_then(|probe| checked.actions.get(probe.index()));
+        vec![match action {
+            Some(action) => Diagnostic::error(
+                error.span.unwrap_or(action.span),
+                format!("this probe cannot be compiled: {}", error.kind),
+            ),
+            None => Diagnostic::error(error.span.unwrap_or_default(), error.to_string()),
+        }]
     })?;
     Ok(Compiled {
         object: Object {

@@ -160,13 +160,11 @@ pub enum StmtKind {
         /// The initial value.
         value: Option<Expr>,
     },
-    /// `if cond { … } else …`; an `else if` is an `otherwise` block that holds one `If`.
+    /// `if cond { … } else if cond { … } else { … }`, the whole chain in one node, however long it is.
     If {
-        /// The condition.
-        condition: Expr,
-        /// Run when it is not zero.
-        then: Block,
-        /// Run when it is zero.
+        /// Conditions and what is run for the first that is not zero; at least one.
+        arms: Vec<(Expr, Block)>,
+        /// Run when all are zero.
         otherwise: Option<Block>,
     },
     /// `return` or `return value`
@@ -233,14 +231,13 @@ pub enum ExprKind {
         /// True where the operator stands before the operand.
         prefix: bool,
     },
-    /// `x op y`
+    /// `x op y op z`: operators of one precedence, applied from left to right. However many there are, it is one node, so
+    /// that long sums and conditions are no deep trees.
     Binary {
-        /// The operator.
-        op: BinaryOp,
-        /// Left operand.
-        left: Box<Expr>,
-        /// Right operand.
-        right: Box<Expr>,
+        /// The leftmost operand. It is no `Binary` of this precedence.
+        first: Box<Expr>,
+        /// Operators with their right operands; at least one.
+        rest: Vec<(BinaryOp, Expr)>,
     },
     /// `condition ? then : otherwise`
     Ternary {
@@ -353,6 +350,22 @@ pub enum BinaryOp {
 }
 
 impl BinaryOp {
+    /// How tightly it binds: C's precedence, from 1 (`||`) to 10 (`*`).
+    pub fn precedence(self) -> u8 {
+        match self {
+            BinaryOp::Or => 1,
+            BinaryOp::And => 2,
+            BinaryOp::BitOr => 3,
+            BinaryOp::BitXor => 4,
+            BinaryOp::BitAnd => 5,
+            BinaryOp::Eq | BinaryOp::Ne => 6,
+            BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => 7,
+            BinaryOp::Shl | BinaryOp::Shr => 8,
+            BinaryOp::Add | BinaryOp::Sub => 9,
+            BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod => 10,
+        }
+    }
+
     /// The operator as it is written.
     pub fn symbol(self) -> &'static str {
         match self {

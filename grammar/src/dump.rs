@@ -119,13 +119,11 @@ impl Dumper {
                     }
                 });
             }
-            StmtKind::If {
-                condition,
-                then,
-                otherwise,
-            } => self.nest("if", |d| {
-                d.expr(condition);
-                d.nest("then", |d| d.statements(then));
+            StmtKind::If { arms, otherwise } => self.nest("if", |d| {
+                for (condition, then) in arms {
+                    d.expr(condition);
+                    d.nest("then", |d| d.statements(then));
+                }
                 if let Some(otherwise) = otherwise {
                     d.nest("else", |d| d.statements(otherwise));
                 }
@@ -181,10 +179,11 @@ impl Dumper {
                 let sign = if *increment { "++" } else { "--" };
                 self.nest(format!("{place} {sign}"), |d| d.expr(target));
             }
-            ExprKind::Binary { op, left, right } => {
-                self.nest(format!("binary {}", op.symbol()), |d| {
-                    d.expr(left);
-                    d.expr(right);
+            ExprKind::Binary { first, rest } => {
+                let operators: Vec<&str> = rest.iter().map(|(op, _)| op.symbol()).collect();
+                self.nest(format!("binary {}", operators.join(" ")), |d| {
+                    d.expr(first);
+                    rest.iter().for_each(|(_, operand)| d.expr(operand));
                 });
             }
             ExprKind::Ternary {

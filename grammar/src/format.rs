@@ -47,25 +47,15 @@ const UNARY: u8 = 12;
 const POSTFIX: u8 = 13;
 const PRIMARY: u8 = 14;
 
-fn binary_strength(op: BinaryOp) -> u8 {
-    match op {
-        BinaryOp::Or => 2,
-        BinaryOp::And => 3,
-        BinaryOp::BitOr => 4,
-        BinaryOp::BitXor => 5,
-        BinaryOp::BitAnd => 6,
-        BinaryOp::Eq | BinaryOp::Ne => 7,
-        BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => 8,
-        BinaryOp::Shl | BinaryOp::Shr => 9,
-        BinaryOp::Add | BinaryOp::Sub => 10,
-        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Mod => 11,
-    }
+fn binary_strength(rest: &[(BinaryOp, Expr)]) -> u8 {
+    rest.first()
+        .map_or(PRIMARY, |(op, _)| TERNARY + op.precedence())
 }
 
 fn strength(expr: &Expr) -> u8 {
     match &expr.kind {
         ExprKind::Ternary { .. } => TERNARY,
-        ExprKind::Binary { op, .. } => binary_strength(*op),
+        ExprKind::Binary { rest, .. } => binary_strength(rest),
         ExprKind::Unary { .. } | ExprKind::Cast { .. } => UNARY,
         ExprKind::IncDec { prefix: true, .. } => UNARY,
         ExprKind::IncDec { .. }
@@ -128,11 +118,7 @@ impl Printer {
     fn statement(&mut self, statement: &Stmt) {
         match &statement.kind {
             StmtKind::Block(block) => return self.block(block),
-            StmtKind::If {
-                condition,
-                then,
-                otherwise,
-            } => return self.if_chain(condition, then, otherwise.as_ref()),
+            StmtKind::If { arms, otherwise } => return self.if_chain(arms, otherwise.as_ref()),
             StmtKind::Unsupported(unsupported) => {
                 self.push(&unsupported.text);
                 if unsupported.what.ends_with("loops") || unsupported.what == "comptime statements"
@@ -172,29 +158,16 @@ impl Printer {
         self.push(";");
     }
 
-    fn if_chain(&mut self, condition: &Expr, then: &Block, otherwise: Option<&Block>) {
-        let (mut condition, mut then, mut otherwise) = (condition, then, otherwise);
-        loop {
-            self.push("if (");
+    fn if_chain(&mut self, arms: &[(Expr, Block)], otherwise: Option<&Block>) {
+        for (i, (condition, then)) in arms.iter().enumerate() {
+            self.push(if i == 0 { "if (" } else { " else if (" });
             self.expr(condition, ANY);
             self.push(") ");
             self.block(then);
-            let Some(block) = otherwise else { return };
+        }
+        if let Some(block) = otherwise {
             self.push(" else ");
-            match block.statements.as_slice() {
-                [
-                    Stmt {
-                        kind:
-                            StmtKind::If {
-                                condition: next,
-                                then: body,
-                                otherwise: rest,
-                            },
-                        ..
-                    },
-                ] => (condition, then, otherwise) = (next, body, rest.as_ref()),
-                _ => return self.block(block),
-            }
+            self.block(block);
         }
     }
 
@@ -275,13 +248,15 @@ impl Printer {
                     self.push(sign);
                 }
             }
-            ExprKind::Binary { op, left, right } => {
-                let strength = binary_strength(*op);
-                self.expr(left, strength);
-                self.push(" ");
-                self.push(op.symbol());
-                self.push(" ");
-                self.expr(right, strength + 1);
+            ExprKind::Binary { first, rest } => {
+                let strength = binary_strength(rest);
+                self.expr(first, strength);
+                for (op, operand) in rest {
+                    self.push(" ");
+                    self.push(op.symbol());
+                    self.push(" ");
+                    self.expr(operand, strength + 1);
+                }
             }
             ExprKind::Ternary {
                 condition,

@@ -33,7 +33,7 @@ pub use escape::{escape, escape_bytes};
 pub use format::format;
 pub use parse::{decode, parse};
 pub use render::render;
-pub use scan::MAX_DEPTH;
+pub use scan::{MAX_DEPTH, MAX_OPERANDS};
 pub use span::{Span, Spanned};
 
 /// The largest script that is read, in bytes.

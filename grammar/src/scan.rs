@@ -7,6 +7,10 @@
 /// How deep brackets, operators and blocks may nest.
 pub const MAX_DEPTH: usize = 256;
 
+/// How many operators of one precedence may follow each other. Such a row is one node of the tree, but what is made of it
+/// later may nest.
+pub const MAX_OPERANDS: usize = 4096;
+
 /// What is wrong with the brackets, strings or comments of an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {

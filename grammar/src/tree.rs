@@ -1,7 +1,8 @@
 //! From the grammar's pairs to the syntax tree.
 //!
 //! The grammar has accepted the text; what is left to refuse here are literals without a value, targets of `++` that
-//! cannot change, and trees deeper than [`crate::MAX_DEPTH`] that brackets do not show (`1+1+1+…`, `else if` chains).
+//! cannot change, expressions that are too long, and trees deeper than
+//! [`crate::MAX_DEPTH`] that brackets do not show (`!!!…`).
 
 mod expressions;
 mod statements;
@@ -15,6 +16,7 @@ use crate::ast::*;
 use crate::diagnostic::Diagnostic;
 use crate::literal::{self, LiteralError};
 use crate::rule::Rule;
+use crate::scan::MAX_OPERANDS;
 use crate::span::{Span, Spanned};
 
 /// A node and the depth of the tree below it.
@@ -255,7 +257,17 @@ impl<'s> Builder<'s> {
     }
 
     fn too_deep(&self, span: Span) {
-        let error = crate::syntax_error::too_deep(span);
+        self.once(crate::syntax_error::too_deep(span));
+    }
+
+    fn too_many_operands(&self, span: Span) {
+        let message = format!("this expression has more than {MAX_OPERANDS} operands in a row");
+        let help = "split it: keep a part of it in a variable";
+        self.once(Diagnostic::error(span, message).help(help));
+    }
+
+    /// An error that is said only once of an item.
+    fn once(&self, error: Diagnostic) {
         if !self
             .errors
             .borrow()

@@ -56,9 +56,9 @@ fn places(expr: &Expr, source: &str) {
     match &expr.kind {
         ExprKind::Unary { operand, .. } | ExprKind::Cast { operand, .. } => places(operand, source),
         ExprKind::IncDec { target, .. } => places(target, source),
-        ExprKind::Binary { left, right, .. } => {
-            places(left, source);
-            places(right, source);
+        ExprKind::Binary { first, rest } => {
+            places(first, source);
+            rest.iter().for_each(|(_, operand)| places(operand, source));
         }
         ExprKind::Ternary {
             condition,
@@ -113,20 +113,12 @@ fn places_in(block: &Block, source: &str) {
                 assert_eq!(source[name.span.range()], format!("${}", name.node));
                 value.iter().for_each(|value| places(value, source));
             }
-            StmtKind::If {
-                condition,
-                then,
-                otherwise,
-            } => {
-                places(condition, source);
-                places_in(then, source);
-                match otherwise {
-                    Some(block) if source[block.span.range()].starts_with("if") => {
-                        assert_eq!(block.statements.len(), 1);
-                    }
-                    Some(block) => places_in(block, source),
-                    None => {}
+            StmtKind::If { arms, otherwise } => {
+                for (condition, then) in arms {
+                    places(condition, source);
+                    places_in(then, source);
                 }
+                otherwise.iter().for_each(|block| places_in(block, source));
             }
             StmtKind::Block(block) => places_in(block, source),
             StmtKind::Unsupported(unsupported) => assert_eq!(text, unsupported.text),

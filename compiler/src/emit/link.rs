@@ -6,11 +6,11 @@
 //! functions of the module, then the routines that something reaches, in the order in which they are reached.
 
 use super::asm::{Code, INSN_BYTES, Insn, LD_IMM64, Reference};
-use super::frame::{MAX_CALL_FRAMES, SCRATCH_VALUE_BYTES, STACK_BYTES, STACK_ROUNDING};
+use super::frame::{MAX_CALL_FRAMES, STACK_BYTES, STACK_ROUNDING};
 use super::{AssembleError, ErrorKind, functions, guard};
 use crate::ir::{MapData, Module, ProbeData, ProbeId};
 use pfscript_grammar::Span;
-use pfscript_probes::abi::{LOSS_PARAMETER, SCRATCH_HEADER, SCRATCH_LEVELS, map};
+use pfscript_probes::abi::{LOSS_PARAMETER, SCRATCH_LEVELS, map};
 use pfscript_probes::{LOSS_CAUSES, MapTemplate, Referent, Template};
 use std::collections::{HashMap, HashSet};
 
@@ -70,13 +70,6 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
         };
         let missing = || ErrorKind::Malformed(format!("{} is the body of two probes", data.body));
         let body = compiled[data.body].take().ok_or_else(|| fail(missing()))?;
-        let limit = SCRATCH_VALUE_BYTES - SCRATCH_HEADER;
-        if body.frame_bytes > limit {
-            return Err(fail(ErrorKind::FrameTooBig {
-                bytes: body.frame_bytes,
-                limit,
-            }));
-        }
         linked.frame_bytes = linked.frame_bytes.max(body.frame_bytes);
         linked.read_only_data |= data.narrowed;
         linked.stop_word |= data.stops;

@@ -8,7 +8,6 @@ use super::disasm::instruction;
 use super::link::Linked;
 use super::source::Source;
 use crate::ir::text;
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 /// Lists maps, programs and functions.
@@ -31,16 +30,18 @@ pub fn write(linked: &Linked, source: &Source<'_>) -> String {
 
 /// Lists a function. Where jumps go is a label, numbered in the order of the targets.
 fn code(out: &mut String, code: &Code, source: &Source<'_>) {
-    let targets: BTreeSet<usize> = (0..code.insns.len())
+    let mut targets: Vec<usize> = (0..code.insns.len())
         .filter_map(|index| target(code, index))
         .collect();
-    let label = |target| targets.range(..=target).count();
+    targets.sort_unstable();
+    targets.dedup();
+    let label = |target| targets.partition_point(|&other| other <= target);
     let mut places = code.places.iter().peekable();
     let mut references = code.references.iter().peekable();
     let mut last_line = 0;
     let mut index = 0;
     while index < code.insns.len() {
-        if targets.contains(&index) {
+        if targets.binary_search(&index).is_ok() {
             let _ = writeln!(out, "L{}:", label(index));
         }
         while let Some((_, span)) = places.next_if(|(start, _)| *start <= index) {

@@ -114,8 +114,8 @@ impl fmt::Display for ErrorKind {
         match self {
             ErrorKind::FrameTooBig { bytes, limit } => write!(
                 f,
-                "its strings, records and stacks need {bytes} bytes; the limit is {limit}; \
-                 use shorter strings or fewer of them"
+                "its variables, strings, records and stacks need {bytes} bytes; the limit is {limit}; \
+                 use fewer of them, or shorter strings"
             ),
             ErrorKind::TooManyValues => {
                 f.write_str("too many intermediate values at once; split the expression")

@@ -5,6 +5,9 @@
 
 use pfscript_grammar::Span;
 
+/// How many characters of a line are shown.
+const MAX_LINE: usize = 240;
+
 /// A script and where its lines begin.
 #[derive(Debug)]
 pub struct Source<'s> {
@@ -44,7 +47,8 @@ impl<'s> Source<'s> {
         }
     }
 
-    /// A line's text, without the white space around it and without control characters.
+    /// A line's text, without the white space around it and without control characters. Of a long line, this is the
+    /// beginning: a script may be one line of a megabyte.
     pub fn line(&self, line: u32) -> String {
         let index = line as usize - 1;
         let start = self.starts[index];
@@ -52,7 +56,13 @@ impl<'s> Source<'s> {
             .starts
             .get(index + 1)
             .map_or(self.text.len(), |&end| end);
-        let text = self.text[start..end].trim();
-        text.replace(|c: char| c.is_control(), " ")
+        let shown = self.text[start..end].trim_start().chars();
+        let mut text: String = shown
+            .take(MAX_LINE)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        let length = text.trim_end().len();
+        text.truncate(length);
+        text
     }
 }

@@ -20,6 +20,7 @@ use pfscript_grammar::ast::{
 };
 use pfscript_grammar::{Diagnostic, MAX_DEPTH, Span};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use substitute::Substitution;
 
 /// The most nodes of the tree that macros may make.
@@ -58,7 +59,7 @@ impl Expanded<'_> {
 /// What is wrong with the macros and their calls.
 pub fn expand(script: &Script) -> Result<Expanded<'_>, Vec<Diagnostic>> {
     let mut expander = Expander {
-        own: script.macros().collect(),
+        own: HashMap::new(),
         stack: Vec::new(),
         depth: 0,
         nodes: 0,
@@ -67,7 +68,7 @@ pub fn expand(script: &Script) -> Result<Expanded<'_>, Vec<Diagnostic>> {
         calls: Vec::new(),
         errors: Vec::new(),
     };
-    expander.check_definitions();
+    expander.define(script);
     let mut expanded = script.clone();
     for item in &mut expanded.items {
         if let Item::Probe(probe) = item {
@@ -102,8 +103,8 @@ struct Found<'s> {
 }
 
 struct Expander<'s> {
-    /// The script's own macros.
-    own: Vec<&'s Macro>,
+    /// The script's own macros by name.
+    own: HashMap<&'s str, Vec<&'s Macro>>,
     /// The macros whose bodies are being put in, one within the other.
     stack: Vec<Found<'s>>,
     depth: usize,
@@ -117,17 +118,18 @@ struct Expander<'s> {
 }
 
 impl<'s> Expander<'s> {
-    fn check_definitions(&mut self) {
+    fn define(&mut self, script: &'s Script) {
         let kinds = |definition: &Macro| -> Vec<_> {
             let params = definition.params.iter();
             params
                 .map(|param| std::mem::discriminant(&param.node))
                 .collect()
         };
-        for (at, definition) in self.own.iter().enumerate() {
-            let same =
-                |other: &&Macro| other.name == definition.name && kinds(other) == kinds(definition);
-            if self.own[..at].iter().any(same) {
+        for definition in script.macros() {
+            let named = self.own.entry(&definition.name.node).or_default();
+            let twice = named.iter().any(|other| kinds(other) == kinds(definition));
+            named.push(definition);
+            if twice {
                 self.errors.push(Diagnostic::error(
                     definition.name.span,
                     format!("the macro `{}` is defined twice", definition.name.node),
@@ -210,7 +212,7 @@ impl<'s> Expander<'s> {
         let mut candidates = Vec::new();
         // What the prelude says means the same in every script.
         if !self.stack.last().is_some_and(|within| within.prelude) {
-            let own = self.own.iter().filter(|own| own.name.node == name);
+            let own = self.own.get(name).into_iter().flatten();
             candidates.extend(own.map(|definition| Found {
                 definition,
                 prelude: false,

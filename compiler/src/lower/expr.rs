@@ -2,7 +2,7 @@
 //! maps and memory is read (`read`).
 
 use super::Lower;
-use crate::hir::{Base, Expr, ExprKind, Place};
+use crate::hir::{Argument, Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Block, Condition, Value};
 use crate::types::Type;
 use pfscript_probes::abi::{STACK_DEFAULT_DEPTH, STACK_USER, helper};
@@ -17,7 +17,38 @@ impl Lower<'_> {
             );
             return self.internal_error(expr.span, &what);
         }
-        self.at(expr.span, |this| this.value_here(expr))
+        // A long sum is a deep tree on its left side: down there first, then back, without recursion.
+        let mut row = Vec::new();
+        let mut innermost = expr;
+        while let Some(left) = left_operand(innermost) {
+            row.push(innermost);
+            innermost = left;
+        }
+        let mut value = self.at(innermost.span, |this| this.value_here(innermost));
+        for operation in row.into_iter().rev() {
+            value = self.at(operation.span, |this| this.operation(operation, value));
+        }
+        value
+    }
+
+    /// An operation that [`left_operand`] knows, on its left operand's value.
+    fn operation(&mut self, expr: &Expr, left: Value) -> Value {
+        match &expr.kind {
+            ExprKind::Arith(op, _, right) => {
+                let right = self.value(right);
+                self.builder.arith(*op, left, right)
+            }
+            ExprKind::Compare(condition, _, right) => {
+                let right = self.value(right);
+                self.builder.compare(*condition, left, right)
+            }
+            ExprKind::Routine { routine, args } => {
+                let mut values = vec![left];
+                values.extend(self.arguments(args.get(1..).unwrap_or_default()));
+                self.routine_with_loss(routine, values)
+            }
+            _ => self.internal_error(expr.span, "an operation without operands has one"),
+        }
     }
 
     fn value_here(&mut self, expr: &Expr) -> Value {
@@ -54,15 +85,10 @@ impl Lower<'_> {
                 delta,
                 after,
             } => self.add(place, delta, *after),
-            ExprKind::Arith(op, left, right) => {
+            // Seen when the left operand was looked for.
+            ExprKind::Arith(_, left, _) | ExprKind::Compare(_, left, _) => {
                 let left = self.value(left);
-                let right = self.value(right);
-                self.builder.arith(*op, left, right)
-            }
-            ExprKind::Compare(condition, left, right) => {
-                let left = self.value(left);
-                let right = self.value(right);
-                self.builder.compare(*condition, left, right)
+                self.operation(expr, left)
             }
             ExprKind::CompareStr { equal, left, right } => {
                 let same = self.compare_strings(left, right);
@@ -148,17 +174,20 @@ impl Lower<'_> {
     pub(super) fn condition(&mut self, expr: &Expr, yes: Block, no: Block) {
         self.at(expr.span, |this| match &expr.kind {
             ExprKind::Not(operand) => this.condition(operand, no, yes),
-            ExprKind::And(left, right) => {
-                let both = this.builder.block();
-                this.condition(left, both, no);
-                this.builder.switch_to(both);
-                this.condition(right, yes, no);
-            }
-            ExprKind::Or(left, right) => {
-                let other = this.builder.block();
-                this.condition(left, yes, other);
-                this.builder.switch_to(other);
-                this.condition(right, yes, no);
+            ExprKind::And(operands) | ExprKind::Or(operands) => {
+                let Some((last, others)) = operands.split_last() else {
+                    this.internal_error(expr.span, "a condition without operands");
+                    return;
+                };
+                for operand in others {
+                    let next = this.builder.block();
+                    match expr.kind {
+                        ExprKind::And(_) => this.condition(operand, next, no),
+                        _ => this.condition(operand, yes, next),
+                    }
+                    this.builder.switch_to(next);
+                }
+                this.condition(last, yes, no);
             }
             ExprKind::Compare(condition, left, right) => {
                 let left = this.value(left);
@@ -172,4 +201,17 @@ impl Lower<'_> {
             }
         });
     }
+}
+
+/// The operand that an operation computes first, where operations may nest as deep as a script's expression is long.
+fn left_operand(expr: &Expr) -> Option<&Expr> {
+    let left: &Expr = match &expr.kind {
+        ExprKind::Arith(_, left, _) | ExprKind::Compare(_, left, _) => left,
+        ExprKind::Routine { args, .. } => match &args[..] {
+            [Argument::Value(left), Argument::Value(_)] => left,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    left.ty.is_scalar().then_some(left)
 }

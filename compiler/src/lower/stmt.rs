@@ -19,7 +19,9 @@ impl Lower<'_> {
                 return;
             }
             // What joins behind a statement, or leaves after the last one, still belongs to it.
-            self.builder.set_span(place(stmt));
+            if let Some(place) = place(stmt) {
+                self.builder.set_span(place);
+            }
             self.stmt(stmt);
             self.builder.end_statement();
         }
@@ -40,17 +42,24 @@ impl Lower<'_> {
                 let key = self.key(*map, key);
                 self.aggregate(*map, key, *aggregate, value, *span);
             }
-            Stmt::If {
-                condition,
-                then,
-                otherwise,
-            } => self.if_else(
-                condition,
-                |this| this.stmts(then),
-                |this| this.stmts(otherwise),
-            ),
+            Stmt::If { arms, otherwise } => self.if_chain(arms, otherwise),
             Stmt::Return(_) => self.builder.ret(None),
         }
+    }
+
+    /// One arm after the other, each in the block that the condition before it leads to if it does not hold.
+    fn if_chain(&mut self, arms: &[(Expr, Vec<Stmt>)], otherwise: &[Stmt]) {
+        let mut ends = Vec::with_capacity(arms.len());
+        for (condition, then) in arms {
+            let (yes, no) = (self.builder.block(), self.builder.block());
+            self.condition(condition, yes, no);
+            self.builder.switch_to(yes);
+            self.stmts(then);
+            ends.push(self.builder.current());
+            self.builder.switch_to(no);
+        }
+        self.stmts(otherwise);
+        self.builder.join(&ends);
     }
 
     fn assign(&mut self, place: &Place, value: &Expr, span: Span) {
@@ -255,10 +264,10 @@ impl Lower<'_> {
 }
 
 /// Where a statement stands.
-fn place(stmt: &Stmt) -> Span {
-    match stmt {
+fn place(stmt: &Stmt) -> Option<Span> {
+    Some(match stmt {
         Stmt::Expr(value) => value.span,
         Stmt::Assign { span, .. } | Stmt::Aggregate { span, .. } | Stmt::Return(span) => *span,
-        Stmt::If { condition, .. } => condition.span,
-    }
+        Stmt::If { arms, .. } => arms.first().map(|(condition, _)| condition.span)?,
+    })
 }

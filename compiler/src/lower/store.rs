@@ -9,6 +9,9 @@ use crate::ir::{Arith, Condition, SlotPlace, Value};
 use crate::types::Type;
 use pfscript_probes::abi::{STRING_LIMIT_CHOSEN, helper};
 
+/// The most that one copy of the IR moves.
+const COPY_BYTES: u32 = 1024;
+
 impl Lower<'_> {
     /// Stores a value of the type `ty` (or of one that joined to it) into a slot, all of its bytes.
     pub(super) fn store(&mut self, expr: &Expr, place: SlotPlace, ty: Type) {
@@ -108,6 +111,7 @@ impl Lower<'_> {
     fn convert(&mut self, from: SlotPlace, from_ty: Type, to: SlotPlace, to_ty: Type) {
         let types = &self.checked.types;
         match (from_ty, to_ty) {
+            _ if from_ty == to_ty => self.copy(from, to, types.size(to_ty)),
             (Type::Str { bytes: have }, Type::Str { bytes: room }) => {
                 let copied = have.min(room);
                 self.builder.copy(from, to, copied);
@@ -117,6 +121,14 @@ impl Lower<'_> {
                 self.convert_all(from, types.items(have), to, types.items(want));
             }
             _ => self.builder.copy(from, to, types.size(to_ty)),
+        }
+    }
+
+    /// Copies bytes that may be many: a few instructions of the IR, however many items they are.
+    fn copy(&mut self, from: SlotPlace, to: SlotPlace, bytes: u32) {
+        for start in (0..bytes).step_by(COPY_BYTES as usize) {
+            let length = COPY_BYTES.min(bytes - start);
+            self.builder.copy(from.at(start), to.at(start), length);
         }
     }
 

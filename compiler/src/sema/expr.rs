@@ -13,6 +13,11 @@ use crate::types::Type;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span};
 
+/// The most tuples that may be within each other.
+const MAX_TUPLE_DEPTH: u32 = 16;
+/// The most bytes that a tuple may take: what all slots of a program have together.
+const MAX_TUPLE_BYTES: u32 = 32 << 10;
+
 impl Checker<'_> {
     /// Any expression that has a value.
     pub(crate) fn expr(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
@@ -49,25 +54,7 @@ impl Checker<'_> {
                 increment,
                 prefix,
             } => self.step(target, if *increment { 1 } else { -1 }, *prefix, span),
-            Ast::Binary { op, left, right } => match op {
-                BinaryOp::And | BinaryOp::Or => {
-                    let left = Box::new(self.condition(left)?);
-                    let right = Box::new(self.condition(right)?);
-                    Ok(Expr {
-                        kind: match op {
-                            BinaryOp::And => ExprKind::And(left, right),
-                            _ => ExprKind::Or(left, right),
-                        },
-                        ty: Type::Bool,
-                        span,
-                    })
-                }
-                _ => {
-                    let left = self.expr(left)?;
-                    let right = self.expr(right)?;
-                    self.binary(*op, left, right, span)
-                }
-            },
+            Ast::Binary { first, rest } => self.operators(first, rest, span),
             Ast::Ternary {
                 condition,
                 then,
@@ -103,7 +90,7 @@ impl Checker<'_> {
                     .map(|item| self.printable(item))
                     .collect::<Result<Vec<_>, _>>()?;
                 let types: Vec<Type> = items.iter().map(|item| item.ty).collect();
-                let ty = self.types.tuple(&types);
+                let ty = self.tuple_type(&types, span)?;
                 Ok(Expr {
                     kind: ExprKind::Tuple(items),
                     ty,
@@ -112,6 +99,59 @@ impl Checker<'_> {
             }
             Ast::Unsupported(node) => Err(Diagnostic::unsupported(node.span, node.what)),
         }
+    }
+
+    /// The type of a tuple of these items.
+    ///
+    /// # Errors
+    /// If no map or variable could hold it. What is stored in itself, such as `@a = (1, @a)`, grows until it is refused.
+    fn tuple_type(&mut self, items: &[Type], span: Span) -> Result<Type, Diagnostic> {
+        let ty = self.types.tuple(items);
+        let error = if self.types.depth(ty) > MAX_TUPLE_DEPTH {
+            format!("tuples can be at most {MAX_TUPLE_DEPTH} deep within each other")
+        } else if self.types.size(ty) > MAX_TUPLE_BYTES {
+            format!("this tuple takes more than {MAX_TUPLE_BYTES} bytes")
+        } else {
+            return Ok(ty);
+        };
+        let help = "does it hold a variable or map that it is assigned to?";
+        Err(Diagnostic::error(span, error).help(help))
+    }
+
+    /// A row of operators of one precedence, from left to right.
+    fn operators(
+        &mut self,
+        first: &ast::Expr,
+        rest: &[(BinaryOp, ast::Expr)],
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        // Each of these two is a precedence of its own.
+        if let Some((op @ (BinaryOp::And | BinaryOp::Or), _)) = rest.first() {
+            let operands = std::iter::once(first).chain(rest.iter().map(|(_, operand)| operand));
+            let conditions = operands
+                .map(|operand| self.condition(operand))
+                .collect::<Result<Vec<_>, _>>()?;
+            return Ok(Expr {
+                kind: match op {
+                    BinaryOp::And => ExprKind::And(conditions),
+                    _ => ExprKind::Or(conditions),
+                },
+                ty: Type::Bool,
+                span,
+            });
+        }
+        let mut left = self.expr(first)?;
+        for (op, right) in rest {
+            let right = self.expr(right)?;
+            let so_far = Span {
+                start: span.start,
+                end: right.span.end,
+            };
+            left = self.binary(*op, left, right, so_far)?;
+        }
+        // Parentheses at the end belong to the place.
+        left.span = span;
+        Ok(left)
     }
 
     /// A value that a variable can keep.

@@ -6,6 +6,7 @@
 mod attach_points;
 mod casts;
 mod expr;
+mod flow;
 pub(crate) mod integer_types;
 mod operators;
 mod options;
@@ -25,12 +26,15 @@ use pfscript_grammar::ast::{self, Item, Script};
 use pfscript_grammar::{Diagnostic, Severity, Span};
 use pfscript_probes::Feature;
 use scope::Scopes;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use attach_points::{Differences, Group, Point, expand};
+use flow::Flows;
 use options::configure;
 pub use options::{Limits, Options, SETTINGS, Setting};
 
+/// The most passes over a script. Few need more than four.
+const MAX_PASSES: usize = 64;
 /// The most programs that one script may need.
 const MAX_PROGRAMS: usize = 1024;
 
@@ -123,7 +127,12 @@ struct Env {
     types: TypeTable,
     maps: IndexMap<String, MapInfo>,
     vars: Vec<PrimaryMap<Var, VarData>>,
+    /// The type of a map or variable is not what it was in the pass before.
     changed: bool,
+    /// Where that was seen last.
+    last_change: Option<Span>,
+    /// What was read where, while its type was not known.
+    flows: Flows,
 }
 
 /// The probe that is being checked.
@@ -148,6 +157,8 @@ pub struct Checker<'a> {
     pub needs: Needs,
     /// The probe at hand.
     pub probe: ProbeContext<'a>,
+    /// Which action of the pass this is.
+    action: usize,
     /// What all types are made of.
     pub types: TypeTable,
     env: Env,
@@ -198,8 +209,7 @@ pub fn check(
     }
 
     let mut env = Env::default();
-    // Each pass can only widen types, of which there are few: this bound is never the reason to stop.
-    for _ in 0..64 {
+    for _ in 0..MAX_PASSES {
         env.changed = false;
         let mut pass = Pass {
             facts,
@@ -218,11 +228,17 @@ pub fn check(
             return pass.finish(&mut warnings);
         }
         env = pass.env;
+        env.flow();
     }
-    Err(vec![Diagnostic::error(
-        Span::default(),
-        "internal error: the types of the maps do not settle",
-    )])
+    // The tables of types are finite and small, but a script may be made so that every pass widens one.
+    let span = env.last_change.unwrap_or_default();
+    Err(vec![
+        Diagnostic::error(
+            span,
+            format!("the types of the maps do not settle in {MAX_PASSES} passes over the script"),
+        )
+        .help("assign each map before the place that reads it"),
+    ])
 }
 
 /// One pass over the script.
@@ -235,20 +251,41 @@ struct Pass<'a> {
     actions: Vec<CheckedAction>,
 }
 
+impl Needs {
+    /// What is there now, to come back to. Records are only ever added.
+    fn mark(&self) -> (usize, Needs) {
+        let flags = Needs {
+            records: Vec::new(),
+            ..*self
+        };
+        (self.records.len(), flags)
+    }
+
+    /// Forgets what was added since a mark.
+    fn back_to(&mut self, (records, flags): (usize, Needs)) {
+        let mut kept = std::mem::take(&mut self.records);
+        kept.truncate(records);
+        *self = Needs {
+            records: kept,
+            ..flags
+        };
+    }
+}
+
 impl Pass<'_> {
     /// Checks one probe for the attach points of one provider: for all of them at once, then, where the action asks for
     /// something that differs between them, for as many lists of them as it takes.
     fn group(&mut self, probe: &ast::Probe, group: &Group) {
         let mut waiting = vec![group.points.iter().collect::<Vec<_>>()];
         while let Some(points) = waiting.pop() {
-            let before = (self.needs.clone(), self.diagnostics.len());
+            let before = (self.needs.mark(), self.diagnostics.len());
             let differences = self.action(probe, group, &points);
             let mut parts = differences.split(&points, group.provider, self.facts);
             if parts.len() < 2 {
                 continue;
             }
             self.actions.pop();
-            self.needs = before.0;
+            self.needs.back_to(before.0);
             self.diagnostics.truncate(before.1);
             let programs = self.actions.len() + parts.len() + waiting.len();
             if programs > MAX_PROGRAMS {
@@ -287,6 +324,7 @@ impl Pass<'_> {
                 differences: Differences::default(),
                 columns: BTreeSet::new(),
             },
+            action: index,
             types: std::mem::take(&mut self.env.types),
             env: std::mem::take(&mut self.env),
             scopes: Scopes::default(),
@@ -351,13 +389,10 @@ impl Pass<'_> {
             .partition(|diagnostic| diagnostic.severity == Severity::Error);
         if !errors.is_empty() {
             // An action that is checked for several lists of sites says the same of each.
-            let mut seen: Vec<Diagnostic> = Vec::new();
-            for error in errors {
-                if !seen.iter().any(|old| old.span == error.span) {
-                    seen.push(error);
-                }
-            }
-            return Err(seen);
+            let mut seen = HashSet::new();
+            let mut first = errors;
+            first.retain(|error| seen.insert(error.span));
+            return Err(first);
         }
         other.dedup();
         warnings.append(&mut other);
@@ -488,6 +523,7 @@ impl Checker<'_> {
             if map.key.as_ref() != Some(&joined) {
                 map.key = Some(joined);
                 self.env.changed = true;
+                self.env.last_change = Some(span);
             }
         }
         Ok(cranelift_entity::EntityRef::new(index))
@@ -554,6 +590,7 @@ impl Checker<'_> {
         if joined != info.value {
             info.value = joined;
             self.env.changed = true;
+            self.env.last_change = Some(span);
         }
         Ok(())
     }

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub(super) struct Scopes {
     open: Vec<HashMap<String, Var>>,
-    closed: Vec<(String, Var)>,
+    /// The variables of closed blocks by name, each once, the latest last.
+    closed: HashMap<String, Vec<Var>>,
 }
 
 impl Scopes {
@@ -21,9 +22,11 @@ impl Scopes {
 
     /// Leaves a block.
     pub fn leave(&mut self) {
-        let mut names: Vec<(String, Var)> = self.open.pop().into_iter().flatten().collect();
-        names.sort();
-        self.closed.extend(names);
+        for (name, var) in self.open.pop().into_iter().flatten() {
+            let vars = self.closed.entry(name).or_default();
+            vars.retain(|known| *known != var);
+            vars.push(var);
+        }
     }
 
     /// Makes a name mean a variable in the innermost block.
@@ -49,24 +52,17 @@ impl Scopes {
             .is_some_and(|block| block.contains_key(name))
     }
 
-    /// The variables of closed blocks, each once, the latest first.
-    pub fn closed(&self, name: &str) -> Vec<Var> {
-        let mut vars = Vec::new();
-        for (closed, var) in self.closed.iter().rev() {
-            if closed == name && !vars.contains(var) {
-                vars.push(*var);
-            }
-        }
-        vars
+    /// The variables of closed blocks, each once, the latest last.
+    pub fn closed(&self, name: &str) -> &[Var] {
+        self.closed.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// Every name that can be read.
-    pub fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> impl Iterator<Item = &str> {
         self.open
             .iter()
             .flat_map(|block| block.keys())
-            .chain(self.closed.iter().map(|(name, _)| name))
-            .cloned()
-            .collect()
+            .chain(self.closed.keys())
+            .map(String::as_str)
     }
 }

@@ -3,6 +3,7 @@
 //! In come statements of the syntax tree, out goes HIR; what is assigned gives maps and variables their types. What a
 //! name means is decided in `scope`.
 
+use super::flow::Holder;
 use super::operators::add;
 use super::{Checker, KeyUse, MapContent};
 use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap, Stmt, Var, VarData};
@@ -11,6 +12,9 @@ use crate::types::Type;
 use cranelift_entity::PrimaryMap;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast, StmtKind};
 use pfscript_grammar::{Diagnostic, Span};
+
+/// Once so much was said, the rest of the script is not looked at.
+const MAX_DIAGNOSTICS: usize = 1000;
 
 impl Checker<'_> {
     /// Checks a whole action: the predicate, then the body. `known` are its variables as the pass before left them.
@@ -27,8 +31,7 @@ impl Checker<'_> {
         let body = self.block(&probe.body);
         match condition {
             Some(condition) => vec![Stmt::If {
-                condition,
-                then: body,
+                arms: vec![(condition, body)],
                 otherwise: Vec::new(),
             }],
             None => body,
@@ -50,6 +53,9 @@ impl Checker<'_> {
         self.scopes.enter();
         let mut out = Vec::new();
         for stmt in &block.statements {
+            if self.diagnostics.len() >= MAX_DIAGNOSTICS {
+                break;
+            }
             let result = self.stmt(stmt, &mut out);
             self.keep(result);
         }
@@ -77,21 +83,21 @@ impl Checker<'_> {
             StmtKind::Let { name, ty, value } => {
                 self.declare(name, ty.as_ref(), value.as_ref(), out)?
             }
-            StmtKind::If {
-                condition,
-                then,
-                otherwise,
-            } => {
-                let condition = self.condition(condition);
-                let condition = self.keep(condition);
-                let then = self.block(then);
+            StmtKind::If { arms, otherwise } => {
+                let mut checked = Vec::with_capacity(arms.len());
+                for (condition, then) in arms {
+                    let condition = self.condition(condition);
+                    let condition = self.keep(condition);
+                    let then = self.block(then);
+                    checked.extend(condition.map(|condition| (condition, then)));
+                }
                 let otherwise = otherwise
                     .as_ref()
                     .map_or(Vec::new(), |block| self.block(block));
-                if let Some(condition) = condition {
+                // A condition that was refused is an error, so there will be no object that lacks its arm.
+                if !checked.is_empty() {
                     out.push(Stmt::If {
-                        condition,
-                        then,
+                        arms: checked,
                         otherwise,
                     });
                 }
@@ -185,6 +191,7 @@ impl Checker<'_> {
                     }
                 };
                 let var = self.assign_variable(name, &value, target.span)?;
+                self.note_flow(&value, Holder::Var(self.action, var));
                 out.push(self.set(var, value));
                 Ok(())
             }
@@ -208,6 +215,7 @@ impl Checker<'_> {
         let numeric = matches!(value.ty, Type::Int { .. } | Type::Bool | Type::Unknown);
         match op {
             None => {
+                self.note_flow(&value, Holder::Map(map));
                 let place = self.element_for(map, key, value.ty, span)?;
                 out.push(Stmt::Assign { place, value, span });
             }
@@ -316,6 +324,7 @@ impl Checker<'_> {
         // Whatever the slot held before, a declaration without value starts from zero.
         self.vars[var].zeroed = value.is_none();
         if let Some(value) = value {
+            self.note_flow(&value, Holder::Var(self.action, var));
             out.push(self.set(var, value));
         }
         Ok(())
@@ -346,7 +355,6 @@ impl Checker<'_> {
     /// The variable that an assignment means: the nearest open block's, else one of a closed block with a fitting
     /// type, else a new one in this block.
     fn assign_variable(&mut self, name: &str, value: &Expr, span: Span) -> Result<Var, Diagnostic> {
-        let closed = self.scopes.closed(name);
         if let Some(var) = self.scopes.open(name) {
             match self.types.join(self.vars[var].ty, value.ty) {
                 Some(ty) => self.widen(var, ty),
@@ -364,7 +372,8 @@ impl Checker<'_> {
             }
             return Ok(var);
         }
-        for var in closed {
+        // The latest first. Many can only be of as many types, so there are few.
+        for var in self.scopes.closed(name).to_vec().into_iter().rev() {
             if let Some(ty) = self.types.join(self.vars[var].ty, value.ty) {
                 self.widen(var, ty);
                 self.scopes.bind(name, var);
@@ -393,12 +402,9 @@ impl Checker<'_> {
                     var
                 }
                 [] => {
-                    let names: Vec<String> = self
-                        .scopes
-                        .names()
-                        .iter()
-                        .map(|name| format!("${name}"))
-                        .collect();
+                    let mut names: Vec<String> =
+                        self.scopes.names().map(|name| format!("${name}")).collect();
+                    names.sort();
                     return Err(Diagnostic::error(
                         span,
                         format!("`${name}` is used but never assigned"),

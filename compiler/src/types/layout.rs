@@ -17,7 +17,7 @@ impl TypeTable {
         match ty {
             Type::Void => 0,
             Type::Str { bytes } => bytes,
-            Type::Tuple(tuple) => self.tuple_sizes[tuple.index()],
+            Type::Tuple(tuple) => self.tuple_facts[tuple.index()].size,
             Type::UserSymbol => 16,
             Type::Unknown
             | Type::Int { .. }

@@ -176,13 +176,22 @@ pub struct Record {
     origin: btf::TypeId,
 }
 
+/// What is known of a tuple beside its items.
+#[derive(Clone, Copy, Debug)]
+struct TupleFacts {
+    /// What the items take together, in bytes.
+    size: u32,
+    /// How many tuples are within each other, itself included.
+    depth: u32,
+}
+
 /// All types of a script that have parts, each once.
 #[derive(Clone, Debug)]
 pub struct TypeTable {
     types: IndexSet<Type>,
     tuples: IndexSet<Box<[Type]>>,
-    /// What each tuple's items take together, in bytes.
-    tuple_sizes: Vec<u32>,
+    /// What is known of each tuple beside its items.
+    tuple_facts: Vec<TupleFacts>,
     records: PrimaryMap<RecordId, Record>,
     of_kernel: HashMap<btf::TypeId, RecordId>,
 }
@@ -193,7 +202,7 @@ impl Default for TypeTable {
             // `VOID` is the first.
             types: IndexSet::from([Type::Void]),
             tuples: IndexSet::new(),
-            tuple_sizes: Vec::new(),
+            tuple_facts: Vec::new(),
             records: PrimaryMap::new(),
             of_kernel: HashMap::new(),
         }
@@ -224,11 +233,21 @@ impl TypeTable {
         if let Some(index) = self.tuples.get_index_of(items) {
             return Type::Tuple(TupleId::new(index));
         }
-        let size = items
-            .iter()
-            .fold(0u32, |size, item| size.saturating_add(self.size(*item)));
-        self.tuple_sizes.push(size);
+        let mut facts = TupleFacts { size: 0, depth: 1 };
+        for &item in items {
+            facts.size = facts.size.saturating_add(self.size(item));
+            facts.depth = facts.depth.max(1 + self.depth(item));
+        }
+        self.tuple_facts.push(facts);
         Type::Tuple(TupleId::new(self.tuples.insert_full(items.into()).0))
+    }
+
+    /// How many tuples are within each other: 0 for what is none.
+    pub fn depth(&self, ty: Type) -> u32 {
+        match ty {
+            Type::Tuple(tuple) => self.tuple_facts[tuple.index()].depth,
+            _ => 0,
+        }
     }
 
     /// A tuple's items.

@@ -12,7 +12,7 @@ use crate::ast::*;
 use crate::diagnostic::Diagnostic;
 use crate::literal;
 use crate::rule::Rule;
-use crate::scan::MAX_DEPTH;
+use crate::scan::{MAX_DEPTH, MAX_OPERANDS};
 use crate::span::{Span, Spanned};
 
 /// C's precedence, loosest first.
@@ -396,13 +396,30 @@ impl Builder<'_> {
                     }
                 }
             }
-            rule => ExprKind::Binary {
-                op: binary(rule),
-                left: Box::new(left.node),
-                right: Box::new(right.node),
-            },
+            rule => return self.binary(left, binary(rule), right, span),
         };
         self.node(kind, span, depth)
+    }
+
+    /// `left op right`, as one node with what `left` is made of if that has operators of the same precedence.
+    fn binary(&self, left: Deep<Expr>, op: BinaryOp, right: Deep<Expr>, span: Span) -> Deep<Expr> {
+        match left.node.kind {
+            ExprKind::Binary { first, mut rest } if rest[0].0.precedence() == op.precedence() => {
+                if rest.len() >= MAX_OPERANDS {
+                    self.too_many_operands(right.node.span);
+                    return self.dummy(span);
+                }
+                rest.push((op, right.node));
+                let kind = ExprKind::Binary { first, rest };
+                self.node(kind, span, right.depth.max(left.depth - 1))
+            }
+            kind => {
+                let first = Box::new(Expr { kind, ..left.node });
+                let rest = vec![(op, right.node)];
+                let kind = ExprKind::Binary { first, rest };
+                self.node(kind, span, left.depth.max(right.depth))
+            }
+        }
     }
 }
 

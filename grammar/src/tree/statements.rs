@@ -186,81 +186,45 @@ impl Builder<'_> {
         }
     }
 
-    /// An `else if` is a block that holds one `if`, so the chain is folded from its end.
+    /// The whole chain of `else if` is one statement.
     pub(super) fn if_chain(&self, pair: Pair<'_, Rule>) -> Deep<StmtKind> {
-        type Arm = (Deep<Expr>, Deep<Block>);
-        let arm = |pairs: Pairs<'_, Rule>| -> Option<Arm> {
+        let mut depth = 0;
+        let mut arms = Vec::new();
+        let mut otherwise = None;
+        let mut arm = |pairs: Pairs<'_, Rule>, depth: &mut usize| {
             let mut condition = None;
             for pair in pairs {
                 match pair.as_rule() {
                     Rule::expr => condition = Some(self.expr(pair)),
-                    Rule::block => return Some((condition?, self.block(pair))),
+                    Rule::block => {
+                        let block = self.block(pair);
+                        if let Some(condition) = condition.take() {
+                            *depth = condition.depth.max(block.depth).max(*depth);
+                            arms.push((condition.node, block.node));
+                        }
+                    }
                     _ => {}
                 }
             }
-            None
         };
-        let span = self.trimmed(&pair);
-        let first = arm(pair.clone().into_inner());
-        let mut arms: Vec<(Span, Arm)> = first.map(|first| (span, first)).into_iter().collect();
-        let mut otherwise = None;
+        arm(pair.clone().into_inner(), &mut depth);
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::else_if => {
-                    let start = part
-                        .clone()
-                        .into_inner()
-                        .find(|pair| pair.as_rule() == Rule::kw_if)
-                        .map_or(span, |keyword| self.span(&keyword));
-                    arms.extend(arm(part.into_inner()).map(|arm| (start, arm)));
-                }
+                Rule::else_if => arm(part.into_inner(), &mut depth),
                 Rule::else_block => {
-                    otherwise = part
-                        .into_inner()
-                        .find(|pair| pair.as_rule() == Rule::block)
-                        .map(|block| self.block(block));
+                    let mut parts = part.into_inner();
+                    let block = parts.find(|pair| pair.as_rule() == Rule::block);
+                    otherwise = block.map(|block| self.block(block)).map(|block| {
+                        depth = depth.max(block.depth);
+                        block.node
+                    });
                 }
                 _ => {}
             }
         }
-        if arms.len() > MAX_DEPTH {
-            self.too_deep(arms[MAX_DEPTH].0);
-            arms.truncate(1);
-            otherwise = None;
-        }
-        let mut end = otherwise
-            .as_ref()
-            .or(arms.last().map(|(_, (_, block))| block))
-            .map_or(span, |block| block.node.span);
-        loop {
-            let Some((start, (condition, then))) = arms.pop() else {
-                // Not reached: the grammar has an arm in every chain.
-                return Deep {
-                    node: StmtKind::Return(None),
-                    depth: 0,
-                };
-            };
-            end = end.to(then.node.span);
-            let depth = condition
-                .depth
-                .max(then.depth)
-                .max(otherwise.as_ref().map_or(0, |block| block.depth));
-            let kind = StmtKind::If {
-                condition: condition.node,
-                then: then.node,
-                otherwise: otherwise.take().map(|block| block.node),
-            };
-            if arms.is_empty() {
-                return Deep { node: kind, depth };
-            }
-            let span = start.to(end);
-            otherwise = Some(Deep {
-                node: Block {
-                    statements: vec![Stmt { kind, span }],
-                    span,
-                },
-                depth: depth + 1,
-            });
+        Deep {
+            node: StmtKind::If { arms, otherwise },
+            depth,
         }
     }
 }

@@ -24,9 +24,9 @@ pub(super) fn children(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
         ExprKind::Unary { operand, .. } | ExprKind::Cast { operand, .. } => visit(operand),
         ExprKind::IncDec { target, .. } => visit(target),
         ExprKind::Field { base, .. } | ExprKind::TupleField { base, .. } => visit(base),
-        ExprKind::Binary { left, right, .. } => {
-            visit(left);
-            visit(right);
+        ExprKind::Binary { first, rest } => {
+            visit(first);
+            rest.iter_mut().for_each(|(_, operand)| visit(operand));
         }
         ExprKind::Index { base, index } => {
             visit(base);
@@ -63,13 +63,11 @@ pub(super) fn parts(stmt: &mut Stmt, visit: &mut dyn FnMut(Part<'_>)) {
                 visit(Part::Expr(value));
             }
         }
-        StmtKind::If {
-            condition,
-            then,
-            otherwise,
-        } => {
-            visit(Part::Expr(condition));
-            visit(Part::Block(then));
+        StmtKind::If { arms, otherwise } => {
+            for (condition, then) in arms {
+                visit(Part::Expr(condition));
+                visit(Part::Block(then));
+            }
             if let Some(otherwise) = otherwise {
                 visit(Part::Block(otherwise));
             }
