@@ -22,10 +22,15 @@ until the process of -c or -p ends; then its maps are printed. SIGTERM and SIGHU
 terminal) end it likewise. Another Ctrl-C, a second later or more, stops the printing.
 
 Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
-  PFSCRIPT_MAX_STRLEN      longest string in bytes, 8 to 1024; 256 by default
-  PFSCRIPT_MAX_MAP_KEYS    most keys of a map
-  PFSCRIPT_PERF_RB_PAGES   pages of the buffer for what scripts print; 1024 by default
-  NO_COLOR                 print messages without colours
+  PFSCRIPT_MAX_STRLEN          longest string in bytes, 8 to 1024; default 256
+  PFSCRIPT_MAX_MAP_KEYS        most keys of a map
+  PFSCRIPT_PERF_RB_PAGES       pages of the buffer for what scripts print
+  PFSCRIPT_MAX_PROBES          most attach points; default: as many as match
+  PFSCRIPT_MAX_BPF_PROGS       most BPF programs; default 1024
+  PFSCRIPT_PRINT_MAPS_ON_EXIT  0: like --no-maps
+  PFSCRIPT_STACK_MODE          how stacks are printed: bpftrace, perf or raw
+  PFSCRIPT_MISSING_PROBES      if nothing matches: error, warn or ignore
+  NO_COLOR                     print messages without colours
 
 Exit status: 0, or the number that the script gave to exit(); 1 on an error; 2 on a wrong command
 line; 3 if anything was lost and --strict is set. What the script asked for, as the cut by
@@ -161,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_help_names_every_setting() {
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter().filter(|setting| setting.has_effect()) {
             let variable = format!("  PFSCRIPT_{} ", setting.name.to_uppercase());
             assert!(AFTER_HELP.contains(&variable), "{variable}");
         }

@@ -104,7 +104,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     }
     let options = Options {
         positional: parameters,
-        limits: limits()?,
+        limits: limits(cli.quiet)?,
     };
     let facts = LiveFacts::new();
     let program = Program::compile_for(&name, source, &options, &facts)
@@ -235,8 +235,8 @@ fn rendered(diagnostics: &[grammar::Diagnostic], name: &str, source: &str) -> Fa
     Failure::Message(grammar::render(diagnostics, name, source, color()))
 }
 
-/// Sizes that the environment sets; our own names come before bpftrace's.
-fn limits() -> Result<Limits, Failure> {
+/// What the environment sets; our own names come before bpftrace's.
+fn limits(quiet: bool) -> Result<Limits, Failure> {
     let mut limits = Limits::default();
     for setting in SETTINGS {
         let found = ["PFSCRIPT", "BPFTRACE"].iter().find_map(|prefix| {
@@ -247,12 +247,17 @@ fn limits() -> Result<Limits, Failure> {
             continue;
         };
         let value = value.to_string_lossy();
-        let number = value
-            .parse()
-            .map_err(|_| failure(format_args!("{name}: expected a number, found `{value}`")))?;
-        setting
-            .set(&mut limits, number)
-            .map_err(|message| failure(format_args!("{name}: {message}")))?;
+        let warning = setting.set(&name, &value, &mut limits).map_err(|message| {
+            match message.starts_with(&name) {
+                true => failure(format_args!("{message}")),
+                false => failure(format_args!("{name}: {message}")),
+            }
+        })?;
+        if let Some(warning) = warning
+            && !quiet
+        {
+            complain(&format!("pfscript: {warning}"));
+        }
     }
     Ok(limits)
 }

@@ -327,6 +327,20 @@ fn settings_of_the_environment_are_checked() {
     run("PFSCRIPT_MAX_STRLEN", "many").refuses(&["PFSCRIPT_MAX_STRLEN", "many"]);
     run("PFSCRIPT_MAX_STRLEN", "100000000").refuses(&["PFSCRIPT_MAX_STRLEN"]);
     run("BPFTRACE_MAX_MAP_KEYS", "-1").refuses(&["BPFTRACE_MAX_MAP_KEYS", "-1"]);
+    // What is blamed is what was set.
+    for (value, words) in [("4", "between 8 and 1024"), ("many", "found `many`")] {
+        let finished = run("BPFTRACE_MAX_STRLEN", value).refuses(&["BPFTRACE_MAX_STRLEN", words]);
+        assert!(!finished.messages().contains("PFSCRIPT_"), "{finished}");
+    }
+    run("BPFTRACE_STR_TRUNC_TRAILER", "..").refuses(&["BPFTRACE_STR_TRUNC_TRAILER", "counted"]);
+    let check = |name: &str, value: &str| {
+        Tracer::new(["--check", "-e", "BEGIN { exit(); }"])
+            .env(name, value)
+            .run()
+            .ok()
+    };
+    let finished = check("BPFTRACE_CACHE_USER_SYMBOLS", "PER_PID");
+    finished.says(&["BPFTRACE_CACHE_USER_SYMBOLS has no effect"]);
 }
 
 #[test]

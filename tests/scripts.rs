@@ -272,6 +272,21 @@ fn parameters_and_the_environment_reach_into_probes() {
 }
 
 #[test]
+fn maps_are_not_printed_where_a_setting_says_so() {
+    needs_root!();
+    let script = "config = { print_maps_on_exit = 0 } BEGIN { @ = 1; exit(); }";
+    let finished = Tracer::new(["-q", "-e", script]).run().ok();
+    assert_eq!(finished.text().trim(), "", "{finished}");
+    for (value, printed) in [("0", ""), ("1", "@: 1")] {
+        let finished = Tracer::new(["-q", "-e", "BEGIN { @ = 1; exit(); }"])
+            .env("BPFTRACE_PRINT_MAPS_ON_EXIT", value)
+            .run()
+            .ok();
+        assert_eq!(finished.text().trim(), printed, "{finished}");
+    }
+}
+
+#[test]
 fn intervals_and_profiles_fire() {
     needs_root!();
     // What an interval does after exit() is not printed, though the kernel may have done it.

@@ -24,7 +24,7 @@ use facts::Facts;
 use manifest::Manifest;
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::Script;
-pub use sema::{Limits, Options, SETTINGS, Setting};
+pub use sema::{Limits, MissingProbes, Options, SETTINGS, Setting};
 
 /// What a loader needs of a compiled script.
 #[derive(Clone, Debug, Default)]

@@ -26,6 +26,8 @@ pub struct Manifest {
     pub kernel_symbols: bool,
     /// Whether the map `pf_map_globals` is there; see [`Globals`].
     pub globals: bool,
+    /// The script's `config` says that its maps are not printed at the end.
+    pub silent_maps: bool,
     /// Where the script asks for the process id of a command (`cpid`): it cannot run without one.
     pub needs_command: Option<Span>,
     /// The map `pf_map_sites`, that the runtime fills before attaching; `None` if no program asks for its site.

@@ -228,7 +228,7 @@ pub(crate) fn stack(
         },
         ty: Type::Stack {
             user,
-            mode: mode.unwrap_or(StackMode::Bpftrace),
+            mode: mode.unwrap_or(checker.options.limits.stack_mode),
             depth: depth.unwrap_or(MAX_STACK_FRAMES),
         },
         span,

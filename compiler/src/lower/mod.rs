@@ -40,6 +40,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         user_symbols: checked.needs.user_symbols,
         kernel_symbols: checked.needs.kernel_symbols,
         globals: checked.needs.globals,
+        silent_maps: !checked.limits.print_maps,
         needs_command: checked.needs.needs_command,
         sites: sites::table(checked),
         ..Manifest::default()

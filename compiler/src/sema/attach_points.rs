@@ -4,13 +4,13 @@
 //! In come the attach points of a probe as written; out go groups of sites. What an action asks of its site is not looked
 //! at here but noted by the checker, in [`Differences`].
 
-use super::Options;
+use super::{MissingProbes, Options};
 use crate::facts::{FactError, Facts};
 use crate::manifest::Site;
 use crate::providers::{self, Argument, Provider};
 use indexmap::IndexMap;
 use pfscript_grammar::ast;
-use pfscript_grammar::{Diagnostic, Span, Spanned};
+use pfscript_grammar::{Diagnostic, Severity, Span, Spanned};
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
@@ -113,6 +113,7 @@ pub(super) fn expand(
     probe: &ast::Probe,
     facts: &dyn Facts,
     options: &Options,
+    warnings: &mut Vec<Diagnostic>,
 ) -> Result<Vec<Group>, Vec<Diagnostic>> {
     let mut groups: Vec<Group> = Vec::new();
     let mut errors = Vec::new();
@@ -146,7 +147,14 @@ pub(super) fn expand(
                     }),
                 }
             }
-            Err(error) => errors.push(error),
+            Err(error) => match options.limits.missing_probes {
+                MissingProbes::Error => errors.push(error),
+                MissingProbes::Warn => warnings.push(Diagnostic {
+                    severity: Severity::Warning,
+                    ..error
+                }),
+                MissingProbes::Ignore => {}
+            },
         }
     }
     if errors.is_empty() {

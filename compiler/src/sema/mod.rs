@@ -31,12 +31,10 @@ use std::collections::{BTreeSet, HashSet};
 use attach_points::{Differences, Group, Point, expand};
 use flow::Flows;
 use options::configure;
-pub use options::{Limits, Options, SETTINGS, Setting};
+pub use options::{Limits, MissingProbes, Options, SETTINGS, Setting};
 
 /// The most passes over a script. Few need more than four.
 const MAX_PASSES: usize = 64;
-/// The most programs that one script may need.
-const MAX_PROGRAMS: usize = 1024;
 
 /// What checking a script gives.
 pub struct Checked {
@@ -183,7 +181,9 @@ pub fn check(
     let mut errors = Vec::new();
     for item in &script.items {
         match item {
-            Item::Config(entries) => configure(entries, &mut options.limits, &mut errors),
+            Item::Config(entries) => {
+                configure(entries, &mut options.limits, &mut warnings, &mut errors);
+            }
             Item::Unsupported(node) => {
                 errors.push(Diagnostic::unsupported(node.span, node.what));
             }
@@ -199,10 +199,13 @@ pub fn check(
     }
     let mut expanded = Vec::new();
     for probe in &probes {
-        match expand(probe, facts, &options) {
+        match expand(probe, facts, &options, &mut warnings) {
             Ok(groups) => expanded.push((*probe, groups)),
             Err(more) => errors.extend(more),
         }
+    }
+    if errors.is_empty() {
+        errors.extend(too_many_points(&expanded, options.limits.max_probes).err());
     }
     if !errors.is_empty() {
         return Err(errors);
@@ -239,6 +242,30 @@ pub fn check(
         )
         .help("assign each map before the place that reads it"),
     ])
+}
+
+/// Bounds the attach points: at least one, and no more than a setting allows.
+fn too_many_points(
+    expanded: &[(&ast::Probe, Vec<Group>)],
+    most: Option<u32>,
+) -> Result<(), Diagnostic> {
+    let Some((probe, _)) = expanded.first() else {
+        return Ok(());
+    };
+    let groups = expanded.iter().flat_map(|(_, groups)| groups);
+    let count: usize = groups.map(|group| group.points.len()).sum();
+    let error = |message: String| Err(Diagnostic::error(probe.attach_points[0].span, message));
+    if count == 0 {
+        return error("no attach point of the script matches anything".to_owned());
+    }
+    if let Some(most) = most
+        && count > most as usize
+    {
+        return error(format!(
+            "the script has {count} attach points; max_probes is {most}"
+        ));
+    }
+    Ok(())
 }
 
 /// One pass over the script.
@@ -288,17 +315,18 @@ impl Pass<'_> {
             self.needs.back_to(before.0);
             self.diagnostics.truncate(before.1);
             let programs = self.actions.len() + parts.len() + waiting.len();
-            if programs > MAX_PROGRAMS {
+            let most = self.options.limits.max_programs;
+            if programs > most as usize {
                 self.diagnostics.push(
                     Diagnostic::error(
                         group.span,
                         format!(
-                            "this needs {} programs, because the action uses {}; the limit is {MAX_PROGRAMS}",
+                            "this needs {} programs, because the action uses {}; the limit is {most}",
                             parts.len(),
                             differences.describe()
                         ),
                     )
-                    .help("use a narrower pattern"),
+                    .help("use a narrower pattern, or raise max_bpf_progs"),
                 );
                 return;
             }
@@ -382,6 +410,15 @@ impl Pass<'_> {
                     ),
                 );
             }
+        }
+        let most = self.options.limits.max_programs;
+        if let Some(action) = self.actions.get(most as usize) {
+            let message = format!(
+                "the script needs {} programs; the limit is {most}",
+                self.actions.len()
+            );
+            self.diagnostics
+                .push(Diagnostic::error(action.span, message).help("raise max_bpf_progs"));
         }
         let (errors, mut other): (Vec<_>, Vec<_>) = self
             .diagnostics

@@ -1,7 +1,8 @@
 //! What the user can choose beside the script, and what the script's own `config` block chooses.
 //!
-//! In come names and numbers, out go [`Limits`]. Environment and command line are read by the command.
+//! In come names and values, out go [`Limits`]. Environment and command line are read by the command.
 
+use crate::manifest::StackMode;
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast;
 use pfscript_probes::abi::MAX_STRING_BYTES;
@@ -11,11 +12,11 @@ use pfscript_probes::abi::MAX_STRING_BYTES;
 pub struct Options {
     /// `$1`, `$2`, …
     pub positional: Vec<String>,
-    /// Sizes.
+    /// What the environment sets.
     pub limits: Limits,
 }
 
-/// Sizes that a script's `config` block and the environment can set.
+/// What a script's `config` block and the environment can set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Room for a string, terminator included, in bytes; a multiple of 8.
@@ -24,6 +25,27 @@ pub struct Limits {
     pub max_map_keys: Option<u32>,
     /// Pages of 4 KiB of the event buffer; `None`: as the script's records need.
     pub event_pages: Option<u32>,
+    /// The most attach points; `None`: as many as there are.
+    pub max_probes: Option<u32>,
+    /// The most programs.
+    pub max_programs: u32,
+    /// Whether maps are printed at the end.
+    pub print_maps: bool,
+    /// How stacks are printed where the script does not say.
+    pub stack_mode: StackMode,
+    /// What becomes of attach points that match nothing.
+    pub missing_probes: MissingProbes,
+}
+
+/// What becomes of attach points that match nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingProbes {
+    /// The script is refused.
+    Error,
+    /// They are left out, with a warning for each.
+    Warn,
+    /// They are left out.
+    Ignore,
 }
 
 impl Default for Limits {
@@ -32,111 +54,292 @@ impl Default for Limits {
             max_strlen: 256,
             max_map_keys: None,
             event_pages: None,
+            max_probes: None,
+            max_programs: 1024,
+            print_maps: true,
+            stack_mode: StackMode::Bpftrace,
+            missing_probes: MissingProbes::Error,
         }
     }
 }
 
-/// A number that a `config` block, or the environment, can set.
+/// What a `config` block, or the environment, can set.
 pub struct Setting {
     /// As `config` names it; in the environment `PFSCRIPT_MAX_STRLEN` and so on.
     pub name: &'static str,
-    min: u32,
-    max: u32,
-    set: fn(&mut Limits, u32),
+    kind: Kind,
 }
+
+/// What a setting takes, and what becomes of it.
+enum Kind {
+    Number {
+        min: u32,
+        max: u32,
+        set: fn(&mut Limits, u32),
+    },
+    Flag(fn(&mut Limits, bool)),
+    /// One of these words.
+    Word(&'static [&'static str], fn(&mut Limits, &str)),
+    /// One of bpftrace's whose values all come to the same here; why that is.
+    SameHere(Value, &'static str),
+    /// One of bpftrace's that is had with this value alone; why that is.
+    Only(Value, &'static str, &'static str),
+}
+
+/// The values that a setting has in bpftrace.
+enum Value {
+    Any,
+    Number,
+    Flag,
+    Word(&'static [&'static str]),
+}
+
+const fn number(name: &'static str, (min, max): (u32, u32), set: fn(&mut Limits, u32)) -> Setting {
+    let kind = Kind::Number { min, max, set };
+    Setting { name, kind }
+}
+
+const fn same_here(name: &'static str, value: Value, why: &'static str) -> Setting {
+    let kind = Kind::SameHere(value, why);
+    Setting { name, kind }
+}
+
+const fn only(name: &'static str, value: Value, this: &'static str, why: &'static str) -> Setting {
+    let kind = Kind::Only(value, this, why);
+    Setting { name, kind }
+}
+
+const UNSTABLE: Value = Value::Word(&["enable", "warn", "error", "true", "false", "1", "0"]);
 
 /// All settings.
 pub const SETTINGS: &[Setting] = &[
+    number("max_strlen", (8, MAX_STRING_BYTES), |limits, bytes| {
+        limits.max_strlen = crate::types::round_up(bytes);
+    }),
+    number("max_map_keys", (1, u32::MAX), |limits, keys| {
+        limits.max_map_keys = Some(keys);
+    }),
+    number("perf_rb_pages", (1, MAX_EVENT_PAGES), |limits, pages| {
+        limits.event_pages = Some(pages);
+    }),
+    number("max_probes", (1, u32::MAX), |limits, points| {
+        limits.max_probes = Some(points);
+    }),
+    number("max_bpf_progs", (1, u32::MAX), |limits, programs| {
+        limits.max_programs = programs;
+    }),
     Setting {
-        name: "max_strlen",
-        min: 8,
-        max: MAX_STRING_BYTES,
-        set: |limits, bytes| limits.max_strlen = crate::types::round_up(bytes),
+        name: "print_maps_on_exit",
+        kind: Kind::Flag(|limits, print| limits.print_maps = print),
     },
     Setting {
-        name: "max_map_keys",
-        min: 1,
-        max: u32::MAX,
-        set: |limits, keys| limits.max_map_keys = Some(keys),
+        name: "stack_mode",
+        kind: Kind::Word(&["bpftrace", "perf", "raw"], |limits, word| {
+            limits.stack_mode = match word {
+                "perf" => StackMode::Perf,
+                "raw" => StackMode::Raw,
+                _ => StackMode::Bpftrace,
+            };
+        }),
     },
     Setting {
-        name: "perf_rb_pages",
-        min: 1,
-        max: MAX_EVENT_PAGES,
-        set: |limits, pages| limits.event_pages = Some(pages),
+        name: "missing_probes",
+        kind: Kind::Word(&["error", "warn", "ignore"], |limits, word| {
+            limits.missing_probes = match word {
+                "warn" => MissingProbes::Warn,
+                "ignore" => MissingProbes::Ignore,
+                _ => MissingProbes::Error,
+            };
+        }),
     },
+    same_here(
+        "license",
+        Value::Word(&[
+            "GPL",
+            "GPL v2",
+            "GPL and additional rights",
+            "Dual BSD/GPL",
+            "Dual MIT/GPL",
+            "Dual MPL/GPL",
+        ]),
+        "programs are always loaded as `GPL`, and the kernel treats all of these alike",
+    ),
+    same_here(
+        "on_stack_limit",
+        Value::Number,
+        "each program uses as much of its stack as fits",
+    ),
+    same_here(
+        "log_size",
+        Value::Number,
+        "the room for the verifier's log grows as it is needed",
+    ),
+    same_here(
+        "cache_user_symbols",
+        Value::Word(&["PER_PID", "PER_PROGRAM", "NONE"]),
+        "each file's symbols are read once, when a name is asked for",
+    ),
+    same_here(
+        "lazy_symbolication",
+        Value::Flag,
+        "names are found when they are printed, also of processes that are gone",
+    ),
+    same_here(
+        "use_blazesym",
+        Value::Flag,
+        "names are always found in the same way",
+    ),
+    same_here("max_cat_bytes", Value::Number, "there is no `cat()` yet"),
+    same_here(
+        "max_ast_nodes",
+        Value::Number,
+        "a script is bounded by its bytes and its depth",
+    ),
+    same_here("max_type_res_iterations", Value::Number, DEPRECATED),
+    same_here("symbol_source", Value::Any, DEPRECATED),
+    same_here("unstable_import", UNSTABLE, DEPRECATED),
+    same_here("unstable_macro", UNSTABLE, DEPRECATED),
+    same_here("unstable_map_decl", UNSTABLE, DEPRECATED),
+    same_here("unstable_tseries", UNSTABLE, "there is no `tseries()` yet"),
+    only(
+        "cpp_demangle",
+        Value::Flag,
+        "true",
+        "names are always demangled",
+    ),
+    only(
+        "show_debug_info",
+        Value::Flag,
+        "false",
+        "source files and lines are not read yet",
+    ),
+    only(
+        "str_trunc_trailer",
+        Value::Any,
+        "",
+        "strings that were cut are counted and reported, not marked",
+    ),
 ];
+
+const DEPRECATED: &str = "bpftrace has given it up too";
 
 /// The most pages of the event buffer: an entry of it counts its bytes in 32 bits.
 const MAX_EVENT_PAGES: u32 = 1 << 18;
 
 impl Setting {
-    /// Sets it.
+    /// Whether it changes anything; others are there for scripts that were written for bpftrace.
+    pub fn has_effect(&self) -> bool {
+        match self.kind {
+            Kind::Number { .. } | Kind::Flag(_) | Kind::Word(..) => true,
+            Kind::SameHere(..) | Kind::Only(..) => false,
+        }
+    }
+
+    /// Sets it, which is called `name` where it was written; gives what to warn of.
     ///
     /// # Errors
-    /// A message, if the number is out of range.
-    pub fn set(&self, limits: &mut Limits, number: u32) -> Result<(), String> {
-        if (self.min..=self.max).contains(&number) {
-            (self.set)(limits, number);
-            return Ok(());
+    /// A message, if the value is not one that it takes.
+    pub fn set(
+        &self,
+        name: &str,
+        value: &str,
+        limits: &mut Limits,
+    ) -> Result<Option<String>, String> {
+        match &self.kind {
+            Kind::Number { min, max, set } => {
+                let number = parse_number(value)?;
+                if !(u64::from(*min)..=u64::from(*max)).contains(&number) {
+                    return Err(match *max {
+                        u32::MAX => format!("{name} must be at least {min} and fit 32 bits"),
+                        max => format!("{name} must be between {min} and {max}"),
+                    });
+                }
+                set(limits, number as u32);
+            }
+            Kind::Flag(set) => set(limits, parse_flag(value)?),
+            Kind::Word(words, set) => {
+                one_of(words, value)?;
+                set(limits, value);
+            }
+            Kind::SameHere(values, why) => {
+                values.check(value)?;
+                return Ok(Some(format!("{name} has no effect: {why}")));
+            }
+            Kind::Only(values, only, why) => {
+                values.check(value)?;
+                let same = match values {
+                    Value::Flag => parse_flag(value)? == parse_flag(only)?,
+                    Value::Any | Value::Number | Value::Word(_) => value == *only,
+                };
+                if !same {
+                    let shown = match *only {
+                        "" => "\"\"",
+                        only => only,
+                    };
+                    return Err(format!("{name} can only be {shown}: {why}"));
+                }
+            }
         }
-        let name = self.name;
-        Err(match self.max {
-            u32::MAX => format!("{name} must be at least {}", self.min),
-            max => format!("{name} must be between {} and {max}", self.min),
-        })
+        Ok(None)
     }
 }
 
-/// Settings of bpftrace that need no answer here.
-const IGNORED: &[&str] = &[
-    "cache_user_symbols",
-    "cpp_demangle",
-    "debuginfo",
-    "lazy_symbolication",
-    "license",
-    "log_size",
-    "max_ast_nodes",
-    "max_bpf_progs",
-    "max_cat_bytes",
-    "max_probes",
-    "missing_probes",
-    "on_stack_limit",
-    "print_maps_on_exit",
-    "show_debug_info",
-    "stack_mode",
-    "str_trunc_trailer",
-    "symbol_source",
-    "unstable_import",
-    "unstable_macro",
-    "unstable_map_decl",
-    "unstable_tseries",
-    "use_blazesym",
-    "probe_inline",
-];
+impl Value {
+    fn check(&self, value: &str) -> Result<(), String> {
+        match self {
+            Value::Any => Ok(()),
+            Value::Number => parse_number(value).map(drop),
+            Value::Flag => parse_flag(value).map(drop),
+            Value::Word(words) => one_of(words, value),
+        }
+    }
+}
+
+fn parse_number(value: &str) -> Result<u64, String> {
+    value
+        .parse()
+        .map_err(|_| format!("expected a number, found `{value}`"))
+}
+
+/// As bpftrace takes it: any number but 0 is true.
+fn parse_flag(value: &str) -> Result<bool, String> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => (value.parse::<u64>())
+            .map(|number| number != 0)
+            .map_err(|_| format!("expected true, false, 1 or 0, found `{value}`")),
+    }
+}
+
+fn one_of(words: &[&str], value: &str) -> Result<(), String> {
+    match words.contains(&value) {
+        true => Ok(()),
+        false => Err(format!("expected {}, found `{value}`", words.join(", "))),
+    }
+}
 
 /// Puts the settings of a script's `config` block in.
 pub(super) fn configure(
     entries: &[ast::ConfigEntry],
     limits: &mut Limits,
+    warnings: &mut Vec<Diagnostic>,
     errors: &mut Vec<Diagnostic>,
 ) {
     for entry in entries {
         let name = entry.name.node.as_str();
-        let result = match SETTINGS.iter().find(|setting| setting.name == name) {
-            Some(setting) => (entry.value.node.parse::<u32>())
-                .map_err(|_| format!("expected a number, found `{}`", entry.value.node))
-                .and_then(|number| setting.set(limits, number))
-                .map_err(|message| Diagnostic::error(entry.value.span, message)),
-            None if IGNORED.contains(&name) => Ok(()),
-            None => {
-                let known = SETTINGS.iter().map(|setting| setting.name);
-                Err(
-                    Diagnostic::error(entry.name.span, format!("unknown setting `{name}`"))
-                        .suggest(name, known.chain(IGNORED.iter().copied())),
-                )
-            }
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) else {
+            let known = SETTINGS.iter().map(|setting| setting.name);
+            errors.push(
+                Diagnostic::error(entry.name.span, format!("unknown setting `{name}`"))
+                    .suggest(name, known),
+            );
+            continue;
         };
-        errors.extend(result.err());
+        match setting.set(name, &entry.value.node, limits) {
+            Ok(None) => {}
+            Ok(Some(warning)) => warnings.push(Diagnostic::warning(entry.name.span, warning)),
+            Err(message) => errors.push(Diagnostic::error(entry.value.span, message)),
+        }
     }
 }

@@ -245,7 +245,7 @@ impl<'a> Running<'a> {
         self.stop.phase(Phase::Printing);
         self.deliver_all()?;
         self.sink.event(&Event::Ended)?;
-        if self.session.print_maps {
+        if self.session.print_maps && !self.session.object.manifest.silent_maps {
             self.print_maps()?;
         }
         self.sink.flush()?;

@@ -1,0 +1,223 @@
+//! Settings of `config` blocks and the environment: each does what it says, is warned of, or is refused with the reason.
+
+use pfscript_compiler::manifest::{DataType, StackMode};
+use pfscript_compiler::recorded::RecordedFacts;
+use pfscript_compiler::{Compiled, Limits, MissingProbes, Options, SETTINGS, compile};
+use pfscript_grammar::{parse, render};
+
+fn build(source: &str, limits: Limits) -> Result<Compiled, String> {
+    let facts = RecordedFacts::linux_6_18();
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    parse(source)
+        .and_then(|script| compile(&script, "t", source, &facts, &options))
+        .map_err(|errors| render(&errors, "t", source, false))
+}
+
+fn with(config: &str, script: &str) -> Result<Compiled, String> {
+    build(
+        &format!("config = {{ {config} }}\n{script}"),
+        Limits::default(),
+    )
+}
+
+fn warnings(config: &str) -> String {
+    let compiled = with(config, "BEGIN { }").unwrap_or_else(|error| panic!("{error}"));
+    let messages = compiled.warnings.iter();
+    let messages: Vec<&str> = messages.map(|warning| warning.message.as_str()).collect();
+    messages.join("\n")
+}
+
+#[track_caller]
+fn refused(config: &str, script: &str, words: &str) {
+    let error = with(config, script).expect_err(config);
+    assert!(
+        error.contains(words) && error.contains('^'),
+        "{config}: {error}"
+    );
+}
+
+#[test]
+fn maps_are_printed_at_the_end_unless_the_script_says_otherwise() {
+    for (config, silent) in [
+        ("", false),
+        ("print_maps_on_exit = 1", false),
+        ("print_maps_on_exit = true", false),
+        ("print_maps_on_exit = 0", true),
+        ("print_maps_on_exit = false", true),
+    ] {
+        let compiled = with(config, "BEGIN { @ = 1 }").unwrap();
+        assert_eq!(compiled.object.manifest.silent_maps, silent, "{config}");
+    }
+    refused(
+        "print_maps_on_exit = yes",
+        "BEGIN { }",
+        "true, false, 1 or 0, found `yes`",
+    );
+}
+
+#[test]
+fn stacks_without_a_mode_have_that_of_the_setting() {
+    let modes = |config: &str| -> Vec<StackMode> {
+        let script = "profile:hz:99 { @[kstack, ustack(3), kstack(raw)] = count() }";
+        let compiled = with(config, script).unwrap_or_else(|error| panic!("{error}"));
+        let key = compiled.object.manifest.maps[0].key.clone().unwrap();
+        let DataType::Tuple(fields) = key.ty else {
+            panic!("three keys are a tuple: {key:?}");
+        };
+        let modes = fields.iter().map(|field| match field.layout.ty {
+            DataType::Stack { mode, .. } => mode,
+            ref other => panic!("{other:?} is no stack"),
+        });
+        modes.collect()
+    };
+    use StackMode::{Bpftrace, Perf, Raw};
+    assert_eq!(modes(""), [Bpftrace, Bpftrace, Raw]);
+    assert_eq!(modes("stack_mode = perf"), [Perf, Perf, Raw]);
+    assert_eq!(modes("stack_mode = \"raw\""), [Raw, Raw, Raw]);
+    refused(
+        "stack_mode = build_id",
+        "BEGIN { }",
+        "expected bpftrace, perf, raw, found `build_id`",
+    );
+}
+
+#[test]
+fn attach_points_that_match_nothing_are_what_the_setting_says() {
+    let script = "tracepoint:sched:no_such_thing, BEGIN { @ = 1 } tracepoint:no:thing { @++ }";
+    refused("", script, "no_such_thing");
+    refused("missing_probes = error", script, "no_such_thing");
+    let warned = with("missing_probes = warn", script).unwrap();
+    assert_eq!(warned.warnings.len(), 2, "{:?}", warned.warnings);
+    assert_eq!(warned.object.manifest.probes.len(), 1);
+    let ignored = with("missing_probes = ignore", script).unwrap();
+    assert!(ignored.warnings.is_empty(), "{:?}", ignored.warnings);
+    assert_eq!(ignored.object.manifest.probes.len(), 1);
+    // What is misspelt is no missing probe, and nothing at all is no script.
+    refused("missing_probes = ignore", "tracepint:a:b { }", "tracepint");
+    refused(
+        "missing_probes = ignore",
+        "tracepoint:no:thing { }",
+        "matches anything",
+    );
+    refused(
+        "missing_probes = maybe",
+        "BEGIN { }",
+        "expected error, warn, ignore",
+    );
+}
+
+#[test]
+fn attach_points_and_programs_are_bounded() {
+    let two = "BEGIN { } interval:s:1 { }";
+    assert!(with("max_probes = 2; max_bpf_progs = 2", two).is_ok());
+    refused(
+        "max_probes = 1",
+        two,
+        "has 2 attach points; max_probes is 1",
+    );
+    refused("max_bpf_progs = 1", two, "needs 2 programs; the limit is 1");
+    refused("max_probes = 0", two, "must be at least 1");
+    refused(
+        "max_bpf_progs = 4294967296",
+        two,
+        "must be at least 1 and fit 32 bits",
+    );
+}
+
+#[test]
+fn settings_that_change_nothing_here_are_warned_of() {
+    for config in [
+        "license = GPL",
+        "license = \"Dual BSD/GPL\"",
+        "on_stack_limit = 32",
+        "log_size = 1000000",
+        "cache_user_symbols = PER_PID",
+        "lazy_symbolication = true",
+        "lazy_symbolication = 0",
+        "use_blazesym = 1",
+        "max_cat_bytes = 10240",
+        "max_ast_nodes = 1000",
+        "max_type_res_iterations = 3",
+        "symbol_source = dwarf",
+        "unstable_import = enable",
+        "unstable_macro = 1",
+        "unstable_map_decl = warn",
+        "unstable_tseries = error",
+    ] {
+        let name = config.split(' ').next().unwrap();
+        let said = warnings(config);
+        assert!(
+            said.starts_with(&format!("{name} has no effect: ")),
+            "{config}: {said}"
+        );
+    }
+    for (config, words) in [
+        ("license = \"MIT\"", "expected GPL, GPL v2"),
+        ("on_stack_limit = big", "expected a number"),
+        ("cache_user_symbols = SOME", "expected PER_PID"),
+        ("lazy_symbolication = q", "true, false, 1 or 0"),
+    ] {
+        refused(config, "BEGIN { }", words);
+    }
+}
+
+#[test]
+fn settings_for_what_is_not_there_are_refused_with_the_reason() {
+    for (config, words) in [
+        (
+            "cpp_demangle = 0",
+            "can only be true: names are always demangled",
+        ),
+        ("show_debug_info = 1", "can only be false"),
+        ("str_trunc_trailer = \"..\"", "counted and reported"),
+    ] {
+        refused(config, "BEGIN { }", words);
+    }
+    for config in [
+        "cpp_demangle = true",
+        "show_debug_info = false",
+        "str_trunc_trailer = \"\"",
+    ] {
+        assert_eq!(warnings(config), "", "{config}");
+    }
+    refused("max_strln = 8", "BEGIN { }", "did you mean `max_strlen`?");
+}
+
+#[test]
+fn every_setting_answers_to_every_value() {
+    for setting in SETTINGS {
+        let mut limits = Limits::default();
+        let mut effects = 0;
+        for value in [
+            "0",
+            "1",
+            "8",
+            "true",
+            "raw",
+            "ignore",
+            "GPL",
+            "",
+            "-1",
+            "99999999999999999999",
+        ] {
+            let before = limits.clone();
+            match setting.set(setting.name, value, &mut limits) {
+                Ok(None) => effects += 1,
+                Ok(Some(warning)) => assert!(warning.contains(setting.name), "{warning}"),
+                Err(error) => {
+                    assert!(!error.is_empty());
+                    assert_eq!(limits, before, "{} = {value}", setting.name);
+                }
+            }
+        }
+        assert!(
+            !setting.has_effect() || effects > 0,
+            "{} takes no value",
+            setting.name
+        );
+    }
+    assert_eq!(Limits::default().missing_probes, MissingProbes::Error);
+}
