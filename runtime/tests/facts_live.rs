@@ -7,7 +7,6 @@ use pfscript_compiler::recorded::trim;
 use pfscript_probes::{FEATURES, Feature};
 use pfscript_runtime::facts::{LiveFacts, Presence, describe};
 use pfscript_testkit::{is_root, needs_root};
-use std::time::{Duration, Instant};
 
 #[test]
 fn layouts_come_from_the_running_kernel() {
@@ -16,9 +15,7 @@ fn layouts_come_from_the_running_kernel() {
         assert_eq!(facts.presence(Feature::Btf), Presence::Absent);
         return;
     };
-    let start = Instant::now();
     let task = btf.find(Kind::Struct, "task_struct").unwrap();
-    let first = start.elapsed();
     let comm = btf.member(task, "comm").unwrap();
     assert_eq!(btf.size_of(comm.ty), Some(16));
     assert_eq!(btf.c_declaration(comm.ty, "comm"), "char comm[16]");
@@ -27,8 +24,6 @@ fn layouts_come_from_the_running_kernel() {
     assert!(btf.member(file, "f_path").is_some());
     assert_eq!(btf.function("vfs_read").unwrap().params.len(), 4);
     assert_eq!(btf.enumerator("PIDTYPE_TGID"), Some(1));
-    // Optimised, it takes about one millisecond.
-    assert!(first < Duration::from_millis(500), "{first:?}");
 }
 
 #[test]
