@@ -3,6 +3,8 @@
 //!
 //! These are data types alone. Registers, slots and layouts of maps come later.
 
+mod visit;
+
 use crate::ir::{Arith, Condition, Width};
 use crate::manifest::SiteColumn;
 use crate::providers::Access;

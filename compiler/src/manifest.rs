@@ -80,6 +80,18 @@ pub struct MapManifest {
     pub value: MapValue,
     /// Capacity in entries.
     pub capacity: u32,
+    /// How programs find the map, if it is emptied while they run; `None` if there is one that they know.
+    pub generations: Option<Generations>,
+}
+
+/// A map that is emptied while programs use it is there twice. Programs use the present one of the two, user space reads
+/// and empties the other, after it has made them change over and the last program that began before has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generations {
+    /// The ELF symbol of the `BPF_MAP_TYPE_ARRAY_OF_MAPS` that holds both.
+    pub symbol: String,
+    /// The element of `pf_map_generations` (a `u32`: 0 or 1) that says which one programs use.
+    pub index: u32,
 }
 
 /// What a map holds, and how it is laid out.
@@ -231,6 +243,8 @@ pub enum RecordKind {
         top: u64,
         /// Values are divided by it; 1 for none.
         divisor: u64,
+        /// What is done with the map in the same step, so that nothing is counted between.
+        then: Then,
     },
     /// `clear(@map)`: removes all keys.
     ClearMap {
@@ -242,6 +256,9 @@ pub enum RecordKind {
         /// Index into [`Manifest::maps`].
         map: usize,
     },
+    /// What statements in a row ask for, one after another; each is one of the three above. Those that empty maps empty them
+    /// at the same moment.
+    Several(Vec<RecordKind>),
     /// `time(format)`: the wall-clock time by `strftime`.
     Time {
         /// The format, `%H:%M:%S\n` by default.
@@ -249,6 +266,17 @@ pub enum RecordKind {
     },
     /// `exit()`, `exit(code)`: the `u32` at offset 8 of the record is the code.
     Exit,
+}
+
+/// What becomes of a map that was printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing.
+    Keep,
+    /// `print(@map); clear(@map)`
+    Clear,
+    /// `print(@map); zero(@map)`
+    Zero,
 }
 
 /// A piece of a format string.

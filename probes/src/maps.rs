@@ -16,6 +16,8 @@ pub const BPF_MAP_TYPE_ARRAY: u32 = 2;
 pub const BPF_MAP_TYPE_PERCPU_HASH: u32 = 5;
 /// `BPF_MAP_TYPE_PERCPU_ARRAY`
 pub const BPF_MAP_TYPE_PERCPU_ARRAY: u32 = 6;
+/// `BPF_MAP_TYPE_ARRAY_OF_MAPS`
+pub const BPF_MAP_TYPE_ARRAY_OF_MAPS: u32 = 12;
 /// `BPF_MAP_TYPE_RINGBUF`
 pub const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 
@@ -87,6 +89,10 @@ pub enum MapTemplate {
         /// Size of the element.
         size: u32,
     },
+    /// `u32` for each map that is there twice: 0 or 1, the one that programs use.
+    Generations,
+    /// The two maps of which programs use one.
+    Pair,
 }
 
 impl MapTemplate {
@@ -106,6 +112,8 @@ impl MapTemplate {
             MapTemplate::Captures { depth } => SCRATCH_HEADER + CAPTURE.size() + depth * 8,
             MapTemplate::Events => 0,
             MapTemplate::Scratch { frame } => SCRATCH_HEADER + frame,
+            // A `u32`; of a map of maps the kernel wants the size of a descriptor.
+            MapTemplate::Generations | MapTemplate::Pair => 4,
         }
     }
 
@@ -124,9 +132,11 @@ impl MapTemplate {
             MapTemplate::Scratch { .. } | MapTemplate::Captures { .. } | MapTemplate::Loss => {
                 BPF_MAP_TYPE_PERCPU_ARRAY
             }
-            MapTemplate::Known | MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => {
-                BPF_MAP_TYPE_ARRAY
-            }
+            MapTemplate::Known
+            | MapTemplate::Zeros { .. }
+            | MapTemplate::Globals { .. }
+            | MapTemplate::Generations => BPF_MAP_TYPE_ARRAY,
+            MapTemplate::Pair => BPF_MAP_TYPE_ARRAY_OF_MAPS,
         }
     }
 
@@ -153,7 +163,7 @@ impl MapTemplate {
     /// The size of the key, where the kind of map decides it and not the script.
     pub fn key_size(self) -> Option<u32> {
         match self.bpf_map_type() {
-            BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY => Some(4),
+            BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY | BPF_MAP_TYPE_ARRAY_OF_MAPS => Some(4),
             BPF_MAP_TYPE_RINGBUF => Some(0),
             _ => matches!(self, MapTemplate::Stacks { .. }).then_some(8),
         }
@@ -165,6 +175,7 @@ impl MapTemplate {
             MapTemplate::Scratch { .. } | MapTemplate::Captures { .. } => Some(SCRATCH_LEVELS),
             MapTemplate::Known => Some(KNOWN_STACKS),
             MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => Some(1),
+            MapTemplate::Pair => Some(2),
             _ => None,
         }
     }
@@ -180,6 +191,7 @@ impl MapTemplate {
             MapTemplate::Captures { .. } => Some(map::CAPTURES),
             MapTemplate::Zeros { .. } => Some(map::ZEROS),
             MapTemplate::Globals { .. } => Some(map::GLOBALS),
+            MapTemplate::Generations => Some(map::GENERATIONS),
             _ => None,
         }
     }
@@ -220,6 +232,8 @@ impl MapTemplate {
             MapTemplate::Known => "stacks that need not be looked up",
             MapTemplate::Zeros { .. } => "what a new histogram begins as",
             MapTemplate::Globals { .. } => "what the program and its loader share",
+            MapTemplate::Generations => "which of two maps programs use",
+            MapTemplate::Pair => "two maps, of which programs use one",
         }
     }
 }

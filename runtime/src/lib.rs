@@ -10,6 +10,7 @@ pub mod command;
 mod elf;
 pub mod error;
 pub mod facts;
+mod generations;
 mod load;
 mod local_time;
 pub mod loss;

@@ -5,12 +5,14 @@
 //! loaded again with a log, to say which line of the script it was.
 
 use crate::error::{Error, ErrorKind};
+use crate::generations::Generations;
 use crate::sys;
 use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
 use aya_obj::generated::{BPF_F_RDONLY_PROG, bpf_line_info};
 use pfscript_compiler::ir::ProbeId;
 use pfscript_compiler::manifest::{Manifest, ReadOnlyData, SiteTable, StopWord};
 use pfscript_probes::abi;
+use pfscript_probes::maps::BPF_MAP_TYPE_ARRAY_OF_MAPS;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -19,6 +21,8 @@ use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 #[derive(Debug)]
 pub struct Loaded {
     maps: BTreeMap<String, MapHandle>,
+    /// By the ELF symbol of their map.
+    generations: BTreeMap<String, Generations>,
     programs: Vec<OwnedFd>,
 }
 
@@ -33,6 +37,11 @@ impl Loaded {
         let set = |word: &MapHandle| word.update(&0_u32.to_le_bytes(), &1_u64.to_le_bytes());
         self.map(StopWord::MAP)
             .is_some_and(|word| set(word).is_ok())
+    }
+
+    /// The two maps that stand for one of the script's, by its ELF symbol, if there are two.
+    pub fn generations(&self, symbol: &str) -> Option<&Generations> {
+        self.generations.get(symbol)
     }
 
     /// A probe's program.
@@ -61,7 +70,8 @@ pub fn load(
     object
         .patch_map_data(data)
         .map_err(|error| malformed(&error))?;
-    let maps = create_maps(&object)?;
+    let mut maps = create_maps(&object)?;
+    let generations = create_generations(&object, manifest, &mut maps)?;
     warm_up(&maps);
     if let Some(table) = &manifest.sites {
         fill_sites(table, manifest, &maps)?;
@@ -76,8 +86,9 @@ pub fn load(
     object
         .relocate_maps(
             definitions.iter().filter_map(|(name, map)| {
-                let fd = maps.get(name)?.fd().as_raw_fd();
-                Some((name.as_str(), fd, map))
+                let own = maps.get(name).map(MapHandle::fd);
+                let fd = own.or_else(|| generations.pair(name))?;
+                Some((name.as_str(), fd.as_raw_fd(), map))
             }),
             &text,
         )
@@ -125,7 +136,11 @@ pub fn load(
         })?;
         programs.push(program);
     }
-    Ok(Loaded { maps, programs })
+    Ok(Loaded {
+        maps,
+        generations: generations.0,
+        programs,
+    })
 }
 
 /// Makes the table of stacks ready for the first event.
@@ -158,32 +173,12 @@ fn malformed(error: &dyn std::fmt::Display) -> Error {
 const PLEASE_REPORT: &str = "this is a bug in pfscript; please report it with the script";
 
 fn create_maps(object: &aya_obj::Object) -> Result<BTreeMap<String, MapHandle>, Error> {
-    let cpus = sys::possible_cpus().map_err(|error| {
-        Error::new(
-            ErrorKind::Kernel,
-            format!("can't read the number of CPUs from /sys: {error}"),
-        )
-    })?;
     let mut maps = BTreeMap::new();
     for (name, map) in &object.maps {
-        let spec = MapSpec {
-            name: name.strip_prefix(abi::MAP_PREFIX).unwrap_or(name),
-            map_type: map.map_type(),
-            key_size: map.key_size(),
-            value_size: map.value_size(),
-            max_entries: map.max_entries(),
-            flags: map.map_flags(),
-        };
-        let handle = MapHandle::create(&spec, cpus)
-            .or_else(|error| {
-                // Before Linux 5.11 maps counted as locked memory.
-                if error.raw_os_error() == Some(libc::EPERM) && sys::lift_memory_lock_limit() {
-                    MapHandle::create(&spec, cpus)
-                } else {
-                    Err(error)
-                }
-            })
-            .map_err(|error| map_refused(&error, &spec, name))?;
+        if map.map_type() == BPF_MAP_TYPE_ARRAY_OF_MAPS {
+            continue;
+        }
+        let handle = create_map(name, map, None)?;
         if map.map_flags() & BPF_F_RDONLY_PROG != 0 {
             // Read-only data: constant before any program is loaded.
             handle
@@ -194,6 +189,79 @@ fn create_maps(object: &aya_obj::Object) -> Result<BTreeMap<String, MapHandle>, 
         maps.insert(name.clone(), handle);
     }
     Ok(maps)
+}
+
+fn create_map(
+    name: &str,
+    map: &aya_obj::Map,
+    inner: Option<BorrowedFd<'_>>,
+) -> Result<MapHandle, Error> {
+    let cpus = sys::possible_cpus().map_err(|error| {
+        Error::new(
+            ErrorKind::Kernel,
+            format!("can't read the number of CPUs from /sys: {error}"),
+        )
+    })?;
+    let spec = MapSpec {
+        name: name.strip_prefix(abi::MAP_PREFIX).unwrap_or(name),
+        map_type: map.map_type(),
+        key_size: map.key_size(),
+        value_size: map.value_size(),
+        max_entries: map.max_entries(),
+        flags: map.map_flags(),
+        inner,
+    };
+    MapHandle::create(&spec, cpus)
+        .or_else(|error| {
+            // Before Linux 5.11 maps counted as locked memory.
+            if error.raw_os_error() == Some(libc::EPERM) && sys::lift_memory_lock_limit() {
+                MapHandle::create(&spec, cpus)
+            } else {
+                Err(error)
+            }
+        })
+        .map_err(|error| map_refused(&error, &spec, name))
+}
+
+/// Of each map that is emptied while programs use it, the two generations, by its symbol.
+struct AllGenerations(BTreeMap<String, Generations>);
+
+impl AllGenerations {
+    /// The map of two maps that has this symbol.
+    fn pair(&self, symbol: &str) -> Option<BorrowedFd<'_>> {
+        let mut all = self.0.values();
+        all.find(|generations| generations.symbol() == symbol)
+            .map(Generations::pair)
+    }
+}
+
+/// Makes the second generation of the maps that have one, and takes the first out of `maps`.
+fn create_generations(
+    object: &aya_obj::Object,
+    manifest: &Manifest,
+    maps: &mut BTreeMap<String, MapHandle>,
+) -> Result<AllGenerations, Error> {
+    let mut all = BTreeMap::new();
+    for info in &manifest.maps {
+        let Some(described) = &info.generations else {
+            continue;
+        };
+        let definition = |symbol: &str| {
+            let missing = || malformed(&format!("there is no map `{symbol}`"));
+            object.maps.get(symbol).ok_or_else(missing)
+        };
+        let first = match maps.remove(&info.symbol) {
+            Some(first) => first,
+            None => create_map(&info.symbol, definition(&info.symbol)?, None)?,
+        };
+        let second = create_map(&info.symbol, definition(&info.symbol)?, None)?;
+        let symbol = &described.symbol;
+        let pair = create_map(symbol, definition(symbol)?, Some(first.fd()))?;
+        let generations = Generations::new([first, second], pair, described)
+            .map_err(|error| cannot_fill(symbol, &error))?;
+        all.insert(info.symbol.clone(), generations);
+    }
+    Ok(AllGenerations(all))
 }
 
 fn cannot_fill(symbol: &str, error: &io::Error) -> Error {

@@ -5,6 +5,7 @@
 
 use crate::bytes::field;
 use crate::error::{Error, ErrorKind};
+use crate::generations::Generations;
 use crate::load::Loaded;
 use crate::local_time::local_time;
 use crate::raw_table::RawTable;
@@ -12,8 +13,9 @@ use crate::results::{self, Event, MapOptions, Table};
 use crate::sinks::Sink;
 use crate::symbols::SymbolNames;
 use crate::sys::bpf::MapHandle;
-use pfscript_compiler::manifest::{Manifest, MapManifest, MapValue, RecordKind};
-use pfscript_probes::abi::AVERAGE;
+use pfscript_compiler::manifest::{Manifest, MapManifest, MapValue, RecordKind, Then};
+use pfscript_probes::abi::{AVERAGE, map};
+use std::collections::BTreeSet;
 use std::io;
 
 /// Why delivery stopped.
@@ -38,13 +40,31 @@ impl From<Error> for Halt {
 
 /// What that takes.
 pub struct Performer<'a> {
-    pub(crate) manifest: &'a Manifest,
-    pub(crate) sink: &'a mut dyn Sink,
-    pub(crate) loaded: &'a Loaded,
-    pub(crate) names: SymbolNames<'a>,
+    manifest: &'a Manifest,
+    sink: &'a mut dyn Sink,
+    loaded: &'a Loaded,
+    names: SymbolNames<'a>,
+    /// Maps whose past generation no program uses any more, and that is still to be read.
+    changed: BTreeSet<usize>,
 }
 
-impl Performer<'_> {
+impl<'a> Performer<'a> {
+    /// Performs by this manifest on these maps.
+    pub fn new(
+        manifest: &'a Manifest,
+        sink: &'a mut dyn Sink,
+        loaded: &'a Loaded,
+        names: SymbolNames<'a>,
+    ) -> Performer<'a> {
+        Performer {
+            manifest,
+            sink,
+            loaded,
+            names,
+            changed: BTreeSet::new(),
+        }
+    }
+
     /// Does what a record of this kind asks for; `exit` is the caller's to handle.
     ///
     /// # Errors
@@ -60,8 +80,21 @@ impl Performer<'_> {
                 let value = results::value(&printed.layout, bytes, &mut self.names);
                 self.sink.event(&Event::Value(value))?;
             }
-            RecordKind::PrintMap { map, top, divisor } => {
-                let mut table = self.read(*map)?;
+            RecordKind::PrintMap {
+                map,
+                top,
+                divisor,
+                then,
+            } => {
+                let mut table = match then {
+                    Then::Keep => self.read(*map)?,
+                    Then::Clear => self.take(*map)?,
+                    Then::Zero => {
+                        let table = self.take(*map)?;
+                        self.put_zeros(*map, &table)?;
+                        table
+                    }
+                };
                 if table.is_empty() {
                     table = self.absent(*map);
                 }
@@ -71,9 +104,18 @@ impl Performer<'_> {
                 };
                 self.print(*map, &table, options)?;
             }
-            RecordKind::ClearMap { map } => self.clear(*map)?,
-            RecordKind::ZeroMap { map } => self.zero(*map)?,
+            RecordKind::ClearMap { map } => drop(self.take(*map)?),
+            RecordKind::ZeroMap { map } => {
+                let table = self.take(*map)?;
+                self.put_zeros(*map, &table)?;
+            }
             RecordKind::Time { format } => self.sink.event(&Event::Time(local_time(format)))?,
+            RecordKind::Several(kinds) => {
+                self.change_over(kinds)?;
+                for kind in kinds {
+                    self.perform(kind, record)?;
+                }
+            }
             RecordKind::Exit => {}
         }
         Ok(())
@@ -82,7 +124,10 @@ impl Performer<'_> {
     fn info(&self, index: usize) -> Result<(&MapManifest, &MapHandle), Error> {
         let missing = || Error::new(ErrorKind::Bug, format!("there is no map {index}"));
         let info = self.manifest.maps.get(index).ok_or_else(missing)?;
-        let handle = self.loaded.map(&info.symbol).ok_or_else(missing)?;
+        let handle = match self.loaded.generations(&info.symbol) {
+            Some(generations) => generations.present(),
+            None => self.loaded.map(&info.symbol).ok_or_else(missing)?,
+        };
         Ok((info, handle))
     }
 
@@ -125,22 +170,87 @@ impl Performer<'_> {
         Ok(())
     }
 
-    fn clear(&self, index: usize) -> Result<(), Error> {
-        let table = self.read(index)?;
+    /// All that is in a map, which is empty afterwards. What programs count meanwhile is either in the one or stays in the
+    /// other.
+    fn take(&mut self, index: usize) -> Result<RawTable, Error> {
+        let changed = self.changed.remove(&index);
         let (info, handle) = self.info(index)?;
-        handle
-            .delete_all(table.keys())
-            .map_err(|error| map_error("clear", info, &error))
+        let past = match self.generations(index) {
+            Some((generations, _)) if changed => Ok(generations.past()),
+            Some((generations, words)) => generations
+                .change_over(words)
+                .and_then(|()| generations.wait())
+                .map(|()| generations.past()),
+            // No program runs while such a map is emptied.
+            None => Ok(handle),
+        };
+        past.and_then(|map| RawTable::take(map, info))
+            .map_err(|error| map_error("empty", info, &error))
     }
 
-    fn zero(&self, index: usize) -> Result<(), Error> {
-        let table = self.read(index)?;
+    /// The two generations of a map, if there are two, and the words that programs choose by.
+    fn generations(&self, index: usize) -> Option<(&'a Generations, &'a MapHandle)> {
+        let info = self.manifest.maps.get(index)?;
+        let generations = self.loaded.generations(&info.symbol)?;
+        Some((generations, self.loaded.map(map::GENERATIONS)?))
+    }
+
+    /// Has programs change over all the maps that are about to be taken, so that there is one wait for all.
+    fn change_over(&mut self, kinds: &[RecordKind]) -> Result<(), Error> {
+        let mut last = None;
+        let mut seen = BTreeSet::new();
+        for kind in kinds {
+            let (RecordKind::PrintMap { map, .. }
+            | RecordKind::ClearMap { map }
+            | RecordKind::ZeroMap { map }) = kind
+            else {
+                continue;
+            };
+            let takes = !matches!(
+                kind,
+                RecordKind::PrintMap {
+                    then: Then::Keep,
+                    ..
+                }
+            );
+            // One that is first printed as it is must be read before.
+            if seen.insert(*map)
+                && takes
+                && let Some((generations, words)) = self.generations(*map)
+            {
+                let changed = generations.change_over(words);
+                changed.map_err(|error| change_error(&error))?;
+                self.changed.insert(*map);
+                last = Some(generations);
+            }
+        }
+        match last {
+            Some(generations) => generations.wait().map_err(|error| change_error(&error)),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts zeros under the keys of what was taken from a map, but for those that came back.
+    fn put_zeros(&self, index: usize, taken: &RawTable) -> Result<(), Error> {
         let (info, handle) = self.info(index)?;
         let zero = vec![0; handle.value_size()];
-        (0..table.len())
-            .try_for_each(|entry| handle.update(table.key(entry), &zero))
-            .map_err(|error| map_error("zero", info, &error))
+        for entry in 0..taken.len() {
+            match handle.insert(taken.key(entry), &zero) {
+                Ok(_) => {}
+                // So many other keys came that there is no room for those without a count.
+                Err(error) if error.raw_os_error() == Some(libc::E2BIG) => break,
+                Err(error) => return Err(map_error("zero", info, &error)),
+            }
+        }
+        Ok(())
     }
+}
+
+fn change_error(error: &io::Error) -> Error {
+    Error::new(
+        ErrorKind::Kernel,
+        format!("can't exchange the maps that are to be emptied: {error}"),
+    )
 }
 
 fn map_error(doing: &str, info: &MapManifest, error: &io::Error) -> Error {

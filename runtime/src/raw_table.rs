@@ -44,14 +44,31 @@ impl RawTable {
     /// # Errors
     /// The kernel's.
     pub(crate) fn read(map: &MapHandle, info: &MapManifest) -> io::Result<RawTable> {
+        RawTable::read_or_take(map, info, false)
+    }
+
+    /// Reads all entries of a map and removes them. Of a map that programs use meanwhile, what they add between the one and
+    /// the other is lost.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(crate) fn take(map: &MapHandle, info: &MapManifest) -> io::Result<RawTable> {
+        RawTable::read_or_take(map, info, true)
+    }
+
+    fn read_or_take(map: &MapHandle, info: &MapManifest, take: bool) -> io::Result<RawTable> {
         let mut table = RawTable::new(map);
-        if !table.read_batches(map, info)? {
+        if !table.read_batches(map, info, take)? {
+            // Nothing was removed: a kernel without batches refuses the first one.
             table.keys.clear();
             table.values.clear();
             each_entry(map, |key, value| {
                 table.keys.extend_from_slice(key);
                 table.push_value(info, value);
             })?;
+            if take {
+                map.delete_all(&table.keys)?;
+            }
         }
         Ok(table)
     }
@@ -76,7 +93,12 @@ impl RawTable {
     }
 
     /// False if the kernel has no batches for this map.
-    fn read_batches(&mut self, map: &MapHandle, info: &MapManifest) -> io::Result<bool> {
+    fn read_batches(
+        &mut self,
+        map: &MapHandle,
+        info: &MapManifest,
+        take: bool,
+    ) -> io::Result<bool> {
         const BYTES_AT_ONCE: usize = 1 << 20;
         let mut cursor = Cursor::default();
         let per_entry = (map.key_size() + map.value_size()).max(1);
@@ -86,7 +108,7 @@ impl RawTable {
         let mut raw = Vec::new();
         loop {
             raw.clear();
-            match map.lookup_batch(&mut cursor, &mut self.keys, &mut raw, batch) {
+            match map.lookup_batch(&mut cursor, &mut self.keys, &mut raw, batch, take) {
                 Ok((_, more)) => {
                     for value in raw.chunks_exact(map.value_size().max(1)) {
                         self.push_value(info, value);
@@ -100,6 +122,8 @@ impl RawTable {
                 }
                 Err(error) => {
                     return match error.raw_os_error() {
+                        // What was taken must not be read again.
+                        _ if take && !self.keys.is_empty() => Err(error),
                         Some(libc::EINVAL | libc::ENOSPC | 524) => Ok(false),
                         _ => Err(error),
                     };
@@ -136,11 +160,6 @@ impl RawTable {
     /// An entry's value.
     pub fn value(&self, index: usize) -> &[u8] {
         &self.values[index * self.value_size..(index + 1) * self.value_size]
-    }
-
-    /// The keys, one after another.
-    pub fn keys(&self) -> &[u8] {
-        &self.keys
     }
 
     /// The entries in the order of printing: by rising value where values are numbers, else by key; equal ones by key.
@@ -232,6 +251,7 @@ pub(crate) mod tests {
             key,
             value,
             capacity: 4096,
+            generations: None,
         }
     }
 

@@ -7,7 +7,9 @@ use super::Lower;
 use crate::facts::Facts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap};
 use crate::ir::{MapData, MapId, Module, SlotPlace, Value};
-use crate::manifest::{Globals, Layout, Manifest, MapManifest, MapValue, RecordKind, SiteTable};
+use crate::manifest::{
+    Generations, Globals, Layout, Manifest, MapManifest, MapValue, RecordKind, SiteTable,
+};
 use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::{EntityRef, PrimaryMap};
@@ -21,6 +23,8 @@ const NO_PREALLOCATION: u32 = 1;
 const GROWING_KEYS: u32 = 262_144;
 /// Keys that a map holds where all of its memory is taken at once.
 const PREALLOCATED_KEYS: u32 = 16_384;
+/// Entries that a map without key has room for.
+const KEYLESS_ROOM: u32 = 4;
 /// Different stacks that are kept, likewise.
 const GROWING_STACKS: u32 = 131_072;
 const PREALLOCATED_STACKS: u32 = 8_192;
@@ -34,11 +38,27 @@ const MAX_KEY_BYTES: u32 = 4096;
 /// The module's ids of the maps.
 pub(super) struct Maps {
     /// Those of the script.
-    pub(super) script: PrimaryMap<ScriptMap, MapId>,
+    pub(super) script: PrimaryMap<ScriptMap, Access>,
+    /// That which says which generation programs use, if a map has two.
+    generations: Option<MapId>,
     /// That of [`Globals`], if the script needs it.
     pub(super) globals: Option<MapId>,
     /// That of the sites, and what is in it, if a program looks its site up.
     pub(super) sites: Option<(MapId, SiteTable)>,
+}
+
+/// How programs come to a map of the script.
+#[derive(Clone, Copy)]
+pub(super) enum Access {
+    /// There is one.
+    Direct(MapId),
+    /// There are two, of which they ask for the present one: see [`Generations`].
+    Generations {
+        /// The map of both.
+        pair: MapId,
+        /// The element that says which one.
+        index: u32,
+    },
 }
 
 /// Defines all maps of the module.
@@ -57,6 +77,7 @@ pub(super) fn define(
     let mut script = PrimaryMap::new();
     let mut errors = Vec::new();
     let mut zeros = 0;
+    let mut pairs = 0;
     for (index, map) in &checked.maps {
         let template = template(&checked.types, &map.value);
         let key = map.key.as_deref().unwrap_or(&[]);
@@ -73,9 +94,14 @@ pub(super) fn define(
                 .help("use fewer or shorter strings in it"),
             );
         }
-        let capacity = match key.is_empty() {
-            true => 1,
-            false => checked.limits.max_map_keys.unwrap_or(keys),
+        // A map without key has one entry. There is room for more, all of it taken at once: while one CPU removes the entry,
+        // another may make it anew, and that must neither find a full map nor need memory.
+        let (capacity, room, flags) = match key.is_empty() {
+            true => (1, KEYLESS_ROOM, 0),
+            false => {
+                let keys = checked.limits.max_map_keys.unwrap_or(keys);
+                (keys, keys, flags)
+            }
         };
         if template.buckets().is_some() {
             zeros = zeros.max(template.value_size());
@@ -88,32 +114,40 @@ pub(super) fn define(
             },
             key_size,
             value_size: template.value_size(),
-            max_entries: capacity,
+            max_entries: room,
             flags,
         });
+        let symbol = module.maps[id].symbol.clone();
+        let generations = map.emptied_while_used.then(|| Generations {
+            symbol: symbol.replacen("map_", "pair_", 1),
+            index: pairs,
+        });
         // The script's maps are walked in order, so the key of each is its own.
-        script.push(id);
+        script.push(match &generations {
+            None => Access::Direct(id),
+            Some(Generations { symbol, index }) => {
+                pairs += 1;
+                Access::Generations {
+                    pair: own(module, MapTemplate::Pair, symbol, 2, 0),
+                    index: *index,
+                }
+            }
+        });
         manifest.maps.push(MapManifest {
             id,
             name: map.name.clone(),
-            symbol: module.maps[id].symbol.clone(),
+            symbol,
             key: key_layout(&checked.types, key),
             value: map_value(&checked.types, map),
             capacity,
+            generations,
         });
     }
     if !errors.is_empty() {
         return Err(errors);
     }
     let mut own = |template: MapTemplate, symbol: &str, max_entries: u32, flags: u32| {
-        module.maps.push(MapData {
-            symbol: symbol.to_string(),
-            map_type: template.bpf_map_type(),
-            key_size: template.key_size().unwrap_or(4),
-            value_size: template.value_size(),
-            max_entries,
-            flags,
-        })
+        own(module, template, symbol, max_entries, flags)
     };
     let probes = checked.actions.len() as u32;
     own(MapTemplate::Loss, map::LOSS, probes.max(1) * LOSS_CAUSES, 0);
@@ -142,6 +176,8 @@ pub(super) fn define(
     if zeros > 0 {
         own(MapTemplate::Zeros { size: zeros }, map::ZEROS, 1, 0);
     }
+    let generations =
+        (pairs > 0).then(|| own(MapTemplate::Generations, map::GENERATIONS, pairs, 0));
     let globals = checked.needs.globals.then(|| {
         own(
             MapTemplate::Globals {
@@ -156,8 +192,27 @@ pub(super) fn define(
     let sites = sites.map(|table| (super::sites::define(&table, module), table));
     Ok(Maps {
         script,
+        generations,
         globals,
         sites,
+    })
+}
+
+/// Defines a map whose layout its kind decides.
+fn own(
+    module: &mut Module,
+    template: MapTemplate,
+    symbol: &str,
+    max_entries: u32,
+    flags: u32,
+) -> MapId {
+    module.maps.push(MapData {
+        symbol: symbol.to_string(),
+        map_type: template.bpf_map_type(),
+        key_size: template.key_size().unwrap_or(4),
+        value_size: template.value_size(),
+        max_entries,
+        flags,
     })
 }
 
@@ -275,23 +330,49 @@ impl Lower<'_> {
     /// Looks a key up, and does one thing with the pointer to its value or another if there is none.
     pub(super) fn look_up(
         &mut self,
-        map: MapId,
+        map: Value,
         key: SlotPlace,
         found: impl FnOnce(&mut Self, Value),
         missing: impl FnOnce(&mut Self),
     ) {
-        let pointer = self.builder.map_pointer(map);
         let key = self.builder.address(key);
-        let value = self
-            .builder
-            .helper(helper::MAP_LOOKUP_ELEM, vec![pointer, key]);
+        let value = self.builder.helper(helper::MAP_LOOKUP_ELEM, vec![map, key]);
         let (some, none) = (self.builder.block(), self.builder.block());
         let (condition, args) = self.truth(value);
         self.builder.branch(condition, args, some, none);
         self.either([some, none], |this| found(this, value), missing);
     }
 
+    /// A map of the script as helpers and routines take it, the present one if there are two.
     pub(super) fn map_pointer(&mut self, map: ScriptMap) -> Value {
-        self.builder.map_pointer(self.maps.script[map])
+        let (pair, index) = match self.maps.script[map] {
+            Access::Direct(map) => return self.builder.map_pointer(map),
+            Access::Generations { pair, index } => (pair, index),
+        };
+        let Some(generations) = self.maps.generations else {
+            return self.internal_error(self.action.span, "nothing says which map is present");
+        };
+        let key = self.builder.temporary(8, "generation");
+        let index = self.builder.constant(index.into());
+        self.builder.store_word(key, index);
+        let generations = self.builder.map_pointer(generations);
+        let key = self.builder.address(key);
+        let present = self.certain(generations, key);
+        let pair = self.builder.map_pointer(pair);
+        self.certain(pair, present)
+    }
+
+    /// What is in an array at an index that it has. Where the verifier sees nothing, the action ends: no event gets there.
+    fn certain(&mut self, array: Value, index: Value) -> Value {
+        let found = self
+            .builder
+            .helper(helper::MAP_LOOKUP_ELEM, vec![array, index]);
+        let (some, none) = (self.builder.block(), self.builder.block());
+        let (condition, args) = self.truth(found);
+        self.builder.branch(condition, args, some, none);
+        self.builder.switch_to(none);
+        self.builder.ret(None);
+        self.builder.switch_to(some);
+        found
     }
 }

@@ -14,8 +14,9 @@ impl Lower<'_> {
     pub(super) fn element(&mut self, map: ScriptMap, key: &[Expr], place: SlotPlace, bytes: u32) {
         let key = self.key(map, key);
         self.builder.zero(place, bytes);
+        let map = self.map_pointer(map);
         self.look_up(
-            self.maps.script[map],
+            map,
             key,
             |this, found| this.builder.load_bytes(found, place, bytes),
             |_| {},
@@ -32,6 +33,7 @@ impl Lower<'_> {
         let zero = self.builder.constant(0);
         self.builder.store_word(key, zero);
         self.builder.store_word(result, zero);
+        let map = self.builder.map_pointer(map);
         self.look_up(
             map,
             key,

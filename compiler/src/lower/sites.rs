@@ -75,6 +75,7 @@ impl Lower<'_> {
             .helper(helper::GET_ATTACH_COOKIE, vec![context]);
         let key = self.builder.temporary(8, "site");
         self.builder.store_word(key, cookie);
+        let map = self.builder.map_pointer(map);
         self.look_up(
             map,
             key,

@@ -3,7 +3,7 @@
 //! In come checked statements, out go instructions in the current block. Expressions are lowered by `expr` and `store`.
 
 use super::Lower;
-use super::maps::aggregate_template;
+use super::maps::{Access, aggregate_template};
 use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap, Stmt};
 use crate::ir::{Arith, Condition, SlotPlace, Value};
 use crate::sema::MapContent;
@@ -209,15 +209,21 @@ impl Lower<'_> {
         routine: &'static str,
         value: Option<Value>,
     ) {
+        let pointer = self.map_pointer(map);
         self.look_up(
-            self.maps.script[map],
+            pointer,
             key,
             |this, found| {
                 let delta = value.unwrap_or_else(|| this.builder.constant(1));
                 this.builder.atomic_add(found, 0, delta);
             },
             |this| {
-                let mut args = vec![this.map_pointer(map), this.builder.address(key)];
+                let again = match this.maps.script[map] {
+                    // A constant, cheaper made anew than kept.
+                    Access::Direct(map) => this.builder.map_pointer(map),
+                    Access::Generations { .. } => pointer,
+                };
+                let mut args = vec![again, this.builder.address(key)];
                 args.extend(value);
                 args.push(this.loss());
                 this.builder.routine(routine, args);

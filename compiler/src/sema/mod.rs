@@ -5,6 +5,7 @@
 
 mod attach_points;
 mod casts;
+mod emptying;
 mod expr;
 mod flow;
 pub(crate) mod integer_types;
@@ -98,6 +99,8 @@ pub struct MapInfo {
     pub value: MapContent,
     /// Where it was first seen.
     pub span: Span,
+    /// User space empties it while programs use it.
+    pub emptied_while_used: bool,
 }
 
 /// What a map holds.
@@ -433,6 +436,11 @@ impl Pass<'_> {
         }
         other.dedup();
         warnings.append(&mut other);
+        emptying::join(&mut self.actions, &mut self.needs.records);
+        let emptied = emptying::emptied_while_used(&mut self.actions, &self.needs.records);
+        for (index, map) in self.env.maps.values_mut().enumerate() {
+            map.emptied_while_used = emptied.contains(&index);
+        }
         Ok(Checked {
             actions: self.actions,
             maps: self.env.maps.into_values().collect(),
@@ -522,6 +530,7 @@ impl Checker<'_> {
             key: None,
             value: MapContent::Unknown,
             span,
+            emptied_while_used: false,
         });
         if let KeyUse::Element(types) = key {
             let joined = match map.key.as_deref() {

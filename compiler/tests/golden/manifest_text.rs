@@ -3,7 +3,7 @@
 
 use pfscript_compiler::manifest::{
     Attach, Conversion, DataType, Field, FormatPiece, Layout, Manifest, MapValue, PerfScope,
-    RecordKind, Sample,
+    RecordKind, Sample, Then,
 };
 use pfscript_probes::abi::RECORD_HEADER;
 
@@ -19,7 +19,11 @@ pub fn print(manifest: &Manifest) -> String {
         lines.extend(probe.points().map(|point| format!("    {}", attach(point))));
     }
     for map in &manifest.maps {
-        lines.push(format!("map {} of {}", map.name, map.capacity));
+        let twice = match map.generations {
+            Some(_) => ", there twice",
+            None => "",
+        };
+        lines.push(format!("map {} of {}{twice}", map.name, map.capacity));
         lines.extend(map.key.iter().map(|key| format!("    key {}", layout(key))));
         lines.push(format!("    value {}", map_value(&map.value)));
     }
@@ -137,9 +141,27 @@ fn action(action: &RecordKind, manifest: &Manifest) -> String {
             map: index,
             top,
             divisor,
-        } => format!("print {}, top {top}, divided by {divisor}", map(*index)),
+            then,
+        } => {
+            let then = match then {
+                Then::Keep => "",
+                Then::Clear => ", then clear it",
+                Then::Zero => ", then zero it",
+            };
+            format!(
+                "print {}, top {top}, divided by {divisor}{then}",
+                map(*index)
+            )
+        }
         RecordKind::ClearMap { map: index } => format!("clear {}", map(*index)),
         RecordKind::ZeroMap { map: index } => format!("zero {}", map(*index)),
+        RecordKind::Several(kinds) => {
+            let kinds: Vec<String> = kinds
+                .iter()
+                .map(|kind| self::action(kind, manifest))
+                .collect();
+            kinds.join("; ")
+        }
         RecordKind::Time { format } => format!("time \"{}\"", format.escape_debug()),
         RecordKind::Exit => "exit".into(),
     }

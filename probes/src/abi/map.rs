@@ -17,6 +17,9 @@ pub const ZEROS: &str = "pf_map_zeros";
 /// What the program and its loader share. No template has it; the compiler makes it.
 pub const GLOBALS: &str = "pf_map_globals";
 
+/// Which generation of its maps programs use. Likewise.
+pub const GENERATIONS: &str = "pf_map_generations";
+
 /// What programs look up about the site that they run for. Likewise.
 pub const SITES: &str = "pf_map_sites";
 

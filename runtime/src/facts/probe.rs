@@ -130,6 +130,7 @@ fn growing_hash() -> Presence {
         value_size: 8,
         max_entries: 1,
         flags: 1, // BPF_F_NO_PREALLOC
+        inner: None,
     });
     let map = match map {
         Ok(map) => map,
@@ -159,6 +160,7 @@ fn ring_buffer() -> Presence {
         value_size: 0,
         max_entries: u32::try_from(crate::sys::page_size()).unwrap_or(4096),
         flags: 0,
+        inner: None,
     });
     verdict(map.map(drop))
 }

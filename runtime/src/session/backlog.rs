@@ -5,8 +5,8 @@
 //! backlog, whatever its length, takes the time of the few different requests in it, and the end of tracing is not kept
 //! waiting.
 
-use pfscript_compiler::manifest::{Manifest, RecordKind};
-use std::collections::VecDeque;
+use pfscript_compiler::manifest::{Manifest, RecordKind, Then};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 /// After this without having caught up, the session lags.
@@ -15,14 +15,45 @@ const PATIENCE: Duration = Duration::from_millis(250);
 const MAX_RECORDS: usize = 1 << 17;
 const MAX_BYTES: usize = 1 << 23;
 
-/// What a record asks for, if it is a request for a map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What a record asks for, if it is a request for maps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Request {
     /// The first kind of record that asks for the same.
     kind: usize,
-    map: usize,
-    /// It clears or zeroes the map.
-    empties: bool,
+    /// The maps that it prints and leaves as they are.
+    prints: BTreeSet<usize>,
+    /// The maps that it clears or zeroes.
+    empties: BTreeSet<usize>,
+}
+
+impl Request {
+    /// Adds what a kind of record asks for; false if that is not about maps.
+    fn add(&mut self, kind: &RecordKind) -> bool {
+        match kind {
+            RecordKind::PrintMap {
+                map,
+                then: Then::Keep,
+                ..
+            } => self.prints.insert(*map),
+            RecordKind::PrintMap {
+                map,
+                then: Then::Clear | Then::Zero,
+                ..
+            }
+            | RecordKind::ClearMap { map }
+            | RecordKind::ZeroMap { map } => self.empties.insert(*map),
+            RecordKind::Several(kinds) => {
+                for kind in kinds {
+                    self.add(kind);
+                }
+                true
+            }
+            RecordKind::Printf { .. }
+            | RecordKind::PrintValue { .. }
+            | RecordKind::Time { .. }
+            | RecordKind::Exit => false,
+        }
+    }
 }
 
 /// What waits, and what has been done about it.
@@ -45,19 +76,11 @@ impl Backlog {
     pub fn new(manifest: &Manifest) -> Backlog {
         let kinds = &manifest.records;
         let request = |kind: &RecordKind| {
-            let (map, empties) = match kind {
-                RecordKind::PrintMap { map, .. } => (*map, false),
-                RecordKind::ClearMap { map } | RecordKind::ZeroMap { map } => (*map, true),
-                RecordKind::Printf { .. }
-                | RecordKind::PrintValue { .. }
-                | RecordKind::Time { .. }
-                | RecordKind::Exit => return None,
-            };
-            Some(Request {
+            let mut request = Request {
                 kind: kinds.iter().position(|other| other == kind)?,
-                map,
-                empties,
-            })
+                ..Request::default()
+            };
+            request.add(kind).then_some(request)
         };
         Backlog {
             requests: kinds.iter().map(request).collect(),
@@ -96,10 +119,10 @@ impl Backlog {
     /// Whether a record of this kind is to be performed now. `more` gives what else is in the event buffer.
     pub fn admits(&mut self, kind: usize, mut more: impl FnMut() -> Option<Box<[u8]>>) -> bool {
         let behind = *self.behind.get_or_insert_with(Instant::now);
-        let Some(&Some(request)) = self.requests.get(kind) else {
+        let Some(Some(request)) = self.requests.get(kind) else {
             return true;
         };
-        if self.done.contains(&request) {
+        if self.done.contains(request) {
             self.merged += 1;
             return false;
         }
@@ -115,12 +138,10 @@ impl Backlog {
                 self.waiting.push_back(record);
             }
         }
-        if !request.empties {
-            // What was printed is not to be printed again: a map that was emptied before is to be emptied once more.
-            self.done
-                .retain(|done| done.map != request.map || !done.empties);
-        }
-        self.done.push(request);
+        // What was printed is not to be printed again: a map that was emptied before is to be emptied once more.
+        self.done
+            .retain(|done| done.empties.is_disjoint(&request.prints));
+        self.done.push(request.clone());
         true
     }
 
@@ -144,6 +165,7 @@ mod tests {
             map: 0,
             top: 0,
             divisor: 1,
+            then: Then::Keep,
         };
         Backlog::new(&Manifest {
             records: vec![

@@ -396,12 +396,12 @@ impl<'a> Running<'a> {
                 self.exit_code = unsigned(slice(record, RECORD_HEADER, 4)) as u32;
                 return Ok(Delivered::UpToExit);
             }
-            let mut performer = Performer {
+            let mut performer = Performer::new(
                 manifest,
-                sink: &mut self.sink,
-                loaded: &self.loaded,
-                names: self.symbols.names(&mut self.processes, &self.loaded),
-            };
+                &mut self.sink,
+                &self.loaded,
+                self.symbols.names(&mut self.processes, &self.loaded),
+            );
             if !self.backlog.is_request(number) {
                 performer.perform(kind, record)?;
                 continue;
@@ -433,12 +433,12 @@ impl<'a> Running<'a> {
         let manifest = &self.session.object.manifest;
         let mut order: Vec<usize> = (0..manifest.maps.len()).collect();
         order.sort_by_key(|index| &manifest.maps[*index].name);
-        let mut performer = Performer {
+        let mut performer = Performer::new(
             manifest,
-            sink: &mut self.sink,
-            loaded: &self.loaded,
-            names: self.symbols.names(&mut self.processes, &self.loaded),
-        };
+            &mut self.sink,
+            &self.loaded,
+            self.symbols.names(&mut self.processes, &self.loaded),
+        );
         for index in order {
             let table = performer.read(index)?;
             performer.print(index, &table, MapOptions::default())?;

@@ -3,7 +3,9 @@
 //! File descriptors are owned and close on exec (the kernel opens them so). Keys and values are byte slices whose
 //! lengths the caller takes from the map's own sizes; every function checks them before the kernel is asked to write.
 
-use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_info};
+use aya_obj::generated::{
+    BPF_ANY, BPF_NOEXIST, bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_info,
+};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -66,6 +68,8 @@ pub struct MapSpec<'a> {
     pub max_entries: u32,
     /// `BPF_F_*`
     pub flags: u32,
+    /// Of a map of maps, one like those that it will hold.
+    pub inner: Option<BorrowedFd<'a>>,
 }
 
 /// Creates a map.
@@ -80,6 +84,9 @@ pub fn create_map(spec: &MapSpec<'_>) -> io::Result<OwnedFd> {
     attr.__bindgen_anon_1.max_entries = spec.max_entries;
     attr.__bindgen_anon_1.map_flags = spec.flags;
     attr.__bindgen_anon_1.map_name = object_name(spec.name);
+    if let Some(inner) = spec.inner {
+        attr.__bindgen_anon_1.inner_map_fd = inner.as_raw_fd() as u32;
+    }
     bpf_fd(bpf_cmd::BPF_MAP_CREATE, &mut attr)
 }
 
@@ -194,9 +201,26 @@ impl MapHandle {
     /// # Errors
     /// `EINVAL` if a length is wrong, `E2BIG` if the map is full, else the kernel's.
     pub fn update(&self, key: &[u8], value: &[u8]) -> io::Result<()> {
+        self.set(key, value, BPF_ANY)
+    }
+
+    /// Sets the value of `key` if it is not there; false if it is.
+    ///
+    /// # Errors
+    /// As for [`Self::update`].
+    pub fn insert(&self, key: &[u8], value: &[u8]) -> io::Result<bool> {
+        match self.set(key, value, BPF_NOEXIST) {
+            Ok(()) => Ok(true),
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn set(&self, key: &[u8], value: &[u8], flags: u32) -> io::Result<()> {
         self.check(Some(key), Some(value))?;
         let mut attr = self.element_attr(Some(key));
         attr.__bindgen_anon_2.__bindgen_anon_1.value = value.as_ptr() as u64;
+        attr.__bindgen_anon_2.flags = flags.into();
         bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr).map(drop)
     }
 
@@ -220,8 +244,9 @@ impl MapHandle {
         found(bpf(bpf_cmd::BPF_MAP_DELETE_ELEM, &mut attr))
     }
 
-    /// Reads up to `max` entries, all of the next batch, appending them to `keys` and `values`; `cursor` is where to
-    /// go on ([`Cursor::default`] for the start). Returns how many were read, and whether there are more.
+    /// Reads up to `max` entries, all of the next batch, appending them to `keys` and `values`, and removes them if `take`
+    /// is set; `cursor` is where to go on ([`Cursor::default`] for the start). Returns how many were read, and whether
+    /// there are more.
     ///
     /// # Errors
     /// `EINVAL` where the kernel has no batches for the map's type, `ENOSPC` if one hash bucket holds more than `max`
@@ -232,6 +257,7 @@ impl MapHandle {
         keys: &mut Vec<u8>,
         values: &mut Vec<u8>,
         max: u32,
+        take: bool,
     ) -> io::Result<(usize, bool)> {
         let (keys_before, values_before) = (keys.len(), values.len());
         keys.resize(keys_before + max as usize * self.key_size, 0);
@@ -245,7 +271,11 @@ impl MapHandle {
         attr.batch.keys = keys[keys_before..].as_mut_ptr() as u64;
         attr.batch.values = values[values_before..].as_mut_ptr() as u64;
         attr.batch.count = max;
-        let result = found(bpf(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attr));
+        let command = match take {
+            false => bpf_cmd::BPF_MAP_LOOKUP_BATCH,
+            true => bpf_cmd::BPF_MAP_LOOKUP_AND_DELETE_BATCH,
+        };
+        let result = found(bpf(command, &mut attr));
         // At the end of the map the kernel says ENOENT, with the last entries delivered.
         let count = match &result {
             // SAFETY: `batch` is the member that was written above and that the command uses.

@@ -24,7 +24,7 @@ pub enum Reference {
 }
 
 /// A function's instructions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Code {
     /// The instructions.
     pub insns: Vec<Insn>,

@@ -4,7 +4,7 @@
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};
 use crate::language::format;
-use crate::manifest::{Conversion, Field, FormatPiece, RecordKind};
+use crate::manifest::{Conversion, Field, FormatPiece, RecordKind, Then};
 use crate::sema::Checker;
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::EntityRef;
@@ -48,7 +48,13 @@ fn print_map(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diag
     let top = option(1)?;
     let divisor = option(2)?.max(1);
     Ok(checker.emit(
-        RecordKind::PrintMap { map, top, divisor },
+        RecordKind::PrintMap {
+            map,
+            top,
+            divisor,
+            // What follows in the script may say more: `sema::emptying`.
+            then: Then::Keep,
+        },
         Vec::new(),
         args.span,
     ))
