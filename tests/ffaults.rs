@@ -129,6 +129,75 @@ fn heap_and_stack_have_the_names_of_proc_maps() {
     assert!((63..=90).contains(&anon), "{rows:?}");
 }
 
+/// While one thread changes what is mapped, the others fault.
+#[test]
+fn threads_that_map_and_unmap_have_no_unmapped_faults() {
+    needs_root!();
+    let finished = ffaults(&format!("{} 4 500", workload("mallocs")));
+    let (report, rest) = finished.split_report();
+    let rows = by_file(&rest, "mallocs", report.pid());
+    let names: Vec<&str> = rows.iter().map(|row| row.0.as_str()).collect();
+    assert!(!names.contains(&"[unmapped]"), "{rows:?}");
+    // The threads' stacks and what starts them are anonymous, too.
+    let (anon, faults) = (count(&rows, "[anon]"), report.faults() as i64);
+    assert!((faults..faults + 100).contains(&anon), "{faults}: {rows:?}");
+}
+
+/// A stack that grows by more than most may, and addresses that nothing is at, each of which faults once.
+const DEEP: &str = r#"
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+static sigjmp_buf back;
+static void caught(int signal)
+{
+    (void)signal;
+    siglongjmp(back, 1);
+}
+static void touch(char *nothing)
+{
+    if (!sigsetjmp(back, 1))
+        *(volatile char *)nothing = 1;
+}
+static __attribute__((noinline)) int down(int pages)
+{
+    volatile char page[4096];
+    page[0] = 1;
+    return pages > 1 ? down(pages - 1) + page[0] : page[0];
+}
+int main(void)
+{
+    char here = 0;
+    struct rlimit limit = {32 << 20, 32 << 20};
+    if (setrlimit(RLIMIT_STACK, &limit) || signal(SIGSEGV, caught) == SIG_ERR)
+        return 1;
+    touch(NULL);
+    touch((char *)4096);
+    touch(&here - (40 << 20));
+    int depth = down(5000);
+    char line[64];
+    int length = snprintf(line, sizeof line, "pid=%d depth=%d\n", getpid(), depth);
+    return write(1, line, length) != length;
+}
+"#;
+
+#[test]
+fn a_stack_counts_as_one_as_far_as_it_may_grow() {
+    needs_root!();
+    let scratch = Scratch::new("ffaults-deep");
+    let source = scratch.file("deep.c", DEEP);
+    let program = scratch.path().join("deep");
+    support::compile(&source, &program, &["-O0"]);
+    let finished = ffaults(&program.display().to_string());
+    let (report, rest) = finished.split_report();
+    let rows = by_file(&rest, "deep", report.pid());
+    let stack = count(&rows, "[stack]");
+    assert!((5000..5100).contains(&stack), "{rows:?}");
+    assert_eq!(count(&rows, "[unmapped]"), 3, "{rows:?}");
+}
+
 #[test]
 fn a_process_given_by_pid_is_the_only_one_counted() {
     needs_root!();

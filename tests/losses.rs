@@ -365,13 +365,28 @@ fn memory_that_cannot_be_read_is_counted() {
     let finished = trace_keys(
         "keys_read",
         10,
-        "@ = sum(((struct task_struct *)8)->pid);",
+        "@ = sum(((struct task_struct *)0xffffffffffff0000)->pid);",
         "25",
         &[],
     )
     .ok();
     assert_eq!(finished.lost("could not be read"), 25, "{finished}");
     assert!(finished.text().ends_with("@: 0\n"), "{finished}");
+}
+
+/// A pointer that is null is an answer, also where a script goes on through it: there was nothing to lose.
+#[test]
+fn what_null_points_to_is_no_loss() {
+    needs_root!();
+    let finished = trace_keys(
+        "keys_null",
+        10,
+        "$file = (struct file *)0; @[str($file->f_path.dentry->d_name.name), $file->f_inode->i_ino] = count();",
+        "25",
+        &[],
+    )
+    .lossless();
+    assert!(finished.text().ends_with("@[, 0]: 25\n"), "{finished}");
 }
 
 /// A program with as many different stacks as nodes of a binary tree: each node touches a page.

@@ -12,7 +12,7 @@ enum pf_loss_cause {
 	PF_STACK_FAILED, /* A stack could not be walked. */
 	PF_STACK_TRUNCATED, /* A stack had more frames than were asked for by default. */
 	PF_STRING_TRUNCATED, /* A string was longer than the room for it. */
-	PF_READ_FAILED, /* Memory could not be read; the value is zero. */
+	PF_READ_FAILED, /* Memory could not be read, other than through a null pointer; the value is zero. */
 	PF_SCRATCH_BUSY, /* Probes nested deeper than there is scratch memory for: the run was skipped. */
 	PF_NO_MEMORY, /* The kernel could not allocate another key or stack. */
 	PF_STACK_ASTRAY, /* The walk of a stack went astray, up to the depth that is asked for by default. This is no loss. */

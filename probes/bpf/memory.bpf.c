@@ -5,9 +5,21 @@
  */
 #include "template.h"
 
+/* Below this are only the fields of null pointers: processes may not map it (vm.mmap_min_addr, by default). */
+#define PF_NULL_BYTES 65536
+
 static __always_inline int is_kernel(__u64 address)
 {
 	return (__s64)address < 0;
+}
+
+/*
+ * Counts what could not be read, unless it is a null pointer's field: where there is nothing, nothing is lost.
+ */
+static __always_inline void failed(__u64 address, __u64 loss)
+{
+	if (address >= PF_NULL_BYTES)
+		pf_loss(loss + PF_READ_FAILED);
 }
 
 /*
@@ -24,7 +36,7 @@ pf_template(__u64, pf_read, void *to, __u64 size, __u64 address, __u64 loss)
 	else
 		error = bpf_probe_read_user(to, size, from);
 	if (error) {
-		pf_loss(loss + PF_READ_FAILED);
+		failed(address, loss);
 		return 0;
 	}
 	return 1;
@@ -46,7 +58,7 @@ pf_template(__u64, pf_read_str, void *to, __u64 size, __u64 address, __u64 loss)
 	else
 		length = bpf_probe_read_user_str(to, size, from);
 	if (length < 0) {
-		pf_loss(loss + PF_READ_FAILED);
+		failed(address, loss);
 		return 0;
 	}
 	/* An empty string of a process: 0 in kernels up to 6.12 (strncpy_from_user_nofault, mm/maccess.c). */

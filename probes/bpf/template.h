@@ -19,11 +19,17 @@
 
 #include "abi.h"
 
-/* The constant that the program brings. In assembly, since C takes it that no symbol has the address 0. */
-#define pf_param(name)                                                \
-	({                                                            \
-		__u64 value_;                                         \
-		asm("%0 = pf_param_" #name " ll" : "=r"(value_));     \
+/*
+ * The constant that the program brings. In assembly, since C takes it that no symbol has the address 0; volatile, so that
+ * it is not kept on the stack while a loop runs.
+ *
+ * Names with dots are read from the kernel's types: offset.STRUCT.MEMBER (of members within, too: offset.file.f_path.mnt),
+ * count.STRUCT.ARRAY, size.STRUCT, value.ENUM.ENUMERATOR.
+ */
+#define pf_param(name)                                                     \
+	({                                                                 \
+		__u64 value_;                                              \
+		asm volatile("%0 = pf_param_" #name " ll" : "=r"(value_)); \
 		value_;                                               \
 	})
 

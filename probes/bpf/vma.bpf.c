@@ -1,7 +1,178 @@
 /*
  * The mapping that an address of the current process lies in.
+ *
+ * The kernel keeps a process's mappings in a tree: a maple tree since 6.1, before that a red-black tree. The routines for
+ * either walk it with probe reads. That takes no lock, so that it neither fails while another thread maps memory nor
+ * slows the process. Where the fields are, the kernel's types say. The compiler takes the first routine of which it finds
+ * all of them; for a kernel with another tree there is the helper bpf_find_vma, which cannot wait for the lock.
+ *
+ * A tree may change during a walk. So what was found is checked, and looked for again if it is not right.
  */
 #include "template.h"
+
+/*
+ * A word of the kernel's memory; 0 if it cannot be read (bpf_probe_read_kernel_common, kernel/trace/bpf_trace.c). A walk that
+ * goes astray ends there, and is not told from one that finds nothing: either is repeated.
+ */
+static __always_inline __u64 load(__u64 address)
+{
+	__u64 word;
+
+	bpf_probe_read_kernel(&word, sizeof(word), (const void *)address);
+	return word;
+}
+
+/* Addresses of the kernel have their top bit set. */
+static __always_inline int is_of_process(__u64 address)
+{
+	return (__s64)address >= 0;
+}
+
+/* 1 if a < b, else 0, without a jump, at which the verifier would go both ways in each step. b is a process's address. */
+static __always_inline __u64 is_less(__u64 a, __u64 b)
+{
+	return (~a & (a - b)) >> 63;
+}
+
+/* One or the other by a 1 or 0, likewise. */
+static __always_inline __u64 either(__u64 first, __u64 one, __u64 other)
+{
+	return other + first * (one - other);
+}
+
+/* What the current process has mapped; 0 for a kernel thread. */
+static __always_inline __u64 current_mm(void)
+{
+	return load(bpf_get_current_task() + pf_param(offset.task_struct.mm));
+}
+
+/* Whether the mapping holds the address. */
+static __always_inline int holds(__u64 vma, __u64 address)
+{
+	return load(vma + pf_param(offset.vm_area_struct.vm_start)) <= address &&
+	       load(vma + pf_param(offset.vm_area_struct.vm_end)) > address;
+}
+
+/* Nodes to look at before giving up: four walks where there are up to some thousand mappings. */
+#define PF_MAPLE_NODES 24
+/* Pivots that are read at once, and the most that a node has, rounded up to them. */
+#define PF_PIVOTS 4
+#define PF_MOST_PIVOTS 16
+
+/*
+ * The slot of an index in a node, which divides its range among its slots: pivot i is the last index of slot i, and the
+ * last slot, which has no pivot, ends where the node does.
+ */
+pf_template(__u64, pf_maple_slot, __u64 pivots, __u64 count, __u64 index)
+{
+	__u64 pivot[PF_PIVOTS], slot = 0, below = 1;
+
+#pragma clang loop unroll(disable)
+	for (__u64 first = 0; first < PF_MOST_PIVOTS; first += PF_PIVOTS) {
+		bpf_probe_read_kernel(pivot, sizeof(pivot), (const void *)(pivots + first * 8));
+#pragma unroll
+		for (__u64 i = 0; i < PF_PIVOTS; i++) {
+			below &= is_less(pivot[i], index);
+			slot += below;
+		}
+		if (!below)
+			break;
+	}
+	/* Behind the pivots of the shorter nodes are slots. */
+	return slot < count ? slot : count;
+}
+
+/*
+ * The address of the `struct vm_area_struct`, or 0, in a maple tree. A pointer to a node has the node's type in its low
+ * bits (mte_node_type and mte_to_node, lib/maple_tree.c); nodes are aligned to their size.
+ *
+ * Not finding a mapping is an answer; not being able to look is a loss.
+ */
+pf_template(__u64, pf_vma_maple, __u64 address, __u64 loss)
+{
+	__u64 mm = current_mm(), vma = 1, entry;
+
+	if (!mm || !is_of_process(address))
+		return 0;
+	entry = load(mm + pf_param(offset.mm_struct.mm_mt.ma_root));
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAPLE_NODES; i++) {
+		__u64 type = entry >> 3 & 15, last = vma;
+		__u64 node = entry & ~(pf_param(size.maple_node) - 1);
+		__u64 arange = is_less(type ^ pf_param(value.maple_type.maple_arange_64), 1);
+		__u64 slot = pf_maple_slot(node + either(arange, pf_param(offset.maple_arange_64.pivot),
+							 pf_param(offset.maple_range_64.pivot)),
+					   either(arange, pf_param(count.maple_arange_64.pivot),
+						  pf_param(count.maple_range_64.pivot)),
+					   address);
+
+		node += either(arange, pf_param(offset.maple_arange_64.slot), pf_param(offset.maple_range_64.slot));
+		entry = load(node + slot * 8);
+		if (type >= pf_param(value.maple_type.maple_range_64))
+			continue;
+		/* A leaf: this is what the tree has. */
+		vma = entry;
+		if (holds(vma, address))
+			return vma;
+		if (!(vma | last))
+			return 0;
+		entry = load(mm + pf_param(offset.mm_struct.mm_mt.ma_root));
+	}
+	/*
+	 * While a mapping is cut in two, it has its new ends before the tree has its other part (__split_vma, mm/vma.c).
+	 * It takes long where who does it is interrupted. What the tree has is what the address lay in, if it is alive.
+	 */
+	if (vma > 1 && load(vma + pf_param(offset.vm_area_struct.vm_mm)) == mm)
+		return vma;
+	pf_loss(loss + PF_READ_FAILED);
+	return 0;
+}
+
+/* Nodes to look at before giving up: four walks where there are up to some thousand mappings. */
+#define PF_RED_BLACK_NODES 96
+
+/* 1 if a thread may be changing the mappings: RWSEM_WRITER_LOCKED (kernel/locking/rwsem.c). */
+static __always_inline __u64 is_changing(__u64 mm)
+{
+	return load(mm + pf_param(offset.mm_struct.mmap_lock.count.counter)) & 1;
+}
+
+/*
+ * The same in a red-black tree. Here a walk goes by the mappings' own ends, so that one that is cut in two, and any while
+ * nodes are rotated, may be hidden for a moment. That nothing is mapped is believed if nobody was changing what is.
+ */
+pf_template(__u64, pf_vma_red_black, __u64 address, __u64 loss)
+{
+	__u64 mm = current_mm(), node, changing;
+
+	if (!mm || !is_of_process(address))
+		return 0;
+	changing = is_changing(mm);
+	node = load(mm + pf_param(offset.mm_struct.mm_rb.rb_node));
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_RED_BLACK_NODES; i++) {
+		__u64 vma = node - pf_param(offset.vm_area_struct.vm_rb);
+		__u64 start, child;
+
+		if (!node) {
+			__u64 before = changing;
+
+			changing = is_changing(mm);
+			if (!(before | changing))
+				return 0;
+			node = load(mm + pf_param(offset.mm_struct.mm_rb.rb_node));
+			continue;
+		}
+		start = load(vma + pf_param(offset.vm_area_struct.vm_start));
+		if (start <= address && load(vma + pf_param(offset.vm_area_struct.vm_end)) > address)
+			return vma;
+		child = either(is_less(address, start), pf_param(offset.rb_node.rb_left),
+			       pf_param(offset.rb_node.rb_right));
+		node = load(node + child);
+	}
+	pf_loss(loss + PF_READ_FAILED);
+	return 0;
+}
 
 #define ENOENT 2
 
@@ -15,10 +186,7 @@ pf_template(long, pf_vma_found, struct task_struct *task, void *vma, void **foun
 	return 0;
 }
 
-/*
- * The address of the `struct vm_area_struct`, or 0. Not finding one is an answer; not being able to look is a loss
- * (bpf_find_vma cannot wait for the lock: -EBUSY).
- */
+/* The same by the helper: while another thread has the lock for writing it cannot look (-EBUSY). */
 pf_template(__u64, pf_vma, __u64 address, __u64 loss)
 {
 	void *found = 0;

@@ -66,7 +66,7 @@ causes! {
     StackTruncated,
     /// A string was longer than the room for it.
     StringTruncated,
-    /// Memory could not be read; the value is zero.
+    /// Memory could not be read, other than through a null pointer; the value is zero.
     ReadFailed,
     /// Probes nested deeper than there is scratch memory for: the run was skipped.
     ScratchBusy,

@@ -72,31 +72,53 @@ impl Library {
 
     /// The features that the kernel must have for a template and all that it calls.
     pub fn needs(&self, name: &str) -> BTreeSet<Feature> {
-        let mut needs = BTreeSet::new();
+        let helpers = self.reached(name).into_iter().flat_map(Template::helpers);
+        helpers
+            .flat_map(|helper| {
+                FEATURES
+                    .iter()
+                    .filter(move |row| row.helper == Some(helper))
+            })
+            .map(|row| row.feature)
+            .collect()
+    }
+
+    /// The constants that the program must bring for a template and all that it calls, by name.
+    pub fn parameters(&self, name: &str) -> BTreeSet<&'static str> {
+        let reached = self.reached(name).into_iter();
+        let relocations = reached.flat_map(|template| &template.relocations);
+        relocations
+            .filter_map(|relocation| match relocation.referent {
+                Referent::Parameter(name) => Some(name),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// A template, and those that it calls or has called back.
+    fn reached(&self, name: &str) -> Vec<&Template<'static>> {
+        let mut reached = Vec::new();
         let mut left = vec![name];
         let mut seen = BTreeSet::new();
         while let Some(name) = left.pop() {
             let Some(template) = self.get(name).filter(|_| seen.insert(name)) else {
                 continue;
             };
-            for helper in template.helpers() {
-                let rows = FEATURES.iter().filter(|row| row.helper == Some(helper));
-                needs.extend(rows.map(|row| row.feature));
-            }
+            reached.push(template);
             for relocation in &template.relocations {
                 if let Referent::Call(name) | Referent::Callback(name) = relocation.referent {
                     left.push(name);
                 }
             }
         }
-        needs
+        reached
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::{FRAMED_ENTRY, LOSS_ROUTINE, PREEMPTIBLE_ENTRY, map};
+    use crate::abi::{FRAMED_ENTRY, LOSS_PARAMETER, LOSS_ROUTINE, PREEMPTIBLE_ENTRY, map};
     use crate::library;
 
     fn params(name: &str) -> Vec<&'static str> {
@@ -135,6 +157,19 @@ mod tests {
         let needs = |name| library().needs(name).into_iter().collect::<Vec<_>>();
         assert_eq!(needs("pf_map_len"), [Feature::ForEachMapElement]);
         assert_eq!(needs("pf_vma"), [Feature::FindVma, Feature::CurrentTaskBtf]);
+        assert_eq!(needs("pf_vma_maple"), []);
+        assert_eq!(needs("pf_vma_red_black"), []);
+    }
+
+    #[test]
+    fn parameters_are_those_of_all_that_is_reached() {
+        assert!(library().parameters("pf_vma").is_empty());
+        let maple = library().parameters("pf_vma_maple");
+        for name in ["offset.mm_struct.mm_mt.ma_root", "size.maple_node"] {
+            assert!(maple.contains(&*format!("pf_param_{name}")), "{maple:?}");
+        }
+        let mut entry = library().parameters(FRAMED_ENTRY).into_iter();
+        assert_eq!(entry.next(), Some(LOSS_PARAMETER));
     }
 
     #[test]

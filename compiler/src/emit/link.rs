@@ -109,7 +109,7 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
     if linked.frame_bytes > 0 {
         linked.maps.push(scratch_map(linked.frame_bytes));
     }
-    reach(&mut linked, templates)?;
+    reach(&mut linked, module, templates)?;
     check_maps(&linked)?;
     check_stack(&linked)?;
     Ok(linked)
@@ -172,7 +172,12 @@ fn enter(
 }
 
 /// Brings the routines that the functions refer to, and those that these refer to.
-fn reach(linked: &mut Linked, templates: &TemplateSource<'_>) -> Result<(), ErrorKind> {
+fn reach(
+    linked: &mut Linked,
+    module: &Module,
+    templates: &TemplateSource<'_>,
+) -> Result<(), ErrorKind> {
+    let parameter = |name: &str| module.parameters.get(name).copied();
     let mut known: HashSet<String> = linked
         .functions
         .iter()
@@ -198,7 +203,7 @@ fn reach(linked: &mut Linked, templates: &TemplateSource<'_>) -> Result<(), Erro
         }
         let template =
             templates(&symbol).ok_or_else(|| ErrorKind::UnknownTemplate(symbol.clone()))?;
-        let function = instantiate(template, &symbol, None, &|_| None)?;
+        let function = instantiate(template, &symbol, None, &parameter)?;
         queue.extend(wanted(&function));
         linked.templates.push(symbol);
         linked.functions.push(function);

@@ -26,6 +26,7 @@ pub use verify::{Rule, Violation, verify, verify_with};
 
 use crate::program::ProgramKind;
 use cranelift_entity::{PrimaryMap, entity_impl};
+use std::collections::BTreeMap;
 
 /// A 64-bit value: a parameter, or the result of one instruction.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -107,4 +108,6 @@ pub struct Module {
     pub functions: PrimaryMap<FuncId, Function>,
     /// The probes.
     pub probes: PrimaryMap<ProbeId, ProbeData>,
+    /// Constants that routines want, by name (`pf_param_size.maple_node`).
+    pub parameters: BTreeMap<&'static str, u64>,
 }

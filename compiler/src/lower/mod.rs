@@ -34,7 +34,10 @@ use std::collections::HashMap;
 /// # Errors
 /// What the script asks for that no layout can hold, such as a key that is too long.
 pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest), Vec<Diagnostic>> {
-    let mut module = Module::default();
+    let mut module = Module {
+        parameters: checked.needs.parameters.clone(),
+        ..Module::default()
+    };
     let mut manifest = Manifest {
         records: checked.needs.records.clone(),
         user_symbols: checked.needs.user_symbols,

@@ -27,7 +27,7 @@ use pfscript_grammar::ast::{self, Item, Script};
 use pfscript_grammar::{Diagnostic, Severity, Span};
 use pfscript_probes::Feature;
 use scope::Scopes;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use attach_points::{Differences, Group, Point, expand};
 use flow::Flows;
@@ -84,6 +84,8 @@ pub struct Needs {
     pub kernel_symbols: bool,
     /// `pf_map_globals` is used.
     pub globals: bool,
+    /// Constants that routines take from the kernel's types, by name.
+    pub parameters: BTreeMap<&'static str, u64>,
     /// Where the script first asks for the process id of a command.
     pub needs_command: Option<Span>,
 }

@@ -174,6 +174,25 @@ fn a_routine_with_a_callback_loads() {
         println!("skip: this kernel has no bpf_find_vma");
         return;
     }
+    let assembled = assemble(&counting_mappings("pf_vma"), "vma.pf", SOURCE).unwrap();
+    Loaded::new(&assembled.elf).unwrap();
+}
+
+/// Those for other kernels than this one, too: the verifier does not know the constants' sense.
+#[test]
+fn routines_that_walk_trees_load_on_any_kernel() {
+    needs_root!();
+    for routine in ["pf_vma_maple", "pf_vma_red_black"] {
+        let mut module = counting_mappings(routine);
+        let parameters = pfscript_probes::library().parameters(routine);
+        module.parameters = parameters.into_iter().map(|name| (name, 8)).collect();
+        let assembled = assemble(&module, "vma.pf", SOURCE).unwrap();
+        Loaded::new(&assembled.elf).unwrap();
+    }
+}
+
+/// A program that counts by the mapping of the address that faulted.
+fn counting_mappings(routine: &'static str) -> Module {
     let mut module = Module::default();
     module.maps.push(loss_map());
     let counts = module.maps.push(map("map_counts", 1, 8, 8, 64));
@@ -191,13 +210,12 @@ fn a_routine_with_a_callback_loads() {
         Width::W64,
     );
     let loss = body.constant(0);
-    let vma = body.routine("pf_vma", &[address, loss]);
+    let vma = body.routine(routine, &[address, loss]);
     body.slot_store(key, 0, Width::W64, vma);
     let arguments = [body.map(counts), body.slot_addr(key), loss];
     body.routine("pf_count", &arguments);
     add_probe(&mut module, ProgramKind::PerfEvent, false, body.done());
-    let assembled = assemble(&module, "vma.pf", SOURCE).unwrap();
-    Loaded::new(&assembled.elf).unwrap();
+    module
 }
 
 /// Whether the running kernel is 5.17 or newer.

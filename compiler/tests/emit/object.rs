@@ -228,6 +228,8 @@ fn the_stack_is_enough_for_every_template() {
             }
             let mut module = module(maps, vec![body.done()]);
             module.probes[ProbeId::from_u32(0)].kind = kind;
+            let parameters = pfscript_probes::library().parameters(routine.name);
+            module.parameters = parameters.into_iter().map(|name| (name, 8)).collect();
             let result = assemble(&module, "a.pf", "");
             assert!(result.is_ok(), "{kind:?} {}: {result:?}", routine.name);
         }

@@ -7,8 +7,9 @@
 
 mod manifest_text;
 
+use pfscript_compiler::btf::{Btf, Kind};
 use pfscript_compiler::facts::{Arch, Facts};
-use pfscript_compiler::recorded::RecordedFacts;
+use pfscript_compiler::recorded::{BtfWriter, RecordedFacts};
 use pfscript_compiler::{Compiled, Options, compile, ir};
 use pfscript_grammar::{Diagnostic, parse, render};
 use pfscript_probes::Feature;
@@ -154,13 +155,13 @@ fn a_feature_that_the_kernel_lacks_is_named_with_the_kernel_that_has_it() {
         let errors = build(source, "t", &facts).unwrap_err();
         render(&errors, "t", source, false)
     };
-    let vma = "software:faults:1 { @[vma(addr)] = count(); }";
-    let text = message(vma, facts().without(Feature::FindVma));
+    let len = "BEGIN { @[1] = 1; @n = len(@); }";
+    let text = message(len, facts().without(Feature::ForEachMapElement));
     assert!(
-        text.contains("this kernel has no helper bpf_find_vma"),
+        text.contains("this kernel has no helper bpf_for_each_map_elem"),
         "{text}"
     );
-    assert!(text.contains("Linux 5.17 and newer have it"), "{text}");
+    assert!(text.contains("Linux 5.13 and newer have it"), "{text}");
     let text = message(
         "kprobe:vfs_read { @ = 1; }",
         facts().without(Feature::Kprobes),
@@ -169,6 +170,33 @@ fn a_feature_that_the_kernel_lacks_is_named_with_the_kernel_that_has_it() {
     let cast = "BEGIN { @ = ((struct file *)0)->f_inode; }";
     let text = message(cast, facts().without(Feature::Btf));
     assert!(text.contains("CONFIG_DEBUG_INFO_BTF"), "{text}");
+}
+
+/// What is mapped is found by the tree that the kernel has, and by its helper where that is of an unknown kind.
+#[test]
+fn what_is_mapped_is_found_in_the_kernels_own_way() {
+    let source = "software:faults:1 { @[vma(addr)] = count(); }";
+    let calls = |facts: &RecordedFacts, routine: &str| {
+        let listing = build(source, "t", facts).unwrap().listing;
+        listing.contains(&format!("call {routine}\n"))
+    };
+    for (kernel, expected) in [
+        ("5.10", "pf_vma_red_black"),
+        ("6.1", "pf_vma_maple"),
+        ("6.18", "pf_vma_maple"),
+        ("7.2", "pf_vma_maple"),
+    ] {
+        let btf = RecordedFacts::types_of(kernel).unwrap();
+        let facts = facts().with_btf(btf).without(Feature::FindVma);
+        assert!(calls(&facts, expected), "{kernel}");
+    }
+    let mut types = BtfWriter::new();
+    types.structure(Kind::Struct, "vm_area_struct", 8, &[]);
+    let other = facts().with_btf(Btf::new(types.finish()).unwrap());
+    assert!(calls(&other, "pf_vma"));
+    let errors = build(source, "t", &other.without(Feature::FindVma)).unwrap_err();
+    let text = render(&errors, "t", source, false);
+    assert!(text.contains("no helper bpf_find_vma"), "{text}");
 }
 
 #[test]

@@ -48,7 +48,10 @@ fn read_onto_stack(mut body: Code, routine: &'static str, size: i16) -> Code {
 }
 
 /// Addresses that nothing is mapped at: of the process, and of the kernel.
-const NOWHERE: [u64; 2] = [64, 0xffff_ffff_ffff_e000];
+const NOWHERE: [u64; 2] = [1 << 16, 0xffff_ffff_ffff_e000];
+
+/// Where fields of null pointers would be.
+const NULL: [u64; 2] = [0, (1 << 16) - 1];
 
 #[test]
 fn read_copies_memory_of_the_process_and_zeroes_what_it_cannot() {
@@ -60,6 +63,18 @@ fn read_copies_memory_of_the_process_and_zeroes_what_it_cannot() {
     for (failed, address) in NOWHERE.into_iter().enumerate() {
         assert_eq!(program.run(&[address]), [0, 0, 0]);
         session.assert_lost(&[(LossCause::ReadFailed, failed as u64 + 1)]);
+    }
+}
+
+#[test]
+fn what_a_null_pointer_points_to_is_zero_and_not_lost() {
+    for (routine, size, results) in [("pf_read", 16, 3), ("pf_read_str", 8, 2)] {
+        let session = session!();
+        let program = session.program(&reading(routine, size));
+        for address in NULL {
+            assert_eq!(program.run(&[address]), vec![0; results], "{routine}");
+        }
+        session.assert_lost(&[]);
     }
 }
 

@@ -15,6 +15,7 @@ mod stack;
 mod string;
 mod symbol;
 
+use super::parameters;
 use super::signature::{ParamType, Signature};
 use crate::hir::{Aggregate, Expr, ExprKind};
 use crate::sema::Checker;
@@ -49,6 +50,9 @@ pub enum FunctionKind {
     /// result is a string, the address and room of where to put it come first. Last comes the place of the loss counters,
     /// if the routine's own parameters end in `loss`.
     Routine(&'static str),
+    /// Gives what the first of these routines returns for which the kernel has everything: they do the same in ways that
+    /// depend on the kernel.
+    Routines(&'static [&'static str]),
     /// Gives what the BPF helper of that number returns, likewise.
     Helper(u32),
     /// Gives a value.
@@ -230,11 +234,22 @@ pub fn value(
             return no_value(format!("such as `@x[comm] = {}`", row.signature));
         }
         FunctionKind::Routine(routine) => {
-            for feature in library().needs(routine) {
-                checker.need(feature, call.span)?;
-            }
+            prepare(checker, routine, call.span)?;
             ExprKind::Routine {
                 routine,
+                args: Args::check(checker, row, call)?.passed()?,
+            }
+        }
+        FunctionKind::Routines(routines) => {
+            let mut prepared = Err(row.bug(call.span));
+            for &routine in routines {
+                prepared = prepare(checker, routine, call.span).map(|()| routine);
+                if prepared.is_ok() {
+                    break;
+                }
+            }
+            ExprKind::Routine {
+                routine: prepared?,
                 args: Args::check(checker, row, call)?.passed()?,
             }
         }
@@ -253,6 +268,21 @@ pub fn value(
         ty,
         span: call.span,
     })
+}
+
+/// Sees to what a routine needs of the kernel: features, and constants from its types.
+fn prepare(checker: &mut Checker<'_>, routine: &str, span: Span) -> Result<(), Diagnostic> {
+    for feature in library().needs(routine) {
+        checker.need(feature, span)?;
+    }
+    let parameters = parameters::of_routine(routine, checker.facts.btf()).ok_or_else(|| {
+        let message = "this needs types that the kernel's BTF does not have";
+        Diagnostic::error(span, message).help(
+            "it needs /sys/kernel/btf/vmlinux, from a kernel built with CONFIG_DEBUG_INFO_BTF",
+        )
+    })?;
+    checker.needs.parameters.extend(parameters);
+    Ok(())
 }
 
 /// Checks a call that stands alone.
@@ -340,6 +370,7 @@ impl FunctionRow {
 mod tests {
     use super::*;
     use std::collections::HashMap;
+    use std::slice;
 
     #[test]
     fn every_signature_is_one() {
@@ -396,14 +427,21 @@ mod tests {
                         })
                         .sum::<usize>()
             };
+            let routines = match &row.kind {
+                FunctionKind::Routine(routine) => slice::from_ref(routine),
+                FunctionKind::Routines(routines) => routines,
+                _ => &[],
+            };
+            for routine in routines {
+                let routine = library().get(routine).expect(row.signature);
+                let passed = count(&signature) + usize::from(routine.counts_losses());
+                assert_eq!(passed, routine.params().count(), "{}", row.signature);
+            }
             match row.kind {
-                FunctionKind::Routine(routine) => {
-                    let routine = library().get(routine).expect(row.signature);
-                    let passed = count(&signature) + usize::from(routine.counts_losses());
-                    assert_eq!(passed, routine.params().count(), "{}", row.signature);
-                }
                 FunctionKind::Helper(_) => assert!(count(&signature) <= 5, "{}", row.signature),
-                FunctionKind::Value(_)
+                FunctionKind::Routine(_)
+                | FunctionKind::Routines(_)
+                | FunctionKind::Value(_)
                 | FunctionKind::Statement(_)
                 | FunctionKind::Aggregate(_) => {}
             }

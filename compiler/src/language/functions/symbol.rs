@@ -35,8 +35,8 @@ pub(super) const ROWS: &[FunctionRow] = &[
     ),
     row(
         "vma(ptr p) -> struct vm_area_struct *",
-        FunctionKind::Routine("pf_vma"),
-        "what the current process has mapped at the address `p`, or 0; needs Linux 5.17",
+        FunctionKind::Routines(&["pf_vma_maple", "pf_vma_red_black", "pf_vma"]),
+        "what the current process has mapped at the address `p`, or 0 if nothing",
     ),
 ];
 
