@@ -272,6 +272,19 @@ fn parameters_and_the_environment_reach_into_probes() {
 }
 
 #[test]
+fn the_length_of_a_map_can_be_compared_and_computed_with() {
+    needs_root!();
+    let script = "BEGIN { @a[1] = 1; @a[2] = 1; @h[1] = hist(3); @c[7] = count(); @c[8] = count();
+        if (len(@a) == 2) { printf(\"two\\n\") }
+        if (len(@a) > 5 || len(@c) < 2) { printf(\"never\\n\") }
+        $x = len(@a) * 3 - len(@h); if ($x > 3 && $x < 7) { @a[$x] = 1; }
+        $limit = len(@a); if (pid > $limit) { @c[$limit]= count() }
+        printf(\"%d %d %d %d\\n\", $x, len(@a), len(@c), len(@h)); exit(); }";
+    let finished = Tracer::new(["-q", "--no-maps", "-e", script]).run().ok();
+    assert_eq!(finished.text().trim_end(), "two\n5 3 3 1", "{finished}");
+}
+
+#[test]
 fn maps_are_not_printed_where_a_setting_says_so() {
     needs_root!();
     let script = "config = { print_maps_on_exit = 0 } BEGIN { @ = 1; exit(); }";

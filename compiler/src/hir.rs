@@ -187,6 +187,8 @@ pub enum ExprKind {
     },
     /// `(a, b)`
     Tuple(Vec<Expr>),
+    /// The number of elements of a map.
+    MapLength(ScriptMap),
     /// Removes a map element; gives whether there was one.
     MapDelete { map: ScriptMap, key: Vec<Expr> },
     /// A record to the user: one of the manifest's kinds, and its fields.

@@ -144,22 +144,3 @@ pf_template(__u64, pf_add, void *map, const void *key, __u64 delta, __u64 loss)
 	__sync_fetch_and_add(value, delta);
 	return old;
 }
-
-/* Called by bpf_for_each_map_elem for each element. */
-pf_template(long, pf_map_counted, void *map, void *key, void *value, __u64 *elements)
-{
-	(void)map;
-	(void)key;
-	(void)value;
-	++*elements;
-	return 0;
-}
-
-/* The elements of a map. */
-pf_template(__u64, pf_map_len, void *map)
-{
-	__u64 elements = 0;
-
-	bpf_for_each_map_elem(map, pf_map_counted, &elements, 0);
-	return elements;
-}

@@ -155,7 +155,6 @@ mod tests {
     fn needs_follow_from_the_helpers_that_are_called() {
         assert_eq!(library().needs("pf_strlen"), BTreeSet::new());
         let needs = |name| library().needs(name).into_iter().collect::<Vec<_>>();
-        assert_eq!(needs("pf_map_len"), [Feature::ForEachMapElement]);
         assert_eq!(needs("pf_vma"), [Feature::FindVma, Feature::CurrentTaskBtf]);
         assert_eq!(needs("pf_vma_maple"), []);
         assert_eq!(needs("pf_vma_red_black"), []);

@@ -125,6 +125,23 @@ impl Lower<'_> {
                 let arg = self.value(value);
                 self.builder.extend(*width, *signed, arg)
             }
+            // The call is in the body, once for each map: Linux 6.1 refuses one that is made for two of them
+            // (`set_map_elem_callback_state`).
+            ExprKind::MapLength(map) => {
+                let Some(visitor) = self.visitor else {
+                    return self.internal_error(expr.span, "elements are visited by nobody");
+                };
+                let nothing = self.builder.temporary(8, "nothing");
+                let zero = self.builder.constant(0);
+                self.builder.store_word(nothing, zero);
+                let args = vec![
+                    self.map_pointer(*map),
+                    self.builder.func_addr(visitor),
+                    self.builder.address(nothing),
+                    zero,
+                ];
+                self.builder.helper(helper::FOR_EACH_MAP_ELEM, args)
+            }
             ExprKind::MapDelete { map, key } => {
                 let key = self.key(*map, key);
                 let pointer = self.map_pointer(*map);

@@ -17,8 +17,8 @@ mod store;
 use crate::facts::Facts;
 use crate::hir::{Expr, Var};
 use crate::ir::{
-    Block, Condition, Function, FunctionBuilder, Module, ProbeData, ProbeId, Signature, Slot,
-    SlotPlace, Value,
+    Block, Condition, FuncId, Function, FunctionBuilder, Kind, Module, ProbeData, ProbeId,
+    Signature, Slot, SlotPlace, Value,
 };
 use crate::manifest::{Manifest, ProbeManifest};
 use crate::sema::{Checked, CheckedAction};
@@ -49,13 +49,15 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         ..Manifest::default()
     };
     let maps = maps::define(checked, facts, &mut module, &mut manifest)?;
+    let visitor = (checked.needs.visits_elements).then(|| module.functions.push(visitor()));
     let mut errors = Vec::new();
     let mut rows = 0;
     let stops = has_slow_detaching(checked);
     for action in &checked.actions {
         let probe: ProbeId = module.probes.next_key();
         let info = action.provider.info();
-        let body = Lower::new(checked, action, &maps, probe, &mut errors).action();
+        let lower = Lower::new(checked, action, &maps, visitor, probe, &mut errors);
+        let body = lower.action();
         let body = module.functions.push(body);
         module.probes.push(ProbeData {
             kind: info.kind,
@@ -90,11 +92,27 @@ fn has_slow_detaching(checked: &Checked) -> bool {
     slow.map(|action| action.sites.len()).sum::<usize>() > MANY
 }
 
+/// What `bpf_for_each_map_elem` calls for each element: it does nothing, and goes on. The helper itself counts. Where the
+/// callback counts, the verifier has a state more for each element that there might be, and does not come to an end if the
+/// number is compared afterwards.
+fn visitor() -> Function {
+    let signature = Signature {
+        params: vec![Kind::Map, Kind::MapKey, Kind::MapValue, Kind::Memory],
+        result: Some(Kind::Scalar),
+    };
+    let mut builder = FunctionBuilder::new("visit_element", signature);
+    let go_on = builder.constant(0);
+    builder.ret(Some(go_on));
+    builder.finish()
+}
+
 /// Lowers one action.
 struct Lower<'a> {
     checked: &'a Checked,
     action: &'a CheckedAction,
     maps: &'a Maps,
+    /// What is called for each element that is only counted.
+    visitor: Option<FuncId>,
     probe: ProbeId,
     errors: &'a mut Vec<Diagnostic>,
     vars: HashMap<Var, Slot>,
@@ -106,6 +124,7 @@ impl<'a> Lower<'a> {
         checked: &'a Checked,
         action: &'a CheckedAction,
         maps: &'a Maps,
+        visitor: Option<FuncId>,
         probe: ProbeId,
         errors: &'a mut Vec<Diagnostic>,
     ) -> Lower<'a> {
@@ -116,6 +135,7 @@ impl<'a> Lower<'a> {
             checked,
             action,
             maps,
+            visitor,
             probe,
             errors,
             vars: HashMap::new(),

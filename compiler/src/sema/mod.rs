@@ -82,6 +82,8 @@ pub struct Needs {
     pub user_symbols: bool,
     /// Kernel stacks or symbols are captured.
     pub kernel_symbols: bool,
+    /// The elements of a map are visited (`len()`).
+    pub visits_elements: bool,
     /// `pf_map_globals` is used.
     pub globals: bool,
     /// Constants that routines take from the kernel's types, by name.

@@ -30,3 +30,13 @@ shapes() {
     }'
 }
 check dry-run-shapes shapes
+
+# The number of elements, of several maps and compared: a call of the helper for each map, and nothing that the verifier
+# could follow for ever.
+lengths() {
+    kernel_from 5.13 || skip "needs 5.13"
+    trace_well --dry-run -e 'BEGIN { @a[1] = 1; @c[comm] = count(); @h[1] = hist(3);
+        if (len(@a) > 5 || len(@c) == len(@h)) { printf("%d %d\n", len(@a) * 3, len(@h)); }
+        $x = len(@a); if ($x > 3 && $x < 7) { @a[$x] = 1; } }'
+}
+check dry-run-lengths lengths

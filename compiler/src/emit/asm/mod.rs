@@ -24,7 +24,7 @@ pub enum Reference {
 }
 
 /// A function's instructions.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Code {
     /// The instructions.
     pub insns: Vec<Insn>,

@@ -8,11 +8,12 @@ use crate::sema::Checker;
 use crate::types::Type;
 use cranelift_entity::EntityRef;
 use pfscript_grammar::Diagnostic;
+use pfscript_probes::Feature;
 
 pub(super) const ROWS: &[FunctionRow] = &[
     row(
         "len(map m) -> int64",
-        FunctionKind::Routine("pf_map_len"),
+        FunctionKind::Value(length),
         "the number of entries in a map; needs Linux 5.13",
     ),
     row(
@@ -45,6 +46,17 @@ pub(super) const ROWS: &[FunctionRow] = &[
         "sets all values to zero",
     ),
 ];
+
+fn length(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let map = args.map(0)?;
+    checker.need(Feature::ForEachMapElement, args.span)?;
+    checker.needs.visits_elements = true;
+    Ok(Expr {
+        kind: ExprKind::MapLength(map),
+        ty: Type::I64,
+        span: args.span,
+    })
+}
 
 fn delete(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let (map, key) = args.element(0)?;
