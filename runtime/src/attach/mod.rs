@@ -17,10 +17,11 @@ pub use once::run_once;
 use crate::error::{Error, ErrorKind};
 use crate::load::Loaded;
 use crate::sys::{self, perf};
+use aya_obj::generated::{perf_sw_ids, perf_type_id};
 use errors::refused;
 use perf_event::Events;
 use pfscript_compiler::ir::ProbeId;
-use pfscript_compiler::manifest::{Manifest, ProbeManifest};
+use pfscript_compiler::manifest::{Attach, Manifest, ProbeManifest};
 use pfscript_compiler::program::Mechanism;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
@@ -152,9 +153,10 @@ pub fn open(loaded: &Loaded, manifest: &Manifest, command: Option<u32>) -> Resul
     sys::lift_open_files_limit();
     let events = Events::new(command);
     let mut attached = Attached::default();
-    for (probe, info) in &manifest.probes {
+    for (probe, row) in in_order(manifest) {
+        let info = &manifest.probes[probe];
         let mechanism = info.kind.info().mechanism;
-        for (row, site) in (0..).zip(&info.sites) {
+        if let Some(site) = info.sites.get(row as usize) {
             let cookie = info.rows.map(|first| u64::from(first + row));
             let early = match mechanism {
                 Mechanism::Once => continue,
@@ -193,6 +195,42 @@ pub fn open(loaded: &Loaded, manifest: &Manifest, command: Option<u32>) -> Resul
         }
     }
     Ok(attached)
+}
+
+/// The sites of all probes, each by its number within the probe, in the order in which they are to be attached so that
+/// those on one event run in the script's order.
+fn in_order(manifest: &Manifest) -> Vec<(ProbeId, u32)> {
+    let all = manifest.probes.iter().flat_map(|(probe, info)| {
+        let sites = (0..).zip(&info.sites);
+        sites.map(move |(row, site)| (probe, row, latest_runs_first(&site.attach)))
+    });
+    let (mut latest_first, rest): (Vec<_>, Vec<_>) = all.partition(|&(.., latest)| latest);
+    latest_first.reverse();
+    latest_first
+        .into_iter()
+        .chain(rest)
+        .map(|(probe, row, _)| (probe, row))
+        .collect()
+}
+
+/// Whether the kernel runs what was attached to an event last before what was there.
+fn latest_runs_first(attach: &Attach) -> bool {
+    match attach {
+        // Events are put at the head of their list: perf_swevent_add (kernel/events/core.c). Clocks are timers instead,
+        // of which the first one started fires first.
+        Attach::PerfEvent(event) => {
+            event.event_type == perf_type_id::PERF_TYPE_SOFTWARE as u32
+                && event.config != u64::from(perf_sw_ids::PERF_COUNT_SW_CPU_CLOCK as u32)
+                && event.config != u64::from(perf_sw_ids::PERF_COUNT_SW_TASK_CLOCK as u32)
+        }
+        // A kprobe too: add_new_kprobe (kernel/kprobes.c). On return, those that ran last on entry come first, so that
+        // entering in reverse is right.
+        Attach::Kprobe { on_return, .. } => !on_return,
+        // One array of programs, in the order of attaching (bpf_prog_array_copy); one list by priority (func_add).
+        Attach::Tracepoint { .. } | Attach::RawTracepoint { .. } => false,
+        // Run one after the other by ourselves.
+        Attach::Begin | Attach::End => false,
+    }
 }
 
 fn program(loaded: &Loaded, probe: ProbeId) -> Result<BorrowedFd<'_>, Error> {

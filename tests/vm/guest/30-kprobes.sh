@@ -14,6 +14,18 @@ kprobe_arguments() {
 }
 check kprobe-arguments kprobe_arguments
 
+# Several probes on one function run in the script's order, on entry and on return.
+kprobe_order() {
+    for probe in kprobe kretprobe; do
+        trace_well -e "$probe:do_sys_openat2 { @o[tid] = 1; } $probe:do_sys_openat2 { @o[tid] = @o[tid] * 10 + 2; }
+            $probe:do_sys_openat2 /comm == \"opens\"/ { @seen[@o[tid] * 10 + 3] = count(); } END { clear(@o); }" \
+            -c "opens 50 /missing"
+        at_least 50 "$(rows out | sed -n 's/^@seen\[123\]: //p')" "calls in order of $probe"
+        ! rows out | grep '^@seen' | grep -v '^@seen\[123\]' || fail "another order of $probe"
+    done
+}
+check kprobe-order kprobe_order
+
 kprobe_wildcard() {
     trace_well -e 'kprobe:vfs_re* { @[func] = count(); }' -c "cat /guest/lib"
     at_least 1 "$(rows out | sed -n 's/^@\[vfs_read\]: //p')" "calls of vfs_read"
