@@ -75,6 +75,7 @@ impl Expr {
             | ExprKind::Argument(_)
             | ExprKind::Stack { .. }
             | ExprKind::Global(_)
+            | ExprKind::MapLength(_)
             | ExprKind::SiteText(_) => {}
             ExprKind::Load(place) => place.visit(see),
             ExprKind::Helper { args, .. } | ExprKind::Routine { args, .. } => {

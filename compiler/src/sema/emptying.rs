@@ -80,10 +80,18 @@ struct Join<'a> {
 }
 
 impl Join<'_> {
+    /// Joins the requests of a block. What stands before a statement is looked at only if it holds what is looked for, so
+    /// that long blocks take no more time than they are long.
     fn block(&mut self, stmts: &mut Vec<Stmt>) {
         let mut at = 0;
+        // Of what stands before `at`: the maps that are printed, and how far it reaches to the last statement that sends
+        // a record or leaves.
+        let mut printed = BTreeSet::new();
+        let mut quiet_from = 0;
         while at < stmts.len() {
-            if let Some(Request::Empty(map, then)) = self.request(&stmts[at]) {
+            if let Some(Request::Empty(map, then)) = self.request(&stmts[at])
+                && printed.contains(&map)
+            {
                 if let Some(print) = self.print_before(stmts, at, map) {
                     self.set_then(&stmts[print], then);
                     stmts.remove(at);
@@ -99,17 +107,36 @@ impl Join<'_> {
                 }
             }
             if matches!(stmts[at], Stmt::If { .. }) {
-                while let Some(print) = self.print_to_take_along(stmts, at) {
-                    let print = stmts.remove(print);
+                while self.is_taken_along(stmts, quiet_from, at) {
+                    let print = stmts.remove(quiet_from - 1);
                     at -= 1;
                     for body in stmts[at].branches_mut() {
                         body.insert(0, self.copy(&print));
                     }
+                    let before = &mut stmts[..quiet_from - 1];
+                    quiet_from = before
+                        .iter_mut()
+                        .rposition(|stmt| sends(stmt) || leaves(stmt))
+                        .map_or(0, |last| last + 1);
                 }
                 self.branches(&mut stmts[at]);
             }
+            self.add_printed(&mut stmts[at], &mut printed);
+            if sends(&mut stmts[at]) || leaves(&mut stmts[at]) {
+                quiet_from = at + 1;
+            }
             at += 1;
         }
+    }
+
+    fn add_printed(&self, stmt: &mut Stmt, printed: &mut BTreeSet<usize>) {
+        stmt.visit_exprs(&mut |expr| {
+            if let ExprKind::Emit { kind, .. } = expr.kind
+                && let Some(RecordKind::PrintMap { map, .. }) = self.records.get(kind as usize)
+            {
+                printed.insert(*map);
+            }
+        });
     }
 
     /// Makes one record of requests that follow each other, since each exchange of maps takes a wait.
@@ -199,23 +226,19 @@ impl Join<'_> {
         })
     }
 
-    /// A print before the condition at `at` that one of its branches would take, if it can be moved there: not past
-    /// another record, whose turn to be shown comes first.
-    fn print_to_take_along(&mut self, stmts: &mut [Stmt], at: usize) -> Option<usize> {
-        for index in (0..at).rev() {
-            if let Some(Request::Print(map)) = self.request(&stmts[index]) {
-                let free = stmts[index + 1..at]
-                    .iter_mut()
-                    .all(|between| !self.uses(between, map));
-                if free && self.begins_with_emptying(&mut stmts[at], map) {
-                    return Some(index);
-                }
-            }
-            if sends(&mut stmts[index]) || leaves(&mut stmts[index]) {
-                return None;
-            }
-        }
-        None
+    /// Whether what sends the last record before the condition at `at` is a print that one of its branches would take, and
+    /// can be moved there. One that stands further away can't be: another record's turn to be shown comes first.
+    fn is_taken_along(&mut self, stmts: &mut [Stmt], quiet_from: usize, at: usize) -> bool {
+        let Some(last) = quiet_from.checked_sub(1) else {
+            return false;
+        };
+        let Some(Request::Print(map)) = self.request(&stmts[last]) else {
+            return false;
+        };
+        self.begins_with_emptying(&mut stmts[at], map)
+            && stmts[quiet_from..at]
+                .iter_mut()
+                .all(|between| !self.uses(between, map))
     }
 
     /// Whether a branch empties a map before anything in it that counts.
@@ -315,7 +338,9 @@ impl Join<'_> {
     fn touches(&self, expr: &Expr, map: usize) -> bool {
         match &expr.kind {
             ExprKind::Load(place) | ExprKind::Add { place, .. } => is_in(place, map),
-            ExprKind::MapDelete { map: used, .. } => used.index() == map,
+            ExprKind::MapDelete { map: used, .. } | ExprKind::MapLength(used) => {
+                used.index() == map
+            }
             ExprKind::Routine { args, .. } | ExprKind::Helper { args, .. } => args
                 .iter()
                 .any(|arg| matches!(arg, Argument::Map(used) if used.index() == map)),

@@ -290,6 +290,7 @@ impl Needs {
     fn mark(&self) -> (usize, Needs) {
         let flags = Needs {
             records: Vec::new(),
+            parameters: self.parameters.clone(),
             ..*self
         };
         (self.records.len(), flags)
