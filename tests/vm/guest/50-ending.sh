@@ -56,6 +56,31 @@ by_its_command() {
 }
 check ending-with-its-command by_its_command
 
+# More than sixteen tracepoints: stopped together, detached afterwards.
+many_probes() {
+    objects >before
+    trace_well -e 'BEGIN { @all = count(); } tracepoint:syscalls:sys_enter_r* { @all = count(); } END { print(@all); }' \
+        -c "opens 20 /missing"
+    rows out | sed -n 's/^@all: //p' >counts
+    exactly 2 "$(grep -c . counts)" "times that the count is printed"
+    exactly 1 "$(sort -u counts | grep -c .)" "counts at END and after it"
+    grep -q "the kernel detaches" err || fail "it did not say that it detaches: $(cat err)"
+    leaves_nothing
+}
+check ending-with-many-probes many_probes
+
+with_its_commands_tree() {
+    for signal in TERM KILL; do
+        # By their paths, for else the shell is what sleeps.
+        start_trace -e "$program" --run sh -c '/bin/sleep 1234 & /bin/sleep 1234'
+        wait_for 20 sleepers 2 || fail "the command did not start"
+        end_trace "$signal"
+        wait_for 20 sleepers 0 || fail "after SIG$signal something of the command is left"
+    done
+}
+sleepers() { [ "$(pidof sleep | wc -w)" = "$1" ]; }
+check ending-with-its-commands-tree with_its_commands_tree
+
 by_a_closed_pipe() {
     objects >before
     timeout -s KILL 60 pfscript -e 'interval:ms:10 { printf("%d\n", 1); }' 2>err | head -n 3 >out
