@@ -109,7 +109,7 @@ fn bomb(steps: usize) -> String {
 fn a_symbol_that_stands_for_gigabytes_stays_mangled() {
     needs_root!();
     let scratch = Scratch::new("bombs");
-    // 206 and 246 bytes; longer ones; and one of Rust's.
+    // 210 and 250 bytes, which stand for 20 and 330 MB; longer ones, which never end; and one of Rust's.
     let mut symbols: Vec<String> = [21, 25, 36, 300].map(bomb).into();
     symbols.push(format!("_RIC1a{}E", "TB4_B4_B4_B4_E".repeat(20)));
     symbols.push(format!("_Z1fI{}", "P".repeat(4000)));
@@ -121,8 +121,8 @@ fn a_symbol_that_stands_for_gigabytes_stays_mangled() {
     assert!(longest < Some(20_000), "{longest:?}");
 }
 
-/// A program that generates code at a fixed address and runs it: the code touches one page. Its argument is a file of names to
-/// write first, and whom that shall belong to. It ends when its input does.
+/// A program that generates code at a fixed address and runs it: the code touches one page. Its arguments say what to write to
+/// its file of names, whom that shall belong to, and how many bytes it shall have. It removes the file before it ends.
 const GENERATOR: &str = r##"
 #include "workload.h"
 #include <fcntl.h>
@@ -143,31 +143,40 @@ int main(int argc, char **argv)
         refused("mmap");
     memcpy(place, code, sizeof code);
     volatile char *memory = anonymous(1, MADV_NOHUGEPAGE);
-    usleep(200000);
+    usleep(500000);
     ((void (*)(volatile char *))place)(memory);
-    usleep(200000);
+    usleep(500000);
     unlink(path);
     return 0;
 }
 "##;
 
-/// What the tracer calls code that its process generated and wrote down as `text`, followed by zeros up to `size` bytes, in
-/// a file of `owner`.
-fn name_of_generated_code(text: &str, owner: u32, size: u64) -> (String, Finished) {
-    let scratch = Scratch::new("generated");
+/// The compiled generator.
+fn generator(scratch: &Scratch) -> String {
     let source = scratch.file("generator.c", GENERATOR);
     let program = scratch.path().join("generator");
     let headers = support::repository_file("tests/workloads");
     support::compile(&source, &program, &["-I", &headers]);
-    let command = format!("'{}' '{text}' {owner} {size}", program.display());
-    let finished = bounded(&["-e", BY_FUNCTION, "-c", &command]).run().ok();
+    program.display().to_string()
+}
+
+/// What the tracer calls the code that a command generates.
+fn name_of_code_generated_by(command: &str) -> (String, Finished) {
+    let finished = bounded(&["-e", BY_FUNCTION, "-c", command]).run().ok();
     let rows = stacks::parse(finished.text());
     let frames = rows.iter().filter_map(|row| row.frames.first());
-    let names = frames
-        .filter(|frame| frame.as_str() == "0x20000000" || frame.starts_with("generated_function"));
-    let names: Vec<&String> = names.collect();
+    let names: Vec<&String> = frames
+        .filter(|frame| *frame == "0x20000000" || frame.starts_with("generated_function"))
+        .collect();
     assert_eq!(names.len(), 1, "{finished}");
     (names[0].clone(), finished)
+}
+
+/// The same, of code that its process wrote down as `text`, followed by zeros up to `size` bytes, in a file of `owner`.
+fn name_of_generated_code(text: &str, owner: u32, size: u64) -> (String, Finished) {
+    let scratch = Scratch::new("generated");
+    let program = generator(&scratch);
+    name_of_code_generated_by(&format!("'{program}' '{text}' {owner} {size}"))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -178,6 +187,25 @@ fn generated_code_has_the_names_that_its_process_wrote_down() {
     let (name, finished) = name_of_generated_code(text, 0, text.len() as u64);
     assert_eq!(name, "generated_function+0", "{finished}");
     finished.lossless();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn generated_code_in_a_container_has_its_names() {
+    needs_root!();
+    let scratch = Scratch::new("contained");
+    generator(&scratch);
+    let folder = scratch.path().display();
+    // It has a /tmp of its own, and is process 1 there.
+    let script = scratch.file(
+        "run",
+        format!(
+            "cd '{folder}' && mount -t tmpfs tmpfs /tmp && exec ./generator '20000000 10 generated_function\n' 0 31\n"
+        ),
+    );
+    let command = format!("unshare --pid --fork --mount sh '{}'", script.display());
+    let (name, finished) = name_of_code_generated_by(&command);
+    assert_eq!(name, "generated_function+0", "{finished}");
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -207,15 +235,11 @@ fn names_that_appear_after_the_process_is_gone_are_not_believed() {
     needs_root!();
     // Removed by the process before it ends; what is there later is somebody else's.
     let scratch = Scratch::new("late-names");
-    let source = scratch.file("generator.c", GENERATOR);
-    let program = scratch.path().join("generator");
-    let headers = support::repository_file("tests/workloads");
-    support::compile(&source, &program, &["-I", &headers]);
+    let program = generator(&scratch);
     let script = scratch.file(
         "run",
         format!(
-            "'{}' '' 65534 0 &\npid=$!\nwait\necho 20000000 10 generated_function > /tmp/perf-$pid.map\n",
-            program.display()
+            "'{program}' '' 65534 0 &\npid=$!\nwait\necho 20000000 10 generated_function > /tmp/perf-$pid.map\n"
         ),
     );
     let script_command = format!("sh '{}'", script.display());
@@ -228,9 +252,10 @@ fn names_that_appear_after_the_process_is_gone_are_not_believed() {
     std::fs::remove_file(format!("/tmp/perf-{}.map", row.pid)).unwrap();
 }
 
-/// A library of one function that calls back, and a program that cuts the library short in a call that comes back from it.
-const CUT_LIBRARY: &str =
-    "void through(void (*callback)(void))\n{ callback(); __asm__ volatile (\"\"); }\n";
+/// A library of two functions that call back, and a program that cuts the library short in a call that comes back from the
+/// second one.
+const CUT_LIBRARY: &str = "void first(void (*callback)(void))\n{ callback(); __asm__ volatile (\"\"); }\n\
+                           void second(void (*callback)(void))\n{ callback(); __asm__ volatile (\"\"); }\n";
 const CUTTER: &str = r#"
 #include "workload.h"
 #include <dlfcn.h>
@@ -241,14 +266,12 @@ static int calls;
 
 static void callback(void)
 {
-    memory[calls * page_size()] = 1;
-    /* While the tracer prints, and so reads the library's symbols. */
-    usleep(300000);
-    if (calls++) {
-        if (truncate(library, 0))
-            refused("truncate");
-        memory[2 * page_size()] = 1;
-        usleep(300000);
+    if (calls && truncate(library, 0))
+        refused("truncate");
+    memory[calls++ * page_size()] = 1;
+    /* While the tracer prints, and so asks for the names of this stack. */
+    usleep(500000);
+    if (calls > 1) {
         printf("pid=%d\n", getpid());
         fflush(stdout);
         /* The code to return to is gone. */
@@ -261,13 +284,14 @@ int main(int argc, char **argv)
     if (argc != 2)
         usage("cutter LIBRARY");
     library = argv[1];
-    memory = anonymous(3, MADV_NOHUGEPAGE);
+    memory = anonymous(2, MADV_NOHUGEPAGE);
     void *handle = dlopen(library, RTLD_NOW);
     if (!handle)
         refused("dlopen");
-    void (*through)(void (*)(void)) = (void (*)(void (*)(void)))dlsym(handle, "through");
-    through(callback);
-    through(callback);
+    void (*first)(void (*)(void)) = (void (*)(void (*)(void)))dlsym(handle, "first");
+    void (*second)(void (*)(void)) = (void (*)(void (*)(void)))dlsym(handle, "second");
+    first(callback);
+    second(callback);
     return 1;
 }
 "#;
@@ -289,12 +313,14 @@ fn a_library_that_is_cut_short_while_it_is_mapped_does_no_harm() {
     let finished = bounded(&["-e", script, "-c", &command]).run().ok();
     let text = finished.text();
     assert!(text.contains("the end\n"), "{finished}");
-    // Before and after.
-    let last = text.rsplit("@[").find(|row| row.contains("callback+"));
-    assert!(
-        last.is_some_and(|row| row.contains("through+")),
-        "{finished}"
-    );
+    // Asked for before the library was cut short, and after.
+    for function in ["first+", "second+"] {
+        let mut rows = text.split("@[").filter(|row| row.contains("callback+"));
+        assert!(
+            rows.any(|row| row.contains(function)),
+            "no {function}: {finished}"
+        );
+    }
 }
 
 /// Runs many programs, each a file of its own that is deleted at once, and says what the tracer has open when they are over.

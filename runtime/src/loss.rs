@@ -21,6 +21,8 @@ pub enum Cause {
     Missed,
     /// Records of memory mappings did not arrive, so that addresses may lack names.
     Mappings,
+    /// Processes ended before their memory mappings could be read, so that their addresses lack names.
+    Processes,
     /// Processes wrote down more names of generated code than are kept.
     GeneratedCode,
     /// The names of files' functions could not be had.
@@ -148,6 +150,12 @@ impl fmt::Display for Loss {
                 f,
                 "lost {n} {} of memory mappings: some addresses may have no name",
                 plural("record", "records")
+            ),
+            Cause::Processes => write!(
+                f,
+                "lost {n} {} names: gone before {} mappings could be read",
+                plural("process's", "processes'"),
+                plural("its", "their")
             ),
             Cause::GeneratedCode => write!(
                 f,
@@ -288,6 +296,10 @@ mod tests {
         assert_eq!(
             text(Cause::Mappings, 1, None),
             "lost 1 record of memory mappings: some addresses may have no name"
+        );
+        assert_eq!(
+            text(Cause::Processes, 1, None),
+            "lost 1 process's names: gone before its mappings could be read"
         );
         assert_eq!(
             text(Cause::GeneratedCode, 2, None),

@@ -31,6 +31,9 @@ const MAX_SYMBOLS: usize = 128 << 20;
 /// Bytes of a file whose symbols are read without being asked for, since that takes less than a millisecond.
 const SMALL: u64 = 4 << 20;
 
+/// Bytes of all larger files together whose symbols are read without being asked for: those of deleted ones.
+const MAX_UNASKED: u64 = 2 << 30;
+
 /// A file that is or was mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FileId(u32);
@@ -113,6 +116,8 @@ pub struct Files {
     max_open: usize,
     /// Bytes of symbols in memory.
     size: usize,
+    /// Bytes of large files that were read without being asked for.
+    unasked: u64,
     clock: u64,
     lost: HashMap<FileId, Names>,
 }
@@ -180,7 +185,7 @@ impl Files {
         };
         let ids: Vec<FileId> = self.open.iter().copied().filter(deleted).collect();
         for id in ids {
-            self.read(id);
+            self.close(id);
         }
     }
 
@@ -323,17 +328,24 @@ impl Files {
     }
 
     fn close_oldest(&mut self) {
-        let Some(id) = self.open.front().copied() else {
-            return;
-        };
-        let file = &mut self.files[id.index()];
-        let large = file.stamp.is_some_and(|stamp| stamp.size > SMALL);
-        if large && self.is_at_its_path(id) {
-            self.open.pop_front();
-            self.files[id.index()].state = State::Closed;
-        } else {
-            self.read(id);
+        if let Some(id) = self.open.front() {
+            self.close(*id);
         }
+    }
+
+    /// Closes an open file, and keeps its symbols where that takes little time or there is no other way to have them later.
+    fn close(&mut self, id: FileId) {
+        let size = self.files[id.index()].stamp.map_or(0, |stamp| stamp.size);
+        if size > SMALL {
+            let unasked = self.unasked.saturating_add(size);
+            if self.is_at_its_path(id) || unasked > MAX_UNASKED {
+                self.open.retain(|other| *other != id);
+                self.files[id.index()].state = State::Closed;
+                return;
+            }
+            self.unasked = unasked;
+        }
+        self.read(id);
     }
 
     /// Reads the symbols of an open file, and closes it.
@@ -483,6 +495,26 @@ mod tests {
         assert!(!files.has_symbols(id));
         files.missed(id);
         assert_eq!(files.losses()[0].cause, Cause::Names(Names::NoRoom));
+    }
+
+    #[test]
+    fn large_files_that_are_deleted_one_after_another_are_not_all_read() {
+        let copy = Copy::new("large");
+        let large = File::options().write(true).open(&copy.0).unwrap();
+        large.set_len(MAX_UNASKED / 2 + 1).unwrap();
+        let mut files = Files::default();
+        for _ in 0..2 {
+            files.files.clear();
+            files.by_identity.clear();
+            files.see(&raw(&copy.0));
+            assert!(files.any_open());
+            // As if it were deleted.
+            files.files[0].path = Arc::from(&b"/nowhere"[..]);
+            files.close(FileId::new(0));
+            assert!(!files.any_open());
+        }
+        assert!(matches!(files.files[0].state, State::Closed));
+        assert_eq!(files.unasked, MAX_UNASKED / 2 + 1);
     }
 
     #[test]

@@ -39,19 +39,24 @@ struct Wait {
 }
 
 impl Generated {
-    /// A process mapped memory that may hold generated code. Its file is looked for, now and for a while.
+    /// A process mapped memory that may hold generated code. Its file is looked for now, or soon if it was just looked for,
+    /// and then for a while.
     pub fn seen(&mut self, tgid: u32) {
-        if self.open.contains_key(&tgid) || self.look(tgid) || self.waiting.len() >= MAX_WAITED_FOR
+        let soon = Instant::now() + FIRST_DELAY;
+        let wait = Wait {
+            until: soon,
+            delay: FIRST_DELAY,
+        };
+        if let Some(known) = self.waiting.get_mut(&tgid) {
+            if known.until > soon {
+                *known = wait;
+            }
+        } else if !self.open.contains_key(&tgid)
+            && self.waiting.len() < MAX_WAITED_FOR
+            && !self.look(tgid)
         {
-            return;
+            self.waiting.insert(tgid, wait);
         }
-        self.waiting.insert(
-            tgid,
-            Wait {
-                until: Instant::now() + FIRST_DELAY,
-                delay: FIRST_DELAY,
-            },
-        );
     }
 
     /// Looks for the files that it is time to look for.

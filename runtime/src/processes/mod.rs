@@ -14,7 +14,7 @@ mod records;
 
 use crate::elf::symbols::SymbolFile;
 use crate::error::Error;
-use crate::loss::Loss;
+use crate::loss::{Cause, Loss};
 use crate::sys::{self, process};
 use address_space::{AddressSpaces, Mapping};
 use files::Files;
@@ -52,6 +52,8 @@ pub struct Processes {
     looked_at_files: Option<Instant>,
     unread: Unread,
     lost: u64,
+    /// Processes that addresses were asked of and whose mappings are not known.
+    unknown: HashSet<u32>,
     /// So many that ended are kept before they are looked through for those that nothing needs.
     keep_ended: usize,
 }
@@ -167,7 +169,12 @@ impl Processes {
         if self.stream.is_some() && self.spaces.is_unknown(tgid) {
             self.read(tgid);
         }
-        let mapping = *self.spaces.find(tgid, time, address)?;
+        let Some(mapping) = self.spaces.find(tgid, time, address).copied() else {
+            if self.stream.is_some() && self.spaces.is_unknown(tgid) {
+                self.unknown.insert(tgid);
+            }
+            return None;
+        };
         Some(Place {
             file: mapping.file,
             offset: mapping.file_offset(address),
@@ -213,9 +220,18 @@ impl Processes {
         self.files.missed(id);
     }
 
-    /// The names that could not be had since files could not be read.
+    /// The names that could not be had since files or mappings could not be read.
     pub fn losses(&self) -> Vec<Loss> {
-        self.files.losses()
+        let mut losses = self.files.losses();
+        if !self.unknown.is_empty() {
+            losses.push(Loss {
+                probe: None,
+                cause: Cause::Processes,
+                count: self.unknown.len() as u64,
+                capacity: None,
+            });
+        }
+        losses
     }
 
     /// A mapped file.

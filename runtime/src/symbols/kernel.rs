@@ -76,7 +76,8 @@ impl List {
         let mut list = BufWriter::new(&file);
         for line in symbols.lines() {
             if Line::new(line).is_some_and(|line| line.is_in_module || sections.any(line.address)) {
-                writeln!(list, "{line}")?;
+                list.write_all(line.as_bytes())?;
+                list.write_all(b"\n")?;
             }
         }
         list.flush()?;
@@ -124,14 +125,19 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn new(line: &str) -> Option<Line<'_>> {
-        let mut words = line.split_ascii_whitespace();
-        let address = u64::from_str_radix(words.next()?, 16).ok()?;
-        let name = words.nth(1)?;
+        let (address, rest) = line.split_once(' ')?;
+        let address = u64::from_str_radix(address, 16).ok()?;
         // The list begins with places of per-CPU variables, which are no addresses.
-        (address >= KERNEL_HALF).then(|| Line {
+        if address < KERNEL_HALF {
+            return None;
+        }
+        // Behind the type, which is a letter.
+        let name = rest.get(2..)?;
+        let (name, module) = name.split_once('\t').unwrap_or((name, ""));
+        Some(Line {
             address,
             name,
-            is_in_module: words.next().is_some(),
+            is_in_module: !module.is_empty(),
         })
     }
 }
