@@ -104,6 +104,20 @@ fn compile_expanded(
             None => Diagnostic::error(error.span.unwrap_or_default(), error.to_string()),
         }]
     })?;
+    for (probe, maps) in &assembled.too_many_maps {
+        let span = checked.actions.get(probe.index());
+        checked.warnings.push(
+            Diagnostic::warning(
+                span.map(|action| action.span).unwrap_or_default(),
+                format!(
+                    "the kernel will refuse this: it uses {maps} maps, those for output and losses among them, and one \
+                     program may use {}",
+                    emit::MAX_MAPS
+                ),
+            )
+            .help("use keys instead of maps, such as `@x[\"name\"]`, or several probes"),
+        );
+    }
     Ok(Compiled {
         object: Object {
             elf: assembled.elf,

@@ -18,6 +18,7 @@ mod output_file;
 mod perform;
 mod processes;
 mod raw_table;
+mod refusal;
 pub mod results;
 pub mod session;
 pub mod sinks;

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::generations::Generations;
+use crate::refusal::exhausted;
 use crate::sys;
 use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
 use aya_obj::generated::{BPF_F_RDONLY_PROG, bpf_line_info};
@@ -63,6 +64,8 @@ pub fn load(
     source: &str,
     process: Option<u32>,
 ) -> Result<Loaded, Error> {
+    // The first that takes descriptors by the dozen.
+    sys::lift_open_files_limit();
     let mut object = aya_obj::Object::parse(elf).map_err(|error| malformed(&error))?;
     let word = u64::from(process.unwrap_or(0)).to_le_bytes();
     // Not there if no probe of the script can be narrowed.
@@ -169,6 +172,25 @@ fn malformed(error: &dyn std::fmt::Display) -> Error {
     )
     .with_help(PLEASE_REPORT)
 }
+
+/// What the verifier's log says of a program that is sound, but beyond a limit; why it was refused, and what to try.
+const LIMITS: &[(&str, &str, &str)] = &[
+    (
+        "maps per program has reached the limit",
+        "it uses more than 64 maps, those for output and losses among them",
+        "use keys instead of maps, such as `@x[\"name\"]`, or several probes",
+    ),
+    (
+        "BPF program is too large",
+        "the verifier follows every path through it and found too many",
+        "make the action smaller: fewer conditions, shorter strings, or several probes",
+    ),
+    (
+        "is too complex",
+        "the verifier follows every path through it and found too many",
+        "make the action smaller: fewer conditions, shorter strings, or several probes",
+    ),
+];
 
 const PLEASE_REPORT: &str = "this is a bug in pfscript; please report it with the script";
 
@@ -296,7 +318,11 @@ fn fill_sites(
 fn map_refused(error: &io::Error, spec: &MapSpec<'_>, symbol: &str) -> Error {
     match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => no_permission("create BPF maps", "CAP_BPF"),
-        Some(libc::ENOMEM | libc::E2BIG) => Error::new(
+        Some(libc::EMFILE | libc::ENFILE | libc::EAGAIN) => {
+            let shown = format!("make the map `{symbol}`");
+            exhausted(error, &shown).unwrap_or_else(|| malformed(error))
+        }
+        Some(libc::ENOMEM | libc::E2BIG | libc::ENOSPC) => Error::new(
             ErrorKind::Kernel,
             format!(
                 "could not allocate the map `{symbol}` of {} entries, {} bytes each",
@@ -336,6 +362,9 @@ fn rejected(
             "CAP_BPF or CAP_PERFMON",
         ));
     }
+    if let Some(exhausted) = exhausted(first, &format!("load the BPF program of `{probe}`")) {
+        return Err(exhausted);
+    }
     let mut log = vec![0_u8; 1 << 20];
     loop {
         match sys::bpf::load_program(spec, Some(&mut log)) {
@@ -357,6 +386,10 @@ fn rejected(
         },
         None => String::new(),
     };
+    if let Some((_, why, help)) = LIMITS.iter().find(|(words, ..)| log.contains(words)) {
+        let message = format!("can't load the BPF program of `{probe}`: {why}{place}");
+        return Err(Error::new(ErrorKind::Kernel, message).with_help(*help));
+    }
     Err(Error::new(
         ErrorKind::Bug,
         format!("the kernel's verifier rejected the program of `{probe}` ({first}){place}"),

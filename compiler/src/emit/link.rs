@@ -286,6 +286,46 @@ fn check_maps(linked: &Linked) -> Result<(), ErrorKind> {
     Ok(())
 }
 
+/// The most maps that one program may refer to: `MAX_USED_MAPS` (kernel/bpf/verifier.c).
+pub const MAX_MAPS: usize = 64;
+
+/// The programs that refer to more than [`MAX_MAPS`] maps, with all that they call, and to how many. Read-only data is one.
+pub fn too_many_maps(linked: &Linked) -> Vec<(ProbeId, usize)> {
+    if linked.maps.len() < MAX_MAPS {
+        return Vec::new();
+    }
+    let functions: HashMap<&str, &LinkedFunction> = linked
+        .functions
+        .iter()
+        .map(|function| (function.symbol.as_str(), function))
+        .collect();
+    let count = |entry: &LinkedFunction| {
+        let mut maps = HashSet::new();
+        let mut seen = HashSet::new();
+        let mut work = vec![entry];
+        while let Some(function) = work.pop() {
+            for (_, reference) in &function.code.references {
+                match reference {
+                    Reference::Map(symbol) | Reference::Data(symbol) => {
+                        maps.insert(symbol.clone());
+                    }
+                    Reference::Call(symbol) | Reference::Callback(symbol) => {
+                        if seen.insert(symbol.clone()) {
+                            work.extend(functions.get(symbol.as_str()));
+                        }
+                    }
+                }
+            }
+        }
+        maps.len()
+    };
+    let programs = (0..).map(ProbeId::from_u32).zip(&linked.programs);
+    programs
+        .map(|(probe, program)| (probe, count(&program.entry)))
+        .filter(|(_, maps)| *maps > MAX_MAPS)
+        .collect()
+}
+
 /// Checks what `check_max_stack_depth` of the kernel checks: the sum along the deepest chain of calls, and its length.
 fn check_stack(linked: &Linked) -> Result<(), AssembleError> {
     let mut depths = Depths {

@@ -27,6 +27,8 @@ use pfscript_grammar::Span;
 use pfscript_probes::Template;
 use std::fmt;
 
+pub use link::MAX_MAPS;
+
 /// An assembled module.
 #[derive(Clone, Debug)]
 pub struct Assembled {
@@ -36,6 +38,8 @@ pub struct Assembled {
     pub listing: String,
     /// The templates in use, routines and entries, in the order in which they were reached.
     pub templates: Vec<String>,
+    /// The probes whose programs refer to more maps than the kernel lets one program ([`MAX_MAPS`]), and to how many.
+    pub too_many_maps: Vec<(ProbeId, usize)>,
     /// Bytes of scratch memory that a run of a probe has; 0 if none needs any, and there is no `pf_map_scratch` then.
     pub frame_bytes: u32,
 }
@@ -193,6 +197,7 @@ pub fn assemble_with(
     Ok(Assembled {
         elf: object::write(&linked, &source)?,
         listing: listing::write(&linked, &source),
+        too_many_maps: link::too_many_maps(&linked),
         templates: linked.templates,
         frame_bytes: linked.frame_bytes,
     })

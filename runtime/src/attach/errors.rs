@@ -4,6 +4,7 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::load::no_permission;
+use crate::refusal::exhausted;
 use pfscript_compiler::manifest::ProbeManifest;
 use std::io;
 
@@ -15,6 +16,9 @@ pub fn cannot(info: &ProbeManifest, why: &str) -> Error {
 
 /// What the kernel's refusal of a probe's event means.
 pub fn refused(error: &io::Error, info: &ProbeManifest) -> Error {
+    if let Some(exhausted) = exhausted(error, &format!("attach `{}`", info.name)) {
+        return exhausted.at(info.span);
+    }
     let attach = |why: &str| cannot(info, why);
     match error.raw_os_error() {
         Some(libc::EACCES | libc::EPERM) => {
@@ -25,13 +29,17 @@ pub fn refused(error: &io::Error, info: &ProbeManifest) -> Error {
         ),
         Some(libc::EOPNOTSUPP) => attach("this machine does not support the event"),
         Some(libc::ENODEV) => attach("this machine has no hardware that counts the event"),
-        Some(libc::EMFILE | libc::ENFILE) => {
-            attach("too many open files").with_help("raise the limit: ulimit -n 65536")
-        }
         Some(libc::ESRCH) => attach("the process to trace has ended"),
         Some(libc::EADDRNOTAVAIL) => attach("the function can't be probed"),
         Some(libc::EINVAL) => attach("the kernel rejected the event (EINVAL)"),
-        Some(libc::EBUSY) => attach("the event is in use (EBUSY)"),
+        Some(libc::EBUSY) => {
+            attach("something else uses the event, and it can be used by one only")
+                .with_help("end what traces or counts with it: other tracers, perf, a debugger")
+        }
+        Some(libc::E2BIG) => attach("too many programs are attached there already")
+            .with_help("the kernel allows 64; end other tracers"),
+        Some(libc::ENOSPC) => attach("the hardware has no counter left, or no breakpoint")
+            .with_help("use fewer hardware events at a time; other tools take some too"),
         _ => attach(&error.to_string()),
     }
 }
@@ -60,6 +68,20 @@ mod tests {
             explain(libc::ENOENT).message,
             "can't attach `hardware:cycles:100`: this machine has no such event"
         );
+        // Whatever the number, there are words for it.
+        for code in [
+            libc::EMFILE,
+            libc::ENFILE,
+            libc::ENOMEM,
+            libc::EBUSY,
+            libc::E2BIG,
+            libc::ENOSPC,
+        ] {
+            let error = explain(code);
+            assert!(error.help.is_some(), "{error}");
+            assert!(!error.message.contains("os error"), "{error}");
+            assert_eq!(error.span, Some(Span::new(0, 3)));
+        }
         assert_eq!(explain(libc::EPERM).kind, ErrorKind::Permission);
         assert_eq!(explain(libc::EINVAL).span, Some(Span::new(0, 3)));
     }

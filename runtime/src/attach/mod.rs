@@ -150,7 +150,6 @@ impl Attached {
 /// # Errors
 /// [`ErrorKind::Permission`] or [`ErrorKind::Attach`], naming the attach point and what the kernel's answer means.
 pub fn open(loaded: &Loaded, manifest: &Manifest, command: Option<u32>) -> Result<Attached, Error> {
-    sys::lift_open_files_limit();
     let events = Events::new(command);
     let mut attached = Attached::default();
     for (probe, row) in in_order(manifest) {
