@@ -106,7 +106,10 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         positional: parameters,
         limits: limits(cli.quiet)?,
     };
-    let facts = LiveFacts::new();
+    let facts = match cli.check {
+        true => LiveFacts::for_check(),
+        false => LiveFacts::new(),
+    };
     let program = Program::compile_for(&name, source, &options, &facts)
         .map_err(|error| rendered(&error.diagnostics, &name, source))?;
     if !cli.quiet && !program.compiled.warnings.is_empty() {

@@ -43,6 +43,12 @@ pub trait Facts {
     /// [`FactError::Unavailable`] if the kernel has no kprobes or does not tell.
     fn functions(&self) -> Result<&[String], FactError>;
 
+    /// Whether facts are to be looked up even where the kernel will find out soon after: for a script that is checked, and
+    /// not run.
+    fn thorough(&self) -> bool {
+        false
+    }
+
     /// The address of a kernel symbol, as `/proc/kallsyms` has it.
     ///
     /// # Errors

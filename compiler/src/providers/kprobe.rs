@@ -2,7 +2,8 @@
 //! of the kernel. The function takes wildcards; `kprobe:MODULE:FUNCTION` looks in one module.
 //!
 //! A function without wildcards that BTF knows is taken without a look at the list of all functions, which the kernel
-//! takes tens of milliseconds to print; that kprobes may attach to it the kernel itself says soon after.
+//! takes tens of milliseconds to print; that kprobes may attach to it the kernel itself says soon after. A check, after which
+//! nothing is attached, looks ([`Facts::thorough`]): BTF also knows functions that are there by another name alone.
 
 use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts, prototype};
 use crate::btf::{Btf, Kind};
@@ -245,7 +246,7 @@ fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic>
             .btf()
             .is_some_and(|btf| btf.find(Kind::Func, name).is_some())
     };
-    if written.module.is_none() && in_btf(function) {
+    if written.module.is_none() && !facts.thorough() && in_btf(function) {
         return Ok(listed);
     }
     let functions = match facts.functions() {
@@ -261,10 +262,10 @@ fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic>
     {
         return Ok(found.clone());
     }
-    let message = match written.module {
-        Some(module) => format!("no function `{function}` in module `{}`", module.node),
-        None => format!("no kernel function `{function}` that can be probed"),
-    };
+    let error = missing(written, functions);
+    if error.help.is_some() {
+        return Err(error);
+    }
     let names = functions
         .iter()
         .filter(|_| written.module.is_none())
@@ -276,7 +277,29 @@ fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic>
     let help = nearest::did_you_mean(function, names).unwrap_or_else(|| {
         format!("see `pfscript -l 'kprobe:*{function}*'`; functions that the compiler inlined have no entry")
     });
-    Err(Diagnostic::error(written.part.span, message).help(help))
+    Err(error.help(help))
+}
+
+/// The message about a function that cannot be probed by this name. The compiler gives a function that it changed a name with
+/// a suffix, under which it can be: `finish_task_switch.isra.0`.
+fn missing(written: &Written<'_>, functions: &[String]) -> Diagnostic {
+    let function = written.function;
+    let message = match written.module {
+        Some(module) => format!("no function `{function}` in module `{}`", module.node),
+        None => format!("no kernel function `{function}` that can be probed"),
+    };
+    let changed = |name: &&String| {
+        let rest = split(name).1.strip_prefix(function);
+        rest.is_some_and(|rest| rest.starts_with('.') && !rest.ends_with(".cold"))
+    };
+    let names: Vec<String> = (functions.iter().filter(changed).take(4))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let error = Diagnostic::error(written.part.span, message);
+    match names.is_empty() {
+        true => error,
+        false => error.help(format!("the compiler made {} of it", names.join(" and "))),
+    }
 }
 
 fn no_kprobes(written: &Written<'_>, info: &ProviderInfo) -> Diagnostic {

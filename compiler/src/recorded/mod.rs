@@ -27,6 +27,7 @@ pub struct RecordedFacts {
     formats: Vec<TracepointFormat>,
     /// Sorted.
     functions: Vec<String>,
+    thorough: bool,
     /// Sorted by name.
     symbols: Vec<(String, u64)>,
     binaries: Vec<(PathBuf, Arc<Binary>)>,
@@ -42,6 +43,7 @@ impl RecordedFacts {
             tracepoints: Vec::new(),
             formats: Vec::new(),
             functions: Vec::new(),
+            thorough: false,
             symbols: Vec::new(),
             binaries: Vec::new(),
         }
@@ -150,6 +152,20 @@ impl RecordedFacts {
         self
     }
 
+    /// The same kernel without a function that kprobes can attach to, though its BTF may know it.
+    #[must_use]
+    pub fn without_function(mut self, name: &str) -> RecordedFacts {
+        self.functions.retain(|known| known != name);
+        self
+    }
+
+    /// The same kernel, for a script that is checked and not run ([`Facts::thorough`]).
+    #[must_use]
+    pub fn for_check(mut self) -> RecordedFacts {
+        self.thorough = true;
+        self
+    }
+
     /// The same kernel with a symbol at an address.
     #[must_use]
     pub fn with_symbol(mut self, name: &str, address: u64) -> RecordedFacts {
@@ -206,6 +222,10 @@ impl Facts for RecordedFacts {
             return Err(unavailable("tracefs is not mounted"));
         }
         Ok(&self.tracepoints)
+    }
+
+    fn thorough(&self) -> bool {
+        self.thorough
     }
 
     fn functions(&self) -> Result<&[String], FactError> {

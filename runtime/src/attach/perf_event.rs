@@ -5,7 +5,7 @@
 
 use super::errors::{cannot, refused};
 use crate::error::{Error, ErrorKind};
-use crate::facts::tracefs;
+use crate::facts::{self, tracefs};
 use crate::load::no_permission;
 use crate::sys::{self, perf};
 use aya_obj::generated::{perf_event_attr, perf_type_id};
@@ -184,8 +184,22 @@ impl Events {
         attr.__bindgen_anon_3.kprobe_func = name.as_ptr() as u64;
         attr.__bindgen_anon_4.probe_offset = offset;
         attr.set_disabled(1);
-        open(info, &attr, (ANY, self.first_cpu()?))
+        perf::open(&attr, ANY, self.first_cpu()?).map_err(|error| match error.raw_os_error() {
+            Some(libc::ENOENT) => no_function(info, function),
+            _ => refused(&error, info),
+        })
     }
+}
+
+/// There is no function of this name to put a kprobe on.
+fn no_function(info: &ProbeManifest, function: &str) -> Error {
+    let why = format!("the kernel has no function `{function}` that can be probed");
+    let variants = facts::variants_of(function);
+    let help = match &variants[..] {
+        [] => format!("see `pfscript -l 'kprobe:*{function}*'`"),
+        variants => format!("the compiler made `{}` of it", variants.join("` and `")),
+    };
+    cannot(info, &why).with_help(help)
 }
 
 fn open(

@@ -14,7 +14,7 @@ use pfscript_compiler::btf::{Btf, Kind};
 use pfscript_compiler::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
 use pfscript_compiler::providers::tracepoint_format;
 use pfscript_probes::{FEATURES, Feature};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::os::fd::AsRawFd;
@@ -48,6 +48,7 @@ pub struct LiveFacts {
     tracefs: OnceLock<Result<&'static Path, FactError>>,
     tracepoints: OnceLock<Result<Vec<(String, String)>, FactError>>,
     functions: OnceLock<Result<Vec<String>, FactError>>,
+    thorough: bool,
     /// By place in [`FEATURES`].
     features: [OnceLock<Presence>; FEATURES.len()],
     /// By the path that was asked for.
@@ -68,8 +69,17 @@ impl LiveFacts {
             tracefs: OnceLock::new(),
             tracepoints: OnceLock::new(),
             functions: OnceLock::new(),
+            thorough: false,
             features: [const { OnceLock::new() }; FEATURES.len()],
             binaries: Mutex::default(),
+        }
+    }
+
+    /// The same, for a script that is checked and not run ([`Facts::thorough`]).
+    pub fn for_check() -> LiveFacts {
+        LiveFacts {
+            thorough: true,
+            ..LiveFacts::new()
         }
     }
 
@@ -177,6 +187,10 @@ impl Facts for LiveFacts {
             .map_err(Clone::clone)
     }
 
+    fn thorough(&self) -> bool {
+        self.thorough
+    }
+
     fn kernel_symbol(&self, name: &str) -> Result<u64, FactError> {
         let found = symbols(|address, _, symbol| (symbol == name).then_some(address));
         match found {
@@ -225,20 +239,33 @@ impl LiveFacts {
             None::<()>
         })
         .ok()?;
-        with_code.sort_unstable();
-        let mut names: Vec<String> = btf
-            .names(Kind::Func)
-            .filter(|name| {
-                with_code
-                    .binary_search_by(|symbol| symbol.as_str().cmp(name))
-                    .is_ok()
-            })
-            .map(str::to_owned)
-            .collect();
+        let known: HashSet<&str> = btf.names(Kind::Func).collect();
+        // What the compiler changed has a suffix that BTF leaves out: `finish_task_switch.isra.0`.
+        let in_btf = |symbol: &String| {
+            let name = symbol.split('.').next().unwrap_or(symbol);
+            known.contains(name) && !symbol.ends_with(".cold")
+        };
+        let mut names = with_code;
+        names.retain(in_btf);
         names.sort_unstable();
         names.dedup();
         (!names.is_empty()).then_some(names)
     }
+}
+
+/// The names that the compiler has given to what it made of a function: `finish_task_switch.isra.0`.
+pub(crate) fn variants_of(function: &str) -> Vec<String> {
+    let mut variants = Vec::new();
+    // Without the list there are no names to propose.
+    let _ = symbols(|_, kind, symbol| {
+        let rest = symbol.strip_prefix(function);
+        let variant = rest.is_some_and(|rest| rest.starts_with('.') && !rest.ends_with(".cold"));
+        if variant && matches!(kind, 't' | 'T') && variants.len() < 4 {
+            variants.push(symbol.to_owned());
+        }
+        None::<()>
+    });
+    variants
 }
 
 /// Goes through the kernel's own symbols (address, kind, name), until `visit` gives an answer.

@@ -26,6 +26,22 @@ kprobe_order() {
 }
 check kprobe-order kprobe_order
 
+# A function that the compiler changed has another name: it is proposed, whether the script is checked or run.
+kprobe_changed_function() {
+    changed=$(sed -n 's/^\([a-z_0-9]*\)\.isra\.0$/\1/p' /sys/kernel/tracing/available_filter_functions | while read -r name; do
+        grep -q " $name\$" /proc/kallsyms || { echo "$name"; break; }
+    done)
+    [ -n "$changed" ] || skip "no function was changed"
+    for mode in --check --dry-run; do
+        trace "$mode" -e "kprobe:$changed { @ = count(); }"
+        exactly 1 "$status" "status of $mode"
+        contains err "$changed.isra.0" "the message of $mode"
+        lacks err 'hardware' "the message of $mode"
+        trace_well "$mode" -e "kprobe:$changed.isra.0 { @ = count(); }"
+    done
+}
+check kprobe-changed-function kprobe_changed_function
+
 kprobe_wildcard() {
     trace_well -e 'kprobe:vfs_re* { @[func] = count(); }' -c "cat /guest/lib"
     at_least 1 "$(rows out | sed -n 's/^@\[vfs_read\]: //p')" "calls of vfs_read"
