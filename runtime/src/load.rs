@@ -73,8 +73,13 @@ pub fn load(
     object
         .patch_map_data(data)
         .map_err(|error| malformed(&error))?;
-    let mut maps = create_maps(&object)?;
-    let generations = create_generations(&object, manifest, &mut maps)?;
+    let cpus = sys::possible_cpus().map_err(|error| {
+        let doing = "read the number of CPUs from /sys";
+        exhausted(&error, doing)
+            .unwrap_or_else(|| Error::new(ErrorKind::Kernel, format!("can't {doing}: {error}")))
+    })?;
+    let mut maps = create_maps(&object, cpus)?;
+    let generations = create_generations(&object, manifest, &mut maps, cpus)?;
     warm_up(&maps);
     if let Some(table) = &manifest.sites {
         fill_sites(table, manifest, &maps)?;
@@ -194,13 +199,16 @@ const LIMITS: &[(&str, &str, &str)] = &[
 
 const PLEASE_REPORT: &str = "this is a bug in pfscript; please report it with the script";
 
-fn create_maps(object: &aya_obj::Object) -> Result<BTreeMap<String, MapHandle>, Error> {
+fn create_maps(
+    object: &aya_obj::Object,
+    cpus: usize,
+) -> Result<BTreeMap<String, MapHandle>, Error> {
     let mut maps = BTreeMap::new();
     for (name, map) in &object.maps {
         if map.map_type() == BPF_MAP_TYPE_ARRAY_OF_MAPS {
             continue;
         }
-        let handle = create_map(name, map, None)?;
+        let handle = create_map(name, map, None, cpus)?;
         if map.map_flags() & BPF_F_RDONLY_PROG != 0 {
             // Read-only data: constant before any program is loaded.
             handle
@@ -217,13 +225,8 @@ fn create_map(
     name: &str,
     map: &aya_obj::Map,
     inner: Option<BorrowedFd<'_>>,
+    cpus: usize,
 ) -> Result<MapHandle, Error> {
-    let cpus = sys::possible_cpus().map_err(|error| {
-        Error::new(
-            ErrorKind::Kernel,
-            format!("can't read the number of CPUs from /sys: {error}"),
-        )
-    })?;
     let spec = MapSpec {
         name: name.strip_prefix(abi::MAP_PREFIX).unwrap_or(name),
         map_type: map.map_type(),
@@ -262,6 +265,7 @@ fn create_generations(
     object: &aya_obj::Object,
     manifest: &Manifest,
     maps: &mut BTreeMap<String, MapHandle>,
+    cpus: usize,
 ) -> Result<AllGenerations, Error> {
     let mut all = BTreeMap::new();
     for info in &manifest.maps {
@@ -274,11 +278,11 @@ fn create_generations(
         };
         let first = match maps.remove(&info.symbol) {
             Some(first) => first,
-            None => create_map(&info.symbol, definition(&info.symbol)?, None)?,
+            None => create_map(&info.symbol, definition(&info.symbol)?, None, cpus)?,
         };
-        let second = create_map(&info.symbol, definition(&info.symbol)?, None)?;
+        let second = create_map(&info.symbol, definition(&info.symbol)?, None, cpus)?;
         let symbol = &described.symbol;
-        let pair = create_map(symbol, definition(symbol)?, Some(first.fd()))?;
+        let pair = create_map(symbol, definition(symbol)?, Some(first.fd()), cpus)?;
         let generations = Generations::new([first, second], pair, described)
             .map_err(|error| cannot_fill(symbol, &error))?;
         all.insert(info.symbol.clone(), generations);

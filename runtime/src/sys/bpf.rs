@@ -390,7 +390,18 @@ pub fn load_program(spec: &ProgramSpec<'_>, log: Option<&mut [u8]>) -> io::Resul
         load.log_buf = log.as_mut_ptr() as u64;
         load.log_size = u32::try_from(log.len()).unwrap_or(u32::MAX);
     }
-    bpf_fd(bpf_cmd::BPF_PROG_LOAD, &mut attr)
+    // The verifier gives up when a signal waits. The handler runs before the next try.
+    const TRIES: usize = 5;
+    let mut loaded = bpf_fd(bpf_cmd::BPF_PROG_LOAD, &mut attr);
+    for _ in 1..TRIES {
+        match &loaded {
+            Err(error) if error.raw_os_error() == Some(libc::EAGAIN) => {
+                loaded = bpf_fd(bpf_cmd::BPF_PROG_LOAD, &mut attr);
+            }
+            _ => break,
+        }
+    }
+    loaded
 }
 
 /// Runs a raw tracepoint program once, on this CPU (Linux 5.10: `bpf_prog_test_run_raw_tp`).
