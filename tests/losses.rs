@@ -480,3 +480,44 @@ fn a_process_that_was_counted_is_unaffected() {
     workload.go();
     workload.end();
 }
+
+/// Values that take much memory, and come faster than the kernel brings memory for each CPU.
+#[test]
+fn many_new_keys_of_any_kind_find_memory() {
+    needs_root!();
+    for (comm, statement, keys) in [
+        ("fast_hist", "hist(args.fd)", 60_000_u64),
+        ("fast_lhist", "lhist(args.fd, 0, 2000000, 20000)", 60_000),
+        ("fast_min", "min(args.fd)", 200_000),
+        ("fast_max", "max(args.fd)", 200_000),
+    ] {
+        let finished = trace_keys(
+            comm,
+            400_000,
+            &format!("@[args.fd] = {statement};"),
+            &keys.to_string(),
+            &["--strict"],
+        )
+        .lossless();
+        let delivered = finished.text().matches("@[").count() as u64;
+        assert_eq!(delivered, keys, "{comm}");
+    }
+}
+
+/// In each key, values in an order that makes every one the least or the greatest so far, then none.
+#[test]
+fn extremes_of_many_keys_are_those_of_all_their_values() {
+    needs_root!();
+    let statement = "@least[args.fd % 100] = min((int64)1500000 - args.fd); \
+                     @greatest[args.fd % 100] = max(args.fd); @low[args.fd % 7] = min(args.fd);";
+    let finished = trace_keys("extremes", 1000, statement, "5000 2", &[]).lossless();
+    for (map, key, expected) in [
+        ("@least", 99, 495_001),
+        ("@greatest", 99, 1_004_999),
+        ("@greatest", 0, 1_004_900),
+        ("@low", 1, 1_000_000),
+    ] {
+        let line = format!("{map}[{key}]: {expected}\n");
+        assert!(finished.text().contains(&line), "no {line:?} in {finished}");
+    }
+}

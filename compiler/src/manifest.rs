@@ -96,9 +96,8 @@ pub struct Generations {
 
 /// What a map holds, and how it is laid out.
 ///
-/// Most are hashes of per-CPU values, which the runtime puts together. In a map with keys, `Count`, `Sum`, `Avg` and
-/// `Stats` are one value that all CPUs add to
-/// ([`shared_map_type`](pfscript_probes::MapTemplate::shared_map_type)); the layout is the same.
+/// In a map without key, each CPU has a value, and the runtime puts them together. In a map with keys, all CPUs share one
+/// where they can ([`shared_map_type`](pfscript_probes::MapTemplate::shared_map_type)); the layout is the same.
 #[derive(Clone, Debug, PartialEq)]
 pub enum MapValue {
     /// One value, shared by all CPUs.
@@ -120,22 +119,22 @@ pub enum MapValue {
         /// Printed as a signed number.
         signed: bool,
     },
-    /// `{ u64 value; u64 set }` for each CPU
+    /// `{ u64 rank; u64 set }`: see [`EXTREME_RANK`](pfscript_probes::abi::EXTREME_RANK)
     Min {
         /// Compared and printed as a signed number.
         signed: bool,
     },
-    /// `{ u64 value; u64 set }` for each CPU
+    /// `{ u64 rank; u64 set }`: see [`EXTREME_RANK`](pfscript_probes::abi::EXTREME_RANK)
     Max {
         /// Compared and printed as a signed number.
         signed: bool,
     },
-    /// `u64[buckets]` for each CPU; the buckets are `pfscript_probes`' `log2_bounds`.
+    /// `u64[buckets]`; the buckets are `pfscript_probes`' `log2_bounds`.
     Hist {
         /// Sub-buckets per power of two: `2^bits`.
         bits: u32,
     },
-    /// `u64[buckets]` for each CPU: below `min`, `[min, min+step)`, …, at or above `max`.
+    /// `u64[buckets]`: below `min`, `[min, min+step)`, …, at or above `max`.
     LHist {
         /// Lower bound of the second bucket.
         min: i64,

@@ -84,10 +84,10 @@ _Static_assert(__builtin_offsetof(struct pf_average, total) == 8, "as in src/abi
 
 /* The value of min and max. */
 struct pf_extreme {
-	__u64 value; /* the least or the greatest */
+	__u64 rank; /* of the least or the greatest value: the greater rank counts */
 	__u64 set; /* 0 if there was no value yet */
 };
-_Static_assert(__builtin_offsetof(struct pf_extreme, value) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_extreme, rank) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_extreme, set) == 8, "as in src/abi.rs");
 
 extern char pf_map_loss; /* PERCPU_ARRAY: __u64, by probe * PF_LOSS_CAUSES + cause */

@@ -1,8 +1,10 @@
 /*
- * Maps: aggregations (HASH or PERCPU_HASH, so that sums are atomic additions; extremes and histograms are PERCPU_HASH
- * always), shared variables (HASH), and the counters of losses.
+ * Maps: aggregations (HASH or PERCPU_HASH, so that all that is added is added atomically), shared variables (HASH), and the counters of losses.
  */
 #include "template.h"
+
+/* More than CPUs are likely to come to a key of their own accord at once. */
+#define PF_EXTREME_TRIES 64
 
 pf_template(void, pf_loss, __u64 index)
 {
@@ -72,9 +74,20 @@ pf_template(void, pf_avg, void *map, const void *key, __u64 value, __u64 loss)
 	__sync_fetch_and_add(&average->total, value);
 }
 
+/* The rank of a value: the greater one counts, and none is below 0, what a new element begins as. */
+static __always_inline __u64 rank_of(__u64 value, __u64 mode)
+{
+	/* Signed numbers in the order of unsigned ones: with the sign bit flipped. */
+	__u64 rank = value ^ (mode & PF_MINMAX_SIGNED) << 62;
+
+	return mode & PF_MINMAX_MAX ? rank : ~rank;
+}
+
+/* Keeps the least or the greatest value of each CPU, where there is no atomic exchange: PERCPU_HASH. */
 pf_template(void, pf_minmax, void *map, const void *key, __u64 value, __u64 mode, __u64 loss)
 {
 	struct pf_extreme *extreme = bpf_map_lookup_elem(map, key);
+	__u64 rank = rank_of(value, mode);
 
 	if (pf_unlikely(!extreme)) {
 		struct pf_extreme zero = {};
@@ -83,20 +96,41 @@ pf_template(void, pf_minmax, void *map, const void *key, __u64 value, __u64 mode
 		if (!extreme)
 			return;
 	}
-	if (extreme->set) {
-		/* Signed numbers in the order of unsigned ones: with the sign bit flipped. */
-		__u64 flip = (mode & PF_MINMAX_SIGNED) << 62;
-		__u64 new = value ^ flip, old = extreme->value ^ flip;
-
-		if (mode & PF_MINMAX_MAX) {
-			if (new <= old)
-				return;
-		} else if (new >= old) {
-			return;
-		}
-	}
-	extreme->value = value;
+	if (rank > extreme->rank)
+		extreme->rank = rank;
 	extreme->set = 1;
+}
+
+/*
+ * Keeps the least or the greatest value, also where CPUs share it. A try fails only when another CPU has just brought a
+ * greater rank, which is still below this one, so that they are soon over.
+ */
+pf_template(void, pf_extreme, void *map, const void *key, __u64 value, __u64 mode, __u64 loss)
+{
+	struct pf_extreme *extreme = bpf_map_lookup_elem(map, key);
+	__u64 rank = rank_of(value, mode), seen;
+
+	if (pf_unlikely(!extreme)) {
+		struct pf_extreme zero = {};
+
+		extreme = create(map, key, &zero, loss);
+		if (!extreme)
+			return;
+	}
+	if (pf_unlikely(!extreme->set))
+		*(volatile __u64 *)&extreme->set = 1;
+	seen = *(volatile __u64 *)&extreme->rank;
+#pragma clang loop unroll(disable)
+	for (int tries = 0; tries < PF_EXTREME_TRIES; tries++) {
+		__u64 before = seen;
+
+		if (rank <= before)
+			return;
+		seen = __sync_val_compare_and_swap(&extreme->rank, before, rank);
+		if (seen == before)
+			return;
+	}
+	pf_loss(loss + PF_NO_MEMORY);
 }
 
 pf_template(void, pf_bucket, void *map, const void *key, __u64 index, __u64 buckets, __u64 loss)
@@ -116,7 +150,7 @@ pf_template(void, pf_bucket, void *map, const void *key, __u64 index, __u64 buck
 	/* Just before the access: 5.10 forgets the bounds of what it spills, though not constants. */
 	if (index >= buckets)
 		index = buckets - 1;
-	histogram[index]++;
+	__sync_fetch_and_add(&histogram[index], 1);
 }
 
 pf_template(void, pf_set, void *map, const void *key, const void *value, __u64 loss)

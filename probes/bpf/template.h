@@ -7,7 +7,8 @@
  *
  * Undefined symbols are parameters. The address of `pf_map_NAME` is a map, that of `pf_param_NAME` a 64-bit constant.
  *
- * Written for Linux 5.10 and newer: no atomics that return a value, no signed division, no bpf_loop.
+ * Written for Linux 5.10 and newer: no signed division, no bpf_loop, and no atomics that return a value but where the
+ * compiler asks for the feature (pf_extreme).
  */
 #ifndef PFSCRIPT_TEMPLATE_H
 #define PFSCRIPT_TEMPLATE_H

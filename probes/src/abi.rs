@@ -201,12 +201,17 @@ pub const EXTREME: Struct = Struct {
     name: "extreme",
     doc: "The value of min and max.",
     fields: &[
-        field("value", Type::U64, "the least or the greatest"),
+        field(
+            "rank",
+            Type::U64,
+            "of the least or the greatest value: the greater rank counts",
+        ),
         field("set", Type::U64, "0 if there was no value yet"),
     ],
 };
-/// The least or greatest value.
-pub const EXTREME_VALUE: Extent = EXTREME.extent("value");
+/// The rank of the least or greatest value: the value itself, its sign bit flipped if it is signed, all bits flipped if
+/// the least is kept. So the greater rank counts always, and 0 is below all others.
+pub const EXTREME_RANK: Extent = EXTREME.extent("rank");
 /// Whether there was a value: not 0.
 pub const EXTREME_SET: Extent = EXTREME.extent("set");
 

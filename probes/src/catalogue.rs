@@ -3,7 +3,8 @@
 //!
 //! Nothing is listed here. A template is an entry if it has the hole for a body, and a callback if another one has the
 //! kernel call it; the others are routines. Parameters are in the signature that its C source leaves in the object. What
-//! it needs follows from the helpers that it calls. What it does is said beside its C source.
+//! it needs follows from the helpers that it calls and from its atomic instructions. What it does is said beside its C
+//! source.
 
 use std::collections::BTreeSet;
 
@@ -41,6 +42,15 @@ impl<'a> Template<'a> {
     }
 }
 
+impl Template<'_> {
+    /// Whether it has atomic instructions that return what was there before.
+    fn exchanges(&self) -> bool {
+        // BPF_STX | BPF_ATOMIC; a plain addition has no more in its immediate than BPF_ADD, which is 0.
+        let mut instructions = self.code.chunks_exact(8);
+        instructions.any(|code| code[0] & 0xe7 == 0xc3 && code[4..8] != [0; 4])
+    }
+}
+
 impl Library {
     /// All templates, by name.
     pub fn templates(&self) -> impl Iterator<Item = &Template<'static>> {
@@ -72,15 +82,17 @@ impl Library {
 
     /// The features that the kernel must have for a template and all that it calls.
     pub fn needs(&self, name: &str) -> BTreeSet<Feature> {
-        let helpers = self.reached(name).into_iter().flat_map(Template::helpers);
-        helpers
-            .flat_map(|helper| {
-                FEATURES
-                    .iter()
-                    .filter(move |row| row.helper == Some(helper))
-            })
-            .map(|row| row.feature)
-            .collect()
+        let mut needs = BTreeSet::new();
+        for template in self.reached(name) {
+            for helper in template.helpers() {
+                let rows = FEATURES.iter().filter(|row| row.helper == Some(helper));
+                needs.extend(rows.map(|row| row.feature));
+            }
+            if template.exchanges() {
+                needs.insert(Feature::AtomicExchange);
+            }
+        }
+        needs
     }
 
     /// The constants that the program must bring for a template and all that it calls, by name.
@@ -230,7 +242,8 @@ mod tests {
         }
     }
 
-    /// What eBPF lacked in 5.10, besides helpers: atomics that return a value, and everything of `-mcpu=v4`.
+    /// What eBPF lacked in 5.10, besides helpers: atomics that return a value, which are a feature, and everything of
+    /// `-mcpu=v4`.
     #[test]
     fn no_instruction_is_newer_than_linux_5_10() {
         for name in library().names() {
@@ -240,8 +253,14 @@ mod tests {
                 let (opcode, offset) = (instruction[0], &instruction[2..4]);
                 let immediate = i32::from_le_bytes(instruction[4..8].try_into().unwrap());
                 match opcode & 7 {
-                    // BPF_STX: atomics are additions without BPF_FETCH.
-                    3 if opcode & 0xe0 == 0xc0 => assert_eq!(immediate, 0, "{name}"),
+                    // BPF_STX: atomics are additions without BPF_FETCH, or make it a template that needs the feature.
+                    3 if opcode & 0xe0 == 0xc0 && immediate != 0 => {
+                        assert!(library().needs(name).contains(&Feature::AtomicExchange));
+                        assert_eq!(
+                            name, "pf_extreme",
+                            "the compiler must choose by the feature"
+                        );
+                    }
                     // BPF_LDX: no sign extension (BPF_MEMSX).
                     1 => assert_ne!(opcode & 0xe0, 0x80, "{name}"),
                     // BPF_ALU, BPF_ALU64: signed division and moves are marked by the offset; no bswap.

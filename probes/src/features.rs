@@ -19,6 +19,8 @@ pub enum Feature {
     RingBuffer,
     /// helper `bpf_find_vma`
     FindVma,
+    /// atomic instructions that return what was there before (`BPF_FETCH`, `BPF_CMPXCHG`)
+    AtomicExchange,
     /// helper `bpf_for_each_map_elem`
     ForEachMapElement,
     /// helper `bpf_get_func_ip`
@@ -104,6 +106,13 @@ pub const FEATURES: &[FeatureInfo] = &[
         "helper bpf_find_vma",
         Some(helper::FIND_VMA),
         "5.17",
+        None,
+    ),
+    row(
+        Feature::AtomicExchange,
+        "atomic exchange",
+        None,
+        "5.12",
         None,
     ),
     row(

@@ -38,7 +38,7 @@ pub enum MapTemplate {
     Sum,
     /// `u64 count`, `i64 total`
     Avg,
-    /// `u64 value`, `u64 set` (0: this CPU saw none)
+    /// `u64 rank`, `u64 set` (0: no value yet)
     MinMax,
     /// `u64 count`, `i64 total`
     Stats,
@@ -140,14 +140,19 @@ impl MapTemplate {
         }
     }
 
-    /// The map type that lets all CPUs share one value, for kinds whose routines add atomically. A map with many keys is
-    /// better so: a new key of a per-CPU hash costs the kernel ten times as much and fails when keys come fast, while
-    /// CPUs seldom meet at a key. A map with one key is better per CPU, since there they always meet.
-    pub fn shared_map_type(self) -> Option<u32> {
+    /// The map type that lets all CPUs share one value, for kinds whose routines change it atomically, and the feature that
+    /// this takes. A map with many keys is better so: a new key of a per-CPU hash costs the kernel ten times as much and
+    /// fails when keys come fast, while CPUs seldom meet at a key. A map with one key is better per CPU, since there they
+    /// always meet.
+    pub fn shared_map_type(self) -> Option<(u32, Option<Feature>)> {
         match self {
-            MapTemplate::Count | MapTemplate::Sum | MapTemplate::Avg | MapTemplate::Stats => {
-                Some(BPF_MAP_TYPE_HASH)
-            }
+            MapTemplate::Count
+            | MapTemplate::Sum
+            | MapTemplate::Avg
+            | MapTemplate::Stats
+            | MapTemplate::Hist { .. }
+            | MapTemplate::LHist { .. } => Some((BPF_MAP_TYPE_HASH, None)),
+            MapTemplate::MinMax => Some((BPF_MAP_TYPE_HASH, Some(Feature::AtomicExchange))),
             _ => None,
         }
     }

@@ -4,7 +4,7 @@
 use crate::bytes::{as_number, average, compare, number, slice, unsigned};
 use crate::sys::bpf::{Cursor, MapHandle};
 use pfscript_compiler::manifest::{DataType, MapManifest, MapValue};
-use pfscript_probes::abi::{EXTREME_SET, EXTREME_VALUE};
+use pfscript_probes::abi::{EXTREME_RANK, EXTREME_SET};
 use std::cmp::Ordering;
 use std::io;
 
@@ -183,20 +183,14 @@ fn merge(kind: &MapValue, per_cpu: &[u8], out: &mut [u8]) {
     let parts = || per_cpu.chunks_exact(out_size(per_cpu, out.len()));
     match kind {
         MapValue::Min { signed } | MapValue::Max { signed } => {
-            let largest = matches!(kind, MapValue::Max { .. });
             let best = parts()
                 .filter(|part| unsigned(EXTREME_SET.of(part)) != 0)
-                .map(|part| unsigned(EXTREME_VALUE.of(part)))
-                .max_by_key(|value| {
-                    let value = if *signed {
-                        i128::from(*value as i64)
-                    } else {
-                        i128::from(*value)
-                    };
-                    if largest { value } else { -value }
-                });
-            if let Some(value) = best {
-                EXTREME_VALUE.set(out, value);
+                .map(|part| unsigned(EXTREME_RANK.of(part)))
+                .max();
+            if let Some(rank) = best {
+                let least = matches!(kind, MapValue::Min { .. });
+                // From here on the value itself stands where its rank was.
+                EXTREME_RANK.set(out, turn(rank, least, *signed));
                 EXTREME_SET.set(out, 1);
             }
         }
@@ -209,6 +203,12 @@ fn merge(kind: &MapValue, per_cpu: &[u8], out: &mut [u8]) {
             }
         }
     }
+}
+
+/// The value of a rank, or the rank of a value: see [`EXTREME_RANK`].
+fn turn(word: u64, least: bool, signed: bool) -> u64 {
+    let flipped = word ^ u64::from(signed) << 63;
+    if least { !flipped } else { flipped }
 }
 
 /// All values of per-CPU maps here are whole `u64`s, so that one CPU's part is as long as the result.
@@ -280,27 +280,21 @@ pub(crate) mod tests {
 
     #[test]
     fn extremes_leave_out_cpus_that_saw_nothing() {
-        let parts = [0, 0, -3, 1, 7, 1];
-        assert_eq!(
-            merged(&MapValue::Min { signed: true }, &parts, 16),
-            words(&[-3, 1])
-        );
-        assert_eq!(
-            merged(&MapValue::Max { signed: true }, &parts, 16),
-            words(&[7, 1])
-        );
-        assert_eq!(
-            merged(&MapValue::Max { signed: false }, &parts, 16),
-            words(&[-3, 1])
-        );
-        assert_eq!(
-            merged(&MapValue::Min { signed: false }, &parts, 16),
-            words(&[7, 1])
-        );
-        assert_eq!(
-            merged(&MapValue::Min { signed: false }, &[0, 0], 16),
-            words(&[0, 0])
-        );
+        for (least, signed, expected) in [
+            (true, true, -3),
+            (false, true, 7),
+            (false, false, -3),
+            (true, false, 7),
+        ] {
+            let kind = match least {
+                true => MapValue::Min { signed },
+                false => MapValue::Max { signed },
+            };
+            let rank = |value: i64| turn(value as u64, least, signed) as i64;
+            let parts = [0, 0, rank(-3), 1, rank(7), 1];
+            assert_eq!(merged(&kind, &parts, 16), words(&[expected, 1]), "{kind:?}");
+            assert_eq!(merged(&kind, &[0, 0], 16), words(&[0, 0]), "{kind:?}");
+        }
     }
 
     fn printed_order(info: &MapManifest, entries: &[(&[i64], &[i64])]) -> Vec<usize> {

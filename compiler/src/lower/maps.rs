@@ -15,6 +15,7 @@ use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::{EntityRef, PrimaryMap};
 use pfscript_grammar::Diagnostic;
 use pfscript_probes::abi::{KNOWN_STACKS, SCRATCH_LEVELS, helper, map};
+use pfscript_probes::maps::BPF_MAP_TYPE_PERCPU_HASH;
 use pfscript_probes::{Feature, LOSS_CAUSES, MapTemplate};
 
 /// `BPF_F_NO_PREALLOC`
@@ -39,6 +40,8 @@ const MAX_KEY_BYTES: u32 = 4096;
 pub(super) struct Maps {
     /// Those of the script.
     pub(super) script: PrimaryMap<ScriptMap, Access>,
+    /// Whether there are atomic instructions for extremes.
+    pub(super) exchange: bool,
     /// That which says which generation programs use, if a map has two.
     generations: Option<MapId>,
     /// That of [`Globals`], if the script needs it.
@@ -94,11 +97,24 @@ pub(super) fn define(
                 .help("use fewer or shorter strings in it"),
             );
         }
+        let map_type = match template.shared_map_type() {
+            Some((shared, needs))
+                if !key.is_empty() && needs.is_none_or(|needs| facts.has(needs)) =>
+            {
+                shared
+            }
+            _ => template.bpf_map_type(),
+        };
         // A map without key has one entry. There is room for more, all of it taken at once: while one CPU removes the entry,
         // another may make it anew, and that must neither find a full map nor need memory.
         let (capacity, room, flags) = match key.is_empty() {
             true => (1, KEYLESS_ROOM, 0),
             false => {
+                // A per-CPU map that grows fails when keys come fast.
+                let (keys, flags) = match map_type == BPF_MAP_TYPE_PERCPU_HASH {
+                    true => (PREALLOCATED_KEYS, 0),
+                    false => (keys, flags),
+                };
                 let keys = checked.limits.max_map_keys.unwrap_or(keys);
                 (keys, keys, flags)
             }
@@ -108,10 +124,7 @@ pub(super) fn define(
         }
         let id = module.maps.push(MapData {
             symbol: symbol(index, &map.name),
-            map_type: match template.shared_map_type() {
-                Some(shared) if !key.is_empty() => shared,
-                _ => template.bpf_map_type(),
-            },
+            map_type,
             key_size,
             value_size: template.value_size(),
             max_entries: room,
@@ -192,6 +205,7 @@ pub(super) fn define(
     let sites = sites.map(|table| (super::sites::define(&table, module), table));
     Ok(Maps {
         script,
+        exchange: facts.has(Feature::AtomicExchange),
         generations,
         globals,
         sites,

@@ -157,7 +157,11 @@ impl Lower<'_> {
                 let flag = |set: bool, flag| if set { flag } else { 0 };
                 let mode =
                     flag(aggregate == Aggregate::Max, MINMAX_MAX) | flag(signed, MINMAX_SIGNED);
-                self.update("pf_minmax", map, key, value, Some(mode as i64));
+                let routine = match self.maps.exchange {
+                    true => "pf_extreme",
+                    false => "pf_minmax",
+                };
+                self.update(routine, map, key, value, Some(mode as i64));
             }
             Aggregate::Avg | Aggregate::Stats => self.update("pf_avg", map, key, value, None),
             Aggregate::Hist { bits } => {

@@ -213,6 +213,20 @@ fn maps_grow_where_the_kernel_lets_them_and_are_preallocated_elsewhere() {
 }
 
 #[test]
+fn extremes_are_shared_where_the_kernel_can_exchange_them_and_per_cpu_elsewhere() {
+    let source = "software:faults:1 { @[pid] = max(cpu); }";
+    let made = |facts: RecordedFacts| {
+        let compiled = build(source, "t", &facts).unwrap();
+        let map = compiled.module.maps.values().next().unwrap().clone();
+        let text = ir::text::print(&compiled.module);
+        (map.map_type, map.flags, text.contains("pf_extreme"))
+    };
+    assert_eq!(made(facts()), (1, 1, true));
+    let without = facts().without(Feature::AtomicExchange);
+    assert_eq!(made(without), (5, 0, false));
+}
+
+#[test]
 fn settings_of_the_script_decide_the_sizes_of_maps_and_strings() {
     let source = "config = { max_map_keys = 7; max_strlen = 60; perf_rb_pages = 3; }
         software:faults:1 { @[str(addr)] = count(); printf(\"%d\", pid); }";

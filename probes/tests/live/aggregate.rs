@@ -52,18 +52,20 @@ fn avg_keeps_count_and_total() {
 #[test]
 fn minmax_compares_as_it_is_told() {
     let minus = -5i64 as u64;
-    for (mode, expected) in [
-        (0, 3),
-        (MINMAX_MAX, minus),
-        (MINMAX_SIGNED, minus),
-        (MINMAX_SIGNED | MINMAX_MAX, 9),
-    ] {
+    for (routine, mode, expected) in ["pf_minmax", "pf_extreme"].into_iter().flat_map(|routine| {
+        [
+            (routine, 0, 3),
+            (routine, MINMAX_MAX, minus),
+            (routine, MINMAX_SIGNED, minus),
+            (routine, MINMAX_SIGNED | MINMAX_MAX, 9),
+        ]
+    }) {
         let session = session!(MapTemplate::MinMax, 1);
         let body = keyed()
             .argument(3, 1)
             .set(4, mode)
             .set(5, LOSS)
-            .call("pf_minmax")
+            .call(routine)
             .exit();
         let program = session.program(&body);
         pin();
@@ -72,20 +74,61 @@ fn minmax_compares_as_it_is_told() {
         }
         program.run(&[8, 1]);
         // On one CPU, so that the sum over all is that one's.
-        assert_eq!(session.value(7), Some(vec![expected, 1]), "mode {mode}");
+        let expected = rank(expected, mode);
+        assert_eq!(
+            session.value(7),
+            Some(vec![expected, 1]),
+            "{routine}, mode {mode}"
+        );
         session.assert_lost(&[(LossCause::MapFull, 1)]);
     }
 }
 
+/// What stands for a value in a map.
+fn rank(value: u64, mode: u64) -> u64 {
+    let flipped = value ^ (mode & MINMAX_SIGNED) << 62;
+    if mode & MINMAX_MAX == 0 {
+        !flipped
+    } else {
+        flipped
+    }
+}
+
+#[test]
+fn an_extreme_that_cpus_share_is_the_greatest_of_all() {
+    const EACH: u64 = 20_000;
+    // The same layout, shared.
+    let session = session!(MapTemplate::Scalar { size: 16 }, 1);
+    let body = keyed().argument(3, 1).set(4, MINMAX_MAX).set(5, LOSS);
+    let program = session.program(&body.call("pf_extreme").exit());
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let program = &program;
+            scope.spawn(move || {
+                for value in 0..EACH {
+                    program.run(&[7, value * 4 + thread]);
+                }
+            });
+        }
+    });
+    assert_eq!(session.value(7), Some(vec![(EACH - 1) * 4 + 3, 1]));
+    session.assert_lost(&[]);
+}
+
 #[test]
 fn the_first_value_is_an_extreme_even_if_zero_would_be_more_so() {
-    for (mode, value) in [(0, 8), (MINMAX_SIGNED | MINMAX_MAX, -8i64 as u64)] {
+    for (routine, mode, value) in [
+        ("pf_minmax", 0, 8),
+        ("pf_minmax", MINMAX_SIGNED | MINMAX_MAX, -8i64 as u64),
+        ("pf_extreme", 0, 8),
+        ("pf_extreme", MINMAX_SIGNED | MINMAX_MAX, -8i64 as u64),
+        // Of the lowest rank that there is.
+        ("pf_extreme", 0, u64::MAX),
+    ] {
         let session = session!(MapTemplate::MinMax, 1);
         let body = keyed().argument(3, 1).set(4, mode).set(5, LOSS);
-        session
-            .program(&body.call("pf_minmax").exit())
-            .run(&[7, value]);
-        assert_eq!(session.value(7), Some(vec![value, 1]));
+        session.program(&body.call(routine).exit()).run(&[7, value]);
+        assert_eq!(session.value(7), Some(vec![rank(value, mode), 1]));
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn presence(feature: Feature) -> Presence {
         Feature::RingBuffer => ring_buffer(),
         Feature::RawTracepointTestRun => test_run(),
         Feature::KprobeMulti => kprobe_multi(),
+        Feature::AtomicExchange => atomic_exchange(),
         Feature::RawTracepointCookie => has_helper(
             helper::GET_ATTACH_COOKIE,
             &[bpf_prog_type::BPF_PROG_TYPE_RAW_TRACEPOINT],
@@ -146,6 +147,21 @@ fn growing_hash() -> Presence {
         instruction(0x18, 0x11, 0, map.as_raw_fd()),
         instruction(0, 0, 0, 0),
         call(helper::MAP_LOOKUP_ELEM),
+    ];
+    instructions.extend(leave());
+    let program = load(bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT, &instructions, None);
+    verdict(program.map(drop))
+}
+
+/// Older verifiers know no atomic instruction but the addition, and some machines' translators lack the others.
+fn atomic_exchange() -> Presence {
+    let mut instructions = vec![
+        // *(u64 *)(r10 - 8) = 0; r0 = 0; r1 = 0
+        instruction(0x7a, 0x0a, -8, 0),
+        instruction(0xb7, 0x00, 0, 0),
+        instruction(0xb7, 0x01, 0, 0),
+        // r0 = cmpxchg(r10 - 8, r0, r1)
+        instruction(0xdb, 0x1a, -8, 0xf1),
     ];
     instructions.extend(leave());
     let program = load(bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT, &instructions, None);
