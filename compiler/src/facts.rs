@@ -22,6 +22,10 @@ pub trait Facts {
     /// Kernel types, if the kernel has BTF.
     fn btf(&self) -> Option<&Btf>;
 
+    /// The pid namespace whose process ids the script sees, as the inode number of `/proc/self/ns/pid`; none if it is the
+    /// initial one.
+    fn pid_namespace(&self) -> Option<u32>;
+
     /// Whether the kernel has a feature.
     fn has(&self, feature: Feature) -> bool;
 

@@ -23,6 +23,10 @@ pub const PARAMETER_PREFIX: &str = "pf_param_";
 pub const LOSS_PARAMETER: &str = "pf_param_loss";
 /// The routine that counts a loss; the other routines and the entries call it.
 pub const LOSS_ROUTINE: &str = "pf_loss";
+/// The routine that stands for the helper `bpf_get_current_pid_tgid` where a session runs in a pid namespace of its own.
+pub const PID_TGID_ROUTINE: &str = "pf_pid_tgid";
+/// The constant of that routine: the namespace's inode number, as `/proc/self/ns/pid` has it.
+pub const PID_NAMESPACE_PARAMETER: &str = "pf_param_pid_namespace";
 /// The entry of programs that cannot be preempted, which claims a frame of scratch memory.
 pub const FRAMED_ENTRY: &str = "pf_enter_framed";
 /// The entry of programs that can be preempted and cannot sleep, likewise.

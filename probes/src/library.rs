@@ -29,6 +29,7 @@ const OBJECTS: &[(&str, &[u8])] = &[
     ("entries.bpf.o", include_bytes!("../prebuilt/entries.bpf.o")),
     ("events.bpf.o", include_bytes!("../prebuilt/events.bpf.o")),
     ("memory.bpf.o", include_bytes!("../prebuilt/memory.bpf.o")),
+    ("process.bpf.o", include_bytes!("../prebuilt/process.bpf.o")),
     ("stack.bpf.o", include_bytes!("../prebuilt/stack.bpf.o")),
     ("vma.bpf.o", include_bytes!("../prebuilt/vma.bpf.o")),
 ];

@@ -10,7 +10,9 @@ use super::frame::{MAX_CALL_FRAMES, STACK_BYTES, STACK_ROUNDING};
 use super::{AssembleError, ErrorKind, functions, guard};
 use crate::ir::{MapData, Module, ProbeData, ProbeId};
 use pfscript_grammar::Span;
-use pfscript_probes::abi::{LOSS_PARAMETER, SCRATCH_LEVELS, map};
+use pfscript_probes::abi::{
+    LOSS_PARAMETER, PID_NAMESPACE_PARAMETER, PID_TGID_ROUTINE, SCRATCH_LEVELS, helper, map,
+};
 use pfscript_probes::{LOSS_CAUSES, MapTemplate, Referent, Template};
 use std::collections::{HashMap, HashSet};
 
@@ -192,6 +194,13 @@ fn reach(
             })
             .collect()
     };
+    let namespace = module.parameters.contains_key(PID_NAMESPACE_PARAMETER);
+    if namespace {
+        let entries = linked.programs.iter_mut().map(|program| &mut program.entry);
+        for function in entries.chain(&mut linked.functions) {
+            translate_process_ids(&mut function.code);
+        }
+    }
     let entries = linked.programs.iter().map(|program| &program.entry);
     let mut queue: Vec<String> = entries.chain(&linked.functions).flat_map(wanted).collect();
     // A queue with an index instead of removal: what is reached is appended while it is read.
@@ -203,12 +212,29 @@ fn reach(
         }
         let template =
             templates(&symbol).ok_or_else(|| ErrorKind::UnknownTemplate(symbol.clone()))?;
-        let function = instantiate(template, &symbol, None, &parameter)?;
+        let mut function = instantiate(template, &symbol, None, &parameter)?;
+        if namespace {
+            translate_process_ids(&mut function.code);
+        }
         queue.extend(wanted(&function));
         linked.templates.push(symbol);
         linked.functions.push(function);
     }
     Ok(())
+}
+
+/// Has a routine called instead of the helper that gives process ids. Both take and give the same.
+fn translate_process_ids(code: &mut Code) {
+    let helper = Insn::call_helper(helper::GET_CURRENT_PID_TGID);
+    for (index, insn) in code.insns.iter_mut().enumerate() {
+        // What follows an `ld_imm64` is its second half, whose code is 0.
+        if *insn == helper {
+            *insn = Insn::call_function();
+            let routine = Reference::Call(PID_TGID_ROUTINE.to_owned());
+            code.references.push((index, routine));
+        }
+    }
+    code.references.sort_by_key(|&(index, _)| index);
 }
 
 /// A template's code with its parameters, and its hole if it has one, filled.

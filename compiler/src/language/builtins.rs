@@ -34,8 +34,8 @@ macro_rules! builtins {
 }
 
 builtins! {
-    "pid", "uint32", "process id (the kernel's tgid)", |_, span| Ok(high_half(helper::GET_CURRENT_PID_TGID, span));
-    "tid", "uint32", "thread id (the kernel's pid)", |_, span| Ok(low_half(helper::GET_CURRENT_PID_TGID, span));
+    "pid", "uint32", "process id (the kernel's tgid) in the tracer's pid namespace, 0 for processes outside of it", |_, span| Ok(high_half(helper::GET_CURRENT_PID_TGID, span));
+    "tid", "uint32", "thread id (the kernel's pid), likewise", |_, span| Ok(low_half(helper::GET_CURRENT_PID_TGID, span));
     "uid", "uint32", "user id", |_, span| Ok(low_half(helper::GET_CURRENT_UID_GID, span));
     "gid", "uint32", "group id", |_, span| Ok(high_half(helper::GET_CURRENT_UID_GID, span));
     "comm", "string", "name of the current thread, at most 15 bytes", |_, span| Ok(Expr {

@@ -7,7 +7,7 @@ mod format;
 pub mod functions;
 pub mod later;
 pub mod macros;
-mod parameters;
+pub(crate) mod parameters;
 pub mod prelude;
 pub mod signature;
 

@@ -5,13 +5,36 @@
 //! `count.STRUCT.MEMBER`, the elements of an array; `size.STRUCT` in bytes; and `value.ENUM.ENUMERATOR`.
 
 use crate::btf::{Btf, Kind, TypeId};
-use pfscript_probes::abi::PARAMETER_PREFIX;
+use crate::facts::Facts;
+use pfscript_grammar::{Diagnostic, Span};
+use pfscript_probes::abi::{PARAMETER_PREFIX, PID_NAMESPACE_PARAMETER, PID_TGID_ROUTINE};
 use pfscript_probes::library;
 
 /// The parameters of a routine and of all that it calls, with their values; none if these types lack one.
 pub fn of_routine(routine: &str, btf: Option<&Btf>) -> Option<Vec<(&'static str, u64)>> {
     let names = library().parameters(routine).into_iter();
     names.map(|name| Some((name, value(name, btf?)?))).collect()
+}
+
+/// Those of the routine that gives process ids in a pid namespace, none in the initial one.
+///
+/// # Errors
+/// If the kernel's types are not there, without which ids cannot be translated.
+pub fn of_process_ids(facts: &dyn Facts) -> Result<Vec<(&'static str, u64)>, Diagnostic> {
+    let Some(inode) = facts.pid_namespace() else {
+        return Ok(Vec::new());
+    };
+    let names = library().parameters(PID_TGID_ROUTINE).into_iter();
+    let values = names.map(|name| match name {
+        PID_NAMESPACE_PARAMETER => Some((name, inode.into())),
+        _ => Some((name, value(name, facts.btf()?)?)),
+    });
+    values.collect::<Option<_>>().ok_or_else(|| {
+        let message =
+            "process ids cannot be translated into this pid namespace without the kernel's types";
+        Diagnostic::error(Span::new(0, 0), message)
+            .help("trace from the host, or on a kernel built with CONFIG_DEBUG_INFO_BTF")
+    })
 }
 
 /// The value of one parameter.

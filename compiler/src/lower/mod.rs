@@ -20,6 +20,7 @@ use crate::ir::{
     Block, Condition, FuncId, Function, FunctionBuilder, Kind, Module, ProbeData, ProbeId,
     Signature, Slot, SlotPlace, Value,
 };
+use crate::language::parameters;
 use crate::manifest::{Manifest, ProbeManifest};
 use crate::sema::{Checked, CheckedAction};
 use crate::types::Type;
@@ -38,6 +39,8 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         parameters: checked.needs.parameters.clone(),
         ..Module::default()
     };
+    let ids = parameters::of_process_ids(facts).map_err(|error| vec![error])?;
+    module.parameters.extend(ids);
     let mut manifest = Manifest {
         records: checked.needs.records.clone(),
         user_symbols: checked.needs.user_symbols,

@@ -20,6 +20,7 @@ pub use btf_writer::{BtfWriter, trim};
 pub struct RecordedFacts {
     arch: Arch,
     btf: Option<Btf>,
+    pid_namespace: Option<u32>,
     features: Vec<Feature>,
     /// Sorted.
     tracepoints: Vec<(String, String)>,
@@ -39,6 +40,7 @@ impl RecordedFacts {
         RecordedFacts {
             arch,
             btf: None,
+            pid_namespace: None,
             features: Vec::new(),
             tracepoints: Vec::new(),
             formats: Vec::new(),
@@ -137,6 +139,13 @@ impl RecordedFacts {
         self
     }
 
+    /// The same kernel, seen from a pid namespace of that inode number.
+    #[must_use]
+    pub fn in_pid_namespace(mut self, inode: u32) -> RecordedFacts {
+        self.pid_namespace = Some(inode);
+        self
+    }
+
     /// The same kernel with other types.
     #[must_use]
     pub fn with_btf(mut self, btf: Btf) -> RecordedFacts {
@@ -202,6 +211,10 @@ impl Facts for RecordedFacts {
 
     fn btf(&self) -> Option<&Btf> {
         self.btf.as_ref()
+    }
+
+    fn pid_namespace(&self) -> Option<u32> {
+        self.pid_namespace
     }
 
     fn has(&self, feature: Feature) -> bool {

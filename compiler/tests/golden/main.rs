@@ -199,6 +199,30 @@ fn what_is_mapped_is_found_in_the_kernels_own_way() {
     assert!(text.contains("no helper bpf_find_vma"), "{text}");
 }
 
+/// The guard, the builtins, names of addresses and stacks alike.
+#[test]
+fn process_ids_are_those_of_the_pid_namespace() {
+    let source = "software:faults:1 { @[pid, tid, usym(addr), ustack] = count(); }";
+    let listing = |facts: &RecordedFacts| build(source, "t", facts).unwrap().listing;
+    let (helper, routine) = ("call bpf_get_current_pid_tgid", "call pf_pid_tgid\n");
+    let plain = listing(&facts());
+    let inside = listing(&facts().in_pid_namespace(4_026_532_000));
+    let calls = plain.matches(helper).count();
+    assert!(calls >= 4, "{plain}");
+    assert!(!plain.contains(routine), "{plain}");
+    assert_eq!(inside.matches(routine).count(), calls, "{inside}");
+    assert!(!inside.contains(helper), "{inside}");
+    for kernel in ["5.10", "6.1", "6.12", "7.2"] {
+        let btf = RecordedFacts::types_of(kernel).unwrap();
+        listing(&facts().with_btf(btf).in_pid_namespace(1));
+    }
+    let bare = facts().without(Feature::Btf).in_pid_namespace(1);
+    let errors = build("BEGIN { @ = pid; }", "t", &bare).unwrap_err();
+    let text = render(&errors, "t", source, false);
+    assert!(text.contains("pid namespace"), "{text}");
+    assert!(text.contains("CONFIG_DEBUG_INFO_BTF"), "{text}");
+}
+
 #[test]
 fn maps_grow_where_the_kernel_lets_them_and_are_preallocated_elsewhere() {
     let flags = |facts: RecordedFacts| {

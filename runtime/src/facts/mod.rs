@@ -4,6 +4,7 @@
 //! BTF nor tracefs.
 
 mod describe;
+pub(crate) mod namespace;
 mod probe;
 pub(crate) mod tracefs;
 
@@ -138,6 +139,10 @@ impl Facts for LiveFacts {
                 Btf::new(bytes).ok()
             })
             .as_ref()
+    }
+
+    fn pid_namespace(&self) -> Option<u32> {
+        namespace::pid()
     }
 
     /// True unless the kernel is known to lack it: where a capability is missing to try, the kernel itself will say so

@@ -10,6 +10,7 @@ use super::{Outcome, Session, Stop, Target};
 use crate::attach::{self, Attached};
 use crate::bytes::{slice, unsigned};
 use crate::error::{Error, ErrorKind};
+use crate::facts::namespace;
 use crate::load::{self, Loaded};
 use crate::loss::{self, Loss};
 use crate::perform::{Halt, Performer};
@@ -79,6 +80,13 @@ impl<'a> Running<'a> {
             return Err(Error::new(ErrorKind::Target, "`cpid` needs a command")
                 .with_help("start one with `-c COMMAND`")
                 .at(span));
+        }
+        let by_id = !matches!(session.target, Target::All) || manifest.user_symbols;
+        if by_id && namespace::proc_is_foreign() {
+            let message = "/proc shows the processes of another pid namespace";
+            return Err(Error::new(ErrorKind::Target, message).with_help(
+                "mount this one's: `mount -t proc proc /proc`, or `unshare --mount-proc`",
+            ));
         }
         let (process, command, scope) = match &session.target {
             Target::All => (None, None, Scope::All),
