@@ -3,23 +3,25 @@
 //! Each flag is said once, here; clap makes the parser and `--help` of it. What flags do is in `main`. The settings in the
 //! environment are in the help as text; a test holds it to the compiler's table (`SETTINGS`).
 
-use clap::{Parser, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, ValueEnum};
 use pfscript::runtime::{FORMS, Form};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Examples:
-  pfscript faults.pf -c ./program     why its memory grows: page faults by user stack
-  pfscript faults.pf --run git log -p the same of a command with its words as they are
-  pfscript ffaults.pf -p 1234         page faults of a running process, by file
+  pfscript faults.pf -c ./program    why its memory grows: page faults by stack
+  pfscript faults.pf --run git log -p  the same, of a command word by word
+  pfscript ffaults.pf -p 1234        page faults of a running process, by file
   pfscript -e 'profile:hz:99 { @[kstack] = count(); }'
-  pfscript -e 't:syscalls:sys_enter_openat { printf(\"%s %s\\n\", comm, str(args.filename)); }'
-  pfscript -l '*page_fault*'          attach points by name; -lv with their arguments
+  pfscript -e 't:syscalls:sys_enter_openat { print(str(args.filename)); }'
+  pfscript -l '*page_fault*'         attach points by name; -lv: with arguments
 
-Tracing needs root, or CAP_BPF and CAP_PERFMON. A script runs until Ctrl-C, until exit(), or
-until the process of -c or -p ends; then its maps are printed. SIGTERM and SIGHUP (a closed
-terminal) end it likewise. Another Ctrl-C, a second later or more, stops the printing.
+Tracing needs root, or CAP_BPF and CAP_PERFMON. A script runs until Ctrl-C,
+until exit(), or until the process of -c or -p ends; then its maps are printed.
+SIGTERM and SIGHUP (a closed terminal) end it likewise. Another Ctrl-C, a second
+later or more, stops the printing.
 
 Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_MAX_STRLEN          longest string in bytes, 8 to 1024; default 256
@@ -32,9 +34,9 @@ Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_MISSING_PROBES      if nothing matches: error, warn or ignore
   NO_COLOR                     print messages without colours
 
-Exit status: 0, or the number that the script gave to exit(); 1 on an error; 2 on a wrong command
-line; 3 if anything was lost and --strict is set. What the script asked for, as the cut by
-str(p, 5) or ustack(3), is no loss.";
+Exit status: 0, or the number that the script gave to exit(); 1 on an error; 2
+on a wrong command line; 3 if anything was lost and --strict is set. What the
+script asked for, as the cut by str(p, 5) or ustack(3), is no loss.";
 
 /// Traces what a Linux system does, with scripts in bpftrace's language and no compiler.
 #[derive(Debug, Parser)]
@@ -55,7 +57,12 @@ pub struct Cli {
     pub script: Option<String>,
 
     /// Run a command, trace it from its start, and stop when it ends. All that it started ends then, too
-    #[arg(short = 'c', value_name = "COMMAND", conflicts_with = "pid")]
+    #[arg(
+        short = 'c',
+        long = "cmd",
+        value_name = "COMMAND",
+        conflicts_with = "pid"
+    )]
     pub command: Option<String>,
 
     /// As -c, with the rest of the line as the command, word by word: nothing is quoted twice
@@ -67,26 +74,26 @@ pub struct Cli {
     pub exit_status: bool,
 
     /// Trace only this process, and stop when it ends
-    #[arg(short = 'p', value_name = "PID")]
+    #[arg(short = 'p', long = "pid", value_name = "PID")]
     pub pid: Option<u32>,
 
     /// Write output to a file, which must not be a symbolic link
-    #[arg(short = 'o', value_name = "FILE")]
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
     pub output: Option<PathBuf>,
 
     #[arg(short = 'f', long = "format", value_name = "FORM", value_parser = form, default_value = FORMS[0].name, hide_default_value = true, help = forms())]
     pub form: &'static Form,
 
     /// Print only results
-    #[arg(short = 'q')]
+    #[arg(short = 'q', long = "quiet")]
     pub quiet: bool,
 
     /// Print what is loaded and attached; with -l, list arguments too
-    #[arg(short = 'v')]
+    #[arg(short = 'v', long = "verbose")]
     pub verbose: bool,
 
     /// List attach points: all, or those that match a pattern with * and ?
-    #[arg(short = 'l', conflicts_with_all = ["script", "command", "run", "pid"])]
+    #[arg(short = 'l', long = "list", conflicts_with_all = ["script", "command", "run", "pid"])]
     pub list: bool,
 
     /// Check a script without running it; does not need root
@@ -98,7 +105,12 @@ pub struct Cli {
     pub dry_run: bool,
 
     /// Print a stage of compilation and exit: ast, ir, asm or object
-    #[arg(short = 'd', value_name = "STAGE", hide_possible_values = true)]
+    #[arg(
+        short = 'd',
+        long = "debug",
+        value_name = "STAGE",
+        hide_possible_values = true
+    )]
     pub dump: Option<Stage>,
 
     /// Show what this kernel supports
@@ -146,6 +158,49 @@ fn forms() -> String {
     format!("Output format: {}", forms.collect::<Vec<_>>().join(", "))
 }
 
+/// Options of bpftrace that there are not.
+const LATER: &[&str] = &[
+    "-k",
+    "-kk",
+    "--warnings",
+    "--no-warnings",
+    "--dwarf-pid",
+    "--usdt-file-activation",
+    "--debuginfo",
+    "--traceable-functions",
+    "--no-feature",
+    "--mode",
+    "--test",
+    "--bench",
+    "--probe-filter",
+    "--fmt",
+    "--verify-llvm-ir",
+    "--emit-elf",
+    "--emit-llvm",
+];
+
+/// Reads the command line; ends the command if it is wrong, or asks for help.
+pub fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|mut error| {
+        if let (ErrorKind::UnknownArgument, Some(ContextValue::String(name))) =
+            (error.kind(), error.get(ContextKind::InvalidArg))
+        {
+            if LATER.contains(&name.as_str()) {
+                let message = format!("bpftrace's option {name} is not supported yet");
+                let command = &mut Cli::command();
+                command.error(ErrorKind::UnknownArgument, message).exit();
+            }
+            // Whoever mistypes shall not be led to drop results.
+            if let Some(ContextValue::String(near)) = error.get(ContextKind::SuggestedArg)
+                && near == "--no-maps"
+            {
+                error.remove(ContextKind::SuggestedArg);
+            }
+        }
+        error.exit()
+    })
+}
+
 /// What `-d` prints.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Stage {
@@ -161,8 +216,17 @@ pub enum Stage {
 
 #[cfg(test)]
 mod tests {
-    use super::AFTER_HELP;
+    use super::{AFTER_HELP, Cli};
+    use clap::CommandFactory;
     use pfscript::compiler::SETTINGS;
+
+    #[test]
+    fn the_help_fits_80_columns() {
+        for line in AFTER_HELP.lines() {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+        Cli::command().debug_assert();
+    }
 
     #[test]
     fn the_help_names_every_setting() {

@@ -5,7 +5,6 @@
 
 mod cli;
 
-use clap::Parser;
 use cli::{Cli, Stage};
 use pfscript::compiler::{SETTINGS, ir, probe_list};
 use pfscript::grammar::escape;
@@ -20,7 +19,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // Rust ignores SIGPIPE, so that a closed pipe is an error that can be handled: it ends the command quietly.
-    match run(Cli::parse()) {
+    match run(cli::parse()) {
         Ok(status) => ExitCode::from(status),
         Err(Failure::Quiet) => ExitCode::SUCCESS,
         Err(Failure::Message(message)) => {
@@ -60,7 +59,9 @@ fn complain(message: &str) {
 }
 
 fn color() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none()
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 fn run(cli: Cli) -> Result<u8, Failure> {
@@ -101,6 +102,13 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         && !Path::new("/proc").join(pid.to_string()).exists()
     {
         return Err(failure(format_args!("there is no process {pid}")));
+    }
+    if let Some((pid, process)) = cli.pid.and_then(|pid| Some((pid, process_of(pid)?)))
+        && pid != process
+    {
+        return Err(failure(format_args!(
+            "{pid} is a thread of process {process}; trace the process with -p {process}, and choose the thread in the script: /tid == {pid}/"
+        )));
     }
     let options = Options {
         positional: parameters,
@@ -145,6 +153,13 @@ fn open(file: Option<&Path>) -> Result<session::Opened, pfscript::runtime::Error
         Some(path) => opened(OutputFile::open(path)?),
         None => opened(io::stdout()),
     })
+}
+
+/// The process that a thread belongs to.
+fn process_of(thread: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{thread}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("Tgid:"))?;
+    line.trim().parse().ok()
 }
 
 /// Runs a compiled script.

@@ -251,6 +251,11 @@ fn unknown_text(source: &str, at: usize, found: &Found<'_>) -> Option<Diagnostic
                 .starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '#'))
         }),
         c if c.is_ascii() && !c.is_ascii_control() => None,
+        c @ ('“' | '”' | '„' | '‟' | '«' | '»' | '‘' | '’' | '‚' | '‛') => Some(
+            error(format!("`{c}` is a typographic quotation mark"))
+                .label(format!("U+{:04X}", u32::from(c)))
+                .help("strings take straight double quotes: `\"text\"`"),
+        ),
         c => Some(
             error(format!(
                 "unknown character `{}`",
@@ -302,6 +307,11 @@ fn outside(source: &str, failure: &Failure<'_>, found: &Found<'_>) -> Diagnostic
         };
     }
     if failure.expects(OPERATORS) || failure.expects(&[Rule::predicate_end]) {
+        let rest = &source[failure.at..];
+        if rest.starts_with('=') && !rest.starts_with("==") {
+            return error("`=` is not allowed in an expression".to_owned())
+                .help("compare with `==`");
+        }
         return error(format!(
             "expected `/` at the end of the predicate, found {found}"
         ))

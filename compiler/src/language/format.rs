@@ -43,6 +43,13 @@ pub(super) fn parse(format: &[u8]) -> Result<Vec<FormatPiece>, String> {
             text.push(b'%');
             continue;
         }
+        // A percent sign before what cannot be part of a conversion is meant as itself, as bpftrace takes it: `100%\n`.
+        if !bytes.peek().is_some_and(|next| {
+            next.is_ascii_alphanumeric() || matches!(next, b'-' | b'+' | b' ' | b'#' | b'.')
+        }) {
+            text.push(b'%');
+            continue;
+        }
         let mut conversion = Conversion::default();
         while let Some(&flag) = bytes.peek() {
             match flag {
@@ -137,8 +144,21 @@ mod tests {
     }
 
     #[test]
+    fn a_percent_sign_by_itself_is_one() {
+        for (format, text) in [
+            (&b"100%"[..], &b"100%"[..]),
+            (b"100%\n", b"100%\n"),
+            (b"%, %%", b"%, %"),
+            (b"(%)", b"(%)"),
+        ] {
+            assert_eq!(parse(format).unwrap(), [FormatPiece::Text(text.to_vec())]);
+        }
+    }
+
+    #[test]
     fn what_is_no_conversion_is_an_error() {
-        assert!(parse(b"100%").is_err());
+        assert!(parse(b"100% ").is_err());
+        assert!(parse(b"%5").is_err());
         assert!(parse(b"%y").is_err());
         assert!(parse(b"%99999d").is_err());
     }

@@ -118,7 +118,13 @@ pub(super) fn expand(
     let mut groups: Vec<Group> = Vec::new();
     let mut errors = Vec::new();
     for point in &probe.attach_points {
-        let point = substitute(point, options);
+        let point = match substitute(point, options) {
+            Ok(point) => point,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
         let provider = match providers::find(&point.parts[0]) {
             Ok(provider) => provider,
             Err(error) => {
@@ -165,10 +171,13 @@ pub(super) fn expand(
 }
 
 /// Puts positional parameters into an attach point.
-fn substitute(point: &ast::AttachPoint, options: &Options) -> ast::AttachPoint {
-    let replace = |text: &str| {
+///
+/// # Errors
+/// If one was not given: in an action that would be 0, but there is no attach point that it could mean.
+fn substitute(point: &ast::AttachPoint, options: &Options) -> Result<ast::AttachPoint, Diagnostic> {
+    let replace = |part: &Spanned<String>| {
         let mut out = String::new();
-        let mut rest = text;
+        let mut rest = part.node.as_str();
         while let Some(at) = rest.find('$') {
             out.push_str(&rest[..at]);
             rest = &rest[at + 1..];
@@ -176,10 +185,14 @@ fn substitute(point: &ast::AttachPoint, options: &Options) -> ast::AttachPoint {
                 .find(|c: char| !c.is_ascii_digit())
                 .unwrap_or(rest.len());
             match rest[..digits].parse::<usize>() {
-                Ok(number) if number > 0 => {
-                    let value = options.positional.get(number - 1);
-                    out.push_str(value.map_or("0", String::as_str));
-                }
+                Ok(number) if number > 0 => match options.positional.get(number - 1) {
+                    Some(value) => out.push_str(value),
+                    None => {
+                        let message = format!("the parameter `${number}` is not given");
+                        return Err(Diagnostic::error(part.span, message)
+                            .help("parameters are written behind the script"));
+                    }
+                },
                 _ => {
                     out.push('$');
                     out.push_str(&rest[..digits]);
@@ -187,14 +200,10 @@ fn substitute(point: &ast::AttachPoint, options: &Options) -> ast::AttachPoint {
             }
             rest = &rest[digits..];
         }
-        out + rest
+        Ok(Spanned::new(out + rest, part.span))
     };
-    ast::AttachPoint {
-        parts: point
-            .parts
-            .iter()
-            .map(|part| Spanned::new(replace(&part.node), part.span))
-            .collect(),
+    Ok(ast::AttachPoint {
+        parts: point.parts.iter().map(replace).collect::<Result<_, _>>()?,
         span: point.span,
-    }
+    })
 }

@@ -30,6 +30,9 @@ impl Checker<'_> {
             Ast::Positional(number) => Ok(match self.positional(*number) {
                 None => Expr::literal(0, span),
                 Some(text) => match parse_integer(&text) {
+                    Some(value) if text.starts_with('-') => {
+                        Expr::int(value as i64, Type::I64, span)
+                    }
                     Some(value) => Expr::literal(value, span),
                     None => Expr::string(text.as_bytes(), span),
                 },
@@ -198,6 +201,15 @@ impl Checker<'_> {
 
     /// A value that is compared with zero.
     pub(super) fn condition(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
+        // `(comm = "x")` is a record with one field, which is no condition.
+        if let Ast::Unsupported(node) = &expr.kind
+            && node.what == "records"
+        {
+            return Err(
+                Diagnostic::error(expr.span, "`=` is not allowed in a condition")
+                    .help("compare with `==`"),
+            );
+        }
         let value = self.expr(expr)?;
         if value.ty.is_condition() {
             return Ok(value);
@@ -262,7 +274,7 @@ impl Checker<'_> {
     }
 }
 
-/// A positional parameter that is a number: decimal, hexadecimal, or negative.
+/// A positional parameter that is a number: decimal, hexadecimal, octal (`0775`), or negative.
 fn parse_integer(text: &str) -> Option<u64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -273,6 +285,9 @@ fn parse_integer(text: &str) -> Option<u64> {
         .or_else(|| digits.strip_prefix("0X"))
     {
         Some(hex) => u64::from_str_radix(hex, 16).ok()?,
+        None if digits.len() > 1 && digits.starts_with('0') => {
+            u64::from_str_radix(digits, 8).ok()?
+        }
         None => digits.parse().ok()?,
     };
     Some(if negative {

@@ -215,6 +215,10 @@ pub fn check(
         errors.extend(too_many_points(&expanded, options.limits.max_probes).err());
     }
     if !errors.is_empty() {
+        // What is wrong with the actions that have their attach points is said too.
+        if !expanded.is_empty() {
+            errors.extend(one_pass(&expanded, facts, &options));
+        }
         return Err(errors);
     }
 
@@ -249,6 +253,31 @@ pub fn check(
         )
         .help("assign each map before the place that reads it"),
     ])
+}
+
+/// The errors of actions, in a script of which other things are wrong: what other probes would say of maps is not known.
+fn one_pass(
+    expanded: &[(&ast::Probe, Vec<Group>)],
+    facts: &dyn Facts,
+    options: &Options,
+) -> Vec<Diagnostic> {
+    let mut pass = Pass {
+        facts,
+        options,
+        env: Env::default(),
+        needs: Needs::default(),
+        diagnostics: Vec::new(),
+        actions: Vec::new(),
+    };
+    for (probe, groups) in expanded {
+        for group in groups {
+            pass.group(probe, group);
+        }
+    }
+    let mut seen = HashSet::new();
+    let mut errors = pass.diagnostics;
+    errors.retain(|error| error.severity == Severity::Error && seen.insert(error.span));
+    errors
 }
 
 /// Bounds the attach points: at least one, and no more than a setting allows.

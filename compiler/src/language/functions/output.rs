@@ -3,6 +3,7 @@
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};
+use crate::ir::Width;
 use crate::language::format;
 use crate::manifest::{Conversion, Field, FormatPiece, RecordKind, Then};
 use crate::sema::Checker;
@@ -110,12 +111,18 @@ fn printf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnos
                 ),
             )
             .help(match value.ty {
-                Type::Int { .. } | Type::Bool => "use `%d`",
-                Type::Pointer(_) => "use `%p`",
-                _ => "use `%s`",
+                Type::Int { .. } | Type::Bool => "use `%d`".to_owned(),
+                Type::Pointer(target) => match checker.types.get(target) {
+                    Type::Int { bytes: 1, .. } | Type::Void if conversion.kind == b's' => format!(
+                        "print the string there with `str({})`, or the address with `%p`",
+                        pfscript_grammar::format::format_expr(arg)
+                    ),
+                    _ => "use `%p`".to_owned(),
+                },
+                _ => "use `%s`".to_owned(),
             }));
         }
-        values.push(value);
+        values.push(as_in_c(conversion.kind, value));
     }
     let (fields, size) = record_fields(&checker.types, &values);
     let kind = RecordKind::Printf {
@@ -144,6 +151,27 @@ fn exit(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
         *leaves = true;
     }
     Ok(emit)
+}
+
+/// What an unsigned conversion prints of a value: of a negative one that is no wider than C's `int`, 32 bits.
+fn as_in_c(kind: u8, value: Expr) -> Expr {
+    let narrow = matches!(
+        value.ty,
+        Type::Int { bytes, signed: true, .. } if bytes < 8
+    );
+    if !narrow || !matches!(kind, b'u' | b'x' | b'X' | b'o') {
+        return value;
+    }
+    let span = value.span;
+    Expr {
+        kind: ExprKind::Extend {
+            width: Width::W32,
+            signed: false,
+            value: Box::new(value),
+        },
+        ty: Type::U32,
+        span,
+    }
 }
 
 /// Fields of a record, behind its header.
