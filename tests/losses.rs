@@ -460,6 +460,35 @@ fn stacks_that_find_no_room_are_reported() {
 }
 
 #[test]
+fn a_full_table_of_stacks_is_reported_with_the_remedy() {
+    needs_root!();
+    let scratch = Scratch::new("tree_table");
+    let source = scratch.file("tree.c", TREE);
+    let program = scratch.path().join("tree");
+    support::compile(&source, &program, &[]);
+    let command = program.display().to_string();
+    let body = "software:page-faults:1 { @[ustack] = count(); @total = count(); }";
+    let total = |finished: &Finished| -> u64 {
+        let (_, rest) = finished.split_report();
+        let (_, total) = rest.split_once("@total: ").expect("a total");
+        total.trim().parse().expect("a number")
+    };
+    let config = format!("config = {{ max_stacks = 50 }} {body}");
+    let finished = Tracer::new(["-e", &config, "-c", &command]).run().ok();
+    let lost = finished.lost("the table of stacks was full");
+    assert!(lost > 4000 && lost < total(&finished), "{finished}");
+    finished.says(&["(50 different stacks; raise it with config max_stacks)"]);
+    // The environment sets it too, and one that is large enough is not full.
+    let set = |stacks| Tracer::new(["-e", body, "-c", &command]).env("PFSCRIPT_MAX_STACKS", stacks);
+    set("60").run().ok().says(&["(60 different stacks;"]);
+    set("200000").run().lossless();
+    Tracer::script(body)
+        .env("PFSCRIPT_MAX_STACKS", "0")
+        .run()
+        .refuses(&["PFSCRIPT_MAX_STACKS", "at least 1"]);
+}
+
+#[test]
 fn a_process_that_was_counted_is_unaffected() {
     needs_root!();
     // Tracing that is stopped and started again leaves the workload's own counts alone.

@@ -98,13 +98,11 @@ impl fmt::Display for Loss {
                 "lost {n} {events}{of}: the event buffer was full{}",
                 capacity(" bytes", "perf_rb_pages")
             ),
-            Cause::Counted(LossCause::StacksFull) => {
-                write!(f, "lost {n} {stacks}{of}: the table of stacks was full")?;
-                match self.capacity {
-                    Some(capacity) => write!(f, " ({capacity} different stacks)"),
-                    None => Ok(()),
-                }
-            }
+            Cause::Counted(LossCause::StacksFull) => write!(
+                f,
+                "lost {n} {stacks}{of}: the table of stacks was full{}",
+                capacity(" different stacks", "max_stacks")
+            ),
             Cause::Counted(LossCause::StackFailed) => {
                 write!(
                     f,
@@ -288,6 +286,10 @@ mod tests {
         assert_eq!(
             text(Cause::Counted(LossCause::MapFull), 1, None),
             "lost 1 event of kprobe:x: a map was full (raise its capacity with config max_map_keys)"
+        );
+        assert_eq!(
+            text(Cause::Counted(LossCause::StacksFull), 2, Some(100)),
+            "lost 2 stacks of kprobe:x: the table of stacks was full (100 different stacks; raise it with config max_stacks)"
         );
         assert_eq!(
             text(Cause::Counted(LossCause::StackTruncated), 2, Some(127)),

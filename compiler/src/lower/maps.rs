@@ -166,6 +166,7 @@ pub(super) fn define(
     own(MapTemplate::Loss, map::LOSS, probes.max(1) * LOSS_CAUSES, 0);
     if checked.needs.stacks > 0 {
         let depth = checked.needs.stacks;
+        let stacks = checked.limits.max_stacks.unwrap_or(stacks);
         own(MapTemplate::Stacks { depth }, map::STACKS, stacks, flags);
         let captures = MapTemplate::Captures { depth };
         own(captures, map::CAPTURES, SCRATCH_LEVELS, 0);

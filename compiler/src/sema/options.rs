@@ -23,6 +23,8 @@ pub struct Limits {
     pub max_strlen: u32,
     /// Keys that a map holds; `None`: as the kernel's kind of map allows.
     pub max_map_keys: Option<u32>,
+    /// Different stacks that are kept; `None`: as the kernel's kind of map allows.
+    pub max_stacks: Option<u32>,
     /// Pages of 4 KiB of the event buffer; `None`: as the script's records need.
     pub event_pages: Option<u32>,
     /// The most attach points; `None`: as many as there are.
@@ -53,6 +55,7 @@ impl Default for Limits {
         Limits {
             max_strlen: 256,
             max_map_keys: None,
+            max_stacks: None,
             event_pages: None,
             max_probes: None,
             max_programs: 1024,
@@ -118,6 +121,9 @@ pub const SETTINGS: &[Setting] = &[
     }),
     number("max_map_keys", (1, u32::MAX), |limits, keys| {
         limits.max_map_keys = Some(keys);
+    }),
+    number("max_stacks", (1, u32::MAX), |limits, stacks| {
+        limits.max_stacks = Some(stacks);
     }),
     number("perf_rb_pages", (1, MAX_EVENT_PAGES), |limits, pages| {
         limits.event_pages = Some(pages);
