@@ -18,15 +18,21 @@ const EVENTS: u64 = PROCESSES * KEYS * PASSES;
 /// When maps are printed and emptied: often, but not so often that a busy machine takes minutes for all of it.
 const TICK: &str = "interval:ms:20 /@ticks++ < 40/";
 
+/// A name for the traced processes that those of another run of the same test do not have: at most 15 bytes.
+fn own_name(name: &str) -> String {
+    format!("{name}{}", std::process::id())
+}
+
 /// Where the workload's calls are counted.
-fn calls(comm: &str) -> String {
+fn calls(name: &str) -> String {
+    let comm = own_name(name);
     format!("tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/")
 }
 
 /// Traces two processes at once, each busy with [`EVENTS`] / 2 calls.
-fn trace(comm: &str, script: &str) -> Finished {
-    let scratch = Scratch::new(comm);
-    let program = scratch.path().join(comm);
+fn trace(name: &str, script: &str) -> Finished {
+    let scratch = Scratch::new(name);
+    let program = scratch.path().join(own_name(name));
     support::copy_program(workload("keys"), &program);
     let tracer = Tracer::new(["-f", "json", "--strict", "-e", script]);
     // JSON has no line that says that probes are attached on the messages' side.
@@ -108,13 +114,13 @@ fn every_kind_adds_up(comm: &str, ask: impl Fn(&str) -> String) {
 #[test]
 fn prints_with_a_clear_after_each_add_up_to_what_happened() {
     needs_root!();
-    every_kind_adds_up("exact_clear", |map| format!("print({map}); clear({map});"));
+    every_kind_adds_up("clear", |map| format!("print({map}); clear({map});"));
 }
 
 #[test]
 fn prints_with_a_zero_after_each_add_up_to_what_happened() {
     needs_root!();
-    every_kind_adds_up("exact_zero", |map| format!("print({map}); zero({map});"));
+    every_kind_adds_up("zero", |map| format!("print({map}); zero({map});"));
 }
 
 #[test]
@@ -128,9 +134,9 @@ fn what_stands_between_a_print_and_a_clear_does_not_matter() {
              if (@n % 3) {{ print(@c); }} else {{ print(@c, 1); print(@c); }} clear(@c);
              print(@d, 1); print(@d); delete(@d);
          }}",
-        calls("exact_between")
+        calls("between")
     );
-    let finished = trace("exact_between", &script);
+    let finished = trace("between", &script);
     assert_eq!(printed(&finished, "@a"), EVENTS, "@a");
     // These are printed also where they are kept, so that only the least can be told.
     for map in ["@b", "@c", "@d"] {
@@ -145,9 +151,9 @@ fn a_map_that_is_seldom_cleared_is_whole_in_every_print_between() {
     let script = format!(
         "{} {{ @x++; if (@x > @seen) {{ @seen = @x; }} }} \
          {TICK} {{ print(@x); }} interval:s:100 {{ clear(@x); }}",
-        calls("exact_kept")
+        calls("kept")
     );
-    let finished = trace("exact_kept", &script);
+    let finished = trace("kept", &script);
     let text = finished.text().lines();
     let numbers: Vec<u64> = text
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -172,9 +178,9 @@ fn no_extreme_is_missing_between_a_print_and_a_clear() {
     let script = format!(
         "{} {{ @n++; @max = max(args.fd); @maxes[args.fd % 5] = max(args.fd); @mins[args.fd] = min(args.fd); }} \
          {TICK} {{ print(@max); clear(@max); print(@maxes); clear(@maxes); print(@mins); clear(@mins); }}",
-        calls("exact_extreme")
+        calls("extreme")
     );
-    let finished = trace("exact_extreme", &script);
+    let finished = trace("extreme", &script);
     let text = finished.text().lines();
     let all: Vec<Value> = text
         .filter_map(|line| serde_json::from_str(line).ok())
