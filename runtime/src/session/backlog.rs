@@ -1,59 +1,71 @@
-//! Requests to print, clear or zero a map that come faster than they can be done.
+//! Requests to print, clear or zero a map that still wait when tracing has ended.
 //!
-//! In come records, out come the records that are to be performed. While the session keeps up, that is all of them. Once it
-//! lags, a request is left out if one like it has been done since it was made: what that one did holds for both. So a
-//! backlog, whatever its length, takes the time of the few different requests in it, and the end of tracing is not kept
-//! waiting.
+//! In come records, out come the requests that are to be performed. While the session traces, that is all of them. Some time
+//! after its end, a request is left out if one like it has been done since it was made: what that one did holds for both.
+//! Nothing is emptied that such a request would have printed, nor printed twice. So a backlog, whatever its length, takes the
+//! time of the few different requests in it, and keeps nobody waiting.
 
 use pfscript_compiler::manifest::{Manifest, RecordKind, Then};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// After this without having caught up, the session lags.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// For so long after the end everything is done that waits.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Records that are taken out of the event buffer at a time, and their bytes: about as much as the buffer holds.
 const MAX_RECORDS: usize = 1 << 17;
 const MAX_BYTES: usize = 1 << 23;
+
+/// How often a request is done for those that waited when the first of them was done. Twice, since a map that has been
+/// printed in between is to be emptied once more.
+const MOST: u8 = 2;
 
 /// What a record asks for, if it is a request for maps.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Request {
     /// The first kind of record that asks for the same.
     kind: usize,
-    /// The maps that it prints and leaves as they are.
-    prints: BTreeSet<usize>,
-    /// The maps that it clears or zeroes.
-    empties: BTreeSet<usize>,
+    /// Maps that it prints, by their index in the manifest, and maps that it clears or zeroes.
+    prints: Vec<usize>,
+    empties: Vec<usize>,
 }
 
 impl Request {
-    /// Adds what a kind of record asks for; false if that is not about maps.
+    /// Adds what a kind of record asks for; false if it is no request.
     fn add(&mut self, kind: &RecordKind) -> bool {
         match kind {
-            RecordKind::PrintMap {
-                map,
-                then: Then::Keep,
-                ..
-            } => self.prints.insert(*map),
-            RecordKind::PrintMap {
-                map,
-                then: Then::Clear | Then::Zero,
-                ..
-            }
-            | RecordKind::ClearMap { map }
-            | RecordKind::ZeroMap { map } => self.empties.insert(*map),
-            RecordKind::Several(kinds) => {
-                for kind in kinds {
-                    self.add(kind);
+            RecordKind::PrintMap { map, then, .. } => {
+                self.prints.push(*map);
+                match then {
+                    Then::Keep => {}
+                    Then::Clear | Then::Zero => self.empties.push(*map),
                 }
                 true
             }
+            RecordKind::ClearMap { map } | RecordKind::ZeroMap { map } => {
+                self.empties.push(*map);
+                true
+            }
+            RecordKind::Several(kinds) => kinds.iter().all(|kind| self.add(kind)),
             RecordKind::Printf { .. }
             | RecordKind::PrintValue { .. }
             | RecordKind::Time { .. }
             | RecordKind::Exit => false,
         }
     }
+
+    /// Whether it prints a map, and leaves in it what was printed, that `other` empties.
+    fn shows_what_is_emptied_by(&self, other: &Request) -> bool {
+        let mut kept = self.prints.iter();
+        kept.any(|map| !self.empties.contains(map) && other.empties.contains(map))
+    }
+}
+
+/// What has been done about a request since `waiting` was filled.
+#[derive(Clone, Debug, Default)]
+struct Done {
+    times: u8,
+    /// What it did holds for those like it.
+    holds: bool,
 }
 
 /// What waits, and what has been done about it.
@@ -61,13 +73,15 @@ impl Request {
 pub struct Backlog {
     /// What each kind of record asks for.
     requests: Vec<Option<Request>>,
-    /// Since when the event buffer has not been seen empty.
-    behind: Option<Instant>,
+    /// When tracing ended.
+    ended: Option<Instant>,
     /// Records that waited when the first request in `done` was done, in their order.
     waiting: VecDeque<Box<[u8]>>,
     bytes: usize,
-    /// The requests that have been done since `waiting` was filled.
-    done: Vec<Request>,
+    /// What has been done since `waiting` was filled, by the request's kind; nothing before that.
+    done: Vec<Done>,
+    /// Requests that print and were left out, since when none has printed the same maps.
+    unprinted: Vec<usize>,
     merged: u64,
 }
 
@@ -103,12 +117,13 @@ impl Backlog {
         self.waiting.clear();
         self.done.clear();
         self.bytes = 0;
-        self.behind = None;
+        self.ended = None;
+        self.unprinted.clear();
     }
 
-    /// Notes that the event buffer was empty.
-    pub fn caught_up(&mut self) {
-        self.behind = None;
+    /// Notes that tracing has ended.
+    pub fn end(&mut self) {
+        self.ended.get_or_insert_with(Instant::now);
     }
 
     /// Whether a record of this kind is a request for a map, which may take long.
@@ -116,20 +131,15 @@ impl Backlog {
         self.requests.get(kind).is_some_and(Option::is_some)
     }
 
-    /// Whether a record of this kind is to be performed now. `more` gives what else is in the event buffer.
-    pub fn admits(&mut self, kind: usize, mut more: impl FnMut() -> Option<Box<[u8]>>) -> bool {
-        let behind = *self.behind.get_or_insert_with(Instant::now);
+    /// The kinds of requests that are to be performed now, for a record that is a request. `more` gives what else is in the
+    /// event buffer.
+    pub fn due(&mut self, kind: usize, mut more: impl FnMut() -> Option<Box<[u8]>>) -> Vec<usize> {
         let Some(Some(request)) = self.requests.get(kind) else {
-            return true;
+            return vec![kind];
         };
-        if self.done.contains(request) {
-            self.merged += 1;
-            return false;
-        }
-        if self.waiting.is_empty() && self.done.is_empty() {
-            if behind.elapsed() < PATIENCE {
-                return true;
-            }
+        let request = request.clone();
+        let late = self.ended.is_some_and(|end| end.elapsed() >= PATIENCE);
+        if self.done.is_empty() && late {
             while self.waiting.len() < MAX_RECORDS
                 && self.bytes < MAX_BYTES
                 && let Some(record) = more()
@@ -137,12 +147,60 @@ impl Backlog {
                 self.bytes += record.len();
                 self.waiting.push_back(record);
             }
+            self.done = vec![Done::default(); self.requests.len()];
         }
-        // What was printed is not to be printed again: a map that was emptied before is to be emptied once more.
-        self.done
-            .retain(|done| done.empties.is_disjoint(&request.prints));
-        self.done.push(request.clone());
-        true
+        if let Some(done) = self.done.get(request.kind)
+            && (done.holds || done.times == MOST)
+        {
+            self.merged += 1;
+            if !request.prints.is_empty() && !self.unprinted.contains(&request.kind) {
+                self.unprinted.push(request.kind);
+            }
+            return Vec::new();
+        }
+        // What this one empties is to be printed first, if that was left out.
+        let mut due = self.unprinted.clone();
+        due.retain(|kind| self.is_lost_to(*kind, &request));
+        self.merged -= due.len() as u64;
+        due.push(request.kind);
+        for kind in &due {
+            self.note(*kind);
+        }
+        due
+    }
+
+    /// Whether what a request prints would be emptied by another without being printed.
+    fn is_lost_to(&self, kind: usize, other: &Request) -> bool {
+        let Some(Some(request)) = self.requests.get(kind) else {
+            return false;
+        };
+        let mut prints = request.prints.iter();
+        prints.any(|map| other.empties.contains(map) && !other.prints.contains(map))
+    }
+
+    /// Notes that a request is performed.
+    fn note(&mut self, kind: usize) {
+        let Some(Some(request)) = self.requests.get(kind) else {
+            return;
+        };
+        // What it prints need not be printed for those that were left out.
+        let is_printed =
+            |other: &Request| other.prints.iter().all(|map| request.prints.contains(map));
+        let requests = &self.requests;
+        self.unprinted.retain(|other| match requests.get(*other) {
+            Some(Some(other)) => !is_printed(other),
+            _ => false,
+        });
+        if let Some(done) = self.done.get_mut(kind) {
+            done.times = done.times.saturating_add(1);
+            done.holds = true;
+        }
+        // What was printed is not to be printed again.
+        for (other, done) in self.requests.iter().zip(&mut self.done) {
+            if let Some(other) = other {
+                done.holds &= !request.shows_what_is_emptied_by(other);
+            }
+        }
     }
 
     /// How many requests were left out.
@@ -159,6 +217,8 @@ mod tests {
     const ZERO: usize = 1;
     const PRINTF: usize = 2;
     const PRINT_TOO: usize = 3;
+    const PRINT_AND_CLEAR: usize = 4;
+    const SEVERAL: usize = 5;
 
     fn backlog() -> Backlog {
         let print = || RecordKind::PrintMap {
@@ -175,6 +235,13 @@ mod tests {
                     format: String::new(),
                 },
                 print(),
+                RecordKind::PrintMap {
+                    map: 0,
+                    top: 5,
+                    divisor: 1,
+                    then: Then::Clear,
+                },
+                RecordKind::Several(vec![print(), RecordKind::ClearMap { map: 1 }]),
             ],
             ..Manifest::default()
         })
@@ -193,36 +260,60 @@ mod tests {
                 },
             };
             let more = || Some(Box::from([buffer.pop_front()? as u8]));
-            if backlog.admits(kind, more) {
-                performed.push(kind);
+            match backlog.is_request(kind) {
+                true => performed.extend(backlog.due(kind, more)),
+                false => performed.push(kind),
             }
         }
     }
 
     #[test]
-    fn while_the_session_keeps_up_everything_is_done() {
+    fn while_the_session_traces_everything_is_done() {
         let mut backlog = backlog();
         let all = [PRINT, ZERO, PRINT, PRINT, PRINTF, ZERO];
         assert_eq!(performed(&mut backlog, &all), all);
         assert_eq!(backlog.merged(), 0);
     }
 
+    /// What is performed some time after the end, and how many requests are left out.
+    #[track_caller]
+    fn late(kinds: &[usize], expected: &[usize], merged: u64) -> Backlog {
+        let mut backlog = backlog();
+        backlog.ended = Instant::now().checked_sub(2 * PATIENCE);
+        assert_eq!(performed(&mut backlog, kinds), expected);
+        assert_eq!(backlog.merged(), merged);
+        backlog
+    }
+
     #[test]
     fn what_waits_behind_a_request_like_it_is_done_with_it() {
-        let mut backlog = backlog();
-        backlog.behind = Instant::now().checked_sub(2 * PATIENCE);
         let all = [PRINT, ZERO, PRINTF, PRINT, PRINT_TOO, ZERO, PRINTF];
-        let expected = [PRINT, ZERO, PRINTF, PRINTF];
-        assert_eq!(performed(&mut backlog, &all), expected);
-        assert_eq!(backlog.merged(), 3);
-        // What has been printed in between is emptied again, but once.
+        late(&all, &[PRINT, ZERO, PRINTF, PRINTF], 3);
+        // One step that prints and empties is done once, and leaves nothing that another would have to empty.
+        let all = [PRINT_AND_CLEAR, PRINT_AND_CLEAR, SEVERAL, SEVERAL];
+        late(&all, &[PRINT_AND_CLEAR, SEVERAL], 2);
+    }
+
+    #[test]
+    fn what_has_been_printed_is_emptied_and_what_is_emptied_was_printed() {
         let all = [ZERO, PRINT, ZERO, PRINT, ZERO];
-        assert_eq!(performed(&mut backlog, &all), [ZERO, PRINT, ZERO]);
-        assert_eq!(backlog.merged(), 5);
-        // What comes later was not waiting then.
+        late(&all, &[ZERO, PRINT, ZERO], 2);
+        let all = [PRINT, PRINT, ZERO, PRINT, ZERO];
+        late(&all, &[PRINT, PRINT, ZERO], 2);
+        // Also if what empties comes later.
+        let all = [PRINT_AND_CLEAR, PRINT_AND_CLEAR];
+        let mut backlog = late(&all, &[PRINT_AND_CLEAR], 1);
+        let later = performed(&mut backlog, &[ZERO]);
+        assert_eq!(later, [PRINT_AND_CLEAR, ZERO]);
+        assert_eq!(backlog.merged(), 0);
+    }
+
+    #[test]
+    fn what_comes_later_was_not_waiting() {
+        let mut backlog = late(&[PRINT, PRINT], &[PRINT], 1);
         assert_eq!(performed(&mut backlog, &[PRINT]), [PRINT]);
-        // And who has caught up does not lag.
-        backlog.caught_up();
+        // What `END` asks for is not of that backlog.
+        backlog.discard();
         assert_eq!(performed(&mut backlog, &[PRINT, PRINT]), [PRINT, PRINT]);
     }
 }

@@ -191,8 +191,8 @@ impl<'a> Running<'a> {
         let merged = self.backlog.merged();
         if merged > 0 {
             let text = format!(
-                "note: {merged} requests to print, clear or zero a map were left out, since others like them were \
-                 waiting: they came faster than they can be done"
+                "note: {merged} requests to print, clear or zero a map, which waited when tracing ended, were left out, \
+                 since others like them were done"
             );
             self.sink.event(&Event::Message(&text))?;
         }
@@ -323,6 +323,7 @@ impl<'a> Running<'a> {
             self.symbols.tidy(&mut self.processes, &self.loaded);
             if self.wait(timeout)? == Waited::End {
                 self.attached.stop(&self.loaded);
+                self.backlog.end();
                 self.deliver_all()?;
                 return Ok(());
             }
@@ -383,10 +384,7 @@ impl<'a> Running<'a> {
                 Some(_) => None,
                 None => match events.next() {
                     Some(record) => Some(record),
-                    None => {
-                        self.backlog.caught_up();
-                        return Ok(Delivered::All);
-                    }
+                    None => return Ok(Delivered::All),
                 },
             };
             let record: &[u8] = match (&taken, &found) {
@@ -417,11 +415,13 @@ impl<'a> Running<'a> {
             // A request is all in its kind. Its record gives its place in the event buffer back, before others are taken.
             drop(found);
             let more = || events.next().map(|record| Box::from(&*record));
-            if self.backlog.admits(number, more) {
-                performer.perform(kind, &[])?;
-                if begin.elapsed() > LONG {
-                    return Ok(Delivered::Some);
+            for kind in self.backlog.due(number, more) {
+                if let Some(kind) = manifest.records.get(kind) {
+                    performer.perform(kind, &[])?;
                 }
+            }
+            if begin.elapsed() > LONG {
+                return Ok(Delivered::Some);
             }
         }
         Ok(Delivered::Some)
