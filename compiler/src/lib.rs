@@ -83,7 +83,7 @@ fn compile_expanded(
     options: &Options,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let mut checked = sema::check(script, facts, options)?;
-    let (module, manifest) = lower::lower(&checked, facts)?;
+    let (module, mut manifest) = lower::lower(&checked, facts)?;
     if cfg!(debug_assertions) {
         ir::verify(&module).map_err(|violations| {
             violations
@@ -104,6 +104,9 @@ fn compile_expanded(
             None => Diagnostic::error(error.span.unwrap_or_default(), error.to_string()),
         }]
     })?;
+    for (probe, narrowing) in manifest.probes.values_mut().zip(&assembled.narrowings) {
+        probe.narrowing = *narrowing;
+    }
     for (probe, maps) in &assembled.too_many_maps {
         let span = checked.actions.get(probe.index());
         checked.warnings.push(

@@ -34,15 +34,6 @@ pub struct Manifest {
     pub sites: Option<SiteTable>,
 }
 
-/// The object's read-only data, that the loader sets before it loads.
-pub struct ReadOnlyData;
-
-impl ReadOnlyData {
-    /// Symbol of a `u64` in `.rodata`: the process id that probes are narrowed to, 0 for all. The verifier takes the word
-    /// for a constant, so that asking for it costs nothing where it is 0.
-    pub const PROCESS: &'static str = "pf_data_process";
-}
-
 /// The word that programs read where there are so many of them that the kernel takes long to detach them.
 pub struct StopWord;
 

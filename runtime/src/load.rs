@@ -11,10 +11,10 @@ use crate::sys;
 use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
 use aya_obj::generated::{BPF_F_RDONLY_PROG, bpf_line_info};
 use pfscript_compiler::ir::ProbeId;
-use pfscript_compiler::manifest::{Manifest, ReadOnlyData, SiteTable, StopWord};
+use pfscript_compiler::manifest::{Manifest, SiteTable, StopWord};
 use pfscript_probes::abi;
 use pfscript_probes::maps::BPF_MAP_TYPE_ARRAY_OF_MAPS;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
@@ -67,12 +67,9 @@ pub fn load(
     // The first that takes descriptors by the dozen.
     sys::lift_open_files_limit();
     let mut object = aya_obj::Object::parse(elf).map_err(|error| malformed(&error))?;
-    let word = u64::from(process.unwrap_or(0)).to_le_bytes();
-    // Not there if no probe of the script can be narrowed.
-    let data = HashMap::from([(ReadOnlyData::PROCESS, (&word[..], false))]);
-    object
-        .patch_map_data(data)
-        .map_err(|error| malformed(&error))?;
+    if let Some(process) = process {
+        narrow(&mut object, manifest, process).ok_or_else(|| malformed(&"a guard is missing"))?;
+    }
     let cpus = sys::possible_cpus().map_err(|error| {
         let doing = "read the number of CPUs from /sys";
         exhausted(&error, doing)
@@ -149,6 +146,19 @@ pub fn load(
         generations: generations.0,
         programs,
     })
+}
+
+/// Puts the process's id into the guards of the programs that are narrowed to one; `None` if one has no such guard.
+fn narrow(object: &mut aya_obj::Object, manifest: &Manifest, process: u32) -> Option<()> {
+    for probe in manifest.probes.values() {
+        if let Some(index) = probe.narrowing {
+            let key = object.programs.get(&probe.symbol)?.function_key();
+            let function = object.functions.get_mut(&key)?;
+            // A process's id is below 2^22 (`PID_MAX_LIMIT`).
+            function.instructions.get_mut(index as usize)?.imm = process as i32;
+        }
+    }
+    Some(())
 }
 
 /// Makes the table of stacks ready for the first event.

@@ -15,6 +15,9 @@ pub fn instruction(insns: &[Insn], index: usize, reference: Option<&Reference>) 
     }
     let text = match insn.class() {
         class::ALU => arithmetic(insn, 'w'),
+        class::ALU64 if reference == Some(&Reference::Process) => {
+            format!("r{} = process", insn.dst)
+        }
         class::ALU64 => arithmetic(insn, 'r'),
         class::JMP => control(insn, 'r', reference),
         class::JMP32 => control(insn, 'w', reference),
@@ -48,7 +51,7 @@ fn load_imm64(insn: Insn, high: i32, reference: Option<&Reference>) -> String {
         Some(Reference::Callback(symbol) | Reference::Call(symbol)) => {
             format!("r{dst} = func[{symbol}] ll")
         }
-        None => {
+        Some(Reference::Process) | None => {
             let value = u64::from(high as u32) << 32 | u64::from(insn.imm as u32);
             format!("r{dst} = {value:#x} ll")
         }

@@ -1,14 +1,13 @@
 //! The guards before a program: it leaves at once if the session has stopped it, or if it is not for this process.
 //!
 //! In comes a program's code, out goes the same with some instructions before it. To stop programs is to set a word of the
-//! object's data, which they read each time. To narrow them to a process, the loader puts its id into the read-only data
-//! before it loads: the verifier takes the word for the constant that it is by then (`bpf_map_is_rdonly`,
-//! kernel/bpf/verifier.c, Linux 5.5) and removes what it makes dead: where no process is named, a load is all that is left.
+//! object's data, which they read each time. To narrow them to a process, the loader puts its id into the instruction before
+//! it loads: where it stays 0, the verifier removes what that makes dead, and one move of a constant is all that is left.
 //! Which programs have which guard is not decided here.
 
 use super::asm::{Assembler, Code, Insn, R0, R1, R2, R6, R7, Unresolved, alu, jump, size};
 use crate::ir::ProbeData;
-use crate::manifest::{ReadOnlyData, StopWord};
+use crate::manifest::StopWord;
 use pfscript_probes::abi::helper;
 
 /// Puts the guards of a probe before its program's code.
@@ -48,8 +47,7 @@ fn stop(assembler: &mut Assembler) {
 /// Leaves if the session has named a process and another one runs.
 fn narrow(assembler: &mut Assembler) {
     let ours = assembler.label();
-    assembler.mov_data(R2, ReadOnlyData::PROCESS);
-    assembler.push(Insn::load(size::DW, R2, R2, 0));
+    assembler.mov_process(R2);
     assembler.push_jump(Insn::jump_imm(jump::JEQ, R2, 0, 0), ours);
     // The context is the program's first argument, and calls take the registers of arguments.
     assembler.mov(R6, R1);
@@ -112,9 +110,11 @@ mod tests {
         let whole = guarded(&probe, plain.clone()).unwrap();
         let before = whole.insns.len() - plain.insns.len();
         assert_eq!(whole.insns[before..], plain.insns[..]);
-        let data = Reference::Data(ReadOnlyData::PROCESS.to_owned());
         let call = Reference::Call(LOSS_ROUTINE.to_owned());
-        assert_eq!(whole.references, [(0, data), (before + 1, call)]);
+        assert_eq!(
+            whole.references,
+            [(0, Reference::Process), (before + 1, call)]
+        );
         // The guard is where the program begins.
         let places = [(0, Span::new(3, 5)), (before + 1, Span::new(7, 9))];
         assert_eq!(whole.places, places);

@@ -48,8 +48,6 @@ pub struct Linked {
     pub functions: Vec<LinkedFunction>,
     /// The maps.
     pub maps: Vec<MapData>,
-    /// Whether a program reads the read-only data.
-    pub read_only_data: bool,
     /// Whether a program reads the word that stops it.
     pub stop_word: bool,
     /// The templates in use.
@@ -73,7 +71,6 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
         let missing = || ErrorKind::Malformed(format!("{} is the body of two probes", data.body));
         let body = compiled[data.body].take().ok_or_else(|| fail(missing()))?;
         linked.frame_bytes = linked.frame_bytes.max(body.frame_bytes);
-        linked.read_only_data |= data.narrowed;
         linked.stop_word |= data.stops;
         if body.frame_bytes == 0 {
             // An entry would do nothing but call.
@@ -190,7 +187,7 @@ fn reach(
         references
             .filter_map(|(_, reference)| match reference {
                 Reference::Call(symbol) | Reference::Callback(symbol) => Some(symbol.clone()),
-                Reference::Map(_) | Reference::Data(_) => None,
+                Reference::Map(_) | Reference::Data(_) | Reference::Process => None,
             })
             .collect()
     };
@@ -312,10 +309,20 @@ fn check_maps(linked: &Linked) -> Result<(), ErrorKind> {
     Ok(())
 }
 
+/// The instruction of each program that is narrowed to a process whose immediate is the process's id, by probe.
+pub fn narrowings(linked: &Linked) -> Vec<Option<u32>> {
+    let narrowing = |program: &Program| {
+        let mut references = program.entry.code.references.iter();
+        let found = references.find(|(_, reference)| *reference == Reference::Process);
+        found.map(|&(index, _)| index as u32)
+    };
+    linked.programs.iter().map(narrowing).collect()
+}
+
 /// The most maps that one program may refer to: `MAX_USED_MAPS` (kernel/bpf/verifier.c).
 pub const MAX_MAPS: usize = 64;
 
-/// The programs that refer to more than [`MAX_MAPS`] maps, with all that they call, and to how many. Read-only data is one.
+/// The programs that refer to more than [`MAX_MAPS`] maps, with all that they call, and to how many. The data is one.
 pub fn too_many_maps(linked: &Linked) -> Vec<(ProbeId, usize)> {
     if linked.maps.len() < MAX_MAPS {
         return Vec::new();
@@ -335,6 +342,7 @@ pub fn too_many_maps(linked: &Linked) -> Vec<(ProbeId, usize)> {
                     Reference::Map(symbol) | Reference::Data(symbol) => {
                         maps.insert(symbol.clone());
                     }
+                    Reference::Process => {}
                     Reference::Call(symbol) | Reference::Callback(symbol) => {
                         if seen.insert(symbol.clone()) {
                             work.extend(functions.get(symbol.as_str()));
@@ -404,7 +412,7 @@ impl<'a> Depths<'a> {
                 Reference::Call(symbol) | Reference::Callback(symbol) => {
                     self.functions.get(symbol.as_str()).copied()
                 }
-                Reference::Map(_) | Reference::Data(_) => None,
+                Reference::Map(_) | Reference::Data(_) | Reference::Process => None,
             };
             if let Some(called) = called {
                 let depth = self.below(called);

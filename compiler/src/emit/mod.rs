@@ -38,6 +38,9 @@ pub struct Assembled {
     pub listing: String,
     /// The templates in use, routines and entries, in the order in which they were reached.
     pub templates: Vec<String>,
+    /// For each probe that is narrowed to a process, the instruction of its program whose immediate is the process's id: 0, for
+    /// every process, until the loader sets it.
+    pub narrowings: Vec<Option<u32>>,
     /// The probes whose programs refer to more maps than the kernel lets one program ([`MAX_MAPS`]), and to how many.
     pub too_many_maps: Vec<(ProbeId, usize)>,
     /// Bytes of scratch memory that a run of a probe has; 0 if none needs any, and there is no `pf_map_scratch` then.
@@ -197,6 +200,7 @@ pub fn assemble_with(
     Ok(Assembled {
         elf: object::write(&linked, &source)?,
         listing: listing::write(&linked, &source),
+        narrowings: link::narrowings(&linked),
         too_many_maps: link::too_many_maps(&linked),
         templates: linked.templates,
         frame_bytes: linked.frame_bytes,

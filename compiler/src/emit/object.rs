@@ -3,8 +3,7 @@
 //! - a section for each program, whose name begins with the program's type;
 //! - `.text`: the functions, local symbols; calls of them are `R_BPF_64_32`, their addresses `R_BPF_64_64`;
 //! - `maps`: legacy map definitions, a symbol each, which need no BTF; their addresses are `R_BPF_64_64`;
-//! - `.rodata`: words that the loader sets before it loads; `.bss`: the word that it sets to stop the programs; their
-//!   addresses are `R_BPF_64_64`;
+//! - `.bss`: the word that the loader sets to stop the programs; its address is `R_BPF_64_64`;
 //! - `license`, `.BTF`, `.BTF.ext`.
 
 use super::ErrorKind;
@@ -13,7 +12,7 @@ use super::debug_info;
 use super::link::Linked;
 use super::source::Source;
 use crate::ir::MapData;
-use crate::manifest::{ReadOnlyData, StopWord};
+use crate::manifest::StopWord;
 use object::elf::{R_BPF_64_32, R_BPF_64_64};
 use object::write::{
     Object, Relocation, SectionId, StandardSection, Symbol, SymbolId, SymbolSection,
@@ -38,9 +37,6 @@ pub fn write(linked: &Linked, source: &Source<'_>) -> Result<Vec<u8>, ErrorKind>
         data: HashMap::new(),
     };
     writer.write_maps(&linked.maps);
-    if linked.read_only_data {
-        writer.write_data();
-    }
     if linked.stop_word {
         writer.write_stop_word();
     }
@@ -128,22 +124,6 @@ impl Writer<'_> {
         }
     }
 
-    /// Read-only data: each word of [`ReadOnlyData`], zero.
-    fn write_data(&mut self) {
-        let word = 0_u64.to_le_bytes();
-        let (name, length) = (ReadOnlyData::PROCESS, word.len());
-        let section = self.data(b".rodata", &word, 8, SectionKind::ReadOnlyData);
-        let symbol = self.symbol(
-            name,
-            section,
-            0,
-            length,
-            SymbolKind::Data,
-            SymbolScope::Dynamic,
-        );
-        self.data.insert(name, symbol);
-    }
-
     /// The word that stops programs, zero.
     fn write_stop_word(&mut self) {
         let (name, length) = (StopWord::SYMBOL, 8);
@@ -206,6 +186,7 @@ impl Writer<'_> {
                 Reference::Callback(symbol) => (self.functions.get(symbol), R_BPF_64_64),
                 Reference::Map(symbol) => (self.maps.get(symbol), R_BPF_64_64),
                 Reference::Data(symbol) => (self.data.get(symbol.as_str()), R_BPF_64_64),
+                Reference::Process => continue,
             };
             let &symbol =
                 found.ok_or_else(|| ErrorKind::Object(format!("{reference:?} has no symbol")))?;

@@ -73,6 +73,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
             name: action.name.clone(),
             span: action.span,
             kind: info.kind,
+            narrowing: None,
             rows: sites::rows(action, &mut rows),
             sites: action.sites.clone(),
         });

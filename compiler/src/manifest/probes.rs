@@ -18,6 +18,9 @@ pub struct ProbeManifest {
     pub kind: ProgramKind,
     /// Where to attach it; all must succeed.
     pub sites: Vec<Site>,
+    /// The instruction of the program whose immediate is the id of the process that it is narrowed to. It is 0, for every
+    /// process, until the loader sets it. `None` for a probe that is not narrowed.
+    pub narrowing: Option<u32>,
     /// The program asks for its site: the first one's row in `pf_map_sites`, behind which are those of the others. The row's
     /// number is the cookie to attach the site with.
     pub rows: Option<u32>,

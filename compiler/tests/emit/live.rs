@@ -3,7 +3,6 @@
 use crate::build::{Body, add_probe, helper, loss_map, map, module};
 use pfscript_compiler::emit::assemble;
 use pfscript_compiler::ir::{Arith, Condition, Function, InstData, MapId, Module, ProbeId, Width};
-use pfscript_compiler::manifest::ReadOnlyData;
 use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
 use pfscript_testkit::{Loaded, needs_root};
@@ -107,17 +106,16 @@ fn a_program_for_another_process_does_nothing() {
         body.block = end;
         let mut module = module(vec![map("map_seen", 2, 4, 8, 1)], vec![body.done()]);
         module.probes[ProbeId::from_u32(0)].narrowed = true;
-        let elf = assemble(&module, "seen.pf", "").unwrap().elf;
-        let process = u64::from(process).to_le_bytes();
-        let data: &[(&str, &[u8])] = &[(ReadOnlyData::PROCESS, &process)];
-        let loaded = Loaded::with_data(&elf, data).unwrap();
+        let assembled = assemble(&module, "seen.pf", "").unwrap();
+        let guard = assembled.narrowings[0].unwrap() as usize;
+        let loaded = Loaded::with_immediate(&assembled.elf, "p0", guard, process as i32).unwrap();
         loaded.run("p0", &[]);
         assert_eq!(loaded.value("map_seen"), u64::to_le_bytes(expected));
     }
 }
 
 #[test]
-fn the_guard_of_a_program_for_every_process_is_a_load() {
+fn the_guard_of_a_program_for_every_process_is_a_move() {
     needs_root!();
     let instructions = |narrowed| {
         let mut module = module(vec![loss_map()], vec![Body::new().done()]);
@@ -127,8 +125,8 @@ fn the_guard_of_a_program_for_every_process_is_a_load() {
             .instructions()
             .unwrap()
     };
-    // The verifier has removed the rest: `ld_imm64`, which counts twice, and the load itself.
-    assert_eq!(instructions(true), instructions(false) + 3);
+    // The verifier has removed the rest.
+    assert_eq!(instructions(true), instructions(false) + 1);
 }
 
 /// The verifier knows a map's value again when it comes back from the stack.

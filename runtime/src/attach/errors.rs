@@ -57,6 +57,7 @@ mod tests {
             span: Span::new(0, 3),
             kind: ProgramKind::PerfEvent,
             sites: Vec::new(),
+            narrowing: None,
             rows: None,
         }
     }

@@ -86,6 +86,7 @@ mod tests {
             span: Span::new(0, 12),
             kind: ProgramKind::RawTracepoint,
             sites: Vec::new(),
+            narrowing: None,
             rows: None,
         };
         let explain = |code| {

@@ -27,16 +27,23 @@ impl Loaded {
         Loaded::load(parse(elf)?, false)
     }
 
-    /// Loads all, with these bytes in place of what the object's data section has under their symbols.
+    /// Loads all, with this immediate in the instruction `index` of a program.
     ///
     /// # Errors
     /// As [`Loaded::new`].
-    pub fn with_data(elf: &[u8], data: &[(&str, &[u8])]) -> Result<Loaded, String> {
+    ///
+    /// # Panics
+    /// If there is no such program or instruction.
+    pub fn with_immediate(
+        elf: &[u8],
+        program: &str,
+        index: usize,
+        immediate: i32,
+    ) -> Result<Loaded, String> {
         let mut object = parse(elf)?;
-        let data = data.iter().map(|&(symbol, bytes)| (symbol, (bytes, true)));
-        object
-            .patch_map_data(data.collect())
-            .map_err(|error| format!("aya-obj: {error}"))?;
+        let key = object.programs[program].function_key();
+        let function = object.functions.get_mut(&key).expect("its function");
+        function.instructions[index].imm = immediate;
         Loaded::load(object, false)
     }
 

@@ -19,8 +19,10 @@ pub enum Reference {
     Callback(String),
     /// A map (`ld_imm64`), by its symbol.
     Map(String),
-    /// The address of read-only data (`ld_imm64`), by its symbol.
+    /// The address of data (`ld_imm64`), by its symbol.
     Data(String),
+    /// The id of the process that a program is narrowed to: an immediate, that the loader sets.
+    Process,
 }
 
 /// A function's instructions.
@@ -110,7 +112,13 @@ impl Assembler {
         self.code.insns.extend(Insn::load_imm64(dst, 0));
     }
 
-    /// `dst = address of read-only data`
+    /// `dst = id of the process`, 0 until the loader sets it
+    pub fn mov_process(&mut self, dst: Reg) {
+        self.refer(Reference::Process);
+        self.mov_imm(dst, 0);
+    }
+
+    /// `dst = address of data`
     pub fn mov_data(&mut self, dst: Reg, symbol: &str) {
         self.refer(Reference::Data(symbol.to_owned()));
         self.code.insns.extend(Insn::load_imm64(dst, 0));

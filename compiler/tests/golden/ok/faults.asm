@@ -1,7 +1,6 @@
 perf_event/p0: p0
 ; faults.pf:15: @[ustack, pid, comm] = count();
-    r2 = data[pf_data_process] ll
-    r2 = *(u64 *)(r2 +0)
+    r2 = process
     if r2 == 0x0 goto L1
     r6 = r1
     r7 = r2
