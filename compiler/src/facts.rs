@@ -10,7 +10,7 @@ pub use binary::{Binary, FunctionSymbol, Segment};
 use crate::btf::Btf;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::Feature;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The machine as the compiler sees it. The runtime implements it for the running kernel, tests for recorded ones.
@@ -64,6 +64,10 @@ pub trait Facts {
     /// # Errors
     /// [`FactError::Unknown`] if there is no such file, [`FactError::Unavailable`] if it can't be read or is no such file.
     fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError>;
+
+    /// The files that a script means by a path, which may have wildcards, or by a bare name: a program's, looked for as a
+    /// shell does, or a shared library's (`libc`, `libc.so.6`). Sorted; none if there are none.
+    fn files(&self, written: &str) -> Vec<PathBuf>;
 }
 
 /// Why a fact can't be had.

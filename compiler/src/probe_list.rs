@@ -112,7 +112,7 @@ fn probes(listing: &mut Listing, facts: &dyn Facts, pattern: &str, verbose: bool
     let mut all: Vec<&dyn Provider> = providers::registry().to_vec();
     all.sort_by_key(|provider| provider.info().names[0]);
     for provider in all {
-        if let Some(names) = names(listing, facts, provider) {
+        if let Some(names) = names(listing, facts, provider, rest) {
             let matching = names.into_iter().filter(|name| wanted.matches(name));
             show(listing, facts, provider, matching, verbose);
         }
@@ -127,7 +127,7 @@ fn one_family(
     rest: &str,
     verbose: bool,
 ) {
-    let Some(names) = names(listing, facts, provider) else {
+    let Some(names) = names(listing, facts, provider, rest) else {
         return;
     };
     // `software:`, `tracepoint:sched:`: all below.
@@ -147,9 +147,14 @@ fn one_family(
     show(listing, facts, provider, matching, verbose);
 }
 
-/// A probe type's names, or a note why they can't be had.
-fn names(listing: &mut Listing, facts: &dyn Facts, provider: &dyn Provider) -> Option<Vec<String>> {
-    match provider.list(facts) {
+/// A probe type's names among which those that match `target` are, or a note why they can't be had.
+fn names(
+    listing: &mut Listing,
+    facts: &dyn Facts,
+    provider: &dyn Provider,
+    target: &str,
+) -> Option<Vec<String>> {
+    match provider.list_for(target, facts) {
         Ok(names) => Some(names),
         Err(FactError::Unavailable { reason, help }) => {
             let probe_type = provider.info().names[0];

@@ -17,6 +17,8 @@ pub enum ProgramKind {
     RawTracepoint,
     /// Runs at an instruction of the kernel, or where a function returns.
     Kprobe,
+    /// Runs at an instruction of a process, or where a function of one returns.
+    Uprobe,
     /// Is run by the session itself (`BEGIN`, `END`).
     Once,
 }
@@ -162,6 +164,22 @@ static KPROBE: ProgramInfo = ProgramInfo {
     needs: Some(Feature::Kprobes),
 };
 
+/// Since Linux 6.0 uprobes run their programs with preemption on (`uprobe_dispatcher`, `bpf_prog_run_array_uprobe`).
+static UPROBE: ProgramInfo = ProgramInfo {
+    name: "uprobe",
+    section: "uprobe",
+    program_type: 2,
+    expected_attach_type: 0,
+    btf_target: false,
+    context: Context::Registers,
+    sleeps: false,
+    preemptible: true,
+    mechanism: Mechanism::PerfLink,
+    cookie: Some(Feature::AttachCookie),
+    framed_entry: PREEMPTIBLE_ENTRY,
+    needs: Some(Feature::Uprobes),
+};
+
 /// A raw tracepoint program: of the types that can be run at will since Linux 5.10, the one that may call what scripts do.
 static ONCE: ProgramInfo = ProgramInfo {
     name: "once",
@@ -180,11 +198,12 @@ static ONCE: ProgramInfo = ProgramInfo {
 
 impl ProgramKind {
     /// All kinds.
-    pub const ALL: [ProgramKind; 5] = [
+    pub const ALL: [ProgramKind; 6] = [
         ProgramKind::PerfEvent,
         ProgramKind::Tracepoint,
         ProgramKind::RawTracepoint,
         ProgramKind::Kprobe,
+        ProgramKind::Uprobe,
         ProgramKind::Once,
     ];
 
@@ -195,6 +214,7 @@ impl ProgramKind {
             ProgramKind::Tracepoint => &TRACEPOINT,
             ProgramKind::RawTracepoint => &RAW_TRACEPOINT,
             ProgramKind::Kprobe => &KPROBE,
+            ProgramKind::Uprobe => &UPROBE,
             ProgramKind::Once => &ONCE,
         }
     }

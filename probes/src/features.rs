@@ -11,6 +11,8 @@ pub enum Feature {
     Btf,
     /// kprobe perf events (`/sys/bus/event_source/devices/kprobe`)
     Kprobes,
+    /// uprobe perf events (`/sys/bus/event_source/devices/uprobe`)
+    Uprobes,
     /// `tracepoint` perf events through a mounted tracefs
     Tracepoints,
     /// Hash maps that allocate as they grow are allowed in perf-event programs.
@@ -85,6 +87,13 @@ pub const FEATURES: &[FeatureInfo] = &[
         None,
         "4.17",
         Some("CONFIG_KPROBES and CONFIG_KPROBE_EVENTS"),
+    ),
+    row(
+        Feature::Uprobes,
+        "uprobes",
+        None,
+        "4.17",
+        Some("CONFIG_UPROBE_EVENTS"),
     ),
     row(
         Feature::Tracepoints,

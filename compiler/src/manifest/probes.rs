@@ -4,6 +4,7 @@
 
 use crate::program::ProgramKind;
 use pfscript_grammar::Span;
+use std::path::PathBuf;
 
 /// One probe: one program and its sites.
 #[derive(Clone, Debug)]
@@ -141,6 +142,15 @@ pub enum Attach {
         /// At its return.
         on_return: bool,
     },
+    /// An instruction of a program or a shared library.
+    Uprobe {
+        /// The file, from where the runtime runs.
+        path: PathBuf,
+        /// Where in the file the instruction is, in bytes.
+        offset: u64,
+        /// When the function returns that begins there.
+        on_return: bool,
+    },
 }
 
 impl Attach {
@@ -154,23 +164,10 @@ impl Attach {
                 // A timer that prints and ends; nobody samples with it.
                 PerfScope::OneCpu => false,
             },
-            Attach::Tracepoint { .. } | Attach::RawTracepoint { .. } | Attach::Kprobe { .. } => {
-                true
-            }
-        }
-    }
-
-    /// Whether it is where a function begins, so that the registers still hold its arguments.
-    pub fn is_function_entry(&self) -> bool {
-        match self {
-            Attach::Kprobe {
-                offset, on_return, ..
-            } => *offset == 0 && !on_return,
-            Attach::Begin
-            | Attach::End
-            | Attach::PerfEvent(_)
-            | Attach::Tracepoint { .. }
-            | Attach::RawTracepoint { .. } => false,
+            Attach::Tracepoint { .. }
+            | Attach::RawTracepoint { .. }
+            | Attach::Kprobe { .. }
+            | Attach::Uprobe { .. } => true,
         }
     }
 }

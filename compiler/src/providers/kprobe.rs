@@ -5,7 +5,8 @@
 //! takes tens of milliseconds to print; that kprobes may attach to it the kernel itself says soon after. A check, after which
 //! nothing is attached, looks ([`Facts::thorough`]): BTF also knows functions that are there by another name alone.
 
-use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts, prototype};
+use super::convention::Convention;
+use super::{Argument, Provider, ProviderInfo, nearest, parts, prototype};
 use crate::btf::{Btf, Kind};
 use crate::facts::{Arch, FactError, Facts};
 use crate::glob::{self, Glob};
@@ -55,58 +56,6 @@ const fn info(
         kind: ProgramKind::Kprobe,
         narrowed: true,
         listed,
-    }
-}
-
-/// Where the calling convention puts arguments, as offsets in `struct pt_regs`, in bytes.
-struct Convention {
-    /// The registers of the first arguments, in order.
-    arguments: &'static [u32],
-    /// The register that a function returns its value in.
-    result: u32,
-    /// The stack pointer.
-    stack_pointer: u32,
-    /// Where the first argument on the stack is at a function's entry, above the stack pointer.
-    first_on_stack: u32,
-}
-
-/// System V: rdi, rsi, rdx, rcx, r8, r9; rax; the return address is on top of the stack at the entry.
-static X86_64: Convention = Convention {
-    arguments: &[112, 104, 96, 88, 72, 64],
-    result: 80,
-    stack_pointer: 152,
-    first_on_stack: 8,
-};
-
-/// AAPCS64: x0 to x7; x0; the return address is in a register.
-static AARCH64: Convention = Convention {
-    arguments: &[0, 8, 16, 24, 32, 40, 48, 56],
-    result: 0,
-    stack_pointer: 248,
-    first_on_stack: 0,
-};
-
-impl Convention {
-    fn of(arch: Arch) -> &'static Convention {
-        match arch {
-            Arch::X86_64 => &X86_64,
-            Arch::Aarch64 => &AARCH64,
-        }
-    }
-
-    /// How the `number`-th argument is reached; `width` and `signed` say what of the register counts.
-    fn access(&self, number: u32, width: Width, signed: bool) -> Access {
-        match self.arguments.get(number as usize) {
-            Some(&offset) => Access::Context {
-                offset,
-                width,
-                signed,
-            },
-            None => Access::Stack {
-                pointer: self.stack_pointer,
-                offset: self.first_on_stack + 8 * (number - self.arguments.len() as u32),
-            },
-        }
     }
 }
 
@@ -318,6 +267,18 @@ fn no_kprobes(written: &Written<'_>, info: &ProviderInfo) -> Diagnostic {
     Diagnostic::error(written.part.span, message).help(help)
 }
 
+/// Whether it is where a function begins, so that the registers still hold its arguments.
+fn is_entry(attach: &Attach) -> bool {
+    matches!(
+        attach,
+        Attach::Kprobe {
+            offset: 0,
+            on_return: false,
+            ..
+        }
+    )
+}
+
 /// `args.NAME` by the function's prototype, up to the first parameter that cannot be placed.
 fn named_arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
     let Some(prototype) = btf.function(function) else {
@@ -331,8 +292,7 @@ fn named_arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
         .zip(0..)
         // An argument on the stack is read as 8 bytes, of which a narrower one leaves some undefined.
         .filter(|((name, (_, width, _)), number)| {
-            let in_register = *number < convention.arguments.len() as u32;
-            !name.is_empty() && (in_register || *width == Width::W64)
+            !name.is_empty() && (convention.in_register(*number) || *width == Width::W64)
         })
         .map(|((name, (ty, width, signed)), number)| Argument {
             name: name.to_owned(),
@@ -383,30 +343,13 @@ impl Provider for Kprobe {
     }
 
     fn builtin(&self, name: &str, arch: Arch) -> Option<Argument> {
-        let convention = Convention::of(arch);
-        let access = if self.on_return {
-            (name == "retval").then_some(Access::Context {
-                offset: convention.result,
-                width: Width::W64,
-                signed: false,
-            })?
-        } else {
-            convention.access(prototype::number(name)?, Width::W64, false)
-        };
-        Some(Argument {
-            name: name.to_owned(),
-            ty: ArgumentType::Int {
-                bytes: 8,
-                signed: false,
-            },
-            access,
-        })
+        Convention::of(arch).builtin(name, self.on_return)
     }
 
     fn arguments(&self, site: &Site, facts: &dyn Facts) -> Result<Vec<Argument>, FactError> {
         // Behind the entry the registers hold something else.
         match (&site.function, facts.btf()) {
-            (Some(function), Some(btf)) if site.attach.is_function_entry() => {
+            (Some(function), Some(btf)) if is_entry(&site.attach) => {
                 Ok(named_arguments(btf, function, facts.arch()))
             }
             _ => Ok(Vec::new()),

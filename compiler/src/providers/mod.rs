@@ -13,6 +13,7 @@ use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, Spanned};
 
 mod begin_end;
+mod convention;
 mod hardware;
 mod interval;
 mod kprobe;
@@ -26,6 +27,7 @@ mod software;
 mod timer;
 mod tracepoint;
 pub mod tracepoint_format;
+mod uprobe;
 
 /// All providers, in the order of the reference.
 static REGISTRY: &[&dyn Provider] = &[
@@ -39,12 +41,12 @@ static REGISTRY: &[&dyn Provider] = &[
     &rawtracepoint::RAWTRACEPOINT,
     &kprobe::KPROBE,
     &kprobe::KRETPROBE,
+    &uprobe::UPROBE,
+    &uprobe::URETPROBE,
 ];
 
 /// Probe types of bpftrace's that are not here yet, by all their names.
 const NOT_YET: &[&[&str]] = &[
-    &["uprobe", "u"],
-    &["uretprobe", "ur"],
     &["usdt", "U"],
     &["fentry", "f", "kfunc"],
     &["fexit", "fr", "kretfunc"],
@@ -226,6 +228,15 @@ pub trait Provider: Sync {
     /// # Errors
     /// If the facts can't be had.
     fn list(&self, facts: &dyn Facts) -> Result<Vec<String>, FactError>;
+
+    /// The names among which those are that match `target`, a pattern for what stands behind the type's name. All of
+    /// [`Provider::list`], but where a list needs to be told which file to look in.
+    ///
+    /// # Errors
+    /// If the facts can't be had.
+    fn list_for(&self, _target: &str, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
+        self.list(facts)
+    }
 
     /// What `-lv` prints under an attach point that [`Provider::list`] named: its arguments as C declares them, in
     /// order (`int dfd`, `const char * filename`).

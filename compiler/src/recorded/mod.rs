@@ -8,6 +8,7 @@ mod btf_writer;
 
 use crate::btf::{Btf, BtfError};
 use crate::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
+use crate::glob::Glob;
 use crate::providers::tracepoint_format;
 use pfscript_probes::{FEATURES, Feature};
 use std::path::{Path, PathBuf};
@@ -254,6 +255,13 @@ impl Facts for RecordedFacts {
             .find(|symbol| symbol.0 == name)
             .map(|symbol| symbol.1)
             .ok_or(FactError::Unknown)
+    }
+
+    fn files(&self, written: &str) -> Vec<PathBuf> {
+        let wanted = Glob::new(written);
+        let paths = self.binaries.iter().map(|(path, _)| path);
+        let matching = |path: &&PathBuf| path.to_str().is_some_and(|path| wanted.matches(path));
+        paths.filter(matching).cloned().collect()
     }
 
     fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError> {

@@ -51,6 +51,15 @@ fn attach(point: &Attach) -> String {
         }
         Attach::Tracepoint { category, name } => format!("tracepoint {category}:{name}"),
         Attach::RawTracepoint { name } => format!("raw tracepoint {name}"),
+        Attach::Uprobe {
+            path,
+            offset,
+            on_return,
+        } => format!(
+            "{} {}:{offset:#x}",
+            if *on_return { "uretprobe" } else { "uprobe" },
+            path.display()
+        ),
         Attach::Kprobe {
             function,
             offset,

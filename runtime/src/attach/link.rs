@@ -48,7 +48,8 @@ pub fn direct(
         | Attach::End
         | Attach::PerfEvent(_)
         | Attach::Tracepoint { .. }
-        | Attach::Kprobe { .. } => Err(Error::new(
+        | Attach::Kprobe { .. }
+        | Attach::Uprobe { .. } => Err(Error::new(
             ErrorKind::Bug,
             format!("`{}` has no link of its own", info.name),
         )),

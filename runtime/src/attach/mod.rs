@@ -144,13 +144,18 @@ impl Attached {
     }
 }
 
-/// Opens the events of all probes. Under a command (`command` is its process) events that count everywhere count in
+/// Opens the events of all probes. Where the session follows one `process`, uprobes are put into that one alone. Under a command (`command` is its process) events that count everywhere count in
 /// its process tree only, from its exec on.
 ///
 /// # Errors
 /// [`ErrorKind::Permission`] or [`ErrorKind::Attach`], naming the attach point and what the kernel's answer means.
-pub fn open(loaded: &Loaded, manifest: &Manifest, command: Option<u32>) -> Result<Attached, Error> {
-    let events = Events::new(command);
+pub fn open(
+    loaded: &Loaded,
+    manifest: &Manifest,
+    process: Option<u32>,
+    command: Option<u32>,
+) -> Result<Attached, Error> {
+    let events = Events::new(process, command);
     let mut attached = Attached::default();
     for (probe, row) in in_order(manifest) {
         let info = &manifest.probes[probe];
@@ -225,6 +230,9 @@ fn latest_runs_first(attach: &Attach) -> bool {
         // A kprobe too: add_new_kprobe (kernel/kprobes.c). On return, those that ran last on entry come first, so that
         // entering in reverse is right.
         Attach::Kprobe { on_return, .. } => !on_return,
+        // Put at the head of the list too, and that list is gone through on return as well: consumer_add
+        // (kernel/events/uprobes.c).
+        Attach::Uprobe { .. } => true,
         // One array of programs, in the order of attaching (bpf_prog_array_copy); one list by priority (func_add).
         Attach::Tracepoint { .. } | Attach::RawTracepoint { .. } => false,
         // Run one after the other by ourselves.

@@ -1,4 +1,4 @@
-//! Opening perf events (perf_event_open(2)): counted events, tracepoints and kprobes.
+//! Opening perf events (perf_event_open(2)): counted events, tracepoints, kprobes and uprobes.
 //!
 //! In comes an attach point, out come open events that do not fire yet. Which program they run, and when they start, is not
 //! decided here.
@@ -11,40 +11,50 @@ use crate::sys::{self, perf};
 use aya_obj::generated::{perf_event_attr, perf_type_id};
 use pfscript_compiler::facts::FactError;
 use pfscript_compiler::manifest::{Attach, PerfEvent, PerfScope, ProbeManifest, Sample};
+use pfscript_grammar::escape;
 use pfscript_probes::Feature;
 use std::cell::OnceCell;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+
+/// The kernel's `ENOTSUPP`, which it returns to user space although it is not for it.
+const ENOTSUPP: i32 = 524;
 
 /// `pid` or `cpu` of perf_event_open(2): any.
 const ANY: i32 = -1;
 
 /// Opens events, and remembers what that takes.
 pub struct Events {
+    /// The one process that the session follows.
+    process: Option<u32>,
     /// The process of the command that is traced.
     command: Option<u32>,
     cpus: OnceCell<Vec<u32>>,
     tracefs: OnceCell<&'static Path>,
-    kprobe: OnceCell<KprobeUnit>,
+    kprobe: OnceCell<ProbeUnit>,
+    uprobe: OnceCell<ProbeUnit>,
 }
 
-/// The kernel's dynamic event source for kprobes.
+/// A source of events that are made where one asks for them: in the kernel's code or in a file's.
 #[derive(Clone, Copy, Debug)]
-struct KprobeUnit {
+struct ProbeUnit {
     event_type: u32,
     return_bit: u64,
 }
 
 impl Events {
-    /// `command` is the process whose tree is traced, if one is.
-    pub fn new(command: Option<u32>) -> Events {
+    /// `process` is the one that the session follows, `command` the one whose tree is traced, if there are such.
+    pub fn new(process: Option<u32>, command: Option<u32>) -> Events {
         Events {
+            process,
             command,
             cpus: OnceCell::new(),
             tracefs: OnceCell::new(),
             kprobe: OnceCell::new(),
+            uprobe: OnceCell::new(),
         }
     }
 
@@ -72,6 +82,11 @@ impl Events {
                 self.kprobe(info, function, *offset, *on_return)?,
                 false,
             )]),
+            Attach::Uprobe {
+                path,
+                offset,
+                on_return,
+            } => Ok(vec![(self.uprobe(info, path, *offset, *on_return)?, false)]),
         }
     }
 
@@ -168,26 +183,60 @@ impl Events {
         offset: u64,
         on_return: bool,
     ) -> Result<OwnedFd, Error> {
-        let unit = match self.kprobe.get() {
-            Some(unit) => *unit,
-            None => {
-                let unit = kprobe_unit()
-                    .ok_or_else(|| unavailable(FactError::lacking(Feature::Kprobes), info))?;
-                *self.kprobe.get_or_init(|| unit)
-            }
-        };
+        let unit = unit(&self.kprobe, "kprobe")
+            .ok_or_else(|| unavailable(FactError::lacking(Feature::Kprobes), info))?;
         let name = CString::new(function)
             .map_err(|_| Error::new(ErrorKind::Bug, "a function's name contains a zero byte"))?;
         let mut attr = perf::attributes();
-        attr.type_ = unit.event_type;
-        attr.config = if on_return { unit.return_bit } else { 0 };
         attr.__bindgen_anon_3.kprobe_func = name.as_ptr() as u64;
-        attr.__bindgen_anon_4.probe_offset = offset;
-        attr.set_disabled(1);
+        unit.describe(&mut attr, offset, on_return);
         perf::open(&attr, ANY, self.first_cpu()?).map_err(|error| match error.raw_os_error() {
             Some(libc::ENOENT) => no_function(info, function),
             _ => refused(&error, info),
         })
+    }
+
+    /// Where one process is followed, the kernel changes the code of that process alone, so that others pay nothing.
+    fn uprobe(
+        &self,
+        info: &ProbeManifest,
+        path: &Path,
+        offset: u64,
+        on_return: bool,
+    ) -> Result<OwnedFd, Error> {
+        let unit = unit(&self.uprobe, "uprobe")
+            .ok_or_else(|| unavailable(FactError::lacking(Feature::Uprobes), info))?;
+        let name = CString::new(path.as_os_str().as_bytes())
+            .map_err(|_| Error::new(ErrorKind::Bug, "a file's name contains a zero byte"))?;
+        let mut attr = perf::attributes();
+        attr.__bindgen_anon_3.uprobe_path = name.as_ptr() as u64;
+        unit.describe(&mut attr, offset, on_return);
+        let target = match self.process {
+            Some(process) => (process as i32, ANY),
+            None => (ANY, self.first_cpu()?),
+        };
+        let shown = path.to_string_lossy();
+        let shown = escape(&shown);
+        perf::open(&attr, target.0, target.1).map_err(|error| match error.raw_os_error() {
+            Some(libc::ENOENT) => cannot(info, &format!("there is no file `{shown}`")),
+            // The kernel refuses what is no code: a wrong instruction, or one that is behind the end of the file.
+            Some(libc::EINVAL | ENOTSUPP | libc::EIO) => cannot(
+                info,
+                &format!("the kernel can't put a probe at {offset:#x} of `{shown}`"),
+            )
+            .with_help("is an instruction there, in a file that can be mapped?"),
+            _ => refused(&error, info),
+        })
+    }
+}
+
+impl ProbeUnit {
+    /// What is alike in all attributes of the unit's events.
+    fn describe(self, attr: &mut perf_event_attr, offset: u64, on_return: bool) {
+        attr.type_ = self.event_type;
+        attr.config = if on_return { self.return_bit } else { 0 };
+        attr.__bindgen_anon_4.probe_offset = offset;
+        attr.set_disabled(1);
     }
 }
 
@@ -224,12 +273,17 @@ fn unavailable(error: FactError, info: &ProbeManifest) -> Error {
     }
 }
 
-fn kprobe_unit() -> Option<KprobeUnit> {
-    const ROOT: &str = "/sys/bus/event_source/devices/kprobe";
-    let event_type = std::fs::read_to_string(format!("{ROOT}/type")).ok()?;
-    let bit = std::fs::read_to_string(format!("{ROOT}/format/retprobe")).ok()?;
-    Some(KprobeUnit {
+/// The unit of that name, read once; `None` if this kernel has none.
+fn unit(known: &OnceCell<ProbeUnit>, name: &str) -> Option<ProbeUnit> {
+    if let Some(unit) = known.get() {
+        return Some(*unit);
+    }
+    let root = Path::new("/sys/bus/event_source/devices").join(name);
+    let event_type = std::fs::read_to_string(root.join("type")).ok()?;
+    let bit = std::fs::read_to_string(root.join("format/retprobe")).ok()?;
+    let unit = ProbeUnit {
         event_type: event_type.trim().parse().ok()?,
         return_bit: 1_u64.checked_shl(bit.trim().strip_prefix("config:")?.parse().ok()?)?,
-    })
+    };
+    Some(*known.get_or_init(|| unit))
 }

@@ -4,6 +4,7 @@
 //! BTF nor tracefs.
 
 mod describe;
+mod files;
 pub(crate) mod namespace;
 mod probe;
 pub(crate) mod tracefs;
@@ -30,6 +31,9 @@ const KALLSYMS_PATH: &str = "/proc/kallsyms";
 
 /// The number of the perf event type that makes kprobes; there if the kernel has them.
 const KPROBE_TYPE_PATH: &str = "/sys/bus/event_source/devices/kprobe/type";
+
+/// The number of the perf event type that makes uprobes.
+const UPROBE_TYPE_PATH: &str = "/sys/bus/event_source/devices/uprobe/type";
 
 /// Whether a feature is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +97,7 @@ impl LiveFacts {
             .get_or_init(|| match feature {
                 Feature::Btf => exists(BTF_PATH),
                 Feature::Kprobes => exists(KPROBE_TYPE_PATH),
+                Feature::Uprobes => exists(UPROBE_TYPE_PATH),
                 Feature::Tracepoints => match self.tracefs() {
                     Ok(root) => exists(root.join("events")),
                     Err(FactError::Unavailable { reason, .. }) => Presence::Unknown(reason),
@@ -210,6 +215,10 @@ impl Facts for LiveFacts {
                 help: None,
             }),
         }
+    }
+
+    fn files(&self, written: &str) -> Vec<PathBuf> {
+        files::named(written)
     }
 
     fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError> {

@@ -114,7 +114,7 @@ impl<'a> Running<'a> {
             false => Processes::default(),
         };
         let symbols = Symbols::new(manifest);
-        let attached = attach::open(&loaded, manifest, command)?;
+        let attached = attach::open(&loaded, manifest, session.target.process(), command)?;
         let backlog = Backlog::new(&session.object.manifest);
         let (sink, reader) = session.take_sink()?;
         let sink = Output::new(sink, reader, stop);

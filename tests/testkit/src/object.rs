@@ -149,7 +149,7 @@ fn load_program(
     let lines = function.line_info.line_info_bytes();
     let spec = ProgramSpec {
         program_type: match program.section {
-            ProgramSection::KProbe => program::KPROBE,
+            ProgramSection::KProbe | ProgramSection::UProbe { .. } => program::KPROBE,
             ProgramSection::TracePoint => program::TRACEPOINT,
             ProgramSection::PerfEvent => program::PERF_EVENT,
             ProgramSection::RawTracePoint => program::RAW_TRACEPOINT,

@@ -5,6 +5,7 @@ mod perf_event;
 mod rawtracepoint;
 mod timer;
 mod tracepoint;
+mod uprobe;
 
 use super::*;
 use crate::manifest::{Attach, PerfEvent};
@@ -82,6 +83,8 @@ fn probe_types_are_found_by_all_their_names() {
         ("rt", "rawtracepoint"),
         ("k", "kprobe"),
         ("kr", "kretprobe"),
+        ("u", "uprobe"),
+        ("ur", "uretprobe"),
     ] {
         assert_eq!(by_name(alias).unwrap().info().names[0], name);
         assert_eq!(by_name(name).unwrap().info().names[0], name);
@@ -115,7 +118,7 @@ fn unknown_probe_types_are_answered_with_the_nearest() {
 #[test]
 fn probe_types_of_bpftrace_that_are_missing_are_told_apart() {
     for (text, name) in [
-        ("u:/bin/sh:main", "uprobe"),
+        ("U:/bin/sh:main", "usdt"),
         ("kfunc:vfs_read", "fentry"),
         ("w:0x1000:8:w", "watchpoint"),
     ] {

@@ -1,0 +1,325 @@
+//! `uprobe:FILE:FUNCTION[+OFFSET]`, `uprobe:FILE:ADDRESS` and `uretprobe:FILE:FUNCTION`: the entry, an instruction inside, or
+//! the return of a function of a program or a shared library.
+//!
+//! File and function take wildcards. A file without a slash is a program, looked for as a shell does, or a shared library by
+//! its name (`libc`). Which instruction an offset or an address hits is not looked at yet, and in the middle of one, a probe would
+//! make the process run astray. So only a function's start is taken.
+
+use super::convention::Convention;
+use super::{Argument, Provider, ProviderInfo, nearest, parts};
+use crate::facts::{Arch, Binary, FactError, Facts, FunctionSymbol};
+use crate::glob::{self, Glob};
+use crate::manifest::{Attach, Site};
+use crate::program::ProgramKind;
+use pfscript_grammar::ast::AttachPoint;
+use pfscript_grammar::{Diagnostic, Spanned, escape};
+use pfscript_probes::Feature;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Probes on functions of programs and shared libraries.
+pub(super) struct Uprobe {
+    info: ProviderInfo,
+    on_return: bool,
+}
+
+pub(super) static UPROBE: Uprobe = Uprobe {
+    info: info(
+        &["uprobe", "u"],
+        "uprobe:FILE:FUNCTION[+OFFSET]",
+        "the entry of a function of a program or a shared library (`uprobe:libc:malloc`); its arguments are `arg0` and so on",
+    ),
+    on_return: false,
+};
+
+pub(super) static URETPROBE: Uprobe = Uprobe {
+    info: info(
+        &["uretprobe", "ur"],
+        "uretprobe:FILE:FUNCTION",
+        "the return of a function of a program or a shared library; what it returns is `retval`",
+    ),
+    on_return: true,
+};
+
+const fn info(
+    names: &'static [&'static str],
+    syntax: &'static str,
+    doc: &'static str,
+) -> ProviderInfo {
+    ProviderInfo {
+        names,
+        syntax,
+        doc,
+        kind: ProgramKind::Uprobe,
+        narrowed: true,
+        listed: false,
+    }
+}
+
+/// What an attach point asks for in a file.
+enum Wanted<'a> {
+    /// Functions, and how far behind their start.
+    Functions { name: &'a str, offset: u64 },
+    /// An address, by the file's own count.
+    Address(u64),
+}
+
+impl Wanted<'_> {
+    /// Reads the part of an attach point that says where in the file.
+    fn read<'a>(part: &'a Spanned<String>, on_return: bool) -> Result<Wanted<'a>, Diagnostic> {
+        let text = part.node.as_str();
+        if let Some(address) = parts::integer(text) {
+            return Ok(Wanted::Address(address));
+        }
+        let Some((name, offset)) = text.split_once('+') else {
+            return Ok(Wanted::Functions {
+                name: text,
+                offset: 0,
+            });
+        };
+        let error = |message: &str| Err(Diagnostic::error(part.span, message));
+        let Some(offset) = parts::integer(offset) else {
+            return error(&format!(
+                "the offset must be a number of bytes, not `{}`",
+                escape(offset)
+            ));
+        };
+        if on_return {
+            return error("a return probe takes no offset");
+        }
+        if glob::is_pattern(name) {
+            return error("an offset cannot be combined with a wildcard");
+        }
+        Ok(Wanted::Functions { name, offset })
+    }
+}
+
+/// The file and the rest of an attach point.
+fn written<'a>(
+    point: &'a AttachPoint,
+    info: &ProviderInfo,
+) -> Result<(&'a Spanned<String>, &'a Spanned<String>), Diagnostic> {
+    match parts::parts(point, info, 2..=2)? {
+        [file, place] => Ok((file, place)),
+        // `parts` has seen to it that there are two.
+        _ => Err(Diagnostic::error(
+            point.span,
+            "a file or a function is missing",
+        )),
+    }
+}
+
+impl Uprobe {
+    fn site(&self, path: &Path, place: &str, function: Option<&str>, offset: u64) -> Site {
+        Site {
+            name: format!("{}:{}:{place}", self.info.names[0], path.display()),
+            function: function.map(str::to_owned),
+            attach: Attach::Uprobe {
+                path: path.to_owned(),
+                offset,
+                on_return: self.on_return,
+            },
+        }
+    }
+
+    /// The sites of a file that are asked for; none if it has no such function or address.
+    fn sites(
+        &self,
+        path: &Path,
+        binary: &Binary,
+        wanted: &Wanted<'_>,
+        part: &Spanned<String>,
+    ) -> Result<Vec<Site>, Diagnostic> {
+        match *wanted {
+            Wanted::Address(address) => {
+                let Some(place) = binary.file_offset(address) else {
+                    return Ok(Vec::new());
+                };
+                let functions = binary.functions();
+                let holds = |function: &&FunctionSymbol| {
+                    let within = address.checked_sub(function.address);
+                    within.is_some_and(|within| within == 0 || within < function.size)
+                };
+                let function = functions.iter().find(holds);
+                if function.is_none_or(|function| function.address != address) {
+                    return Err(unchecked(part));
+                }
+                let name = function.map(|function| function.name.as_str());
+                Ok(vec![self.site(path, &format!("{address:#x}"), name, place)])
+            }
+            Wanted::Functions { name, offset } if !glob::is_pattern(name) => {
+                let mut sites = Vec::new();
+                for function in binary.functions_named(name) {
+                    if offset > 0 {
+                        return Err(match offset < function.size {
+                            true => unchecked(part),
+                            false => too_far(part, function),
+                        });
+                    }
+                    sites.extend(self.at_start(path, binary, function));
+                }
+                Ok(sites)
+            }
+            Wanted::Functions { name, .. } => {
+                let wanted = Glob::new(name);
+                let functions = binary.functions().iter();
+                let matching = functions.filter(|function| wanted.matches(&function.name));
+                // Versions of a symbol are the same name at the same place.
+                let mut seen = HashSet::new();
+                Ok(matching
+                    .filter(|function| seen.insert((&function.name, function.address)))
+                    .filter_map(|function| self.at_start(path, binary, function))
+                    .collect())
+            }
+        }
+    }
+
+    /// A function's start; `None` if the file has no code there.
+    fn at_start(&self, path: &Path, binary: &Binary, function: &FunctionSymbol) -> Option<Site> {
+        let place = binary.file_offset(function.address)?;
+        Some(self.site(path, &function.name, Some(&function.name), place))
+    }
+}
+
+fn unchecked(part: &Spanned<String>) -> Diagnostic {
+    let message = "places inside of a function are not supported yet";
+    Diagnostic::error(part.span, message).help(
+        "in the middle of an instruction a probe would make the traced process run astray, and instructions are not read \
+         yet; use the function's start",
+    )
+}
+
+fn too_far(part: &Spanned<String>, function: &FunctionSymbol) -> Diagnostic {
+    let message = format!(
+        "the offset is behind the end of `{}`, which has {} bytes",
+        escape(&function.name),
+        function.size
+    );
+    Diagnostic::error(part.span, message)
+}
+
+/// The files that were meant, read. Of a pattern, those that are programs or libraries.
+fn binaries(
+    file: &Spanned<String>,
+    facts: &dyn Facts,
+) -> Result<Vec<(PathBuf, Arc<Binary>)>, Diagnostic> {
+    let pattern = glob::is_pattern(&file.node);
+    let mut found = Vec::new();
+    let missing = || {
+        let shown = escape(&file.node);
+        match pattern {
+            true => format!("no program or shared library matches `{shown}`"),
+            false => format!("there is no program or shared library `{shown}`"),
+        }
+    };
+    for path in facts.files(&file.node) {
+        match facts.binary(&path) {
+            Ok(binary) => found.push((path, binary)),
+            Err(_) if pattern => {}
+            Err(error) => return Err(error.diagnostic(file.span, missing)),
+        }
+    }
+    if found.is_empty() {
+        let help = match file.node.contains('/') || pattern {
+            true => "check the path; a relative one counts from the current folder",
+            false => {
+                "give its path, or the name of a program in PATH or of a library such as `libc`"
+            }
+        };
+        return Err(Diagnostic::error(file.span, missing()).help(help));
+    }
+    Ok(found)
+}
+
+/// No function or address of the files is what was asked for.
+fn nothing(
+    part: &Spanned<String>,
+    wanted: &Wanted<'_>,
+    file: &Spanned<String>,
+    binaries: &[(PathBuf, Arc<Binary>)],
+) -> Diagnostic {
+    let shown = escape(&file.node);
+    match *wanted {
+        Wanted::Address(address) => {
+            let message = format!("`{shown}` has no code at address {address:#x}");
+            Diagnostic::error(part.span, message)
+        }
+        Wanted::Functions { name, .. } => {
+            let verb = match glob::is_pattern(name) {
+                true => "matches",
+                false => "is called",
+            };
+            let message = format!("no function of `{shown}` {verb} `{}`", escape(name));
+            let error = Diagnostic::error(part.span, message);
+            let functions = binaries.iter().flat_map(|(_, binary)| binary.functions());
+            let names = functions.map(|function| function.name.as_str());
+            if let Some(help) = nearest::did_you_mean(name, names) {
+                return error.help(help);
+            }
+            match binaries
+                .iter()
+                .all(|(_, binary)| binary.functions().is_empty())
+            {
+                true => error.help("the file is stripped: it names no functions"),
+                false => error.help(format!("see `pfscript -l 'uprobe:{shown}:*'`")),
+            }
+        }
+    }
+}
+
+impl Provider for Uprobe {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn expand(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
+        let (file, place) = written(point, &self.info)?;
+        if !facts.has(Feature::Uprobes) {
+            return Err(FactError::lacking(Feature::Uprobes).diagnostic(point.span, String::new));
+        }
+        let wanted = Wanted::read(place, self.on_return)?;
+        let binaries = binaries(file, facts)?;
+        let mut sites = Vec::new();
+        for (path, binary) in &binaries {
+            sites.extend(self.sites(path, binary, &wanted, place)?);
+        }
+        match sites.is_empty() {
+            true => Err(nothing(place, &wanted, file, &binaries)),
+            false => Ok(sites),
+        }
+    }
+
+    fn builtin(&self, name: &str, arch: Arch) -> Option<Argument> {
+        Convention::of(arch).builtin(name, self.on_return)
+    }
+
+    /// There is no list of all files.
+    fn list(&self, _facts: &dyn Facts) -> Result<Vec<String>, FactError> {
+        Ok(Vec::new())
+    }
+
+    fn list_for(&self, target: &str, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
+        let Some((file, _)) = target.rsplit_once(':') else {
+            return Ok(Vec::new());
+        };
+        let mut names = Vec::new();
+        for path in facts.files(file) {
+            let Ok(binary) = facts.binary(&path) else {
+                continue;
+            };
+            // As written: a library by its name, not by where it was found.
+            let shown = match glob::is_pattern(file) {
+                true => path.display().to_string(),
+                false => file.to_owned(),
+            };
+            let functions = binary.functions().iter();
+            names.extend(
+                functions
+                    .map(|function| format!("{}:{shown}:{}", self.info.names[0], function.name)),
+            );
+        }
+        names.dedup();
+        Ok(names)
+    }
+}

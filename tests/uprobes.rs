@@ -1,0 +1,174 @@
+//! `uprobe` and `uretprobe`: counts, arguments, results and names are those of the traced program, in script order, for the
+//! processes that are asked for; and mistakes are answered with the place.
+
+mod support;
+
+use pfscript_testkit::needs_root;
+use support::{Finished, Report, Tracer, rows, workload};
+
+const CALLS: i64 = 50;
+
+/// Traces a run of the workload; `FILE` stands for it in the script.
+fn trace(script: &str) -> (String, Report) {
+    let program = workload("functions");
+    let script = script.replace("FILE", &program);
+    let command = format!("{program} {CALLS}");
+    let finished = Tracer::script(&script).args(["-c", &command]).run();
+    let out = String::from_utf8_lossy(&finished.expect(0).out).into_owned();
+    let report = out.lines().find(|line| line.starts_with("pid="));
+    let report = Report::parse(report.expect("the workload reports"));
+    (out, report)
+}
+
+#[track_caller]
+fn count(out: &str, map: &str, key: &str) -> i64 {
+    let rows = rows(out, map);
+    let row = rows.iter().find(|(name, _)| name == key);
+    row.unwrap_or_else(|| panic!("no {map}[{key}] in {out}")).1
+}
+
+#[test]
+fn arguments_and_results_are_those_of_the_calls() {
+    needs_root!();
+    let (out, report) = trace(
+        r#"uprobe:FILE:twice /pid == cpid/ { @given = sum(arg0); @calls[func, probe == "uprobe:FILE:twice"] = count(); }
+        uretprobe:FILE:twice /pid == cpid/ { @got = sum(retval); }
+        u:FILE:ninth /pid == cpid/ { @ninth[arg0, arg5, arg6, arg8] = count(); }
+        uprobe:FILE:letters /pid == cpid/ { @text[str(arg0)] = count(); }
+        ur:FILE:letters /pid == cpid/ { @letters[retval] = count(); }"#,
+    );
+    let calls = report.get("calls") as i64;
+    assert_eq!(calls, CALLS);
+    let sum = calls * (calls - 1) / 2;
+    assert!(out.contains(&format!("@given: {sum}\n")), "{out}");
+    assert!(out.contains(&format!("@got: {}\n", 2 * sum)), "{out}");
+    assert_eq!(count(&out, "ninth", "1, 6, 7, 900"), calls);
+    assert_eq!(count(&out, "text", "seventeen letters"), calls);
+    assert_eq!(count(&out, "letters", "17"), calls);
+    let named = rows(&out, "calls");
+    assert_eq!(named.len(), 1, "{out}");
+    assert!(named[0].0.starts_with("twice, "), "{out}");
+    assert!(
+        !named[0].0.ends_with("false") && !named[0].0.ends_with(" 0"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_wildcard_names_each_function() {
+    needs_root!();
+    let (out, _) = trace("uprobe:FILE:[tnl]* /pid == cpid/ { @[func] = count(); }");
+    for function in ["twice", "ninth", "letters"] {
+        assert_eq!(count(&out, "", function), CALLS, "{out}");
+    }
+}
+
+#[test]
+fn probes_on_one_function_run_in_the_order_of_the_script() {
+    needs_root!();
+    for probe in ["uprobe", "uretprobe"] {
+        let (out, _) = trace(&format!(
+            "{probe}:FILE:twice /pid == cpid/ {{ $x = 1; @o[tid] = $x; }}
+            {probe}:FILE:twice /pid == cpid/ {{ @o[tid] = @o[tid] * 10 + 2; }}
+            {probe}:FILE:twice /pid == cpid/ {{ @seen[@o[tid] * 10 + 3] = count(); }} END {{ clear(@o); }}"
+        ));
+        assert_eq!(rows(&out, "seen"), [("123".to_owned(), CALLS)], "{out}");
+    }
+}
+
+/// A library by its name; and a stack begins with the function that was entered, though it has no frame yet.
+#[test]
+fn libraries_are_found_by_name_and_stacks_begin_with_the_function() {
+    needs_root!();
+    let (out, _) = trace(
+        "uprobe:libc:getpid /pid == cpid/ { @library[func] = count(); }
+        uprobe:FILE:letters /pid == cpid/ { @stack[ustack(2)] = count(); }",
+    );
+    assert_eq!(count(&out, "library", "getpid"), 1);
+    let frames: Vec<&str> = out
+        .lines()
+        .skip_while(|line| !line.starts_with("@stack["))
+        .skip(1)
+        .map(str::trim)
+        .collect();
+    assert!(frames[0].starts_with("letters+0"), "{out}");
+    assert!(frames[1].starts_with("main+"), "{out}");
+}
+
+/// With `-p`, other processes that run the same code count for nothing.
+#[test]
+fn one_process_alone_is_traced() {
+    needs_root!();
+    let program = workload("functions");
+    let script =
+        format!("uprobe:{program}:twice {{ @[pid] = count(); }} interval:ms:300 {{ exit(); }}");
+    let own = std::process::id().to_string();
+    let tracer = Tracer::script(&script)
+        .args(["-p", &own])
+        .start()
+        .attached();
+    let output = std::process::Command::new(&program).arg("5").output();
+    assert!(output.unwrap().status.success());
+    let finished = tracer.finish();
+    let out = String::from_utf8_lossy(&finished.expect(0).out).into_owned();
+    assert_eq!(rows(&out, ""), [], "{out}");
+}
+
+fn refused(script: &str) -> String {
+    let program = workload("functions");
+    let finished: Finished = Tracer::script(&script.replace("FILE", &program)).run();
+    assert_ne!(finished.status.code(), Some(0));
+    String::from_utf8_lossy(&finished.err).into_owned()
+}
+
+#[test]
+fn mistakes_are_answered_with_what_to_try() {
+    needs_root!();
+    for (script, words) in [
+        (
+            "uprobe:FILE:twicce { }",
+            &["is called `twicce`", "did you mean `twice`"][..],
+        ),
+        (
+            "uprobe:FILE:no_such_* { }",
+            &["no function of", "no_such_*"],
+        ),
+        (
+            "uprobe:/no/such/file:main { }",
+            &["there is no program or shared library"],
+        ),
+        (
+            "uprobe:FILE:twice+100000 { }",
+            &["behind the end of `twice`"],
+        ),
+        (
+            "uprobe:FILE:0xfffffffff { }",
+            &["has no code at address 0xfffffffff"],
+        ),
+        (
+            "uretprobe:FILE:twice+1 { }",
+            &["a return probe takes no offset"],
+        ),
+        ("uprobe:/etc/passwd:main { }", &["not an ELF file"]),
+        ("uprobe:FILE { }", &["needs a function name"]),
+    ] {
+        let err = refused(script);
+        for word in words {
+            assert!(err.contains(word), "{script}: {err}");
+        }
+        assert!(err.contains('^'), "{script}: {err}");
+    }
+}
+
+#[test]
+fn functions_of_a_file_are_listed() {
+    let program = workload("functions");
+    let finished = Tracer::new(["-l", &format!("uprobe:{program}:t*")]).run();
+    let out = String::from_utf8_lossy(&finished.expect(0).out).into_owned();
+    assert!(
+        out.lines()
+            .any(|line| line == format!("uprobe:{program}:twice")),
+        "{out}"
+    );
+    assert!(!out.contains(":letters"), "{out}");
+}
