@@ -28,7 +28,7 @@ check uprobe-wildcard uprobe_wildcard
 
 uprobe_stack() {
     trace_well -e 'uprobe:functions:letters { @[ustack(2)] = count(); }' -c "functions 50"
-    contains out '^ *letters+0' "the function itself"
-    contains out '^ *main+' "its caller"
+    contains out '^ *letters\+0' "the function itself"
+    contains out '^ *main\+' "its caller"
 }
 check uprobe-stack uprobe_stack
