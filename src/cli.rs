@@ -93,8 +93,8 @@ pub struct Cli {
     #[arg(short = 'v', long = "verbose")]
     pub verbose: bool,
 
-    /// List attach points: all, or those that match a pattern with * and ?
-    #[arg(short = 'l', long = "list", conflicts_with_all = ["script", "command", "run", "pid"])]
+    /// List attach points: all, or those that match a pattern with * and ?; with -p, also those of the process's files
+    #[arg(short = 'l', long = "list", conflicts_with_all = ["script", "command", "run"])]
     pub list: bool,
 
     /// Check a script without running it; does not need root
@@ -138,6 +138,10 @@ pub struct Cli {
     #[arg(short = 'I', long = "include", hide = true)]
     _include: Vec<String>,
 
+    /// Accepted for compatibility with bpftrace: the kernel itself tells processes that their markers are probed
+    #[arg(long = "usdt-file-activation", hide = true)]
+    _usdt_file_activation: bool,
+
     /// Accepted for compatibility with bpftrace: output is written as soon as nothing more is waiting
     #[arg(short = 'B', hide = true)]
     _buffer: Option<String>,
@@ -166,7 +170,6 @@ const LATER: &[&str] = &[
     "--warnings",
     "--no-warnings",
     "--dwarf-pid",
-    "--usdt-file-activation",
     "--debuginfo",
     "--traceable-functions",
     "--no-feature",

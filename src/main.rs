@@ -117,7 +117,8 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let facts = match cli.check {
         true => LiveFacts::for_check(),
         false => LiveFacts::new(),
-    };
+    }
+    .with_process(cli.pid);
     let program = Program::compile_for(&name, source, &options, &facts)
         .map_err(|error| rendered(&error.diagnostics, &name, source))?;
     if !cli.quiet && !program.compiled.warnings.is_empty() {
@@ -306,7 +307,8 @@ fn list(cli: &Cli) -> Result<u8, Failure> {
             )));
         }
     };
-    let listing = probe_list::list(&LiveFacts::new(), pattern.as_deref(), cli.verbose);
+    let facts = LiveFacts::new().with_process(cli.pid);
+    let listing = probe_list::list(&facts, pattern.as_deref(), cli.verbose);
     let mut out = io::BufWriter::new(io::stdout().lock());
     for line in &listing.lines {
         writeln!(out, "{line}")?;

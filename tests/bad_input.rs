@@ -160,7 +160,6 @@ fn several_errors_are_told_at_once() {
 #[test]
 fn what_is_not_there_yet_is_said_to_be_not_supported_yet() {
     for script in [
-        "usdt:/bin/x:y { }",
         "fentry:vfs_read { }",
         "fexit:vfs_read { }",
         "kfunc:vfs_read { }",

@@ -5,7 +5,7 @@
 
 mod binary;
 
-pub use binary::{Binary, FunctionSymbol, Segment};
+pub use binary::{Binary, FunctionSymbol, Marker, Segment};
 
 use crate::btf::Btf;
 use pfscript_grammar::{Diagnostic, Span};

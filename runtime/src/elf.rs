@@ -5,10 +5,12 @@
 //! file says of itself is believed: what it names must lie within it, and within the limits below. It leaves out debug
 //! information.
 
+mod markers;
 pub mod symbols;
 
 use crate::bytes::{slice, unsigned};
 use pfscript_compiler::facts::{Binary, FunctionSymbol, Segment};
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -101,7 +103,9 @@ pub fn read(path: &Path) -> io::Result<Binary> {
         return Err(invalid("neither a program nor a shared library"));
     }
     let functions = functions(&file, &header)?;
-    Ok(layout(&file, &header)?.with_functions(functions))
+    let mut binary = layout(&file, &header)?;
+    binary.markers = markers::read(&file, &header)?;
+    Ok(binary.with_functions(functions))
 }
 
 /// A shared library, or a position-independent program.
@@ -195,7 +199,11 @@ fn find_build_id(notes: &[u8]) -> Option<Vec<u8>> {
 /// One row of the table of sections.
 #[derive(Clone, Copy)]
 struct Section {
+    /// Where in the table of names its name is.
+    name: u64,
     kind: u64,
+    /// Where it is loaded, by the file's own count.
+    address: u64,
     offset: u64,
     size: u64,
     /// The number of another section that belongs to it.
@@ -210,7 +218,9 @@ impl Section {
 
     fn new(class: Class, row: &[u8]) -> Section {
         Section {
+            name: class.number(row, 0, 0),
             kind: class.number(row, 4, 4),
+            address: class.word(row, 12, 16),
             offset: class.word(row, 16, 24),
             size: class.word(row, 20, 32),
             link: class.number(row, 24, 40) as usize,
@@ -342,6 +352,25 @@ fn sections(file: &File, header: &Header) -> io::Result<Vec<Section>> {
     read_at(file, &mut table, start)?;
     let rows = table.chunks_exact(class.section());
     Ok(rows.map(|row| Section::new(class, row)).collect())
+}
+
+/// The names of sections, one behind the other; `None` if the file has none, or more than sections can have.
+fn names_of_sections(
+    file: &File,
+    header: &Header,
+    sections: &[Section],
+) -> io::Result<Option<Vec<u8>>> {
+    const MAX_SECTION_NAMES: u64 = 1 << 22;
+    let number = header.class.half(&header.bytes, 50, 62) as usize;
+    let Some(names) = sections
+        .get(number)
+        .filter(|names| names.size <= MAX_SECTION_NAMES)
+    else {
+        return Ok(None);
+    };
+    let mut bytes = vec![0; names.size as usize];
+    read_at(file, &mut bytes, names.offset)?;
+    Ok(Some(bytes))
 }
 
 /// The function that a row of the table of symbols defines, and the length of its name. `None` if it is no function or has

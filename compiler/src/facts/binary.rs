@@ -13,8 +13,25 @@ pub struct Binary {
     pub position_independent: bool,
     /// What is mapped of the file when it is loaded.
     pub segments: Vec<Segment>,
+    /// The places that the file's authors have marked for probes (`.note.stapsdt`), sorted.
+    pub markers: Vec<Marker>,
     /// Sorted.
     functions: Vec<FunctionSymbol>,
+}
+
+/// A place that a file's authors have marked: a USDT probe.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Marker {
+    /// Who speaks, such as `libc`.
+    pub provider: String,
+    /// What happens there.
+    pub name: String,
+    /// Of the marked instruction, by the file's own count.
+    pub address: u64,
+    /// Of the 16-bit counter that says whether anybody listens; 0 if there is none.
+    pub semaphore: u64,
+    /// Where the arguments are, as the file says it: `-4@%eax 8@-16(%rbp)`.
+    pub arguments: String,
 }
 
 /// A part of a file that is mapped in one piece.

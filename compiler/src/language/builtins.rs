@@ -10,7 +10,7 @@ use crate::manifest::{Globals, SiteColumn, StackMode};
 use crate::providers::{self, Access, Argument, ArgumentType};
 use crate::sema::Checker;
 use crate::types::{COMM_BYTES, Type};
-use pfscript_grammar::{Diagnostic, Span};
+use pfscript_grammar::{Diagnostic, Span, Spanned};
 use pfscript_probes::Feature;
 use pfscript_probes::abi::{MAX_STACK_FRAMES, helper};
 
@@ -79,6 +79,8 @@ builtins! {
     "arg7", "uint64", "see `arg0`", |checker, span| provided(checker, "arg7", span);
     "arg8", "uint64", "see `arg0`", |checker, span| provided(checker, "arg8", span);
     "arg9", "uint64", "see `arg0`", |checker, span| provided(checker, "arg9", span);
+    "arg10", "uint64", "see `arg0`; markers (`usdt`) have up to twelve", |checker, span| provided(checker, "arg10", span);
+    "arg11", "uint64", "see `arg0`", |checker, span| provided(checker, "arg11", span);
     "args", "record", "the arguments of the probe by name: `args.filename`", |_, span| Err(
         Diagnostic::error(span, "`args` cannot be used alone").help("name one of the arguments, such as `args.filename`; `-lv PROBE` lists them")
     );
@@ -177,6 +179,10 @@ fn provided(checker: &mut Checker<'_>, name: &str, span: Span) -> Result<Expr, D
     let arch = checker.facts.arch();
     match checker.probe.provider.builtin(name, arch) {
         Some(argument) => checker.argument_value(&argument, span),
+        // What each site has in a place of its own.
+        None if checker.probe.has_argument(name, checker.facts) => {
+            checker.named_argument(&Spanned::new(name.to_owned(), span), span)
+        }
         None => Err(not_here(checker, name, span).help(where_it_is(name, arch))),
     }
 }

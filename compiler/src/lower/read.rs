@@ -55,14 +55,27 @@ impl Lower<'_> {
                 width,
                 signed,
             } => self.builder.load(context, offset as i32, width, signed),
-            Access::Stack { pointer, offset } => {
-                let stack = self
-                    .builder
-                    .load(context, pointer as i32, Width::W64, false);
+            Access::Memory {
+                base,
+                index,
+                offset,
+                width,
+                signed,
+            } => {
+                let mut address = self.builder.load(context, base as i32, Width::W64, false);
+                if let Some((register, scale)) = index {
+                    let index = self
+                        .builder
+                        .load(context, register as i32, Width::W64, false);
+                    let scale = self.builder.constant(scale.into());
+                    let index = self.builder.arith(Arith::Mul, index, scale);
+                    address = self.builder.arith(Arith::Add, address, index);
+                }
                 let above = self.builder.constant(offset.into());
-                let address = self.builder.arith(Arith::Add, stack, above);
-                self.read(address, Width::W64, false)
+                let address = self.builder.arith(Arith::Add, address, above);
+                self.read(address, width, signed)
             }
+            Access::Constant(value) => self.builder.constant(value),
             Access::InContext { offset } => {
                 let offset = self.builder.constant(offset.into());
                 self.builder.arith(Arith::Add, context, offset)

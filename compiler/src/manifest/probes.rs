@@ -148,6 +148,8 @@ pub enum Attach {
         path: PathBuf,
         /// Where in the file the instruction is, in bytes.
         offset: u64,
+        /// Where in the file a counter is that the kernel counts up while the probe is there, in bytes; 0 if there is none.
+        counter: u64,
         /// When the function returns that begins there.
         on_return: bool,
     },

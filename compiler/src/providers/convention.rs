@@ -52,9 +52,12 @@ impl Convention {
                 width,
                 signed,
             },
-            None => Access::Stack {
-                pointer: self.stack_pointer,
-                offset: self.first_on_stack + 8 * (number - self.arguments.len() as u32),
+            None => Access::Memory {
+                base: self.stack_pointer,
+                index: None,
+                offset: (self.first_on_stack + 8 * (number - self.arguments.len() as u32)) as i32,
+                width: Width::W64,
+                signed: false,
             },
         }
     }

@@ -28,6 +28,8 @@ mod timer;
 mod tracepoint;
 pub mod tracepoint_format;
 mod uprobe;
+mod usdt;
+mod user_files;
 
 /// All providers, in the order of the reference.
 static REGISTRY: &[&dyn Provider] = &[
@@ -43,11 +45,11 @@ static REGISTRY: &[&dyn Provider] = &[
     &kprobe::KRETPROBE,
     &uprobe::UPROBE,
     &uprobe::URETPROBE,
+    &usdt::USDT,
 ];
 
 /// Probe types of bpftrace's that are not here yet, by all their names.
 const NOT_YET: &[&[&str]] = &[
-    &["usdt", "U"],
     &["fentry", "f", "kfunc"],
     &["fexit", "fr", "kretfunc"],
     &["watchpoint", "w"],
@@ -130,13 +132,21 @@ pub enum Access {
         /// Sign-extended if true.
         signed: bool,
     },
-    /// Read from kernel memory, 8 bytes at `offset` bytes above the stack pointer, which is in the context at `pointer`.
-    Stack {
-        /// Offset of the stack pointer in the context, in bytes.
-        pointer: u32,
-        /// In bytes above it.
-        offset: u32,
+    /// Read from memory, at an address that registers make up.
+    Memory {
+        /// Offset in the context of the register that the address is in, in bytes.
+        base: u32,
+        /// Another register that is added, by its offset in the context, after it was multiplied.
+        index: Option<(u32, u32)>,
+        /// Bytes that are added.
+        offset: i32,
+        /// How much is read there.
+        width: Width,
+        /// Sign-extended if true.
+        signed: bool,
     },
+    /// The same for every event.
+    Constant(i64),
     /// Bytes that stand in the context itself, from `offset` (an array member of a tracepoint record).
     InContext {
         /// In bytes.

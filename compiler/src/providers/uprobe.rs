@@ -6,6 +6,7 @@
 //! make the process run astray. So only a function's start is taken.
 
 use super::convention::Convention;
+use super::user_files::{binaries, names_of};
 use super::{Argument, Provider, ProviderInfo, nearest, parts};
 use crate::facts::{Arch, Binary, FactError, Facts, FunctionSymbol};
 use crate::glob::{self, Glob};
@@ -118,6 +119,7 @@ impl Uprobe {
             attach: Attach::Uprobe {
                 path: path.to_owned(),
                 offset,
+                counter: 0,
                 on_return: self.on_return,
             },
         }
@@ -199,39 +201,6 @@ fn too_far(part: &Spanned<String>, function: &FunctionSymbol) -> Diagnostic {
     Diagnostic::error(part.span, message)
 }
 
-/// The files that were meant, read. Of a pattern, those that are programs or libraries.
-fn binaries(
-    file: &Spanned<String>,
-    facts: &dyn Facts,
-) -> Result<Vec<(PathBuf, Arc<Binary>)>, Diagnostic> {
-    let pattern = glob::is_pattern(&file.node);
-    let mut found = Vec::new();
-    let missing = || {
-        let shown = escape(&file.node);
-        match pattern {
-            true => format!("no program or shared library matches `{shown}`"),
-            false => format!("there is no program or shared library `{shown}`"),
-        }
-    };
-    for path in facts.files(&file.node) {
-        match facts.binary(&path) {
-            Ok(binary) => found.push((path, binary)),
-            Err(_) if pattern => {}
-            Err(error) => return Err(error.diagnostic(file.span, missing)),
-        }
-    }
-    if found.is_empty() {
-        let help = match file.node.contains('/') || pattern {
-            true => "check the path; a relative one counts from the current folder",
-            false => {
-                "give its path, or the name of a program in PATH or of a library such as `libc`"
-            }
-        };
-        return Err(Diagnostic::error(file.span, missing()).help(help));
-    }
-    Ok(found)
-}
-
 /// No function or address of the files is what was asked for.
 fn nothing(
     part: &Spanned<String>,
@@ -300,26 +269,13 @@ impl Provider for Uprobe {
     }
 
     fn list_for(&self, target: &str, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
-        let Some((file, _)) = target.rsplit_once(':') else {
-            return Ok(Vec::new());
-        };
-        let mut names = Vec::new();
-        for path in facts.files(file) {
-            let Ok(binary) = facts.binary(&path) else {
-                continue;
-            };
-            // As written: a library by its name, not by where it was found.
-            let shown = match glob::is_pattern(file) {
-                true => path.display().to_string(),
-                false => file.to_owned(),
-            };
+        let file = target.rsplit_once(':').map_or(target, |(file, _)| file);
+        Ok(names_of(file, facts, |shown, binary, names| {
             let functions = binary.functions().iter();
             names.extend(
                 functions
                     .map(|function| format!("{}:{shown}:{}", self.info.names[0], function.name)),
             );
-        }
-        names.dedup();
-        Ok(names)
+        }))
     }
 }

@@ -154,6 +154,17 @@ pub struct ProbeContext<'a> {
     columns: BTreeSet<SiteColumn>,
 }
 
+impl ProbeContext<'_> {
+    /// Whether a site has an argument of that name.
+    pub fn has_argument(&self, name: &str, facts: &dyn Facts) -> bool {
+        self.points.iter().any(|point| {
+            let arguments = point.arguments(self.provider, facts).as_deref();
+            let mut arguments = arguments.unwrap_or_default().iter();
+            arguments.any(|argument| argument.name == name)
+        })
+    }
+}
+
 /// Checks one action.
 pub struct Checker<'a> {
     /// The machine.

@@ -236,7 +236,11 @@ impl Checker<'_> {
     }
 
     /// `args.name`
-    fn named_argument(&mut self, name: &Spanned<String>, span: Span) -> Result<Expr, Diagnostic> {
+    pub(crate) fn named_argument(
+        &mut self,
+        name: &Spanned<String>,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
         let provider = self.probe.provider;
         let mut found = Vec::with_capacity(self.probe.points.len());
         for point in self.probe.points {

@@ -54,6 +54,7 @@ fn attach(point: &Attach) -> String {
         Attach::Uprobe {
             path,
             offset,
+            counter: _,
             on_return,
         } => format!(
             "{} {}:{offset:#x}",

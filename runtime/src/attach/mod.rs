@@ -195,7 +195,13 @@ pub fn open(
                     start,
                 });
             }
-            attached.points += 1;
+            // A marker may be in several places, and is one.
+            let before = row
+                .checked_sub(1)
+                .and_then(|row| info.sites.get(row as usize));
+            if before.is_none_or(|before| before.name != site.name) {
+                attached.points += 1;
+            }
         }
     }
     Ok(attached)

@@ -85,8 +85,12 @@ impl Events {
             Attach::Uprobe {
                 path,
                 offset,
+                counter,
                 on_return,
-            } => Ok(vec![(self.uprobe(info, path, *offset, *on_return)?, false)]),
+            } => Ok(vec![(
+                self.uprobe(info, path, (*offset, *counter), *on_return)?,
+                false,
+            )]),
         }
     }
 
@@ -201,7 +205,7 @@ impl Events {
         &self,
         info: &ProbeManifest,
         path: &Path,
-        offset: u64,
+        (offset, counter): (u64, u64),
         on_return: bool,
     ) -> Result<OwnedFd, Error> {
         let unit = unit(&self.uprobe, "uprobe")
@@ -211,6 +215,8 @@ impl Events {
         let mut attr = perf::attributes();
         attr.__bindgen_anon_3.uprobe_path = name.as_ptr() as u64;
         unit.describe(&mut attr, offset, on_return);
+        // `ref_ctr_offset` (Linux 4.20).
+        attr.config |= counter << 32;
         let target = match self.process {
             Some(process) => (process as i32, ANY),
             None => (ANY, self.first_cpu()?),

@@ -3,7 +3,11 @@
 //! In comes what an attach point has, out go paths. Whether there is a program in a file is not looked at here.
 
 use crate::bytes::{slice, unsigned};
+use crate::processes::proc_maps;
 use pfscript_compiler::glob::{Glob, is_pattern};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -15,12 +19,19 @@ const MAX_NAMES: usize = 1_000_000;
 const LINKER_CACHE: &str = "/etc/ld.so.cache";
 const MAX_CACHE: u64 = 16 << 20;
 
-/// The files of a written name; none if there are none.
-pub(super) fn named(written: &str) -> Vec<PathBuf> {
+/// The files of a written name; none if there are none. Where a process is followed, `*` or nothing stands for the files
+/// that it has mapped, and absolute paths are its own where it sees other ones than we do.
+pub(super) fn named(written: &str, process: Option<u32>) -> Vec<PathBuf> {
+    let root = process.map(root_of).unwrap_or_default();
+    if matches!(written, "" | "*") {
+        return process
+            .map(|process| mapped(process, &root))
+            .unwrap_or_default();
+    }
     if is_pattern(written) {
         return matching(written);
     }
-    let path = Path::new(written);
+    let path = &seen_from(&root, Path::new(written));
     if written.contains('/') {
         return match path.try_exists() {
             // The message about a file that can't be looked at comes from who reads it.
@@ -32,6 +43,36 @@ pub(super) fn named(written: &str) -> Vec<PathBuf> {
         .or_else(|| library(written))
         .into_iter()
         .collect()
+}
+
+/// What goes before absolute paths of a process: nothing, but where it has other mounts than we have.
+fn root_of(process: u32) -> PathBuf {
+    let mounts = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/mnt"));
+    match (mounts(&process.to_string()), mounts("self")) {
+        (Ok(theirs), Ok(ours)) if theirs != ours => PathBuf::from(format!("/proc/{process}/root")),
+        _ => PathBuf::new(),
+    }
+}
+
+/// A path of a process as we reach it.
+fn seen_from(root: &Path, path: &Path) -> PathBuf {
+    match path.strip_prefix("/") {
+        Ok(below) if !root.as_os_str().is_empty() => root.join(below),
+        _ => path.to_owned(),
+    }
+}
+
+/// The files that a process has mapped as code, sorted.
+fn mapped(process: u32, root: &Path) -> Vec<PathBuf> {
+    let mappings = proc_maps::read(process).unwrap_or_default();
+    let paths: BTreeSet<PathBuf> = mappings
+        .iter()
+        .map(|mapping| Path::new(OsStr::from_bytes(&mapping.file.path)))
+        .filter(|path| path.is_absolute())
+        .map(|path| seen_from(root, path))
+        .take(MAX_FILES)
+        .collect();
+    paths.into_iter().collect()
 }
 
 /// A program, looked for as a shell does.
@@ -186,26 +227,45 @@ mod tests {
             std::fs::create_dir_all(root.join(folder)).unwrap();
             std::fs::write(root.join(folder).join("tool"), "").unwrap();
         }
-        let found = named(&format!("{}/a*/t??l", root.display()));
+        let found = named(&format!("{}/a*/t??l", root.display()), None);
         assert_eq!(found, [root.join("a1/tool"), root.join("a2/tool")]);
         // A folder is no file.
-        assert_eq!(named(&format!("{}/*", root.display())), [PathBuf::new(); 0]);
-        let all = named(&format!("{}/*/tool", root.display()));
+        assert_eq!(
+            named(&format!("{}/*", root.display()), None),
+            [PathBuf::new(); 0]
+        );
+        let all = named(&format!("{}/*/tool", root.display()), None);
         assert_eq!(all.len(), 3);
         std::fs::remove_dir_all(&root).unwrap();
         assert_eq!(
-            named(&format!("{}/tool", root.display())),
+            named(&format!("{}/tool", root.display()), None),
             [PathBuf::new(); 0]
         );
     }
 
     #[test]
+    fn a_process_has_its_own_program_mapped() {
+        let own = std::process::id();
+        let program = std::env::current_exe().unwrap();
+        for written in ["*", ""] {
+            assert!(named(written, Some(own)).contains(&program));
+            assert_eq!(named(written, None), [PathBuf::new(); 0]);
+        }
+        let other = Path::new("/proc/1/root");
+        assert_eq!(seen_from(other, Path::new("/bin/sh")), other.join("bin/sh"));
+        assert_eq!(seen_from(other, Path::new("./sh")), Path::new("./sh"));
+    }
+
+    #[test]
     fn a_bare_name_is_a_program_that_a_shell_would_find() {
-        let found = named("sh");
+        let found = named("sh", None);
         assert!(
             found[0].is_absolute() && found[0].ends_with("sh"),
             "{found:?}"
         );
-        assert_eq!(named("no-such-program-or-library"), [PathBuf::new(); 0]);
+        assert_eq!(
+            named("no-such-program-or-library", None),
+            [PathBuf::new(); 0]
+        );
     }
 }

@@ -54,6 +54,8 @@ pub struct LiveFacts {
     tracepoints: OnceLock<Result<Vec<(String, String)>, FactError>>,
     functions: OnceLock<Result<Vec<String>, FactError>>,
     thorough: bool,
+    /// Whose files `*` stands for.
+    process: Option<u32>,
     /// By place in [`FEATURES`].
     features: [OnceLock<Presence>; FEATURES.len()],
     /// By the path that was asked for.
@@ -75,6 +77,7 @@ impl LiveFacts {
             tracepoints: OnceLock::new(),
             functions: OnceLock::new(),
             thorough: false,
+            process: None,
             features: [const { OnceLock::new() }; FEATURES.len()],
             binaries: Mutex::default(),
         }
@@ -86,6 +89,12 @@ impl LiveFacts {
             thorough: true,
             ..LiveFacts::new()
         }
+    }
+
+    /// The same, with the files that a process has mapped: those that `*` stands for, and paths as that process sees them.
+    #[must_use]
+    pub fn with_process(self, process: Option<u32>) -> LiveFacts {
+        LiveFacts { process, ..self }
     }
 
     /// Whether the kernel has a feature, as far as it can be tried.
@@ -218,7 +227,7 @@ impl Facts for LiveFacts {
     }
 
     fn files(&self, written: &str) -> Vec<PathBuf> {
-        files::named(written)
+        files::named(written, self.process)
     }
 
     fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError> {

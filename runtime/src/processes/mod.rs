@@ -9,7 +9,7 @@ mod address_space;
 mod files;
 mod generated;
 mod opening;
-mod proc_maps;
+pub(crate) mod proc_maps;
 mod records;
 
 use crate::elf::symbols::SymbolFile;

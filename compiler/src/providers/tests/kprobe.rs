@@ -155,7 +155,13 @@ fn arguments_by_number_follow_the_calling_convention() {
             .unwrap();
         assert_eq!(argument.access, in_register(register(name)), "{name}");
     }
-    let on_stack = |pointer, offset| Access::Stack { pointer, offset };
+    let on_stack = |base, offset| Access::Memory {
+        base,
+        index: None,
+        offset,
+        width: Width::W64,
+        signed: false,
+    };
     let access = |name, arch| kprobe.builtin(name, arch).unwrap().access;
     assert_eq!(access("arg6", Arch::X86_64), on_stack(register("sp"), 8));
     assert_eq!(access("arg9", Arch::X86_64), on_stack(register("sp"), 32));
@@ -237,9 +243,12 @@ fn named_arguments_on_the_stack_are_whole_words() {
     let arguments = provider.arguments(&expansion, &facts).unwrap();
     let names: Vec<&str> = arguments.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "c", "d", "e", "f", "wide"]);
-    let on_stack = Access::Stack {
-        pointer: 152,
+    let on_stack = Access::Memory {
+        base: 152,
+        index: None,
         offset: 16,
+        width: Width::W64,
+        signed: false,
     };
     assert_eq!(arguments[6].access, on_stack);
 }

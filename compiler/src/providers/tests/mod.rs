@@ -6,6 +6,7 @@ mod rawtracepoint;
 mod timer;
 mod tracepoint;
 mod uprobe;
+mod usdt;
 
 use super::*;
 use crate::manifest::{Attach, PerfEvent};
@@ -85,6 +86,7 @@ fn probe_types_are_found_by_all_their_names() {
         ("kr", "kretprobe"),
         ("u", "uprobe"),
         ("ur", "uretprobe"),
+        ("U", "usdt"),
     ] {
         assert_eq!(by_name(alias).unwrap().info().names[0], name);
         assert_eq!(by_name(name).unwrap().info().names[0], name);
@@ -118,7 +120,7 @@ fn unknown_probe_types_are_answered_with_the_nearest() {
 #[test]
 fn probe_types_of_bpftrace_that_are_missing_are_told_apart() {
     for (text, name) in [
-        ("U:/bin/sh:main", "usdt"),
+        ("it:task", "iter"),
         ("kfunc:vfs_read", "fentry"),
         ("w:0x1000:8:w", "watchpoint"),
     ] {

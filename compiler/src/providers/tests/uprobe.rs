@@ -38,6 +38,7 @@ fn sites(text: &str) -> Vec<(String, Option<String>, u64, bool)> {
         Attach::Uprobe {
             path,
             offset,
+            counter: 0,
             on_return,
         } => {
             assert_eq!(path.to_str(), Some("/bin/tool"));
