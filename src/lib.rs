@@ -92,6 +92,27 @@ impl Program {
         })
     }
 
+    /// Checks a script for the kernel that `facts` describe; returns warnings. Facts that are for a check may leave some of it
+    /// open ([`Facts::thorough`]), which the warnings say.
+    ///
+    /// # Errors
+    /// What is wrong with the script, or what that kernel lacks for it.
+    pub fn check(
+        name: &str,
+        source: &str,
+        options: &Options,
+        facts: &dyn Facts,
+    ) -> Result<Vec<Diagnostic>, CompileError> {
+        let script = grammar::parse(source);
+        script
+            .and_then(|script| compiler::check(&script, name, source, facts, options))
+            .map_err(|diagnostics| CompileError {
+                name: name.to_string(),
+                source: source.to_string(),
+                diagnostics,
+            })
+    }
+
     /// A session that runs the script; its defaults trace everything and print to standard output.
     pub fn session(&self) -> Session {
         Session::new(self.compiled.object.clone(), self.source.clone())

@@ -114,21 +114,20 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         positional: parameters,
         limits: limits(cli.quiet)?,
     };
-    let facts = match cli.check {
-        true => LiveFacts::for_check(),
-        false => LiveFacts::new(),
+    let warn = |warnings: &[grammar::Diagnostic]| {
+        if !cli.quiet && !warnings.is_empty() {
+            complain(&grammar::render(warnings, &name, source, color()));
+        }
+    };
+    if cli.check && cli.dump.is_none() {
+        let warnings = Program::check(&name, source, &options, &LiveFacts::for_check().with_process(cli.pid))
+            .map_err(|error| rendered(&error.diagnostics, &name, source))?;
+        warn(&warnings);
+        return Ok(0);
     }
-    .with_process(cli.pid);
-    let program = Program::compile_for(&name, source, &options, &facts)
+    let program = Program::compile_for(&name, source, &options, &LiveFacts::new().with_process(cli.pid))
         .map_err(|error| rendered(&error.diagnostics, &name, source))?;
-    if !cli.quiet && !program.compiled.warnings.is_empty() {
-        complain(&grammar::render(
-            &program.compiled.warnings,
-            &name,
-            source,
-            color(),
-        ));
-    }
+    warn(&program.compiled.warnings);
     match cli.dump {
         Some(Stage::Ir) => {
             return print(&cli, ir::text::print(&program.compiled.module).as_bytes());
@@ -136,9 +135,6 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Stage::Asm) => return print(&cli, program.compiled.listing.as_bytes()),
         Some(Stage::Object) => return print(&cli, &program.compiled.object.elf),
         Some(Stage::Ast) | None => {}
-    }
-    if cli.check {
-        return Ok(0);
     }
     trace(&cli, &program, command, stop)
 }

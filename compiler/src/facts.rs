@@ -29,6 +29,11 @@ pub trait Facts {
     /// Whether the kernel has a feature.
     fn has(&self, feature: Feature) -> bool;
 
+    /// Why it is not known whether the kernel has a feature, where that cannot be tried. [`Facts::has`] is hopeful then.
+    fn unsure(&self, _feature: Feature) -> Option<String> {
+        None
+    }
+
     /// The format of one tracepoint.
     ///
     /// # Errors
@@ -47,8 +52,8 @@ pub trait Facts {
     /// [`FactError::Unavailable`] if the kernel has no kprobes or does not tell.
     fn functions(&self) -> Result<&[String], FactError>;
 
-    /// Whether facts are to be looked up even where the kernel will find out soon after: for a script that is checked, and
-    /// not run.
+    /// For a script that is checked, and not run: facts are looked up even where the kernel would find out soon after, and
+    /// where they are hidden from us, the check says so and goes on.
     fn thorough(&self) -> bool {
         false
     }
@@ -82,6 +87,13 @@ pub enum FactError {
         /// What to try.
         help: Option<String>,
     },
+    /// There is such a source, and we have no right to read it. A check goes on without ([`Facts::thorough`]).
+    Hidden {
+        /// What is wrong.
+        reason: String,
+        /// What to try.
+        help: Option<String>,
+    },
 }
 
 impl FactError {
@@ -100,7 +112,7 @@ impl FactError {
     pub fn diagnostic(self, span: Span, unknown: impl FnOnce() -> String) -> Diagnostic {
         match self {
             FactError::Unknown => Diagnostic::error(span, unknown()),
-            FactError::Unavailable { reason, help } => {
+            FactError::Unavailable { reason, help } | FactError::Hidden { reason, help } => {
                 let error = Diagnostic::error(span, reason);
                 match help {
                     Some(help) => error.help(help),
@@ -109,6 +121,19 @@ impl FactError {
             }
         }
     }
+
+    /// Why a check goes on without the fact; `None` if it does not.
+    pub fn hidden(&self, facts: &dyn Facts) -> Option<&str> {
+        match self {
+            FactError::Hidden { reason, .. } if facts.thorough() => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// The warning of a check that goes on: `what` is not known, and why.
+pub fn unchecked(span: Span, what: &str, reason: &str) -> Diagnostic {
+    Diagnostic::warning(span, format!("{what} is not checked: {reason}")).help("check as root")
 }
 
 /// CPU architectures that pfscript knows.

@@ -22,8 +22,9 @@ pub mod types;
 use cranelift_entity::EntityRef;
 use facts::Facts;
 use manifest::Manifest;
-use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::Script;
+use pfscript_grammar::{Diagnostic, Severity};
+use sema::Checked;
 pub use sema::{Limits, MissingProbes, Options, SETTINGS, Setting};
 
 /// What a loader needs of a compiled script.
@@ -63,7 +64,15 @@ pub fn compile(
     options: &Options,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let expanded = language::macros::expand(script)?;
-    match compile_expanded(&expanded.script, name, source, facts, options) {
+    let compiled = sema::check(&expanded.script, facts, options).and_then(|mut checked| {
+        // Only facts that are for a check may leave something open; without them there is no object.
+        if let Some(error) = checked.unchecked.first_mut() {
+            error.severity = Severity::Error;
+            return Err(vec![error.clone()]);
+        }
+        assemble(checked, name, source, facts)
+    });
+    match compiled {
         Ok(mut compiled) => {
             expanded.explain(&mut compiled.warnings);
             Ok(compiled)
@@ -75,14 +84,41 @@ pub fn compile(
     }
 }
 
-fn compile_expanded(
+/// Checks a script without making an object of it: returns warnings, among them what could not be checked because facts are
+/// hidden from us, if the facts are for a check ([`Facts::thorough`]).
+///
+/// # Errors
+/// As [`compile`].
+pub fn check(
     script: &Script,
     name: &str,
     source: &str,
     facts: &dyn Facts,
     options: &Options,
+) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+    let expanded = language::macros::expand(script)?;
+    let checked = sema::check(&expanded.script, facts, options).and_then(|mut checked| {
+        if checked.unchecked.is_empty() {
+            return Ok(assemble(checked, name, source, facts)?.warnings);
+        }
+        let mut warnings = checked.unchecked;
+        warnings.append(&mut checked.warnings);
+        Ok(warnings)
+    });
+    let explain = |mut diagnostics: Vec<Diagnostic>| {
+        expanded.explain(&mut diagnostics);
+        diagnostics
+    };
+    checked.map(explain).map_err(explain)
+}
+
+/// Makes the object of a checked script.
+fn assemble(
+    mut checked: Checked,
+    name: &str,
+    source: &str,
+    facts: &dyn Facts,
 ) -> Result<Compiled, Vec<Diagnostic>> {
-    let mut checked = sema::check(script, facts, options)?;
     let (module, mut manifest) = lower::lower(&checked, facts)?;
     if cfg!(debug_assertions) {
         ir::verify(&module).map_err(|violations| {

@@ -156,7 +156,7 @@ fn names(
 ) -> Option<Vec<String>> {
     match provider.list_for(target, facts) {
         Ok(names) => Some(names),
-        Err(FactError::Unavailable { reason, help }) => {
+        Err(FactError::Unavailable { reason, help } | FactError::Hidden { reason, help }) => {
             let probe_type = provider.info().names[0];
             let help = help.map_or(String::new(), |help| format!("; {help}"));
             let why = format!(" probes: {reason}{help}");

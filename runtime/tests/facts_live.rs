@@ -3,6 +3,7 @@
 use pfscript_compiler::btf::{Btf, Kind};
 use pfscript_compiler::facts::{FactError, Facts};
 use pfscript_compiler::probe_list::list;
+use pfscript_compiler::providers::tracepoint_types;
 use pfscript_compiler::recorded::trim;
 use pfscript_probes::{FEATURES, Feature};
 use pfscript_runtime::facts::{LiveFacts, Presence, describe};
@@ -80,6 +81,64 @@ fn a_trimmed_record_keeps_layouts() {
             assert_eq!(btf.size_of(a.ty), trimmed.size_of(b.ty), "{member}");
         }
     }
+}
+
+#[test]
+fn what_types_tell_of_tracepoints_is_so() {
+    let facts = LiveFacts::new();
+    if !is_root() || facts.presence(Feature::Tracepoints) != Presence::Present {
+        return;
+    }
+    let Some(btf) = facts.btf() else {
+        return;
+    };
+    let (mut told, mut events) = (0, 0);
+    // To look for the class of each takes its time.
+    let whole = ["irq", "sched", "signal"];
+    for (number, (category, name)) in facts.tracepoints().unwrap().iter().enumerate() {
+        if number % 12 != 0 && !whole.contains(&category.as_str()) {
+            continue;
+        }
+        let of_kernel = |prefix: &str| btf.find(Kind::Typedef, &format!("{prefix}{name}"));
+        let Some(known) = tracepoint_types::of_event(btf, category, name, facts.arch()) else {
+            // Of a module, or made up.
+            assert_eq!(of_kernel("btf_trace_"), None, "{category}:{name}");
+            assert!(!name.starts_with("sys_exit_"), "{category}:{name}");
+            continue;
+        };
+        let format = facts.tracepoint(category, name).unwrap();
+        let readable = format.fields.iter().filter(|field| field.is_readable());
+        for field in readable {
+            let place = known
+                .format
+                .fields
+                .iter()
+                .find(|known| known.name == field.name);
+            match place {
+                Some(known) => {
+                    assert_eq!(
+                        known.argument(),
+                        field.argument(),
+                        "{category}:{name} {known:?}"
+                    );
+                    told += 1;
+                }
+                None => assert!(
+                    known.partial || known.unclear.contains(&field.name),
+                    "{category}:{name} lacks {field:?}: {known:?}"
+                ),
+            }
+        }
+        let has = |name: &str| format.fields.iter().any(|field| field.name == name);
+        for field in &known.format.fields {
+            assert!(has(&field.name), "{category}:{name} has no {field:?}");
+        }
+        events += 1;
+    }
+    assert!(
+        events > 100 && told > events,
+        "{told} fields of {events} events"
+    );
 }
 
 #[test]

@@ -256,6 +256,10 @@ impl Checker<'_> {
         Ok(match &argument.ty {
             ArgumentType::Int { bytes, signed } => value(Type::int(*bytes, *signed)),
             ArgumentType::Bool => value(Type::Bool),
+            ArgumentType::Unknown { reason } => {
+                let what = format!("`{}`", argument.name);
+                self.unchecked(&what, reason, span)
+            }
             ArgumentType::Pointer { to } => {
                 let target = self.target_spelled(to);
                 value(self.types.pointer_to(target))

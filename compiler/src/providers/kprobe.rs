@@ -8,7 +8,7 @@
 use super::convention::Convention;
 use super::{Argument, Provider, ProviderInfo, nearest, parts, prototype};
 use crate::btf::{Btf, Kind};
-use crate::facts::{Arch, FactError, Facts};
+use crate::facts::{Arch, FactError, Facts, unchecked};
 use crate::glob::{self, Glob};
 use crate::ir::Width;
 use crate::manifest::{Attach, Site};
@@ -116,6 +116,23 @@ fn split(listed: &str) -> (Option<&str>, &str) {
     }
 }
 
+fn site(info: &ProviderInfo, listed: &str, offset: u64, on_return: bool) -> Site {
+    let mut name = format!("{}:{listed}", info.names[0]);
+    if offset > 0 {
+        name = format!("{name}+{offset}");
+    }
+    Site {
+        name,
+        function: Some(split(listed).1.to_owned()),
+        attach: Attach::Kprobe {
+            // The kernel too takes `module:function` (`kallsyms_lookup_name`).
+            function: listed.to_owned(),
+            offset,
+            on_return,
+        },
+    }
+}
+
 fn expand(
     point: &AttachPoint,
     facts: &dyn Facts,
@@ -126,22 +143,7 @@ fn expand(
     if !facts.has(Feature::Kprobes) {
         return Err(no_kprobes(&written, info));
     }
-    let make = |listed: &str, offset: u64| {
-        let mut name = format!("{}:{listed}", info.names[0]);
-        if offset > 0 {
-            name = format!("{name}+{offset}");
-        }
-        Site {
-            name,
-            function: Some(split(listed).1.to_owned()),
-            attach: Attach::Kprobe {
-                // The kernel too takes `module:function` (`kallsyms_lookup_name`).
-                function: listed.to_owned(),
-                offset,
-                on_return,
-            },
-        }
-    };
+    let make = |listed: &str, offset: u64| site(info, listed, offset, on_return);
     let is_pattern = |text: &str| glob::is_pattern(text);
     if is_pattern(written.function)
         || written
@@ -340,6 +342,43 @@ impl Provider for Kprobe {
 
     fn expand(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
         expand(point, facts, &self.info, self.on_return)
+    }
+
+    fn unseen(&self, point: &AttachPoint, facts: &dyn Facts) -> Option<(Site, Diagnostic)> {
+        if !facts.has(Feature::Kprobes) {
+            return None;
+        }
+        let written = read(point, &self.info, self.on_return).ok()?;
+        let error = facts.functions().err()?;
+        let reason = error.hidden(facts)?;
+        let is_pattern = |text: &str| glob::is_pattern(text);
+        let module = written.module.map(|module| module.node.as_str());
+        let listed = match module {
+            Some(module) => format!("{module}:{}", written.function),
+            None => written.function.to_owned(),
+        };
+        let what = match is_pattern(written.function) || module.is_some_and(is_pattern) {
+            true => "which functions match".to_owned(),
+            false => format!("whether the function `{listed}` can be probed"),
+        };
+        let mut warning = unchecked(written.part.span, &what, reason);
+        let names = || {
+            facts
+                .btf()
+                .into_iter()
+                .flat_map(|btf| btf.names(Kind::Func))
+        };
+        let suspect = module.is_none() && !names().any(|name| name == written.function);
+        if let Some(help) = suspect
+            .then(|| nearest::did_you_mean(written.function, names()))
+            .flatten()
+        {
+            warning = warning.help(help);
+        }
+        Some((
+            site(&self.info, &listed, written.offset, self.on_return),
+            warning,
+        ))
     }
 
     fn builtin(&self, name: &str, arch: Arch) -> Option<Argument> {

@@ -27,6 +27,7 @@ mod software;
 mod timer;
 mod tracepoint;
 pub mod tracepoint_format;
+pub mod tracepoint_types;
 mod uprobe;
 mod usdt;
 mod user_files;
@@ -195,17 +196,35 @@ pub enum ArgumentType {
         /// How many; 0 if each record has its own number of them (at a data location).
         count: u32,
     },
+    /// What cannot be told, in a check that goes on without; why not.
+    Unknown {
+        /// A whole message.
+        reason: String,
+    },
 }
 
 /// A named argument of a probe (`args.name`), or a builtin such as `arg0` or `retval`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Argument {
-    /// Its name.
+    /// Its name. Empty for all of which not even the name is known ([`ArgumentType::Unknown`]).
     pub name: String,
     /// Its type.
     pub ty: ArgumentType,
     /// Where it is.
     pub access: Access,
+}
+
+impl Argument {
+    /// One of which no more is known than the name, or than that there may be such.
+    fn unknown(name: &str, reason: &str) -> Argument {
+        Argument {
+            name: name.to_owned(),
+            ty: ArgumentType::Unknown {
+                reason: reason.to_owned(),
+            },
+            access: Access::InContext { offset: 0 },
+        }
+    }
 }
 
 /// A type of probes.
@@ -218,6 +237,12 @@ pub trait Provider: Sync {
     /// # Errors
     /// A diagnostic at the part of the attach point that is wrong, with the nearest names.
     fn expand(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic>;
+
+    /// For a check: a site that stands for an attach point whose facts are hidden from us, and what is not checked of it.
+    /// `None` where nothing is hidden; then [`Provider::expand`] answers.
+    fn unseen(&self, _point: &AttachPoint, _facts: &dyn Facts) -> Option<(Site, Diagnostic)> {
+        None
+    }
 
     /// A builtin whose meaning depends on the probe, such as `arg0`, `retval` or `addr`; `None` if it has none here.
     fn builtin(&self, _name: &str, _arch: Arch) -> Option<Argument> {

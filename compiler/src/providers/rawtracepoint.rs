@@ -5,9 +5,10 @@
 //! (since Linux 5.5, include/trace/bpf_probe.h). Left out: arguments of events of modules, whose BTF is not
 //! read. Such events are known by their names in tracefs.
 
+use super::tracepoint_types::EVENT_PREFIX;
 use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts, prototype};
 use crate::btf::{Btf, Kind, TypeId};
-use crate::facts::{Arch, FactError, Facts};
+use crate::facts::{Arch, FactError, Facts, unchecked};
 use crate::glob::{self, Glob};
 use crate::ir::Width;
 use crate::manifest::{Attach, Site};
@@ -30,9 +31,6 @@ static INFO: ProviderInfo = ProviderInfo {
 
 /// What BTF calls the kernel proper.
 const KERNEL: &str = "vmlinux";
-
-/// How the types are called that BTF has of events.
-const TYPE_PREFIX: &str = "btf_trace_";
 
 /// How functions are called that have an event's prototype, with names, behind a first parameter `__data`: the first since
 /// Linux 5.10 for all events, the last for those that do not share another's (include/linux/tracepoint.h, bpf_probe.h).
@@ -75,7 +73,7 @@ fn events(facts: &dyn Facts) -> Result<Vec<&str>, FactError> {
 
 fn of_btf(btf: &Btf) -> impl Iterator<Item = &str> {
     btf.names(Kind::Typedef)
-        .filter_map(|name| name.strip_prefix(TYPE_PREFIX))
+        .filter_map(|name| name.strip_prefix(EVENT_PREFIX))
 }
 
 fn of_tracefs(facts: &dyn Facts) -> Result<impl Iterator<Item = &str>, FactError> {
@@ -83,6 +81,18 @@ fn of_tracefs(facts: &dyn Facts) -> Result<impl Iterator<Item = &str>, FactError
     Ok(all
         .filter(|(category, _)| !MADE_UP.contains(&category.as_str()))
         .map(|(_, name)| name.as_str()))
+}
+
+/// Whether types know an event.
+fn is_known(facts: &dyn Facts, event: &str) -> bool {
+    let ty = format!("{EVENT_PREFIX}{event}");
+    let btf = facts.btf();
+    btf.is_some_and(|btf| btf.find(Kind::Typedef, &ty).is_some())
+}
+
+/// What was perhaps meant by the name of an event that is not there.
+fn suggestion<'a>(name: &str, events: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    of_system_call(name).or_else(|| nearest::did_you_mean(name, events))
 }
 
 /// An event without wildcards.
@@ -93,10 +103,7 @@ fn exact(
 ) -> Result<Site, Diagnostic> {
     let name = event.node.as_str();
     let module = module.filter(|module| module.node != KERNEL);
-    let in_kernel = facts.btf().is_some_and(|btf| {
-        let ty = format!("{TYPE_PREFIX}{name}");
-        btf.find(Kind::Typedef, &ty).is_some()
-    });
+    let in_kernel = is_known(facts, name);
     match module {
         None if in_kernel => return Ok(site(Some(KERNEL), name)),
         Some(module) if in_kernel => {
@@ -125,8 +132,7 @@ fn exact(
     }
     let message = format!("unknown raw tracepoint `{name}`");
     let all = events(facts).unwrap_or_default();
-    let help = of_system_call(name)
-        .or_else(|| nearest::did_you_mean(name, all))
+    let help = suggestion(name, all)
         .unwrap_or_else(|| format!("see `pfscript -l '{}:*{name}*'`", INFO.names[0]));
     Err(Diagnostic::error(event.span, message).help(help))
 }
@@ -198,6 +204,28 @@ impl Provider for RawTracepoint {
             return Err(Diagnostic::error(event.span, message).help(help));
         }
         Ok(found)
+    }
+
+    fn unseen(&self, point: &AttachPoint, facts: &dyn Facts) -> Option<(Site, Diagnostic)> {
+        let parts = parts::parts(point, &INFO, 1..=2).ok()?;
+        let (event, module) = parts.split_last()?;
+        let error = of_tracefs(facts).err()?;
+        let reason = error.hidden(facts)?;
+        let is_pattern = parts.iter().any(|part| glob::is_pattern(&part.node));
+        let what = match is_pattern {
+            // Types list them all.
+            true if facts.btf().is_some() => return None,
+            true => "which raw tracepoints match".to_owned(),
+            false if is_known(facts, &event.node) => return None,
+            false => format!("whether there is a raw tracepoint `{}`", event.node),
+        };
+        let module = module.first().map(|module| module.node.as_str());
+        let mut warning = unchecked(event.span, &what, reason);
+        let events = facts.btf().into_iter().flat_map(of_btf);
+        if let (false, Some(help)) = (is_pattern, suggestion(&event.node, events)) {
+            warning = warning.help(help);
+        }
+        Some((site(module, &event.node), warning))
     }
 
     fn builtin(&self, name: &str, _arch: Arch) -> Option<Argument> {

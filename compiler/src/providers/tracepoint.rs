@@ -1,13 +1,14 @@
 //! `tracepoint:CATEGORY:NAME`: the places that kernel developers marked for tracing, with their records' fields as
 //! arguments. Both parts take wildcards. How the fields are read from the kernel's text is in `tracepoint_format`.
 
-use super::{Argument, Provider, ProviderInfo, nearest, parts};
-use crate::facts::{FactError, Facts, TracepointFormat};
+use super::{Argument, Provider, ProviderInfo, nearest, parts, tracepoint_types};
+use crate::btf::Kind;
+use crate::facts::{FactError, Facts, TracepointFormat, unchecked};
 use crate::glob::{self, Glob};
 use crate::manifest::{Attach, Site};
 use crate::program::ProgramKind;
 use pfscript_grammar::ast::AttachPoint;
-use pfscript_grammar::{Diagnostic, Spanned};
+use pfscript_grammar::{Diagnostic, Span, Spanned};
 
 pub(super) struct Tracepoint;
 
@@ -93,6 +94,62 @@ fn names(full: &str) -> Option<(&str, &str)> {
     point.split_once(':')
 }
 
+/// What is not checked of a tracepoint of which no more is known than what types tell.
+fn warning(
+    category: &Spanned<String>,
+    name: &Spanned<String>,
+    reason: &str,
+    span: Span,
+    facts: &dyn Facts,
+) -> Diagnostic {
+    let (group, event) = (category.node.as_str(), name.node.as_str());
+    let known = |name: &str| {
+        let known = |btf| tracepoint_types::of_event(btf, group, name, facts.arch());
+        facts.btf().and_then(known).is_some()
+    };
+    if !known(event) {
+        let what = format!("whether there is a tracepoint `{group}:{event}`");
+        let events = facts
+            .btf()
+            .into_iter()
+            .flat_map(|btf| btf.names(Kind::Typedef));
+        let names = events.filter_map(|name| name.strip_prefix(tracepoint_types::EVENT_PREFIX));
+        let warning = unchecked(span, &what, reason);
+        return match nearest::did_you_mean(event, names) {
+            Some(help) => warning.help(help),
+            None => warning,
+        };
+    }
+    match group {
+        "syscalls" => unchecked(span, "whether this kernel traces system calls", reason),
+        _ => unchecked(
+            category.span,
+            &format!("that `{event}` is in the category `{group}`"),
+            reason,
+        ),
+    }
+}
+
+/// The fields that types tell, and arguments that they do not.
+fn by_types(
+    category: &str,
+    name: &str,
+    reason: &str,
+    facts: &dyn Facts,
+) -> (TracepointFormat, Vec<Argument>) {
+    let known = |btf| tracepoint_types::of_event(btf, category, name, facts.arch());
+    let Some(known) = facts.btf().and_then(known) else {
+        return (
+            TracepointFormat::default(),
+            vec![Argument::unknown("", reason)],
+        );
+    };
+    let names = known.unclear.iter().map(String::as_str);
+    let names = names.chain(known.partial.then_some(""));
+    let unknown = names.map(|name| Argument::unknown(name, reason)).collect();
+    (known.format, unknown)
+}
+
 impl Provider for Tracepoint {
     fn info(&self) -> &ProviderInfo {
         &INFO
@@ -132,10 +189,35 @@ impl Provider for Tracepoint {
         )))
     }
 
+    fn unseen(&self, point: &AttachPoint, facts: &dyn Facts) -> Option<(Site, Diagnostic)> {
+        let [category, name] = parts::parts(point, &INFO, 2..=2).ok()? else {
+            return None;
+        };
+        let is_pattern = glob::is_pattern(&category.node) || glob::is_pattern(&name.node);
+        let error = match is_pattern {
+            true => facts.tracepoints().err(),
+            false => facts.tracepoint(&category.node, &name.node).err(),
+        }?;
+        let reason = error.hidden(facts)?;
+        let span = category.span.to(name.span);
+        let warning = match is_pattern {
+            true => unchecked(span, "which tracepoints match", reason),
+            false => warning(category, name, reason, span, facts),
+        };
+        Some((site(&category.node, &name.node), warning))
+    }
+
     fn arguments(&self, site: &Site, facts: &dyn Facts) -> Result<Vec<Argument>, FactError> {
         let (category, name) = names(&site.name).ok_or(FactError::Unknown)?;
-        let TracepointFormat { fields } = facts.tracepoint(category, name)?;
-        Ok(fields.iter().filter_map(|field| field.argument()).collect())
+        let (TracepointFormat { fields }, unknown) = match facts.tracepoint(category, name) {
+            Ok(format) => (format, Vec::new()),
+            Err(error) => match error.hidden(facts) {
+                Some(reason) => by_types(category, name, reason, facts),
+                None => return Err(error),
+            },
+        };
+        let known = fields.iter().filter_map(|field| field.argument());
+        Ok(known.chain(unknown).collect())
     }
 
     fn list(&self, facts: &dyn Facts) -> Result<Vec<String>, FactError> {

@@ -97,7 +97,15 @@ fn pointee(c_type: &str) -> Option<String> {
         .filter(|word| {
             !matches!(
                 *word,
-                "const" | "volatile" | "restrict" | "__user" | "__rcu" | "__iomem" | "__percpu"
+                "const"
+                    | "volatile"
+                    | "restrict"
+                    | "__user"
+                    | "__rcu"
+                    | "__iomem"
+                    | "__percpu"
+                    | "__seg_fs"
+                    | "__seg_gs"
             )
         })
         .collect();

@@ -108,12 +108,13 @@ impl Differences {
     }
 }
 
-/// The attach points of a probe, by provider.
+/// The attach points of a probe, by provider. What a check does not know of them goes to `unchecked`.
 pub(super) fn expand(
     probe: &ast::Probe,
     facts: &dyn Facts,
     options: &Options,
     warnings: &mut Vec<Diagnostic>,
+    unchecked: &mut Vec<Diagnostic>,
 ) -> Result<Vec<Group>, Vec<Diagnostic>> {
     let mut groups: Vec<Group> = Vec::new();
     let mut errors = Vec::new();
@@ -132,7 +133,14 @@ pub(super) fn expand(
                 continue;
             }
         };
-        match provider.expand(&point, facts) {
+        let expanded = match facts.thorough().then(|| provider.unseen(&point, facts)) {
+            Some(Some((site, warning))) => {
+                unchecked.push(warning);
+                Ok(vec![site])
+            }
+            _ => provider.expand(&point, facts),
+        };
+        match expanded {
             Ok(sites) => {
                 let written: Vec<&str> =
                     point.parts.iter().map(|part| part.node.as_str()).collect();

@@ -17,7 +17,7 @@ mod scope;
 mod stmt;
 mod type_names;
 
-use crate::facts::Facts;
+use crate::facts::{self, Facts};
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
 use crate::manifest::{RecordKind, Site, SiteColumn};
 use crate::providers::Provider;
@@ -51,6 +51,9 @@ pub struct Checked {
     pub needs: Needs,
     /// Warnings.
     pub warnings: Vec<Diagnostic>,
+    /// What a check goes on without, as warnings ([`Facts::thorough`]). If there is any, types may be unknown, and no object
+    /// can be made.
+    pub unchecked: Vec<Diagnostic>,
     /// Sizes, after the script's own `config`.
     pub limits: Limits,
 }
@@ -138,6 +141,8 @@ struct Env {
     changed: bool,
     /// Where that was seen last.
     last_change: Option<Span>,
+    /// The types of some values cannot be known ([`Checker::unchecked`]): what is unknown after the last pass is no error.
+    partial: bool,
     /// What was read where, while its type was not known.
     flows: Flows,
 }
@@ -185,6 +190,8 @@ pub struct Checker<'a> {
     /// The action's variables as the pass before left them.
     known_vars: PrimaryMap<Var, VarData>,
     diagnostics: Vec<Diagnostic>,
+    /// What is not known, as warnings.
+    unchecked: Vec<Diagnostic>,
 }
 
 /// Checks a script.
@@ -218,8 +225,9 @@ pub fn check(
         );
     }
     let mut expanded = Vec::new();
+    let mut unchecked = Vec::new();
     for probe in &probes {
-        match expand(probe, facts, &options, &mut warnings) {
+        match expand(probe, facts, &options, &mut warnings, &mut unchecked) {
             Ok(groups) => expanded.push((*probe, groups)),
             Err(more) => errors.extend(more),
         }
@@ -244,6 +252,7 @@ pub fn check(
             env,
             needs: Needs::default(),
             diagnostics: Vec::new(),
+            unchecked: unchecked.clone(),
             actions: Vec::new(),
         };
         for (probe, groups) in &expanded {
@@ -280,6 +289,7 @@ fn one_pass(
         env: Env::default(),
         needs: Needs::default(),
         diagnostics: Vec::new(),
+        unchecked: Vec::new(),
         actions: Vec::new(),
     };
     for (probe, groups) in expanded {
@@ -318,11 +328,29 @@ fn too_many_points(
 }
 
 impl Checker<'_> {
+    /// A value that is not known because facts are hidden from us, in a check that goes on without: of unknown type.
+    pub(crate) fn unchecked(&mut self, what: &str, reason: &str, span: Span) -> Expr {
+        self.unchecked.push(facts::unchecked(span, what, reason));
+        self.env.changed |= !self.env.partial;
+        self.env.partial = true;
+        Expr {
+            kind: ExprKind::Context,
+            ty: Type::Unknown,
+            span,
+        }
+    }
+
     /// Asks for a feature of the kernel.
     ///
     /// # Errors
     /// If this kernel does not have it.
-    pub fn need(&self, feature: Feature, span: Span) -> Result<(), Diagnostic> {
+    pub fn need(&mut self, feature: Feature, span: Span) -> Result<(), Diagnostic> {
+        if self.facts.thorough()
+            && let Some(reason) = self.facts.unsure(feature)
+        {
+            let what = format!("whether this kernel has {}", feature.info().name);
+            self.unchecked(&what, &reason, span);
+        }
         if !self.facts.has(feature) {
             let info = feature.info();
             let mut help = format!("Linux {} and newer have it", info.since);

@@ -129,6 +129,17 @@ impl Checker<'_> {
         span: Span,
     ) -> Result<Expr, Diagnostic> {
         let comparison = condition(op, left.ty.is_signed() && right.ty.is_signed());
+        if let Some(condition) = comparison
+            && self.env.partial
+            && (left.ty == Type::Unknown || right.ty == Type::Unknown)
+        {
+            // Of whatever type it is, the other may be too.
+            return Ok(Expr {
+                kind: ExprKind::Compare(condition, Box::new(left), Box::new(right)),
+                ty: Type::Bool,
+                span,
+            });
+        }
         if let (Type::Str { .. }, Type::Str { .. }) = (&left.ty, &right.ty) {
             let equal = match op {
                 BinaryOp::Eq => true,

@@ -19,6 +19,7 @@ pub(super) struct Pass<'a> {
     pub(super) env: Env,
     pub(super) needs: Needs,
     pub(super) diagnostics: Vec<Diagnostic>,
+    pub(super) unchecked: Vec<Diagnostic>,
     pub(super) actions: Vec<CheckedAction>,
 }
 
@@ -104,6 +105,7 @@ impl Pass<'_> {
             vars: PrimaryMap::new(),
             known_vars: PrimaryMap::new(),
             diagnostics: std::mem::take(&mut self.diagnostics),
+            unchecked: std::mem::take(&mut self.unchecked),
         };
         let known = std::mem::take(&mut checker.env.vars[index]);
         let body = checker.action(probe, known);
@@ -118,6 +120,7 @@ impl Pass<'_> {
         self.env = checker.env;
         self.env.types = checker.types;
         self.diagnostics = checker.diagnostics;
+        self.unchecked = checker.unchecked;
         let name = match points {
             [one] => one.site.name.clone(),
             [first, others @ ..] if points.len() < group.points.len() => {
@@ -180,6 +183,9 @@ impl Pass<'_> {
             return Err(first);
         }
         other.dedup();
+        // An action that is checked for several lists of sites says the same of each.
+        let mut seen = HashSet::new();
+        self.unchecked.retain(|warning| seen.insert(warning.span));
         warnings.append(&mut other);
         emptying::join(&mut self.actions, &mut self.needs.records);
         let emptied = emptying::emptied_while_used(&mut self.actions, &self.needs.records);
@@ -192,6 +198,7 @@ impl Pass<'_> {
             types: self.env.types,
             needs: self.needs,
             warnings: std::mem::take(warnings),
+            unchecked: self.unchecked,
             limits: self.options.limits.clone(),
         })
     }

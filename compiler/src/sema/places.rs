@@ -6,6 +6,7 @@
 use super::Checker;
 use crate::hir::{Base, BitField, Expr, ExprKind, Place};
 use crate::ir::{Arith, Width};
+use crate::providers::{Argument, ArgumentType};
 use crate::types::{Field, Type, TypeId, round_up};
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
@@ -121,6 +122,9 @@ impl Checker<'_> {
     /// `&operand`
     pub(super) fn address(&mut self, operand: &ast::Expr, span: Span) -> Result<Expr, Diagnostic> {
         let value = self.expr(operand)?;
+        if value.ty == Type::Unknown && self.env.partial {
+            return Ok(value);
+        }
         match value.kind {
             ExprKind::Load(place) => self.address_of(place, span),
             // What the context holds in place, or points to.
@@ -248,7 +252,8 @@ impl Checker<'_> {
                 Ok(arguments) => arguments,
                 Err(error) => return Err(error.clone().diagnostic(span, String::new)),
             };
-            found.push(arguments.iter().find(|argument| argument.name == name.node));
+            let named = |name: &str| arguments.iter().find(|argument| argument.name == name);
+            found.push(named(&name.node).or_else(|| named("")));
         }
         if found.iter().any(|argument| *argument != found[0]) {
             let differing = &mut self.probe.differences.arguments;
@@ -268,6 +273,13 @@ impl Checker<'_> {
             ));
         }
         match found[0] {
+            Some(Argument {
+                ty: ArgumentType::Unknown { reason },
+                ..
+            }) => {
+                let what = format!("`args.{}`", name.node);
+                Ok(self.unchecked(&what, reason, span))
+            }
             Some(argument) => self.argument_value(argument, span),
             None => Err(Diagnostic::error(
                 name.span,

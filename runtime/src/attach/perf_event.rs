@@ -269,7 +269,7 @@ fn open(
 fn unavailable(error: FactError, info: &ProbeManifest) -> Error {
     match error {
         FactError::Unknown => cannot(info, "there is no tracefs"),
-        FactError::Unavailable { reason, help } => {
+        FactError::Unavailable { reason, help } | FactError::Hidden { reason, help } => {
             let error = cannot(info, &reason);
             match help {
                 Some(help) => error.with_help(help),

@@ -67,10 +67,12 @@ fn kernel(text: &mut String, facts: &LiveFacts) {
 fn reason(error: &FactError) -> String {
     match error {
         FactError::Unknown => "no".to_owned(),
-        FactError::Unavailable { reason, help } => match help {
-            Some(help) => format!("{reason}; {help}"),
-            None => reason.clone(),
-        },
+        FactError::Unavailable { reason, help } | FactError::Hidden { reason, help } => {
+            match help {
+                Some(help) => format!("{reason}; {help}"),
+                None => reason.clone(),
+            }
+        }
     }
 }
 

@@ -109,13 +109,22 @@ impl LiveFacts {
                 Feature::Uprobes => exists(UPROBE_TYPE_PATH),
                 Feature::Tracepoints => match self.tracefs() {
                     Ok(root) => exists(root.join("events")),
-                    Err(FactError::Unavailable { reason, .. }) => Presence::Unknown(reason),
+                    Err(
+                        FactError::Unavailable { reason, .. } | FactError::Hidden { reason, .. },
+                    ) => Presence::Unknown(reason),
                     Err(FactError::Unknown) => Presence::Absent,
                 },
                 Feature::KprobeMulti if self.presence(Feature::Kprobes) == Presence::Absent => {
                     Presence::Absent
                 }
-                _ => probe::presence(feature),
+                _ => match probe::presence(feature) {
+                    Presence::Unknown(reason) => {
+                        let types = self.btf();
+                        let told = types.and_then(|btf| probe::by_types(feature, btf));
+                        told.unwrap_or(Presence::Unknown(reason))
+                    }
+                    presence => presence,
+                },
             })
             .clone()
     }
@@ -165,6 +174,13 @@ impl Facts for LiveFacts {
         self.presence(feature) != Presence::Absent
     }
 
+    fn unsure(&self, feature: Feature) -> Option<String> {
+        match self.presence(feature) {
+            Presence::Unknown(reason) => Some(reason),
+            Presence::Present | Presence::Absent => None,
+        }
+    }
+
     fn tracepoint(&self, category: &str, name: &str) -> Result<TracepointFormat, FactError> {
         let is_name =
             |part: &str| !part.is_empty() && !part.contains('/') && !part.starts_with('.');
@@ -199,7 +215,11 @@ impl Facts for LiveFacts {
                 // ftrace knows the functions of the kernel and of modules; its list may be closed to us (lockdown), or
                 // not be there.
                 let traced = self.tracefs().and_then(tracefs::functions);
-                traced.or_else(|error| self.functions_of_btf().ok_or(error))
+                traced.or_else(|error| match error {
+                    // What types tell is not quite the list, which is good enough to attach, not to say what is there.
+                    FactError::Hidden { .. } if self.thorough => Err(error),
+                    _ => self.functions_of_btf().ok_or(error),
+                })
             })
             .as_ref()
             .map(Vec::as_slice)
@@ -213,7 +233,7 @@ impl Facts for LiveFacts {
     fn kernel_symbol(&self, name: &str) -> Result<u64, FactError> {
         let found = symbols(|address, _, symbol| (symbol == name).then_some(address));
         match found {
-            Ok(Some(0)) => Err(FactError::Unavailable {
+            Ok(Some(0)) => Err(FactError::Hidden {
                 reason: format!("the address of `{name}` is hidden"),
                 help: Some("run as root, with the sysctl kernel.kptr_restrict below 2".to_owned()),
             }),

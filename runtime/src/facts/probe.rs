@@ -6,6 +6,7 @@
 use super::Presence;
 use crate::sys::bpf::{self, MapSpec, ProgramSpec};
 use aya_obj::generated::{bpf_attach_type, bpf_insn, bpf_map_type, bpf_prog_type};
+use pfscript_compiler::btf::{Btf, Kind};
 use pfscript_probes::Feature;
 use pfscript_probes::abi::helper;
 use std::io;
@@ -32,6 +33,20 @@ pub(super) fn presence(feature: Feature) -> Presence {
             None => Presence::Absent,
         },
     }
+}
+
+/// What the kernel's types tell of a feature that we have no right to try: its list of helpers is there for all to read.
+pub(super) fn by_types(feature: Feature, btf: &Btf) -> Option<Presence> {
+    let helper = i64::from(feature.info().helper?);
+    let helpers = btf.find(Kind::Enum, "bpf_func_id")?;
+    let known = btf.enumerators(helpers).any(|(name, number)| {
+        // The last one counts them.
+        number == helper && name != "__BPF_FUNC_MAX_ID"
+    });
+    Some(match known {
+        true => Presence::Present,
+        false => Presence::Absent,
+    })
 }
 
 /// An error of the attempt itself: a missing right is not a missing feature.

@@ -36,6 +36,13 @@ pub(crate) fn find() -> Result<&'static Path, FactError> {
             reason: "this kernel has no tracefs".to_owned(),
             help: Some("it was built without CONFIG_TRACING".to_owned()),
         }),
+        // Whether there is one to be mounted, only root may try.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let FactError::Unavailable { reason, help } = not_mounted(&error.to_string()) else {
+                return Err(FactError::Unknown);
+            };
+            Err(FactError::Hidden { reason, help })
+        }
         Err(error) => Err(not_mounted(&error.to_string())),
     }
 }
@@ -49,13 +56,20 @@ fn not_mounted(detail: &str) -> FactError {
 
 /// tracefs is there and we may not read it.
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> FactError {
-    let help = match error.kind() {
-        io::ErrorKind::PermissionDenied => "run as root: by default only root can read tracefs",
-        _ => "check that tracefs is mounted: mount -t tracefs tracefs /sys/kernel/tracing",
-    };
-    FactError::Unavailable {
-        reason: format!("cannot read {}: {error}", path.display()),
-        help: Some(help.to_owned()),
+    let reason = format!("cannot read {}: {error}", path.display());
+    let (root, mount) = (
+        "run as root: by default only root can read tracefs",
+        "check that tracefs is mounted: mount -t tracefs tracefs /sys/kernel/tracing",
+    );
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => FactError::Hidden {
+            reason,
+            help: Some(root.to_owned()),
+        },
+        _ => FactError::Unavailable {
+            reason,
+            help: Some(mount.to_owned()),
+        },
     }
 }
 

@@ -62,8 +62,18 @@ fn kaddr(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
     let name = String::from_utf8_lossy(args.text(0)?);
     match checker.facts.kernel_symbol(&name) {
         Ok(address) => Ok(Expr::int(address as i64, Type::U64, args.span)),
-        Err(error) => Err(error.diagnostic(args.span(0), || {
-            format!("the kernel has no symbol `{name}`")
-        })),
+        Err(error) => match error.hidden(checker.facts) {
+            Some(reason) => {
+                let what = format!("whether the kernel has a symbol `{name}`");
+                let unknown = checker.unchecked(&what, reason, args.span(0));
+                Ok(Expr {
+                    ty: Type::U64,
+                    ..unknown
+                })
+            }
+            None => Err(error.diagnostic(args.span(0), || {
+                format!("the kernel has no symbol `{name}`")
+            })),
+        },
     }
 }
