@@ -101,6 +101,14 @@ pub struct Cli {
     #[arg(long)]
     pub check: bool,
 
+    /// Check, or print a stage of, a script for the machine whose facts are in FILE
+    #[arg(long, value_name = "FILE")]
+    pub facts: Option<PathBuf>,
+
+    /// Write the facts of this machine to FILE, for --facts on another
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["script", "arguments", "command", "run", "pid", "list", "check", "dump", "facts"])]
+    pub record_facts: Option<PathBuf>,
+
     /// Compile, load and attach a script, then exit without running it
     #[arg(long)]
     pub dry_run: bool,

@@ -6,11 +6,13 @@
 mod cli;
 
 use cli::{Cli, Stage};
+use pfscript::compiler::facts::Facts;
+use pfscript::compiler::recorded::{self, RecordedFacts};
 use pfscript::compiler::{SETTINGS, ir, probe_list};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
 use pfscript::runtime::{OutputFile, session};
-use pfscript::{Command, Limits, Options, Program, Stop, Target, grammar};
+use pfscript::{Command, CompileError, Limits, Options, Program, Stop, Target, grammar};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
@@ -70,6 +72,14 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         io::stdout().write_all(text.as_bytes())?;
         return Ok(0);
     }
+    if let Some(path) = &cli.record_facts {
+        return record(path, cli.quiet);
+    }
+    if cli.facts.is_some() && !cli.check && cli.dump.is_none() {
+        return Err(failure(format_args!(
+            "--facts FILE is for --check and -d: a script runs on this machine alone"
+        )));
+    }
     if cli.list {
         return list(&cli);
     }
@@ -119,14 +129,24 @@ fn run(cli: Cli) -> Result<u8, Failure> {
             complain(&grammar::render(warnings, &name, source, color()));
         }
     };
-    if cli.check && cli.dump.is_none() {
-        let warnings = Program::check(&name, source, &options, &LiveFacts::for_check().with_process(cli.pid))
-            .map_err(|error| rendered(&error.diagnostics, &name, source))?;
+    let checked = cli.check && cli.dump.is_none();
+    let (facts, origin) = known_facts(cli.facts.as_deref(), checked, cli.pid)?;
+    let refused = |error: CompileError| match (rendered(&error.diagnostics, &name, source), &origin)
+    {
+        (Failure::Message(text), Some(origin)) => {
+            Failure::Message(format!("{}\n{origin}", text.trim_end()))
+        }
+        (failure, _) => failure,
+    };
+    if checked {
+        let warnings = Program::check(&name, source, &options, &*facts).map_err(refused)?;
         warn(&warnings);
+        if let Some(origin) = origin.filter(|_| !cli.quiet && !warnings.is_empty()) {
+            complain(&origin);
+        }
         return Ok(0);
     }
-    let program = Program::compile_for(&name, source, &options, &LiveFacts::new().with_process(cli.pid))
-        .map_err(|error| rendered(&error.diagnostics, &name, source))?;
+    let program = Program::compile_for(&name, source, &options, &*facts).map_err(refused)?;
     warn(&program.compiled.warnings);
     match cli.dump {
         Some(Stage::Ir) => {
@@ -137,6 +157,58 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Stage::Ast) | None => {}
     }
     trace(&cli, &program, command, stop)
+}
+
+/// `--record-facts`
+fn record(path: &Path, quiet: bool) -> Result<u8, Failure> {
+    let recorded = facts::record(&LiveFacts::new());
+    let mut written = OutputFile::open(path).map_err(|error| failure(format_args!("{error}")))?;
+    written.write_all(&recorded.file)?;
+    for what in recorded.missing.iter().filter(|_| !quiet) {
+        complain(&format!("pfscript: {what}"));
+    }
+    Ok(0)
+}
+
+/// The facts to compile with, and if they are those of a file, a line that says whose.
+fn known_facts(
+    file: Option<&Path>,
+    for_check: bool,
+    process: Option<u32>,
+) -> Result<(Box<dyn Facts>, Option<String>), Failure> {
+    let Some(path) = file else {
+        let live = match for_check {
+            true => LiveFacts::for_check(),
+            false => LiveFacts::new(),
+        };
+        return Ok((Box::new(live.with_process(process)), None));
+    };
+    let mut facts = recorded_facts(path)?;
+    if for_check {
+        facts = facts.for_check();
+    }
+    let release = facts.release();
+    let origin = format!(
+        "pfscript: \"this kernel\" is Linux {release}, as {} has it",
+        path.display()
+    );
+    Ok((Box::new(facts), Some(escape::escape(&origin).into_owned())))
+}
+
+/// The file of `--facts`.
+fn recorded_facts(path: &Path) -> Result<RecordedFacts, Failure> {
+    let mut bytes = Vec::new();
+    // One byte more than the limit is enough to know that it is exceeded.
+    let limit = recorded::MAX_FILE_BYTES as u64 + 1;
+    std::fs::File::open(path)
+        .and_then(|file| file.take(limit).read_to_end(&mut bytes))
+        .map_err(|error| {
+            failure(format_args!(
+                "can't read the facts {}: {error}",
+                path.display()
+            ))
+        })?;
+    recorded::decode(&bytes).map_err(|error| failure(format_args!("{}: {error}", path.display())))
 }
 
 /// Where results go: to a file, or to standard output.

@@ -1,9 +1,12 @@
-//! `--check` by those who may not look: it gives root's answer, or says what it did not check.
+//! `--check` by those who may not look, and for other machines: it gives root's answer, or says what it did not check.
 
 mod support;
 
 use pfscript_testkit::needs_root;
-use support::{Tracer, without_root};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use support::{Scratch, Tracer, without_root};
 
 /// Scripts about facts of all kinds, right and wrong.
 const SCRIPTS: &[&str] = &[
@@ -74,7 +77,7 @@ fn what_is_not_checked_is_shown_with_its_place_and_the_remedy() {
         "warning: `args.filename` is not checked: cannot read /sys/kernel/tracing",
         "^^^^^^^^^^^^^",
         "in the category `sched`",
-        "check as root",
+        "--record-facts FILE",
     ] {
         assert!(messages.contains(part), "{part}: {finished}");
     }
@@ -85,7 +88,7 @@ fn what_is_not_checked_is_shown_with_its_place_and_the_remedy() {
         .refuses(&["run as root"]);
     // And so without any tracefs, where the user may not mount it.
     let nowhere = "umount -l /sys/kernel/tracing /sys/kernel/debug 2>/dev/null || true; exec setpriv --reuid=65534 --regid=65534 --clear-groups -- \"$@\"";
-    let scratch = support::Scratch::open_to_all("no-tracefs");
+    let scratch = Scratch::open_to_all("no-tracefs");
     let program = scratch.path().join("pfscript");
     support::copy_program(support::PFSCRIPT, &program);
     let finished = Tracer::command("unshare")
@@ -98,4 +101,132 @@ fn what_is_not_checked_is_shown_with_its_place_and_the_remedy() {
         finished.messages().contains("tracefs is not mounted"),
         "{finished}"
     );
+}
+
+/// Facts of this machine, recorded by root in a file that all may read.
+fn recorded() -> (Scratch, PathBuf) {
+    let scratch = Scratch::open_to_all("facts");
+    let file = scratch.path().join("this.facts");
+    let recording = Tracer::new(["--record-facts"]).arg(&file).run().ok();
+    assert_eq!(recording.text(), "");
+    let all = Permissions::from_mode(0o644);
+    fs::set_permissions(&file, all).expect("it is ours");
+    (scratch, file)
+}
+
+/// A plain user's pfscript where there is neither tracefs nor BTF nor anything else of sysfs, as on another machine.
+fn elsewhere(scratch: &Scratch) -> impl Fn() -> Tracer + use<> {
+    let program = scratch.path().join("pfscript");
+    support::copy_program(support::PFSCRIPT, &program);
+    let script =
+        "umount -l /sys && exec setpriv --reuid=65534 --regid=65534 --clear-groups -- \"$@\"";
+    move || {
+        Tracer::command("unshare")
+            .args(["-m", "sh", "-c", script, "sh"])
+            .arg(&program)
+    }
+}
+
+#[test]
+fn recorded_facts_give_the_answers_of_their_machine_anywhere() {
+    needs_root!();
+    let (scratch, file) = recorded();
+    let elsewhere = elsewhere(&scratch);
+    for script in SCRIPTS {
+        let here = Tracer::new(["--check", "-e", script]).run().has_no_crash();
+        let there = elsewhere()
+            .args(["--check", "-e", script, "--facts"])
+            .arg(&file)
+            .run()
+            .has_no_crash();
+        assert_eq!(
+            there.status.code(),
+            here.status.code(),
+            "{script}\n{here}\n{there}"
+        );
+        let said = there
+            .messages()
+            .split("\npfscript: ")
+            .next()
+            .unwrap_or_default();
+        assert_eq!(said.trim(), here.messages().trim(), "{script}");
+        let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("/proc is mounted");
+        let named = there
+            .messages()
+            .contains(&format!("is Linux {}", release.trim()));
+        assert_eq!(named, !here.messages().is_empty(), "{there}");
+    }
+    // What a script becomes is the same, too.
+    let script = "tracepoint:sched:sched_process_exec { @[args.filename, probe] = count(); }";
+    let here = Tracer::new(["-d", "object", "-e", script]).run().ok();
+    let there = elsewhere()
+        .args(["-d", "object", "-e", script, "--facts"])
+        .arg(&file)
+        .run()
+        .ok();
+    assert_eq!(there.out, here.out);
+}
+
+#[test]
+fn facts_are_for_checks_and_are_not_trusted() {
+    needs_root!();
+    let (scratch, file) = recorded();
+    let script = "BEGIN { exit(); }";
+    Tracer::script(script)
+        .arg("--facts")
+        .arg(&file)
+        .run()
+        .refuses(&["--check", "-d", "on this machine"]);
+    let check = |file: &Path| {
+        Tracer::new(["--check", "-e", script, "--facts"])
+            .arg(file)
+            .run()
+    };
+    let bytes = fs::read(&file).expect("it is ours");
+    for (name, content, said) in [
+        ("empty", &b""[..], "these are no facts"),
+        ("short", &bytes[..bytes.len() / 2], "damaged"),
+        ("newer", b"pfscript facts 9\nx", "version 9"),
+    ] {
+        check(&scratch.file(name, content)).refuses(&[name, said]);
+    }
+    check(Path::new("/nonexistent")).refuses(&["can't read the facts", "/nonexistent"]);
+    check(Path::new("/dev/zero")).refuses(&["more than 32 MiB"]);
+    // What a plain user could not record is said then, and again where it matters.
+    let own = scratch.path().join("own.facts");
+    let mode = Permissions::from_mode(0o777);
+    fs::set_permissions(scratch.path(), mode).expect("it is ours");
+    let recording = without_root().arg("--record-facts").arg(&own).run().ok();
+    assert!(
+        recording.messages().contains("no tracepoints are recorded"),
+        "{recording}"
+    );
+    let script = "tracepoint:sched:sched_process_exec { @[args.filename] = count(); }";
+    let checked = Tracer::new(["--check", "-e", script, "--facts"])
+        .arg(&own)
+        .run()
+        .ok();
+    assert!(
+        checked
+            .messages()
+            .contains("`args.filename` is not checked"),
+        "{checked}"
+    );
+}
+
+#[test]
+fn recorded_facts_hold_no_address() {
+    needs_root!();
+    let (_scratch, file) = recorded();
+    let ir = |symbol: &str, facts: &[&std::ffi::OsStr]| {
+        let script = format!("BEGIN {{ print(kaddr(\"{symbol}\")); }}");
+        let dump = Tracer::new(["-d", "ir", "-e", &script])
+            .args(facts)
+            .run()
+            .ok();
+        dump.text().to_owned()
+    };
+    assert_ne!(ir("_stext", &[]), ir("_etext", &[]));
+    let facts = ["--facts".as_ref(), file.as_os_str()];
+    assert_eq!(ir("_stext", &facts), ir("_etext", &facts));
 }

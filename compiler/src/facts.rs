@@ -133,7 +133,9 @@ impl FactError {
 
 /// The warning of a check that goes on: `what` is not known, and why.
 pub fn unchecked(span: Span, what: &str, reason: &str) -> Diagnostic {
-    Diagnostic::warning(span, format!("{what} is not checked: {reason}")).help("check as root")
+    Diagnostic::warning(span, format!("{what} is not checked: {reason}")).help(
+        "check as root, or by facts that root recorded: `--record-facts FILE`, then `--facts FILE`",
+    )
 }
 
 /// CPU architectures that pfscript knows.

@@ -16,6 +16,9 @@ const RECORD_PREFIX: &str = "trace_event_raw_";
 /// How functions are called that have the arguments of a class.
 const CLASS_PREFIX: &str = "__bpf_trace_";
 
+/// The most classes that one event may be of. The kernel has 20 whose calls take no arguments.
+const MAX_CLASSES: usize = 64;
+
 /// Where the arguments of a system call begin in its record, in bytes, and what each takes (kernel/trace/trace_syscalls.c).
 const SYSCALL_ARGUMENTS: u32 = 16;
 const SYSCALL_WORD: u32 = 8;
@@ -71,6 +74,7 @@ fn classes(btf: &Btf, event: TypeId) -> Vec<TypeId> {
         .filter_map(|id| Some((btf.name(id).strip_prefix(CLASS_PREFIX)?, id)))
         .filter(|&(_, id)| btf.target(id).and_then(call).as_ref() == Some(&wanted))
         .map(|(class, _)| class)
+        .take(MAX_CLASSES)
         .collect();
     let is_event = |class: &str| {
         let event = format!("{EVENT_PREFIX}{class}");

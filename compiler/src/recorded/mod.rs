@@ -1,10 +1,13 @@
-//! Facts of a kernel, written down: what tests of the compiler run on, without root and on any machine.
+//! Facts of a kernel, written down: of one machine for a check on another, or for tests of the compiler, which run on them
+//! without root and anywhere.
 //!
-//! A record is four files (see `tests/facts/` of this crate): trimmed BTF, the `format` files of some tracepoints in one
-//! text, names of functions and names of features, one a line. `cargo run -p pfscript-runtime --example record_facts`
-//! writes them for the running kernel.
+//! A machine's record is one file (`file`). A record for tests is cut down to what they need and can be read in a diff: four
+//! files (see `tests/facts/` of this crate): trimmed BTF, the `format` files of some tracepoints in one text, names of
+//! functions and names of features, one a line. `cargo run -p pfscript-runtime --example record_facts` writes them for the
+//! running kernel.
 
 mod btf_writer;
+mod file;
 
 use crate::btf::{Btf, BtfError};
 use crate::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
@@ -15,24 +18,40 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use btf_writer::{BtfWriter, trim};
+pub use file::{MAX_FILE_BYTES, Part, Record, RecordError, decode, encode};
 
 /// A kernel as it was recorded.
 #[derive(Debug)]
 pub struct RecordedFacts {
     arch: Arch,
+    release: String,
     btf: Option<Btf>,
     pid_namespace: Option<u32>,
     features: Vec<Feature>,
+    /// What is not known of features, and why.
+    unsure: Vec<(Feature, String)>,
     /// Sorted.
     tracepoints: Vec<(String, String)>,
-    /// As `tracepoints`.
-    formats: Vec<TracepointFormat>,
+    /// As `tracepoints`: the text of each format.
+    formats: Vec<String>,
     /// Sorted.
     functions: Vec<String>,
     thorough: bool,
     /// Sorted by name.
     symbols: Vec<(String, u64)>,
+    /// Names of symbols whose address is not recorded, one a line.
+    symbol_names: String,
     binaries: Vec<(PathBuf, Arc<Binary>)>,
+    missing: Missing,
+}
+
+/// Why parts of a record are not there.
+#[derive(Debug, Default)]
+struct Missing {
+    tracepoints: Option<FactError>,
+    functions: Option<FactError>,
+    symbols: Option<FactError>,
+    binaries: Option<FactError>,
 }
 
 impl RecordedFacts {
@@ -40,16 +59,41 @@ impl RecordedFacts {
     pub fn empty(arch: Arch) -> RecordedFacts {
         RecordedFacts {
             arch,
+            release: String::new(),
             btf: None,
             pid_namespace: None,
             features: Vec::new(),
+            unsure: Vec::new(),
             tracepoints: Vec::new(),
             formats: Vec::new(),
             functions: Vec::new(),
             thorough: false,
             symbols: Vec::new(),
+            symbol_names: String::new(),
             binaries: Vec::new(),
+            missing: Missing::default(),
         }
+    }
+
+    /// A record that has no part yet but may have had.
+    fn missing_parts(&mut self) {
+        let unrecorded = |what: &str| {
+            Some(FactError::Hidden {
+                reason: format!("the recorded facts have no {what}"),
+                help: Some("record them again, as root".to_owned()),
+            })
+        };
+        self.missing = Missing {
+            tracepoints: unrecorded("tracepoints"),
+            functions: unrecorded("functions of the kernel"),
+            symbols: unrecorded("symbols of the kernel"),
+            binaries: unrecorded("programs and libraries"),
+        };
+    }
+
+    /// The kernel's release; empty if that was not recorded.
+    pub fn release(&self) -> &str {
+        &self.release
     }
 
     /// Linux 6.18 on x86-64 without kprobes and with everything else.
@@ -95,25 +139,33 @@ impl RecordedFacts {
     ) -> Result<RecordedFacts, BtfError> {
         let mut facts = RecordedFacts::empty(arch);
         facts.btf = Some(Btf::new(btf.to_vec())?);
-        let mut formats: Vec<((String, String), TracepointFormat)> = tracepoints
+        facts.set_tracepoints(tracepoints);
+        facts.set_functions(functions);
+        facts.features = lines(features)
+            .filter_map(|name| FEATURES.iter().find(|row| row.name == name))
+            .map(|row| row.feature)
+            .collect();
+        Ok(facts)
+    }
+
+    fn set_tracepoints(&mut self, text: &str) {
+        let mut formats: Vec<((String, String), String)> = text
             .split("\ntracepoint:")
             .filter_map(|text| {
                 let text = text.strip_prefix("tracepoint:").unwrap_or(text);
                 let (title, format) = text.split_once('\n')?;
                 let (category, name) = title.trim().split_once(':')?;
                 let title = (category.to_owned(), name.to_owned());
-                Some((title, tracepoint_format::parse(format)))
+                Some((title, format.to_owned()))
             })
             .collect();
         formats.sort_by(|a, b| a.0.cmp(&b.0));
-        (facts.tracepoints, facts.formats) = formats.into_iter().unzip();
-        facts.functions = lines(functions).map(str::to_owned).collect();
-        facts.functions.sort_unstable();
-        facts.features = lines(features)
-            .filter_map(|name| FEATURES.iter().find(|row| row.name == name))
-            .map(|row| row.feature)
-            .collect();
-        Ok(facts)
+        (self.tracepoints, self.formats) = formats.into_iter().unzip();
+    }
+
+    fn set_functions(&mut self, text: &str) {
+        self.functions = lines(text).map(str::to_owned).collect();
+        self.functions.sort_unstable();
     }
 
     /// The same kernel with a feature.
@@ -219,7 +271,12 @@ impl Facts for RecordedFacts {
     }
 
     fn has(&self, feature: Feature) -> bool {
-        self.features.contains(&feature)
+        self.features.contains(&feature) || self.unsure(feature).is_some()
+    }
+
+    fn unsure(&self, feature: Feature) -> Option<String> {
+        let known = self.unsure.iter().find(|unsure| unsure.0 == feature);
+        known.map(|unsure| unsure.1.clone())
     }
 
     fn tracepoint(&self, category: &str, name: &str) -> Result<TracepointFormat, FactError> {
@@ -227,11 +284,15 @@ impl Facts for RecordedFacts {
         tracepoints
             .iter()
             .position(|known| known.0 == category && known.1 == name)
-            .and_then(|at| self.formats.get(at).cloned())
+            .and_then(|at| self.formats.get(at))
+            .map(|format| tracepoint_format::parse(format))
             .ok_or(FactError::Unknown)
     }
 
     fn tracepoints(&self) -> Result<&[(String, String)], FactError> {
+        if let Some(error) = &self.missing.tracepoints {
+            return Err(error.clone());
+        }
         if !self.has(Feature::Tracepoints) {
             return Err(unavailable("tracefs is not mounted"));
         }
@@ -243,6 +304,9 @@ impl Facts for RecordedFacts {
     }
 
     fn functions(&self) -> Result<&[String], FactError> {
+        if let Some(error) = &self.missing.functions {
+            return Err(error.clone());
+        }
         if !self.has(Feature::Kprobes) {
             return Err(unavailable("this kernel has no kprobes"));
         }
@@ -250,6 +314,12 @@ impl Facts for RecordedFacts {
     }
 
     fn kernel_symbol(&self, name: &str) -> Result<u64, FactError> {
+        if let Some(error) = &self.missing.symbols {
+            return Err(error.clone());
+        }
+        if self.symbol_names.lines().any(|known| known == name) {
+            return Ok(0);
+        }
         self.symbols
             .iter()
             .find(|symbol| symbol.0 == name)
@@ -266,7 +336,9 @@ impl Facts for RecordedFacts {
 
     fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError> {
         let known = self.binaries.iter().find(|known| known.0 == path);
-        known.map(|known| known.1.clone()).ok_or(FactError::Unknown)
+        let missing = self.missing.binaries.clone();
+        let error = missing.unwrap_or(FactError::Unknown);
+        known.map(|known| known.1.clone()).ok_or(error)
     }
 }
 

@@ -7,9 +7,11 @@ mod describe;
 mod files;
 pub(crate) mod namespace;
 mod probe;
+mod record;
 pub(crate) mod tracefs;
 
 pub use describe::describe;
+pub use record::{Recorded, record};
 
 use crate::elf;
 use pfscript_compiler::btf::{Btf, Kind};

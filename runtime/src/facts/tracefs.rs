@@ -73,6 +73,14 @@ pub(super) fn unreadable(path: &Path, error: &io::Error) -> FactError {
     }
 }
 
+/// tracefs is there and has no formats.
+pub(super) fn no_formats(events: &Path) -> FactError {
+    FactError::Unavailable {
+        reason: format!("{} has no formats", events.display()),
+        help: None,
+    }
+}
+
 fn mount() -> io::Result<()> {
     let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
     // SAFETY: the strings are literals that end in zero; there is no data.
