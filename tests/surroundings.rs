@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use support::{PFSCRIPT, Scratch, Tracer, repository_file, workload};
+use support::{PFSCRIPT, Scratch, Tracer, Workload, repository_file, workload};
 
 const ONE_LINER: &str = "software:page-faults:1 { @[ustack, pid, comm] = count(); }";
 
@@ -186,6 +186,80 @@ fn broken_btf_is_no_crash() {
             in_mount_namespace(&hide, &["-e", "BEGIN { print(curtask->pid); exit(); }"]).run();
         finished.refuses(&["BTF"]);
     }
+}
+
+/// pfscript, run by a plain user who may trace and no more.
+fn who_may_trace() -> Tracer {
+    let scratch = Scratch::open_to_all("may-trace");
+    let program = scratch.path().join("pfscript");
+    support::copy_program(PFSCRIPT, &program);
+    let rights = [
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "--inh-caps=-all,+bpf,+perfmon",
+        "--ambient-caps=-all,+bpf,+perfmon",
+        "--",
+    ];
+    Tracer::command("setpriv")
+        .args(rights)
+        .arg(program)
+        .folder(Path::new("/"))
+        .keep(scratch)
+}
+
+#[test]
+fn names_of_files_that_may_not_be_opened_are_missed_with_the_remedy() {
+    needs_root!();
+    let scratch = Scratch::open_to_all("hidden");
+    let program = scratch.path().join("hidden");
+    support::copy_program(workload("waits"), &program);
+    let closed = fs::Permissions::from_mode(0o700);
+    fs::set_permissions(&program, closed).expect("it is ours");
+    let mut process = Workload::start_at(&program, &["50"]);
+    process.line();
+    process.waits();
+    let script = "software:page-faults:1 { @[ustack(1)] = count(); }";
+    let pid = process.pid().to_string();
+    let tracer = who_may_trace().args(["--strict", "-e", script, "-p", &pid]);
+    let tracer = tracer.start().attached();
+    process.go();
+    process.end();
+    let finished = tracer.finish().expect(3);
+    assert!(finished.text().contains("0x"), "{finished}");
+    finished.says(&[
+        "lost 1 file's names",
+        "CAP_SYS_PTRACE",
+        "CAP_DAC_READ_SEARCH",
+    ]);
+}
+
+#[test]
+fn kernel_addresses_without_names_are_announced_once_with_the_remedy() {
+    needs_root!();
+    let script =
+        "profile:hz:99 { @[kstack] = count(); @k[ksym(1)] = count(); } interval:ms:300 { exit(); }";
+    let says = |tracer: Tracer, script: &str| {
+        let finished = tracer.args(["-e", script]).run().ok();
+        finished
+            .messages()
+            .matches("/proc/kallsyms hides them")
+            .count()
+    };
+    // Root sees them, unless the machine hides them from everybody.
+    let all = fs::read_to_string("/proc/kallsyms").expect("/proc is mounted");
+    let hidden = all
+        .lines()
+        .take(50)
+        .all(|line| line.starts_with("0000000000000000 "));
+    assert_eq!(says(Tracer::new([""; 0]), script), usize::from(hidden));
+    // Without CAP_SYSLOG they are shown only where users may use perf.
+    let tracer = || with_capabilities(&["bpf", "perfmon"]);
+    let paranoid = fs::read_to_string("/proc/sys/kernel/perf_event_paranoid").expect("a number");
+    let shown = !hidden && paranoid.trim().parse::<i32>().is_ok_and(|level| level < 2);
+    assert_eq!(says(tracer(), script), usize::from(!shown));
+    // Who asks for no names misses none.
+    assert_eq!(says(tracer(), "BEGIN { @ = 1; exit(); }"), 0);
 }
 
 #[test]

@@ -23,6 +23,8 @@ pub enum Cause {
     Mappings,
     /// Processes ended before their memory mappings could be read, so that their addresses lack names.
     Processes,
+    /// We have no right to see the memory mappings of processes, so that their addresses lack names.
+    HiddenProcesses,
     /// Processes wrote down more names of generated code than are kept.
     GeneratedCode,
     /// The names of files' functions could not be had.
@@ -37,6 +39,8 @@ pub enum Names {
     Gone,
     /// It could not be opened since too many files were open.
     TooManyOpen,
+    /// We have no right to open it.
+    Hidden,
     /// It was opened, given up for others, and gone or changed when it was needed.
     NoRoom,
     /// It has more symbols than are read.
@@ -45,9 +49,10 @@ pub enum Names {
 
 impl Names {
     /// All reasons.
-    pub const ALL: [Names; 4] = [
+    pub const ALL: [Names; 5] = [
         Names::Gone,
         Names::TooManyOpen,
+        Names::Hidden,
         Names::NoRoom,
         Names::TooLarge,
     ];
@@ -155,6 +160,12 @@ impl fmt::Display for Loss {
                 plural("process's", "processes'"),
                 plural("its", "their")
             ),
+            Cause::HiddenProcesses => write!(
+                f,
+                "lost {n} {} names: we may not see {} mappings (run as root, or with CAP_SYS_PTRACE)",
+                plural("process's", "processes'"),
+                plural("its", "their")
+            ),
             Cause::GeneratedCode => write!(
                 f,
                 "cut {n} {} names of generated code: more in /tmp/perf-PID.map than is kept",
@@ -171,6 +182,10 @@ impl fmt::Display for Loss {
                     ),
                     Names::TooManyOpen =>
                         "too many files were open (raise the limit with `ulimit -n`)",
+                    Names::Hidden => plural(
+                        "we may not open it (run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)",
+                        "we may not open them (run as root, or with CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH)"
+                    ),
                     Names::NoRoom => "too many files with names for all to be kept",
                     Names::TooLarge => "too many symbols",
                 }

@@ -136,7 +136,12 @@ pub struct Workload(pub Child);
 impl Workload {
     /// Starts one; its environment is empty, so that what the kernel copies at exec fits a page.
     pub fn start(name: &str, arguments: &[&str]) -> Workload {
-        let child = Command::new(workload(name))
+        Workload::start_at(Path::new(&workload(name)), arguments)
+    }
+
+    /// A copy of one.
+    pub fn start_at(program: &Path, arguments: &[&str]) -> Workload {
+        let child = Command::new(program)
             .args(arguments)
             .env_clear()
             .stdin(Stdio::piped())

@@ -10,9 +10,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// Capabilities that tracing takes: number in `include/uapi/linux/capability.h`, name, what for.
-const CAPABILITIES: [(u32, &str, &str); 4] = [
+const CAPABILITIES: [(u32, &str, &str); 5] = [
     (38, "CAP_PERFMON", "perf events and tracing programs"),
     (39, "CAP_BPF", "BPF maps and programs"),
+    (34, "CAP_SYSLOG", "names of kernel addresses"),
     (19, "CAP_SYS_PTRACE", "symbols of other users' processes"),
     (2, "CAP_DAC_READ_SEARCH", "tracefs and files of other users"),
 ];
@@ -162,7 +163,10 @@ mod tests {
                 .collect()
         };
         assert_eq!(names(u64::MAX), Vec::<&str>::new());
-        assert_eq!(names(1 << ADMIN), ["CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"]);
-        assert_eq!(names(0).len(), 4);
+        assert_eq!(
+            names(1 << ADMIN),
+            ["CAP_SYSLOG", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"]
+        );
+        assert_eq!(names(0).len(), 5);
     }
 }

@@ -236,7 +236,7 @@ impl Facts for LiveFacts {
         let found = symbols(|address, _, symbol| (symbol == name).then_some(address));
         match found {
             Ok(Some(0)) => Err(FactError::Hidden {
-                reason: format!("the address of `{name}` is hidden"),
+                reason: format!("{KALLSYMS_PATH} hides the address of `{name}`"),
                 help: Some("run as root, with the sysctl kernel.kptr_restrict below 2".to_owned()),
             }),
             Ok(Some(address)) => Ok(address),

@@ -77,8 +77,8 @@ pub struct Mapped {
     attempts: u32,
     /// The process that had it mapped at the last attempt.
     mapped_by: u32,
-    /// An attempt to open it failed since too many files were open.
-    refused: bool,
+    /// Why the last attempt to open it failed, if the file was there.
+    refusal: Option<Names>,
     /// When its symbols were asked for.
     used: u64,
 }
@@ -158,7 +158,7 @@ impl Files {
                 let same = match &opened {
                     Opened::File(_, now) => Some(*now) == self.files[id.index()].stamp,
                     Opened::Nothing => true,
-                    Opened::Absent | Opened::Refused => false,
+                    Opened::Absent | Opened::Refused | Opened::Hidden => false,
                 };
                 if same || !self.may_grow() {
                     return id;
@@ -235,8 +235,7 @@ impl Files {
         let file = &self.files[id.index()];
         let reason = match &file.state {
             State::Unopened if file.kind != Kind::File || may_be_generated(&file.path) => return,
-            State::Unopened if file.refused => Names::TooManyOpen,
-            State::Unopened => Names::Gone,
+            State::Unopened => file.refusal.unwrap_or(Names::Gone),
             State::Closed => Names::NoRoom,
             State::Read(symbols) if symbols.is_too_large() => Names::TooLarge,
             State::Read(_) | State::Open(_) | State::Nothing => return,
@@ -283,7 +282,7 @@ impl Files {
             stamp: None,
             attempts: 0,
             mapped_by: 0,
-            refused: false,
+            refusal: None,
             used: 0,
         });
         id
@@ -308,7 +307,8 @@ impl Files {
             }
             Opened::Nothing => file.state = State::Nothing,
             Opened::Absent => {}
-            Opened::Refused => file.refused = true,
+            Opened::Refused => file.refusal = Some(Names::TooManyOpen),
+            Opened::Hidden => file.refusal = Some(Names::Hidden),
         }
     }
 
@@ -540,7 +540,8 @@ mod tests {
         let mut files = Files::default();
         let mut wrong = raw(Path::new("/proc/self/exe"));
         wrong.path = b"/etc/passwd".to_vec();
-        let id = files.take_in(&wrong, 1, || vec![1], (0, 0));
+        let own = std::process::id();
+        let id = files.take_in(&wrong, own, || vec![own], (0, 0));
         assert!(!files.any_open());
         assert!(!files.has_symbols(id));
         files.missed(id);

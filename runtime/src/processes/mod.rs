@@ -22,6 +22,7 @@ use generated::Generated;
 use records::{Change, RawMapping, Record, Stream};
 use std::collections::HashSet;
 use std::fs::File;
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
@@ -52,6 +53,8 @@ pub struct Processes {
     looked_at_files: Option<Instant>,
     unread: Unread,
     lost: u64,
+    /// Processes whose mappings we may not see.
+    hidden: HashSet<u32>,
     /// Processes that addresses were asked of and whose mappings are not known.
     unknown: HashSet<u32>,
     /// So many that ended are kept before they are looked through for those that nothing needs.
@@ -223,13 +226,19 @@ impl Processes {
     /// The names that could not be had since files or mappings could not be read.
     pub fn losses(&self) -> Vec<Loss> {
         let mut losses = self.files.losses();
-        if !self.unknown.is_empty() {
-            losses.push(Loss {
-                probe: None,
-                cause: Cause::Processes,
-                count: self.unknown.len() as u64,
-                capacity: None,
-            });
+        let hidden = self.unknown.intersection(&self.hidden).count();
+        for (cause, count) in [
+            (Cause::Processes, self.unknown.len() - hidden),
+            (Cause::HiddenProcesses, hidden),
+        ] {
+            if count > 0 {
+                losses.push(Loss {
+                    probe: None,
+                    cause,
+                    count: count as u64,
+                    capacity: None,
+                });
+            }
         }
         losses
     }
@@ -279,8 +288,14 @@ impl Processes {
 
     /// Reads a running process's mappings; one that is gone or hidden stays unknown.
     fn read(&mut self, tgid: u32) {
-        let Ok(raw) = proc_maps::read(tgid) else {
-            return;
+        let raw = match proc_maps::read(tgid) {
+            Ok(raw) => raw,
+            Err(error) => {
+                if error.kind() == io::ErrorKind::PermissionDenied {
+                    self.hidden.insert(tgid);
+                }
+                return;
+            }
         };
         let time = sys::clock_ns(libc::CLOCK_MONOTONIC);
         let mappings: Vec<Mapping> = raw.iter().map(|raw| self.take_in(raw, 0)).collect();

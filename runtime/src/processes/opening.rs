@@ -53,6 +53,8 @@ pub enum Opened {
     Absent,
     /// Too many are open.
     Refused,
+    /// We have no right to open it.
+    Hidden,
 }
 
 /// Opens a file, which `processes` (the one that has it mapped, then those that it descends from) saw at its path, and the
@@ -62,14 +64,19 @@ pub fn open(file: Wanted<'_>, processes: &[u32], range: (u64, u64)) -> Opened {
     let by_path = open_if(path, |meta| {
         meta.ino() == file.inode && device(meta.dev()) == file.device
     });
-    if !matches!(by_path, Opened::Absent) {
+    let mut hidden = false;
+    let mut in_vain = |opened: &Opened| {
+        hidden |= matches!(opened, Opened::Hidden);
+        matches!(opened, Opened::Absent | Opened::Hidden)
+    };
+    if !in_vain(&by_path) {
         return by_path;
     }
     // The link leads to the very file, even if it is deleted or in another container.
     if let Some(process) = processes.first() {
         let link = format!("/proc/{process}/map_files/{:x}-{:x}", range.0, range.1);
         let by_link = open_if(Path::new(&link), |_| true);
-        if !matches!(by_link, Opened::Absent) {
+        if !in_vain(&by_link) {
             return by_link;
         }
     }
@@ -81,12 +88,15 @@ pub fn open(file: Wanted<'_>, processes: &[u32], range: (u64, u64)) -> Opened {
     for root in roots {
         if let Ok(relative) = path.strip_prefix("/") {
             let below = open_if(&root.join(relative), |meta| meta.ino() == file.inode);
-            if !matches!(below, Opened::Absent) {
+            if !in_vain(&below) {
                 return below;
             }
         }
     }
-    Opened::Absent
+    match hidden {
+        true => Opened::Hidden,
+        false => Opened::Absent,
+    }
 }
 
 /// Opens a regular file (devices may act on being opened) that `accepts` takes for the right one.
@@ -95,6 +105,7 @@ fn open_if(path: &Path, accepts: impl Fn(&Metadata) -> bool) -> Opened {
     match std::fs::metadata(path) {
         Ok(meta) if right(&meta) && meta.is_file() => {}
         Ok(meta) if right(&meta) => return Opened::Nothing,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Opened::Hidden,
         _ => return Opened::Absent,
     }
     // What is at the path may be exchanged at any time: a named pipe must not be waited for.
@@ -106,6 +117,7 @@ fn open_if(path: &Path, accepts: impl Fn(&Metadata) -> bool) -> Opened {
     match opened {
         Ok((meta, file)) if right(&meta) && meta.is_file() => Opened::File(file, Stamp::new(&meta)),
         Err(error) if is_limit(&error) => Opened::Refused,
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Opened::Hidden,
         _ => Opened::Absent,
     }
 }

@@ -17,7 +17,7 @@ use crate::perform::{Halt, Performer};
 use crate::processes::{Processes, Scope};
 use crate::results::{Event, MapOptions};
 use crate::sinks::Sink;
-use crate::symbols::Symbols;
+use crate::symbols::{self, Symbols};
 use crate::sys::signals::Phase;
 use crate::sys::{self, process};
 use aya::maps::{Map, MapData, RingBuf};
@@ -210,8 +210,19 @@ impl<'a> Running<'a> {
         Ok(self.sink.flush()?)
     }
 
+    /// Says beforehand what will be without names.
+    fn warn(&mut self) -> Result<(), Halt> {
+        let asked = self.session.object.manifest.kernel_symbols && !self.session.quiet;
+        if let Some(why) = asked.then(symbols::hidden_kernel_names).flatten() {
+            self.sink
+                .event(&Event::Message(&format!("warning: {why}")))?;
+        }
+        Ok(())
+    }
+
     /// From `BEGIN` to the last map.
     fn trace(&mut self) -> Result<(), Halt> {
+        self.warn()?;
         if self.session.verbose {
             self.describe()?;
         }

@@ -138,7 +138,7 @@ fn lost(loss: &Loss, out: &mut Vec<u8>) {
         Cause::Mappings => ("lost_mappings", "mappings"),
         Cause::GeneratedCode => ("cut_names", "processes"),
         Cause::Names(_) => ("lost_names", "files"),
-        Cause::Processes => ("lost_names", "processes"),
+        Cause::Processes | Cause::HiddenProcesses => ("lost_names", "processes"),
     };
     let mut more = Vec::new();
     if let Some(probe) = &loss.probe {

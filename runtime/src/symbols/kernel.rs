@@ -11,7 +11,7 @@ use blazesym::symbolize::source::{Kernel, Source};
 use blazesym::symbolize::{Input, Symbolizer};
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, Read as _, Write as _};
 use std::ops::Range;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
@@ -22,6 +22,34 @@ const KERNEL_HALF: u64 = 1 << 63;
 /// How far from its start, in bytes, a symbol may name an address outside the kernel's sections: programs and trampolines that
 /// the kernel generates, and modules' data, which may lie anywhere.
 const REACH: u64 = 64 << 10;
+
+/// Why kernel addresses will have no names, and what to do, if the kernel hides where its symbols are. It shows zeros then.
+pub fn hidden() -> Option<String> {
+    let mut start = String::new();
+    // Some kernels begin the list with places of per-CPU variables, of which one alone is 0.
+    let opened = File::open("/proc/kallsyms");
+    opened.ok()?.take(1 << 12).read_to_string(&mut start).ok()?;
+    if start.is_empty() || !all_zero(&start) {
+        return None;
+    }
+    let restriction = std::fs::read_to_string("/proc/sys/kernel/kptr_restrict");
+    let remedy = match restriction.as_deref().map(str::trim) {
+        // Nobody is shown them.
+        Ok("2") => "set the sysctl kernel.kptr_restrict to 1, and run as root or with CAP_SYSLOG",
+        _ => "run as root or with CAP_SYSLOG",
+    };
+    Some(format!(
+        "kernel addresses will have no names, since /proc/kallsyms hides them: {remedy}"
+    ))
+}
+
+/// Whether all addresses of a part of the list are 0.
+fn all_zero(list: &str) -> bool {
+    let addresses = list.lines().filter_map(|line| line.split_once(' '));
+    addresses
+        .map(|(address, _)| address)
+        .all(|address| address.bytes().all(|digit| digit == b'0'))
+}
 
 /// Symbols that mark where something ends. What lies behind one is not part of it.
 const ENDS: [&str; 7] = [

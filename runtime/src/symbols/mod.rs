@@ -10,6 +10,8 @@ mod kernel;
 mod perf_map;
 mod stacks;
 
+pub use kernel::hidden as hidden_kernel_names;
+
 use crate::load::Loaded;
 use crate::loss::{Cause, Loss};
 use crate::processes::{Kind, Processes};

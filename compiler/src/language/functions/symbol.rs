@@ -64,7 +64,7 @@ fn kaddr(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
         Ok(address) => Ok(Expr::int(address as i64, Type::U64, args.span)),
         Err(error) => match error.hidden(checker.facts) {
             Some(reason) => {
-                let what = format!("whether the kernel has a symbol `{name}`");
+                let what = format!("the address of `{name}`");
                 let unknown = checker.unchecked(&what, reason, args.span(0));
                 Ok(Expr {
                     ty: Type::U64,
