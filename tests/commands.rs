@@ -151,6 +151,33 @@ fn the_status_of_the_command_is_shown_and_passed_on() {
         .refuses(&["--exit-status needs a command"]);
 }
 
+/// Programs, maps, events and the files of traced processes are open in the tracer, and not for the command to use.
+#[test]
+fn a_command_inherits_no_descriptor_of_the_tracer() {
+    needs_root!();
+    let open = |text: &str| -> Vec<String> {
+        let links = text.lines().filter_map(|line| line.split_once(" -> "));
+        let numbers = links.filter_map(|(line, _)| line.rsplit(' ').next());
+        numbers.map(str::to_owned).collect()
+    };
+    // What a command has without the tracer: the standard streams, the folder that it lists, and what is not ours.
+    let plain = std::process::Command::new("ls")
+        .args(["-l", "/proc/self/fd"])
+        .output()
+        .expect("it runs");
+    let plain = open(&String::from_utf8_lossy(&plain.stdout));
+    assert!(plain.len() > 3, "{plain:?}");
+    let script = "software:page-faults:1 { @[ustack, kstack] = count(); printf(\"\"); }";
+    for run in [
+        &["-c", "ls -l /proc/self/fd"][..],
+        &["--run", "ls", "-l", "/proc/self/fd"],
+    ] {
+        let tracer = Tracer::new(["-q", "--no-maps", "-e", script]);
+        let finished = tracer.args(run).run().ok();
+        assert_eq!(open(finished.text()), plain, "{finished}");
+    }
+}
+
 #[test]
 fn a_command_is_given_word_by_word() {
     needs_root!();

@@ -173,6 +173,40 @@ mod tests {
     }
 
     #[test]
+    fn templates_change_nothing_outside_of_their_maps() {
+        // Read memory, ask about the current task, the time and the CPU, and store in maps and in the event buffer.
+        let allowed = [
+            "map_lookup_elem",
+            "map_update_elem",
+            "map_delete_elem",
+            "for_each_map_elem",
+            "ringbuf_output",
+            "ringbuf_reserve",
+            "ringbuf_submit",
+            "ringbuf_discard",
+            "probe_read",
+            "probe_read_str",
+            "probe_read_user",
+            "probe_read_kernel",
+            "probe_read_user_str",
+            "probe_read_kernel_str",
+            "copy_from_user",
+            "get_stack",
+            "find_vma",
+            "get_attach_cookie",
+        ];
+        for template in library().templates() {
+            for number in template.helpers() {
+                let name = crate::abi::helper::name(number).unwrap_or("unknown");
+                let asks = ["get_current_", "ktime_get_", "get_smp_", "get_prandom_"];
+                let harmless =
+                    allowed.contains(&name) || asks.iter().any(|asks| name.starts_with(asks));
+                assert!(harmless, "{} calls bpf_{name}", template.name);
+            }
+        }
+    }
+
+    #[test]
     fn parameters_are_those_of_all_that_is_reached() {
         assert!(library().parameters("pf_vma").is_empty());
         let maple = library().parameters("pf_vma_maple");
