@@ -5,7 +5,7 @@ mod support;
 use pfscript_testkit::needs_root;
 use serde_json::Value;
 use std::process::{Command, Stdio};
-use support::{Finished, Scratch, Tracer, workload};
+use support::{Finished, Scratch, Tracer, own_name};
 
 /// Keys that each process counts, and how often each one.
 const KEYS: u64 = 60;
@@ -18,11 +18,6 @@ const EVENTS: u64 = PROCESSES * KEYS * PASSES;
 /// When maps are printed and emptied: often, but not so often that a busy machine takes minutes for all of it.
 const TICK: &str = "interval:ms:20 /@ticks++ < 40/";
 
-/// A name for the traced processes that those of another run of the same test do not have: at most 15 bytes.
-fn own_name(name: &str) -> String {
-    format!("{name}{}", std::process::id())
-}
-
 /// Where the workload's calls are counted.
 fn calls(name: &str) -> String {
     let comm = own_name(name);
@@ -32,8 +27,7 @@ fn calls(name: &str) -> String {
 /// Traces two processes at once, each busy with [`EVENTS`] / 2 calls.
 fn trace(name: &str, script: &str) -> Finished {
     let scratch = Scratch::new(name);
-    let program = scratch.path().join(own_name(name));
-    support::copy_program(workload("keys"), &program);
+    let (program, _) = scratch.named("keys", name);
     let tracer = Tracer::new(["-f", "json", "--strict", "-e", script]);
     // JSON has no line that says that probes are attached on the messages' side.
     let tracer = tracer.start().printed("attached_probes");

@@ -4,21 +4,13 @@ mod support;
 
 use pfscript_testkit::needs_root;
 use std::io::Read;
-use std::path::{Path, PathBuf};
-use support::{Finished, Scratch, Tracer, Workload, rows, workload};
-
-/// A copy of a workload under a name of its own, by which the script knows its process from all others.
-fn copy(scratch: &Scratch, name: &str, comm: &str) -> PathBuf {
-    assert!(comm.len() < 16);
-    let path = scratch.path().join(comm);
-    support::copy_program(workload(name), &path);
-    path
-}
+use std::path::Path;
+use support::{Finished, Scratch, Tracer, Workload, rows};
 
 /// Traces `keys N REPEAT` with a statement for each of its calls, under a limit of map keys.
-fn trace_keys(comm: &str, limit: u32, statement: &str, numbers: &str, flags: &[&str]) -> Finished {
-    let scratch = Scratch::new(comm);
-    let keys = copy(&scratch, "keys", comm);
+fn trace_keys(name: &str, limit: u32, statement: &str, numbers: &str, flags: &[&str]) -> Finished {
+    let scratch = Scratch::new(name);
+    let (keys, comm) = scratch.named("keys", name);
     let script = format!(
         "config = {{ max_map_keys = {limit} }} \
          tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/ {{ {statement} }}"
@@ -32,7 +24,7 @@ fn trace_keys(comm: &str, limit: u32, statement: &str, numbers: &str, flags: &[&
 #[test]
 fn a_full_map_of_counts_is_reported_with_what_it_lost() {
     needs_root!();
-    let finished = trace_keys("keys_count", 10, "@[args.fd] = count();", "500 3", &[]).ok();
+    let finished = trace_keys("count", 10, "@[args.fd] = count();", "500 3", &[]).ok();
     let delivered = rows(finished.text(), "");
     assert_eq!(delivered.len(), 10, "{finished}");
     assert!(delivered.iter().all(|row| row.1 == 3), "{finished}");
@@ -48,13 +40,13 @@ fn a_full_map_of_counts_is_reported_with_what_it_lost() {
 fn a_full_map_of_any_kind_is_reported() {
     needs_root!();
     for (comm, statement) in [
-        ("keys_assign", "@[args.fd] = 1;"),
-        ("keys_sum", "@[args.fd] = sum(1);"),
-        ("keys_max", "@[args.fd] = max(1);"),
-        ("keys_plus", "@[args.fd] += 1;"),
-        ("keys_increment", "@[args.fd]++;"),
-        ("keys_tuple", "@[args.fd, \"text\"] = 1;"),
-        ("keys_avg", "@[args.fd] = avg(1);"),
+        ("assign", "@[args.fd] = 1;"),
+        ("sum", "@[args.fd] = sum(1);"),
+        ("max", "@[args.fd] = max(1);"),
+        ("plus", "@[args.fd] += 1;"),
+        ("increment", "@[args.fd]++;"),
+        ("tuple", "@[args.fd, \"text\"] = 1;"),
+        ("avg", "@[args.fd] = avg(1);"),
     ] {
         let finished = trace_keys(comm, 7, statement, "100", &[]).ok();
         let delivered = rows(finished.text(), "");
@@ -71,10 +63,10 @@ fn a_full_map_of_any_kind_is_reported() {
 fn histograms_and_stats_that_find_no_room_are_reported() {
     needs_root!();
     for (comm, statement) in [
-        ("keys_hist", "@[args.fd] = hist(1);"),
-        ("keys_lhist", "@[args.fd] = lhist(1, 0, 10, 1);"),
-        ("keys_stats", "@[args.fd] = stats(1);"),
-        ("keys_string", "@[args.fd] = \"text\";"),
+        ("hist", "@[args.fd] = hist(1);"),
+        ("lhist", "@[args.fd] = lhist(1, 0, 10, 1);"),
+        ("stats", "@[args.fd] = stats(1);"),
+        ("string", "@[args.fd] = \"text\";"),
     ] {
         let finished = trace_keys(comm, 7, statement, "100", &[]).ok();
         assert_eq!(finished.text().matches("@[").count(), 7, "{finished}");
@@ -86,7 +78,7 @@ fn histograms_and_stats_that_find_no_room_are_reported() {
 fn a_map_that_is_large_enough_loses_nothing() {
     needs_root!();
     let finished = trace_keys(
-        "keys_enough",
+        "enough",
         20000,
         "@[args.fd] = count();",
         "20000 2",
@@ -108,11 +100,13 @@ fn a_map_that_is_large_enough_loses_nothing() {
 #[test]
 fn by_default_a_map_holds_far_more_than_four_thousand_keys() {
     needs_root!();
-    let scratch = Scratch::new("keys_default");
-    let keys = copy(&scratch, "keys", "keys_default");
-    let script = "tracepoint:syscalls:sys_enter_close /comm == \"keys_default\" && args.fd >= 1000000/ { @[args.fd] = count(); }";
+    let scratch = Scratch::new("default");
+    let (keys, comm) = scratch.named("keys", "default");
+    let script = format!(
+        "tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/ {{ @[args.fd] = count(); }}"
+    );
     let command = format!("'{}' 100000", keys.display());
-    let finished = Tracer::new(["--strict", "-e", script, "-c", &command])
+    let finished = Tracer::new(["--strict", "-e", &script, "-c", &command])
         .run()
         .lossless();
     assert_eq!(rows(finished.text(), "").len(), 100_000);
@@ -121,18 +115,11 @@ fn by_default_a_map_holds_far_more_than_four_thousand_keys() {
 #[test]
 fn strict_turns_a_loss_into_status_3() {
     needs_root!();
-    let finished = trace_keys(
-        "keys_strict",
-        10,
-        "@[args.fd] = count();",
-        "11",
-        &["--strict"],
-    )
-    .expect(3);
+    let finished = trace_keys("strict", 10, "@[args.fd] = count();", "11", &["--strict"]).expect(3);
     assert_eq!(finished.lost("map was full"), 1, "{finished}");
     assert_eq!(rows(finished.text(), "").len(), 10);
     trace_keys(
-        "keys_strict_ok",
+        "strict_ok",
         11,
         "@[args.fd] = count();",
         "11",
@@ -144,7 +131,7 @@ fn strict_turns_a_loss_into_status_3() {
 #[test]
 fn quiet_hides_no_loss() {
     needs_root!();
-    let finished = trace_keys("keys_quiet", 10, "@[args.fd] = count();", "12", &["-q"]).ok();
+    let finished = trace_keys("quiet", 10, "@[args.fd] = count();", "12", &["-q"]).ok();
     assert_eq!(finished.lost("map was full"), 2, "{finished}");
 }
 
@@ -154,11 +141,13 @@ fn a_full_event_buffer_is_reported_with_what_it_lost() {
     needs_root!();
     const EVENTS: u64 = 1_500_000;
     let scratch = Scratch::new("events");
-    let keys = copy(&scratch, "keys", "keys_events");
+    let (keys, comm) = scratch.named("keys", "events");
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
-    let script = "tracepoint:syscalls:sys_enter_close /comm == \"keys_events\" && args.fd >= 1000000/ \
-                  { printf(\"%d %s\\n\", args.fd, \"and some text to make it longer\"); }";
-    let tracer = Tracer::new(["--strict", "-e", script])
+    let script = format!(
+        "tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/ \
+         {{ printf(\"%d %s\\n\", args.fd, \"and some text to make it longer\"); }}"
+    );
+    let tracer = Tracer::new(["--strict", "-e", &script])
         .output(writer)
         .start()
         .attached();
@@ -194,10 +183,12 @@ fn a_full_event_buffer_is_reported_with_what_it_lost() {
 fn events_that_find_room_are_all_delivered() {
     needs_root!();
     let scratch = Scratch::new("events_room");
-    let keys = copy(&scratch, "keys", "keys_room");
-    let script = "tracepoint:syscalls:sys_enter_close /comm == \"keys_room\" && args.fd >= 1000000/ { printf(\"%d\\n\", args.fd); }";
+    let (keys, comm) = scratch.named("keys", "room");
+    let script = format!(
+        "tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/ {{ printf(\"%d\\n\", args.fd); }}"
+    );
     let command = format!("'{}' 20000", keys.display());
-    let finished = Tracer::new(["-q", "--strict", "-e", script, "-c", &command])
+    let finished = Tracer::new(["-q", "--strict", "-e", &script, "-c", &command])
         .run()
         .lossless();
     let numbers: Vec<u64> = finished
@@ -225,12 +216,14 @@ fn run_to_its_end(program: &Path, arguments: &[&str]) {
 fn strings_that_are_cut_are_counted() {
     needs_root!();
     let scratch = Scratch::new("strings");
-    let opens = copy(&scratch, "opens", "opens_cut");
-    let script = "config = { max_strlen = 16 } \
-                  tracepoint:syscalls:sys_enter_openat /comm == \"opens_cut\"/ { @[str(args.filename)] = count(); }";
+    let (opens, comm) = scratch.named("opens", "cut");
+    let script = format!(
+        "config = {{ max_strlen = 16 }} \
+         tracepoint:syscalls:sys_enter_openat /comm == \"{comm}\"/ {{ @[str(args.filename)] = count(); }}"
+    );
     let path = "/no/such/folder/with/a/long/name";
     let command = format!("'{}' 40 {path}", opens.display());
-    let finished = Tracer::new(["-e", script, "-c", &command]).run().ok();
+    let finished = Tracer::new(["-e", &script, "-c", &command]).run().ok();
     let (_, rest) = finished.split_report();
     let cut: i64 = rows(&rest, "")
         .iter()
@@ -256,12 +249,12 @@ fn strings_that_are_cut_are_counted() {
 fn what_the_script_asked_for_is_no_loss() {
     needs_root!();
     let scratch = Scratch::new("asked");
-    let opens = copy(&scratch, "opens", "opens_asked");
+    let (opens, comm) = scratch.named("opens", "asked");
     let command = format!("'{}' 40 /no/such/folder/with/a/long/name", opens.display());
     let trace = |statement: &str, status: i32| {
         let script = format!(
             "config = {{ max_strlen = 16 }} \
-             tracepoint:syscalls:sys_enter_openat /comm == \"opens_asked\"/ {{ {statement} }}"
+             tracepoint:syscalls:sys_enter_openat /comm == \"{comm}\"/ {{ {statement} }}"
         );
         Tracer::new(["--strict", "-e", &script, "-c", &command])
             .run()

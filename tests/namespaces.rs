@@ -3,7 +3,7 @@
 mod support;
 
 use pfscript_testkit::needs_root;
-use support::{PFSCRIPT, Tracer, workload};
+use support::{PFSCRIPT, Scratch, Tracer, workload};
 
 /// A shell that runs a script inside so many pid namespaces, each within the one before, with `/proc` of the innermost.
 fn inside(depth: usize, script: &str) -> Tracer {
@@ -71,13 +71,17 @@ fn a_process_is_followed_by_its_id_in_the_namespace() {
 #[test]
 fn a_process_in_a_namespace_within_has_the_id_that_the_tracer_sees() {
     needs_root!();
-    let source =
-        r#"software:page-faults:1 / comm == "anon2mmap" / { @[pid, ustack(2)] = count(); }"#;
+    let scratch = Scratch::new("namespaces");
+    let (program, comm) = scratch.named("anon2mmap", "anon");
+    let source = format!(
+        r#"software:page-faults:1 / comm == "{comm}" / {{ @[pid, ustack(2)] = count(); }}"#
+    );
     let command = "unshare --pid --fork --mount-proc $ANON 300";
     let finished = inside(
         1,
         &format!("true & true & wait; $PFSCRIPT --strict -e '{source}' -c \"{command}\""),
     )
+    .env("ANON", program.to_str().expect("UTF-8"))
     .run();
     let text = finished.text();
     // To itself it is the first; the tracer, unshare and it are at least the fifth to the seventh outside.

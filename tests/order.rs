@@ -3,7 +3,7 @@
 mod support;
 
 use pfscript_testkit::needs_root;
-use support::{Tracer, workload};
+use support::{Scratch, Tracer};
 
 /// Three probes on one event, of which the last counts whether the other two ran just before it, the first one first.
 fn script(event: &str, predicate: &str) -> String {
@@ -20,10 +20,12 @@ fn script(event: &str, predicate: &str) -> String {
 /// How often they ran in the right order, and how often in another.
 #[track_caller]
 fn orders(event: &str, target: bool) -> (u64, u64) {
-    let command = format!("'{}' 300 /no/such/file", workload("opens"));
+    let scratch = Scratch::new("order");
+    let (program, comm) = scratch.named("opens", "order");
+    let command = format!("'{}' 300 /no/such/file", program.display());
     let finished = if target {
         // The program is not there before all probes are, and is gone before any is not.
-        let script = script(event, "/comm == \"opens\"/");
+        let script = script(event, &format!("/comm == \"{comm}\"/"));
         Tracer::new(["-q", "-e", &script, "-c", &command])
     } else {
         let script = script(event, "") + " interval:ms:400 { exit(); }";

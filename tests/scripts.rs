@@ -315,13 +315,16 @@ fn intervals_and_profiles_fire() {
 fn every_call_of_a_tracepoint_is_seen_with_its_arguments() {
     needs_root!();
     let scratch = Scratch::new("opens");
-    let program = scratch.path().join("opens_args");
-    support::copy_program(workload("opens"), &program);
-    let script = "tracepoint:syscalls:sys_enter_openat /comm == \"opens_args\" && args.dfd == -100/ \
-                  { @[str(args.filename), args.flags & 3] = count(); } \
-                  tracepoint:syscalls:sys_exit_openat /comm == \"opens_args\"/ { @ret[args.ret == -2] = count(); }";
+    let (program, comm) = scratch.named("opens", "args");
+    let script = format!(
+        "tracepoint:syscalls:sys_enter_openat /comm == \"{comm}\" && args.dfd == -100/ \
+         {{ @[str(args.filename), args.flags & 3] = count(); }} \
+         tracepoint:syscalls:sys_exit_openat /comm == \"{comm}\"/ {{ @ret[args.ret == -2] = count(); }}"
+    );
     let command = format!("'{}' 1234 /no/such/file", program.display());
-    let finished = Tracer::new(["-e", script, "-c", &command]).run().lossless();
+    let finished = Tracer::new(["-e", &script, "-c", &command])
+        .run()
+        .lossless();
     let (report, rest) = finished.split_report();
     assert_eq!(report.get("failed"), 1234);
     assert!(rest.contains("@[/no/such/file, 0]: 1234\n"), "{rest}");

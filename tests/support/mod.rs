@@ -92,6 +92,24 @@ impl Scratch {
     }
 }
 
+/// A name for processes by which a script knows them from all others, those of another run of the same test included: at most
+/// 15 bytes.
+pub fn own_name(name: &str) -> String {
+    let own = format!("{name}{:x}", std::process::id());
+    assert!(own.len() < 16, "{own} is too long for a process's name");
+    own
+}
+
+impl Scratch {
+    /// Copies a workload, so that its processes have a name of their own: that of the file. Returns its path and that name.
+    pub fn named(&self, workload: &str, name: &str) -> (PathBuf, String) {
+        let name = own_name(name);
+        let path = self.path().join(&name);
+        copy_program(workload::workload(workload), &path);
+        (path, name)
+    }
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
