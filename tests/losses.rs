@@ -482,6 +482,22 @@ fn a_full_table_of_stacks_is_reported_with_the_remedy() {
 }
 
 #[test]
+fn loops_that_would_go_on_are_ended_and_reported() {
+    needs_root!();
+    // The turns of all such loops of a run count together.
+    let script = "BEGIN { while (1) { @turns++; } while (1) { @turns++; } exit(); }
+        END { for ($i : 0..0x7fffffff) { if ($i > 5) { break; } }
+              for ($i : 0..0x7fffffff) { @last = $i; } }";
+    let finished = Tracer::new(["-e", script]).run().ok();
+    let rest = String::from_utf8_lossy(&finished.out);
+    assert!(rest.contains("@turns: 1048576\n"), "{finished}");
+    assert!(rest.contains("@last: 8388607\n"), "{finished}");
+    let stderr = String::from_utf8_lossy(&finished.err);
+    assert!(stderr.contains("ended 2 loops of begin"), "{finished}");
+    assert!(stderr.contains("ended 1 loop of end"), "{finished}");
+}
+
+#[test]
 fn a_process_that_was_counted_is_unaffected() {
     needs_root!();
     // Tracing that is stopped and started again leaves the workload's own counts alone.

@@ -22,6 +22,11 @@ entity_impl!(Var, "var");
 pub struct ScriptMap(u32);
 entity_impl!(ScriptMap, "map");
 
+/// A loop of an action.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Loop(u32);
+entity_impl!(Loop, "loop");
+
 /// A scratch variable.
 #[derive(Clone, Debug)]
 pub struct VarData {
@@ -31,6 +36,8 @@ pub struct VarData {
     pub ty: Type,
     /// A path may read it before it is assigned: it starts as zero.
     pub zeroed: bool,
+    /// The innermost loop that all of its uses are in, behind those around it; none if one is outside of all loops.
+    pub home: Vec<Loop>,
 }
 
 /// A place: something that can be read, looked into, assigned or pointed to. Fields, elements, what pointers point to,
@@ -187,6 +194,8 @@ pub enum ExprKind {
     },
     /// `(a, b)`
     Tuple(Vec<Expr>),
+    /// `{ statement; … value }`; of the type of nothing if there is no value.
+    Block(Vec<Stmt>, Option<Box<Expr>>),
     /// The number of elements of a map.
     MapLength(ScriptMap),
     /// Removes a map element; gives whether there was one.
@@ -238,8 +247,34 @@ pub enum Stmt {
         arms: Vec<(Expr, Vec<Stmt>)>,
         otherwise: Vec<Stmt>,
     },
+    /// A loop, whose body is a function that the kernel calls back.
+    Loop {
+        id: Loop,
+        over: Iterated,
+        body: Vec<Stmt>,
+        span: Span,
+    },
+    /// The same statements, so many times one behind the other.
+    Unroll { times: u32, body: Vec<Stmt> },
+    /// A variable's value is zero from here on.
+    Clear(Var),
+    /// Leaves the innermost loop.
+    Break(Span),
+    /// Ends this turn of the innermost loop.
+    Continue(Span),
     /// Leaves the action.
     Return(Span),
+}
+
+/// What a loop goes over.
+#[derive(Clone, Debug)]
+pub enum Iterated {
+    /// As long as a condition holds, which is asked in the loop.
+    While(Expr),
+    /// The numbers from the first, up to and without the second.
+    Range { var: Var, first: Expr, end: Expr },
+    /// The elements of a map: key and value. The type is that of such a tuple.
+    Elements { map: ScriptMap, var: Var, ty: Type },
 }
 
 /// What an aggregating map gathers.

@@ -41,8 +41,23 @@ pub enum Item {
     Config(Vec<ConfigEntry>),
     /// `macro name($a, @m, b) { … }`
     Macro(Macro),
+    /// `let @name = kind(size);`
+    MapDeclaration(MapDeclaration),
     /// A construct of bpftrace's language that is parsed but has no meaning here yet.
     Unsupported(Unsupported),
+}
+
+/// `let @name = kind(size);`: what kind of map it is, and how many elements it has room for.
+#[derive(Clone, Debug)]
+pub struct MapDeclaration {
+    /// Without the `@`.
+    pub name: Spanned<String>,
+    /// The kind, such as `lruhash`.
+    pub kind: Spanned<String>,
+    /// What stands in the parentheses.
+    pub args: Vec<Expr>,
+    /// All of it.
+    pub span: Span,
 }
 
 /// `name = value` of a `config` block.
@@ -57,7 +72,7 @@ pub struct ConfigEntry {
 /// A construct that the grammar knows and the compiler does not: it is answered with "not supported yet".
 #[derive(Clone, Debug)]
 pub struct Unsupported {
-    /// What it is, in the plural, as the message says it: `while loops`, `imports`, `struct definitions`.
+    /// What it is, in the plural, as the message says it: `imports`, `struct definitions`.
     pub what: &'static str,
     /// The source text, as written (the formatter prints it back).
     pub text: String,
@@ -167,12 +182,48 @@ pub enum StmtKind {
         /// Run when all are zero.
         otherwise: Option<Block>,
     },
+    /// `while (condition) { … }`
+    While {
+        /// Asked before each turn.
+        condition: Expr,
+        /// Run while it is not zero.
+        body: Block,
+    },
+    /// `for ($name : @map) { … }` or `for ($name : first..end) { … }`
+    For {
+        /// Without the `$`.
+        name: Spanned<String>,
+        /// What it goes over.
+        over: Iterated,
+        /// Run for each element or number.
+        body: Block,
+    },
+    /// `unroll(count) { … }`
+    Unroll {
+        /// How often; a constant.
+        count: Expr,
+        /// Run so often.
+        body: Block,
+    },
+    /// `break`
+    Break,
+    /// `continue`
+    Continue,
     /// `return` or `return value`
     Return(Option<Expr>),
     /// `{ … }` by itself
     Block(Block),
     /// Parsed, but without meaning yet.
     Unsupported(Unsupported),
+}
+
+/// What a `for` goes over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Iterated {
+    /// The elements of a map, as `(key, value)`. [`ExprKind::Map`] without keys; the compiler answers anything else.
+    Elements(Expr),
+    /// The numbers from the first, up to and without the second.
+    Range(Expr, Expr),
 }
 
 /// An expression.
@@ -280,6 +331,20 @@ pub enum ExprKind {
     },
     /// `(a, b)`: at least two, or one followed by a comma.
     Tuple(Vec<Expr>),
+    /// `{ statement; … value }`
+    Block {
+        /// The statements, without `value`.
+        body: Block,
+        /// The expression that closes the block, if no semicolon follows it: what the block gives.
+        value: Option<Box<Expr>>,
+    },
+    /// `if cond { … value } else { … value }`, the whole chain in one node.
+    If {
+        /// Conditions, and what is given for the first that is not zero (an [`ExprKind::Block`]); at least one.
+        arms: Vec<(Expr, Expr)>,
+        /// What is given when all are zero.
+        otherwise: Option<Box<Expr>>,
+    },
     /// Parsed, but without meaning yet.
     Unsupported(Unsupported),
 }
@@ -405,6 +470,7 @@ macro_rules! eq_without_span {
 eq_without_span! {
     Probe { attach_points, predicate, body }
     Macro { name, params, body, value }
+    MapDeclaration { name, kind, args }
     AttachPoint { parts }
     Block { statements }
     Stmt { kind }

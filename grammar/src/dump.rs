@@ -82,6 +82,10 @@ impl Dumper {
                     }
                 });
             }
+            Item::MapDeclaration(declaration) => {
+                let head = format!("let @{} {}", declaration.name.node, declaration.kind.node);
+                self.nest(head, |d| d.exprs(&declaration.args));
+            }
             Item::Unsupported(unsupported) => self.unsupported(unsupported),
         }
     }
@@ -128,6 +132,26 @@ impl Dumper {
                     d.nest("else", |d| d.statements(otherwise));
                 }
             }),
+            StmtKind::While { condition, body } => self.nest("while", |d| {
+                d.expr(condition);
+                d.nest("do", |d| d.statements(body));
+            }),
+            StmtKind::For { name, over, body } => self.nest(format!("for ${}", name.node), |d| {
+                match over {
+                    Iterated::Elements(map) => d.expr(map),
+                    Iterated::Range(first, end) => d.nest("range", |d| {
+                        d.expr(first);
+                        d.expr(end);
+                    }),
+                }
+                d.nest("do", |d| d.statements(body));
+            }),
+            StmtKind::Unroll { count, body } => self.nest("unroll", |d| {
+                d.expr(count);
+                d.nest("do", |d| d.statements(body));
+            }),
+            StmtKind::Break => self.line("break"),
+            StmtKind::Continue => self.line("continue"),
             StmtKind::Return(value) => self.nest("return", |d| {
                 if let Some(value) = value {
                     d.expr(value);
@@ -210,6 +234,21 @@ impl Dumper {
                 self.nest(format!("cast {}", type_text(ty)), |d| d.expr(operand));
             }
             ExprKind::Tuple(fields) => self.nest("tuple", |d| d.exprs(fields)),
+            ExprKind::Block { body, value } => self.nest("block", |d| {
+                d.statements(body);
+                if let Some(value) = value {
+                    d.nest("value", |d| d.expr(value));
+                }
+            }),
+            ExprKind::If { arms, otherwise } => self.nest("if", |d| {
+                for (condition, then) in arms {
+                    d.expr(condition);
+                    d.nest("then", |d| d.expr(then));
+                }
+                if let Some(otherwise) = otherwise {
+                    d.nest("else", |d| d.expr(otherwise));
+                }
+            }),
             ExprKind::Unsupported(unsupported) => self.unsupported(unsupported),
         }
     }

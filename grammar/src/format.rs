@@ -62,6 +62,7 @@ fn strength(expr: &Expr) -> u8 {
         | ExprKind::Field { .. }
         | ExprKind::TupleField { .. }
         | ExprKind::Index { .. } => POSTFIX,
+        ExprKind::Block { .. } | ExprKind::If { .. } => ANY,
         // What closes with its own parenthesis holds together; blocks, `if`, casts and the like do not.
         ExprKind::Unsupported(unsupported) => match unsupported.what {
             "sizeof expressions" | "offsetof expressions" | "records" | "empty tuples" => PRIMARY,
@@ -108,7 +109,9 @@ impl Printer {
         }
         if let Some(value) = value {
             self.newline();
-            self.expr(value, TERNARY);
+            // A block or an `if` is read as a value there, without parentheses.
+            let alone = matches!(value.kind, ExprKind::Block { .. } | ExprKind::If { .. });
+            self.expr(value, if alone { ANY } else { TERNARY });
         }
         self.indent -= 1;
         self.newline();
@@ -119,10 +122,26 @@ impl Printer {
         match &statement.kind {
             StmtKind::Block(block) => return self.block(block),
             StmtKind::If { arms, otherwise } => return self.if_chain(arms, otherwise.as_ref()),
+            StmtKind::While { condition, body } => return self.repeated("while", condition, body),
+            StmtKind::Unroll { count, body } => return self.repeated("unroll", count, body),
+            StmtKind::For { name, over, body } => {
+                self.push(&format!("for (${} : ", name.node));
+                match over {
+                    Iterated::Elements(map) => self.expr(map, ANY),
+                    Iterated::Range(first, end) => {
+                        self.expr(first, ANY);
+                        self.push("..");
+                        self.expr(end, ANY);
+                    }
+                }
+                self.push(") ");
+                return self.block(body);
+            }
+            StmtKind::Break => self.push("break"),
+            StmtKind::Continue => self.push("continue"),
             StmtKind::Unsupported(unsupported) => {
                 self.push(&unsupported.text);
-                if unsupported.what.ends_with("loops") || unsupported.what == "comptime statements"
-                {
+                if unsupported.what == "comptime statements" {
                     return;
                 }
             }
@@ -156,6 +175,14 @@ impl Printer {
             }
         }
         self.push(";");
+    }
+
+    fn repeated(&mut self, keyword: &str, head: &Expr, body: &Block) {
+        self.push(keyword);
+        self.push(" (");
+        self.expr(head, ANY);
+        self.push(") ");
+        self.block(body);
     }
 
     fn if_chain(&mut self, arms: &[(Expr, Block)], otherwise: Option<&Block>) {
@@ -299,6 +326,19 @@ impl Printer {
                 self.push("(");
                 self.list(fields);
                 self.push(if fields.len() == 1 { ",)" } else { ")" });
+            }
+            ExprKind::Block { body, value } => self.body(body, value.as_deref()),
+            ExprKind::If { arms, otherwise } => {
+                for (i, (condition, then)) in arms.iter().enumerate() {
+                    self.push(if i == 0 { "if (" } else { " else if (" });
+                    self.expr(condition, ANY);
+                    self.push(") ");
+                    self.expr(then, ANY);
+                }
+                if let Some(otherwise) = otherwise {
+                    self.push(" else ");
+                    self.expr(otherwise, ANY);
+                }
             }
             ExprKind::Unsupported(unsupported) => self.push(&unsupported.text),
         }

@@ -82,7 +82,7 @@ impl<'s> Builder<'s> {
             Rule::macro_item => Item::Macro(self.macro_item(pair)),
             Rule::fn_item => unsupported("functions defined in scripts", &pair, 0),
             Rule::import => unsupported("imports", &pair, 0),
-            Rule::map_decl => unsupported("map declarations", &pair, 0),
+            Rule::map_decl => Item::MapDeclaration(self.map_declaration(pair)),
             _ => {
                 let what = match first_word(pair.as_str()) {
                     "struct" => "struct definitions",

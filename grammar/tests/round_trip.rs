@@ -92,6 +92,21 @@ fn places(expr: &Expr, source: &str) {
             keys: Some(keys), ..
         } => keys.iter().for_each(|key| places(key, source)),
         ExprKind::Tuple(fields) => fields.iter().for_each(|field| places(field, source)),
+        ExprKind::Block { body, value } => {
+            // In parentheses, the place is that of these.
+            if text.starts_with('{') {
+                assert_eq!(body.span, expr.span);
+            }
+            places_in(body, source);
+            value.iter().for_each(|value| places(value, source));
+        }
+        ExprKind::If { arms, otherwise } => {
+            for (condition, then) in arms {
+                places(condition, source);
+                places(then, source);
+            }
+            otherwise.iter().for_each(|value| places(value, source));
+        }
         _ => {}
     }
 }
@@ -120,6 +135,27 @@ fn places_in(block: &Block, source: &str) {
                 }
                 otherwise.iter().for_each(|block| places_in(block, source));
             }
+            StmtKind::While {
+                condition: head,
+                body,
+            }
+            | StmtKind::Unroll { count: head, body } => {
+                places(head, source);
+                places_in(body, source);
+            }
+            StmtKind::For { name, over, body } => {
+                assert_eq!(source[name.span.range()], format!("${}", name.node));
+                match over {
+                    Iterated::Elements(map) => places(map, source),
+                    Iterated::Range(first, end) => {
+                        places(first, source);
+                        places(end, source);
+                    }
+                }
+                places_in(body, source);
+            }
+            StmtKind::Break => assert_eq!(text, "break"),
+            StmtKind::Continue => assert_eq!(text, "continue"),
             StmtKind::Block(block) => places_in(block, source),
             StmtKind::Unsupported(unsupported) => assert_eq!(text, unsupported.text),
             StmtKind::Return(None) => {}
@@ -429,9 +465,22 @@ impl Generator {
                 4 => self.word(&["(++$x)", "(--@m)", "$x++", "@m[1]--", "(@m)"]),
                 5 => self.word(&["(a = 1, b=2)", "()"]),
                 6 => {
-                    self.word(&["({ ", "(if (1) { 1 } else { "]);
+                    let forms = [
+                        ("({ ", "})"),
+                        ("(if (1) { 1 } else { ", "})"),
+                        ("({ $a = 1; break; if ($b) { f(1) } else { ", "}})"),
+                        (
+                            "({ while (1) { continue; } if ($b) { 1 } else if (1) { { ",
+                            "}}})",
+                        ),
+                    ];
+                    let (open, close) = forms[self.random.below(forms.len())];
+                    self.word(&[open]);
+                    // What begins with a brace would be a block.
+                    self.word(&["("]);
                     self.expr(depth - 1);
-                    self.word(&["})"]);
+                    self.word(&[")"]);
+                    self.word(&[close]);
                 }
                 _ => self.operand(0),
             }

@@ -16,8 +16,9 @@ enum pf_loss_cause {
 	PF_SCRATCH_BUSY, /* Probes nested deeper than there is scratch memory for: the run was skipped. */
 	PF_NO_MEMORY, /* The kernel could not allocate another key or stack. */
 	PF_STACK_ASTRAY, /* The walk of a stack went astray, up to the depth that is asked for by default. This is no loss. */
+	PF_LOOP_CUT, /* A loop was ended after as many turns as it may take. */
 };
-#define PF_LOSS_CAUSES 10
+#define PF_LOSS_CAUSES 11
 
 /* How deep probes may nest on one CPU: task, softirq, hardirq, NMI. Elements of each map of scratch memory. */
 #define PF_SCRATCH_LEVELS 4
@@ -33,6 +34,10 @@ enum pf_loss_cause {
 #define PF_STACK_DEFAULT_DEPTH 0x100000000ULL
 /* Flag of pf_read_str, in loss above the counter's 32 bits: the script chose the length, so a longer string is no loss. */
 #define PF_STRING_LIMIT_CHOSEN 0x100000000ULL
+/* The most turns of a loop over numbers: BPF_MAX_LOOPS. */
+#define PF_MAX_LOOP_TURNS 8388608
+/* The most turns of all while loops of a run together, so that no condition that never fails holds a CPU for long. */
+#define PF_MAX_WHILE_TURNS 1048576
 /* Bit of pf_minmax's mode: keep the greatest value, not the least. */
 #define PF_MINMAX_MAX 1
 /* Bit of pf_minmax's mode: the values are signed. */

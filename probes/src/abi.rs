@@ -78,6 +78,8 @@ causes! {
     NoMemory,
     /// The walk of a stack went astray, up to the depth that is asked for by default. This is no loss.
     StackAstray,
+    /// A loop was ended after as many turns as it may take.
+    LoopCut,
 }
 
 /// Defines constants and the list of them.
@@ -106,6 +108,10 @@ constants! {
     STACK_DEFAULT_DEPTH: u64 = 1 << 32;
     /// Flag of `pf_read_str`, in `loss` above the counter's 32 bits: the script chose the length, so a longer string is no loss.
     STRING_LIMIT_CHOSEN: u64 = 1 << 32;
+    /// The most turns of a loop over numbers: `BPF_MAX_LOOPS`.
+    MAX_LOOP_TURNS: u64 = 1 << 23;
+    /// The most turns of all `while` loops of a run together, so that no condition that never fails holds a CPU for long.
+    MAX_WHILE_TURNS: u64 = 1 << 20;
     /// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
     MINMAX_MAX: u64 = 1;
     /// Bit of `pf_minmax`'s mode: the values are signed.

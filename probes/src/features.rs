@@ -25,6 +25,8 @@ pub enum Feature {
     AtomicExchange,
     /// helper `bpf_for_each_map_elem`
     ForEachMapElement,
+    /// helper `bpf_loop`
+    Loop,
     /// helper `bpf_get_func_ip`
     FunctionAddress,
     /// helper `bpf_get_attach_cookie`
@@ -129,6 +131,13 @@ pub const FEATURES: &[FeatureInfo] = &[
         "helper bpf_for_each_map_elem",
         Some(helper::FOR_EACH_MAP_ELEM),
         "5.13",
+        None,
+    ),
+    row(
+        Feature::Loop,
+        "helper bpf_loop",
+        Some(helper::LOOP),
+        "5.17",
         None,
     ),
     row(

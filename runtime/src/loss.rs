@@ -7,7 +7,9 @@ use crate::bytes::unsigned;
 use crate::load::Loaded;
 use crate::sys;
 use pfscript_compiler::manifest::Manifest;
-use pfscript_probes::abi::{LOSS_CAUSES, LossCause, STACK_HEADER, map};
+use pfscript_probes::abi::{
+    LOSS_CAUSES, LossCause, MAX_LOOP_TURNS, MAX_WHILE_TURNS, STACK_HEADER, map,
+};
 use std::fmt;
 use std::io;
 
@@ -123,6 +125,12 @@ impl fmt::Display for Loss {
                 f,
                 "the walk of {n} {stacks}{of} went astray, and the last frames are not real: \
                  code without frame pointers"
+            ),
+            Cause::Counted(LossCause::LoopCut) => write!(
+                f,
+                "ended {n} {}{of} that would have gone on: a `while` may take {MAX_WHILE_TURNS} turns, \
+                 a `for` {MAX_LOOP_TURNS}",
+                plural("loop", "loops")
             ),
             Cause::Counted(LossCause::StringTruncated) => write!(
                 f,

@@ -3,11 +3,13 @@
 //! The kernel gives one program 512 bytes of stack for all functions that are active at a time, and wants the sum over
 //! the deepest chain of calls, each rounded up to 32 (`check_max_stack_depth`). A body and the functions that it calls
 //! may have [`SCRIPT_STACK_BYTES`] together; entries and routines share the rest. Scratch memory is a frame in a map's
-//! value, whose address the entry passes to the body. Other functions get no frame: what they need must fit on the stack,
-//! and so must a context that a helper hands to a callback (the kernel wants `ARG_PTR_TO_STACK_OR_NULL` there).
+//! value, whose address the entry passes to the body, and the body by a link to functions that are called back: each has
+//! a part of the frame behind those of the functions around it, whose slots it may use too. Functions without link get no
+//! frame: what they need must fit on the stack, and so must a link (the kernel wants `ARG_PTR_TO_STACK_OR_NULL` there).
 
+use super::select::Compiled;
 use super::simplify::{Operand, Simplified};
-use crate::ir::{InstData, Slot};
+use crate::ir::{FuncId, InstData, Slot};
 use cranelift_entity::{EntitySet, SecondaryMap};
 
 /// All that a program's active functions may use together (`MAX_BPF_STACK`).
@@ -33,15 +35,30 @@ pub enum SlotLocation {
 }
 
 /// Where a function's slots and spills are.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FrameLayout {
     places: SecondaryMap<Slot, Option<SlotLocation>>,
     /// Bytes of slots on the stack; spills follow below.
     slots_on_stack: u32,
     /// Bytes of stack, slots and spills.
     pub stack_bytes: u32,
-    /// Bytes of the frame; 0 if none is needed.
+    /// Bytes of the frame, those of the functions around it included; 0 if none is needed.
     pub frame_bytes: u32,
+}
+
+/// What a function has to share.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// The most stack that it may use.
+    pub stack_limit: u32,
+    /// Bytes of the frame that belong to the functions around it.
+    pub frame_base: u32,
+    /// Those of its slots that functions use which it has called back.
+    pub shared: EntitySet<Slot>,
+    /// It has such functions called back, and must give them the frame.
+    pub links: bool,
+    /// Functions that are compiled, those around it among them.
+    pub compiled: &'a SecondaryMap<FuncId, Option<Compiled>>,
 }
 
 /// The slots that what is emitted refers to.
@@ -54,8 +71,13 @@ pub struct UsedSlots {
 
 impl FrameLayout {
     /// Places the used slots on the stack if all fit.
-    pub fn on_stack(simplified: &Simplified, used: &UsedSlots, limit: u32) -> Option<FrameLayout> {
-        let layout = FrameLayout::place(simplified, used, limit);
+    pub fn on_stack(
+        simplified: &Simplified,
+        used: &UsedSlots,
+        surroundings: &Surroundings<'_>,
+    ) -> Option<FrameLayout> {
+        let limit = surroundings.stack_limit;
+        let layout = FrameLayout::place(simplified, used, surroundings, limit);
         (layout.frame_bytes == 0).then_some(layout)
     }
 
@@ -63,9 +85,10 @@ impl FrameLayout {
     pub fn framed(
         simplified: &Simplified,
         used: &UsedSlots,
+        surroundings: &Surroundings<'_>,
         stack_bytes: u32,
     ) -> Option<FrameLayout> {
-        let layout = FrameLayout::place(simplified, used, stack_bytes);
+        let layout = FrameLayout::place(simplified, used, surroundings, stack_bytes);
         let on_stack = |slot| matches!(layout.places[slot], Some(SlotLocation::Stack(_)));
         used.pinned.iter().all(on_stack).then_some(layout)
     }
@@ -86,22 +109,43 @@ impl FrameLayout {
         -((self.slots_on_stack + (number + 1) * SPILL_BYTES) as i32)
     }
 
-    fn place(simplified: &Simplified, used: &UsedSlots, stack_bytes: u32) -> FrameLayout {
+    fn place(
+        simplified: &Simplified,
+        used: &UsedSlots,
+        surroundings: &Surroundings<'_>,
+        stack_bytes: u32,
+    ) -> FrameLayout {
         let slots = &simplified.function.slots;
         let mut layout = FrameLayout::default();
-        let mut by_size: Vec<Slot> = used.all.iter().collect();
+        let mut frame_end = surroundings.frame_base;
+        let mut framed = surroundings.links;
+        // What is shared has its place even where this function itself does not use it.
+        let shared = surroundings.shared.iter();
+        let shared = shared.filter(|&slot| !used.all.contains(slot));
+        let mut by_size: Vec<Slot> = used.all.iter().chain(shared).collect();
         by_size.sort_by_key(|&slot| (!used.pinned.contains(slot), slots[slot].size, slot));
         for slot in by_size {
+            if let Some((function, outer)) = slots[slot].outer {
+                let around = surroundings.compiled[function].as_ref();
+                layout.places[slot] = around.and_then(|around| around.layout.places[outer]);
+                framed = true;
+                continue;
+            }
             let size = slots[slot].size.next_multiple_of(8);
             let fits = size.saturating_add(layout.slots_on_stack) <= stack_bytes;
-            if fits {
+            if fits && !surroundings.shared.contains(slot) {
                 layout.slots_on_stack += size;
                 let offset = -(layout.slots_on_stack as i32);
                 layout.places[slot] = Some(SlotLocation::Stack(offset));
             } else {
-                layout.places[slot] = Some(SlotLocation::Frame(layout.frame_bytes));
-                layout.frame_bytes = layout.frame_bytes.saturating_add(size);
+                layout.places[slot] = Some(SlotLocation::Frame(frame_end));
+                frame_end = frame_end.saturating_add(size);
+                framed = true;
             }
+        }
+        if framed {
+            // At least a word, since 0 is said of a function without frame.
+            layout.frame_bytes = frame_end.max(8);
         }
         layout.stack_bytes = layout.slots_on_stack;
         layout

@@ -1,13 +1,15 @@
 //! All functions of a module that its probes reach, compiled, callees first.
 //!
-//! A function that is called has no frame, so it takes the stack that it needs, and its callers share what is left of
-//! [`SCRIPT_STACK_BYTES`]: a body then moves more of its slots to the frame.
+//! A function without frame takes the stack that it needs, and its callers share what is left of [`SCRIPT_STACK_BYTES`]: a
+//! body then moves more of its slots to the frame. A body and the functions that have its frame by a link have equal parts
+//! of the stack, as many as are active at a time; these are compiled callers first, since slots of the callers are used in
+//! them.
 
-use super::frame::{SCRIPT_STACK_BYTES, STACK_ROUNDING};
+use super::frame::{SCRIPT_STACK_BYTES, STACK_ROUNDING, Surroundings};
 use super::select::{self, Compiled};
 use super::{AssembleError, ErrorKind};
-use crate::ir::{FuncId, Module, ProbeId};
-use cranelift_entity::SecondaryMap;
+use crate::ir::{FuncId, Function, Module, ProbeId, Slot};
+use cranelift_entity::{EntitySet, SecondaryMap};
 
 /// Compiles all bodies, and what they call or have called back.
 pub fn compile(module: &Module) -> Result<SecondaryMap<FuncId, Option<Compiled>>, AssembleError> {
@@ -19,22 +21,79 @@ pub fn compile(module: &Module) -> Result<SecondaryMap<FuncId, Option<Compiled>>
             probe: (error.function == Some(data.body)).then_some(probe),
             ..error
         };
-        for id in callees_first(module, probe, data.body)? {
-            if compiled[id].is_some() {
+        let order = callees_first(module, probe, data.body)?;
+        // How many functions that share the frame are active at a time, from each on.
+        let mut levels: SecondaryMap<FuncId, u32> = SecondaryMap::new();
+        for &id in &order {
+            let function = &module.functions[id];
+            let below = |of: &SecondaryMap<FuncId, u32>| {
+                let callees = function.callees();
+                callees.map(|callee| of[callee]).max().unwrap_or(0)
+            };
+            if function.has_frame() {
+                levels[id] = 1 + below(&levels);
+            } else if compiled[id].is_none() {
+                let below = below(&chains);
+                let surroundings = Surroundings {
+                    stack_limit: SCRIPT_STACK_BYTES.saturating_sub(below),
+                    frame_base: 0,
+                    shared: EntitySet::new(),
+                    links: false,
+                    compiled: &compiled,
+                };
+                let function = select::function(module, id, &surroundings).map_err(in_probe)?;
+                chains[id] = below + function.stack_bytes.max(1).next_multiple_of(STACK_ROUNDING);
+                compiled[id] = Some(function);
+            }
+        }
+        let shared = shared(module, &order);
+        let share = SCRIPT_STACK_BYTES / levels[data.body].max(1);
+        let share = share - share % STACK_ROUNDING;
+        let mut bases: SecondaryMap<FuncId, u32> = SecondaryMap::new();
+        let mut frame_bytes = 0;
+        for id in order.into_iter().rev() {
+            let function = &module.functions[id];
+            if !function.has_frame() || compiled[id].is_some() {
                 continue;
             }
-            let below = module.functions[id]
-                .callees()
-                .map(|callee| chains[callee])
-                .max()
-                .unwrap_or(0);
-            let limit = SCRIPT_STACK_BYTES.saturating_sub(below);
-            let function = select::function(module, id, limit).map_err(in_probe)?;
-            chains[id] = below + function.stack_bytes.max(1).next_multiple_of(STACK_ROUNDING);
-            compiled[id] = Some(function);
+            let below = function.callees().map(|callee| chains[callee]).max();
+            let surroundings = Surroundings {
+                stack_limit: share.saturating_sub(below.unwrap_or(0)),
+                frame_base: bases[id],
+                shared: shared[id].clone(),
+                links: linked(module, function).next().is_some(),
+                compiled: &compiled,
+            };
+            let done = select::function(module, id, &surroundings).map_err(in_probe)?;
+            for callee in linked(module, function) {
+                bases[callee] = done.frame_bytes.max(bases[id]);
+            }
+            frame_bytes = frame_bytes.max(done.frame_bytes);
+            compiled[id] = Some(done);
+        }
+        if let Some(body) = &mut compiled[data.body] {
+            body.frame_bytes = frame_bytes;
         }
     }
     Ok(compiled)
+}
+
+/// The functions that a function gives its frame to.
+fn linked<'a>(module: &'a Module, function: &'a Function) -> impl Iterator<Item = FuncId> + 'a {
+    let callees = function.callees();
+    callees.filter(|&callee| module.functions[callee].is_linked())
+}
+
+/// The slots of these functions that others of them use.
+fn shared(module: &Module, functions: &[FuncId]) -> SecondaryMap<FuncId, EntitySet<Slot>> {
+    let mut shared: SecondaryMap<FuncId, EntitySet<Slot>> = SecondaryMap::new();
+    for &id in functions {
+        let slots = module.functions[id].slots.values();
+        for (function, slot) in slots.filter_map(|slot| slot.outer) {
+            shared[function].insert(slot);
+        }
+    }
+    shared
 }
 
 /// A body and all functions that it reaches, each behind those that it calls.

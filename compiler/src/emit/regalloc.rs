@@ -54,7 +54,9 @@ pub fn uses_context(simplified: &Simplified) -> bool {
     simplified.blocks.iter().any(|plan| {
         let mut found = false;
         for &inst in &plan.insts {
-            function.insts[inst].for_each_operand(|value| {
+            let data = &function.insts[inst];
+            found |= matches!(data, InstData::Link { context: true, .. });
+            data.for_each_operand(|value| {
                 found |= simplified.operand(value) == Operand::Context;
             });
         }

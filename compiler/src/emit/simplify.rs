@@ -177,6 +177,7 @@ impl<'f> Simplified<'f> {
         let earlier = |operand: Value| operand.index() < value.index();
         match self.function.insts[inst] {
             InstData::Const(constant) => Some(Operand::Const(constant)),
+            InstData::Context => Some(Operand::Context),
             InstData::MapPointer(map) => Some(Operand::Map(map)),
             InstData::FuncAddr(function) => Some(Operand::Function(function)),
             InstData::SlotAddr { slot, offset } => Some(Operand::Slot(slot, offset)),

@@ -2,17 +2,27 @@
 //!
 //! In comes a statement, out goes every expression in it, each before its parts.
 
-use super::{Argument, Base, Expr, ExprKind, Place, Stmt};
+use super::{Argument, Base, Expr, ExprKind, Iterated, Place, Stmt};
 
 impl Stmt {
-    /// Shows every statement in this one to `see`, itself first.
+    /// Shows every statement in this one to `see`, itself first; not those in blocks that are values.
     pub fn visit(&self, see: &mut dyn FnMut(&Stmt)) {
         see(self);
-        if let Stmt::If { arms, otherwise } = self {
-            let bodies = arms.iter().map(|(_, body)| body).chain([otherwise]);
-            for stmt in bodies.flatten() {
-                stmt.visit(see);
+        match self {
+            Stmt::If { arms, otherwise } => {
+                let bodies = arms.iter().map(|(_, body)| body).chain([otherwise]);
+                bodies.flatten().for_each(|stmt| stmt.visit(see));
             }
+            Stmt::Loop { body, .. } | Stmt::Unroll { body, .. } => {
+                body.iter().for_each(|stmt| stmt.visit(see));
+            }
+            Stmt::Expr(_)
+            | Stmt::Assign { .. }
+            | Stmt::Aggregate { .. }
+            | Stmt::Clear(_)
+            | Stmt::Break(_)
+            | Stmt::Continue(_)
+            | Stmt::Return(_) => {}
         }
     }
 
@@ -49,7 +59,21 @@ impl Stmt {
                 }
                 otherwise.iter_mut().for_each(|stmt| stmt.visit_exprs(see));
             }
-            Stmt::Return(_) => {}
+            Stmt::Loop { over, body, .. } => {
+                match over {
+                    Iterated::While(condition) => condition.visit(see),
+                    Iterated::Range { first, end, .. } => {
+                        first.visit(see);
+                        end.visit(see);
+                    }
+                    Iterated::Elements { .. } => {}
+                }
+                body.iter_mut().for_each(|stmt| stmt.visit_exprs(see));
+            }
+            Stmt::Unroll { body, .. } => {
+                body.iter_mut().for_each(|stmt| stmt.visit_exprs(see));
+            }
+            Stmt::Clear(_) | Stmt::Break(_) | Stmt::Continue(_) | Stmt::Return(_) => {}
         }
     }
 }
@@ -108,6 +132,12 @@ impl Expr {
                 address.visit(see);
                 if let Some(limit) = limit {
                     limit.visit(see);
+                }
+            }
+            ExprKind::Block(body, value) => {
+                body.iter_mut().for_each(|stmt| stmt.visit_exprs(see));
+                if let Some(value) = value {
+                    value.visit(see);
                 }
             }
             ExprKind::And(parts)

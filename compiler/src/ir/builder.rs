@@ -178,7 +178,15 @@ impl FunctionBuilder {
             size,
             zeroed: false,
             name: name.to_owned(),
+            outer: None,
         })
+    }
+
+    /// What a slot of a function around this one is called here.
+    pub fn outer_slot(&mut self, size: u32, name: &str, function: FuncId, slot: Slot) -> Slot {
+        let here = self.slot(size, name);
+        self.function.slots[here].outer = Some((function, slot));
+        here
     }
 
     /// A slot for the whole function that is zero when it starts.
@@ -202,6 +210,16 @@ impl FunctionBuilder {
     /// Ends a statement: its temporary slots are free again.
     pub fn end_statement(&mut self) {
         self.free.append(&mut self.busy);
+    }
+
+    /// Begins statements within one; what it gives goes to [`Self::end_nested`]. Meanwhile its temporary slots stay.
+    pub fn begin_nested(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.busy)
+    }
+
+    /// Goes on with the statement that others stood in.
+    pub fn end_nested(&mut self, mut busy: Vec<Slot>) {
+        self.busy.append(&mut busy);
     }
 
     /// The slot of 8 bytes where reads through pointers land. What is read must be loaded before the next read.
@@ -305,10 +323,20 @@ impl FunctionBuilder {
         self.value(InstData::CallRoutine { routine, args })
     }
 
+    /// The program's context, in a function that has it from its link.
+    pub fn linked_context(&mut self) -> Value {
+        self.value(InstData::Context)
+    }
+
     // Instructions for their effect.
 
     fn effect(&mut self, data: InstData) {
         self.function.append(self.block, data, self.span);
+    }
+
+    /// Fills a slot of [`LINK_BYTES`](super::LINK_BYTES) bytes for a function that is called back.
+    pub fn link(&mut self, slot: Slot, context: bool) {
+        self.effect(InstData::Link { slot, context });
     }
 
     /// Stores through a pointer that the kernel's verifier knows.

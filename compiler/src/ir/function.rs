@@ -23,8 +23,11 @@ pub enum Kind {
     /// Memory of a caller: part of one of its slots.
     Memory,
     /// The scratch memory of this run, where the emitter puts slots that the stack has no room for. Only the body of a
-    /// probe has such a parameter; other functions must do with the stack.
+    /// probe has such a parameter.
     Frame,
+    /// Memory of the caller in which [`InstData::Link`] put the address of its frame, and perhaps its context: a function
+    /// that is called back has a part of the frame for its own slots, and can use slots of those around it.
+    Link,
 }
 
 /// What a function takes and gives.
@@ -64,6 +67,8 @@ pub struct SlotData {
     pub zeroed: bool,
     /// What it holds, for dumps: `$file`, `key of @`.
     pub name: String,
+    /// The slot of a function around this one that it stands for; it is in the frame then.
+    pub outer: Option<(FuncId, Slot)>,
 }
 
 /// A block's instructions.
@@ -153,7 +158,12 @@ impl Function {
 
     /// Whether the emitter may put slots into scratch memory: there is a parameter for it.
     pub fn has_frame(&self) -> bool {
-        self.signature.params.contains(&Kind::Frame)
+        self.signature.params.contains(&Kind::Frame) || self.is_linked()
+    }
+
+    /// Whether it gets the frame of the function that has it called back.
+    pub fn is_linked(&self) -> bool {
+        self.signature.params.contains(&Kind::Link)
     }
 
     /// The functions that it calls or takes the address of, in the order of the instructions.

@@ -5,6 +5,9 @@
 
 use super::{Arith, Block, Condition, FuncId, Literal, MapId, Slot, Value, Width};
 
+/// Bytes of what [`InstData::Link`] fills: two pointers.
+pub const LINK_BYTES: u32 = 16;
+
 /// What an instruction does. Offsets and sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InstData {
@@ -86,6 +89,11 @@ pub enum InstData {
         literal: Literal,
         bytes: u32,
     },
+    /// Puts the address of the frame, and the context if `context`, into a slot of [`LINK_BYTES`] bytes, for a function
+    /// that is called back with the slot's address as its [`Kind::Link`](super::Kind::Link).
+    Link { slot: Slot, context: bool },
+    /// The program's context, in a function that has it from its link.
+    Context,
     /// A map, as helpers and routines take it.
     MapPointer(MapId),
     /// The address of a function, as helpers that call back take it.
@@ -133,6 +141,7 @@ impl InstData {
                     | InstData::SlotCopy { .. }
                     | InstData::LoadBytes { .. }
                     | InstData::SlotBytes { .. }
+                    | InstData::Link { .. }
             )
     }
 
@@ -159,6 +168,8 @@ impl InstData {
             | InstData::SlotZero { .. }
             | InstData::SlotCopy { .. }
             | InstData::SlotBytes { .. }
+            | InstData::Link { .. }
+            | InstData::Context
             | InstData::MapPointer(_)
             | InstData::FuncAddr(_)
             | InstData::Jump(_) => {}
@@ -208,7 +219,9 @@ impl InstData {
                 f(from, from_offset, bytes);
                 f(to, to_offset, bytes);
             }
+            InstData::Link { slot, .. } => f(slot, 0, LINK_BYTES),
             InstData::Const(_)
+            | InstData::Context
             | InstData::Arith { .. }
             | InstData::Compare { .. }
             | InstData::Extend { .. }

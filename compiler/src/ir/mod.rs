@@ -20,7 +20,7 @@ mod verify;
 
 pub use builder::{FunctionBuilder, SlotPlace};
 pub use function::{BlockData, Function, Kind, Signature, SlotData, ValueDef};
-pub use inst::InstData;
+pub use inst::{InstData, LINK_BYTES};
 pub use ops::{Arith, Condition, Width};
 pub use verify::{Rule, Violation, verify, verify_with};
 

@@ -74,6 +74,7 @@ impl Names {
         match &function.insts[inst] {
             InstData::Const(value) => Some(value.to_string()),
             InstData::SlotAddr { slot, offset } => Some(format!("&{}+{offset}", self.slots[*slot])),
+            InstData::Context => Some("context".to_owned()),
             InstData::MapPointer(map) => Some(module.maps[*map].symbol.clone()),
             InstData::FuncAddr(function) => Some(module.functions[*function].symbol.clone()),
             _ => None,
@@ -109,7 +110,7 @@ impl Names {
 /// What a parameter is called. There is one context and one frame; others go by their number.
 pub fn param(index: usize, kind: Kind) -> String {
     match kind {
-        Kind::Context | Kind::Frame => kind_name(kind).to_owned(),
+        Kind::Context | Kind::Frame | Kind::Link => kind_name(kind).to_owned(),
         _ => format!("p{index}"),
     }
 }
@@ -124,5 +125,6 @@ pub fn kind_name(kind: Kind) -> &'static str {
         Kind::MapValue => "map value",
         Kind::Memory => "memory",
         Kind::Frame => "frame",
+        Kind::Link => "link",
     }
 }

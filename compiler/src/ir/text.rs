@@ -63,9 +63,12 @@ fn function(out: &mut String, module: &Module, function: &Function) {
     let names = Names::new(module, function);
     for (slot, data) in &function.slots {
         let zeroed = if data.zeroed { " zeroed" } else { "" };
+        let of = data.outer.map_or(String::new(), |(function, _)| {
+            format!(" of {}", module.functions[function].symbol)
+        });
         line(
             out,
-            format_args!("    {}: {} bytes{zeroed}", names.slot(slot), data.size),
+            format_args!("    {}: {} bytes{zeroed}{of}", names.slot(slot), data.size),
         );
     }
     for (block, data) in &function.blocks {
@@ -187,6 +190,11 @@ fn instruction(
             at(slot, offset),
             function.literals[*literal].escape_ascii()
         ),
+        InstData::Link { slot, context } => {
+            let context = if *context { ", context" } else { "" };
+            format!("link {}{context}", names.slot(*slot))
+        }
+        InstData::Context => "context".into(),
         InstData::MapPointer(map) => format!("map m{}", map.index()),
         InstData::CallHelper { helper, args } => match helper::name(*helper) {
             Some(name) => format!("helper {name} ({})", list(args)),

@@ -6,8 +6,8 @@
 //! evaluated, wherever the body has the name.
 //!
 //! Everything that comes from the body of a macro has the place of the call, so that is where messages point;
-//! [`Expanded::explain`] adds which macro it was. Left out: bodies with statements where a value is wanted, since
-//! there are no blocks as values yet.
+//! [`Expanded::explain`] adds which macro it was. A body with statements becomes a block, which gives a value if
+//! an expression closes the body.
 
 mod substitute;
 mod visit;
@@ -149,7 +149,7 @@ impl<'s> Expander<'s> {
             return;
         }
         if let StmtKind::Expr(expr) = &mut stmt.kind {
-            visit::children(expr, &mut |child| self.expr(child));
+            self.children(expr);
             match self.find(expr) {
                 Ok(Some(found)) if !found.definition.body.statements.is_empty() => {
                     if let Some(block) = self.statements(expr, found) {
@@ -161,19 +161,27 @@ impl<'s> Expander<'s> {
                 Err(error) => self.errors.push(error),
             }
         } else {
-            visit::parts(stmt, &mut |part| match part {
-                visit::Part::Expr(expr) => self.expr(expr),
-                visit::Part::Block(block) => self.block(block),
-            });
+            visit::parts(stmt, &mut |part| self.part(part));
         }
         self.depth -= 1;
+    }
+
+    fn children(&mut self, expr: &mut Expr) {
+        visit::children(expr, &mut |part| self.part(part));
+    }
+
+    fn part(&mut self, part: visit::Part<'_>) {
+        match part {
+            visit::Part::Expr(expr) => self.expr(expr),
+            visit::Part::Block(block) => self.block(block),
+        }
     }
 
     fn expr(&mut self, expr: &mut Expr) {
         if !self.enter(expr.span) {
             return;
         }
-        visit::children(expr, &mut |child| self.expr(child));
+        self.children(expr);
         match self.find(expr) {
             Ok(Some(found)) => self.value(expr, found),
             Ok(None) => {}
@@ -258,8 +266,8 @@ impl<'s> Expander<'s> {
     /// Puts the value of a macro in the place of its call, whose arguments are expanded.
     fn value(&mut self, expr: &mut Expr, found: Found<'s>) {
         let definition = found.definition;
-        let value = match &definition.value {
-            Some(value) if definition.body.statements.is_empty() => value,
+        let mut value = match &definition.value {
+            Some(value) if definition.body.statements.is_empty() => value.clone(),
             _ if definition.body.statements.is_empty() => {
                 self.errors.push(Diagnostic::error(
                     expr.span,
@@ -267,18 +275,17 @@ impl<'s> Expander<'s> {
                 ));
                 return;
             }
-            _ => {
-                self.errors.push(Diagnostic::unsupported(
-                    expr.span,
-                    "values of macros with statements",
-                ));
-                return;
-            }
+            value => Expr {
+                kind: ExprKind::Block {
+                    body: definition.body.clone(),
+                    value: value.clone().map(Box::new),
+                },
+                span: expr.span,
+            },
         };
         let Some(mut substitution) = self.begin(expr, found) else {
             return;
         };
-        let mut value = value.clone();
         substitution.expr(&mut value);
         self.end(substitution, |expander| {
             expander.expr(&mut value);

@@ -112,6 +112,10 @@ impl Lower<'_> {
                 self.if_else(expr, |this| store(this, 1), |this| store(this, 0));
                 self.builder.load_word(result)
             }
+            ExprKind::Block(body, Some(value)) => {
+                self.nested(body);
+                self.value(value)
+            }
             ExprKind::Ternary(..) => {
                 let result = self.builder.temporary(8, "choice");
                 self.store(expr, result, expr.ty);
@@ -158,6 +162,7 @@ impl Lower<'_> {
             | ExprKind::ReadString { .. }
             | ExprKind::UserSymbol(_)
             | ExprKind::Tuple(_)
+            | ExprKind::Block(_, None)
             | ExprKind::Emit { .. } => {
                 self.internal_error(expr.span, "an operation without a value stands for one")
             }

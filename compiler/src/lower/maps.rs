@@ -386,7 +386,7 @@ impl Lower<'_> {
         let (condition, args) = self.truth(found);
         self.builder.branch(condition, args, some, none);
         self.builder.switch_to(none);
-        self.builder.ret(None);
+        self.leave();
         self.builder.switch_to(some);
         found
     }

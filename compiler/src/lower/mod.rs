@@ -8,6 +8,7 @@
 
 mod call;
 mod expr;
+mod loops;
 mod maps;
 mod read;
 mod sites;
@@ -24,7 +25,7 @@ use crate::language::parameters;
 use crate::manifest::{Manifest, ProbeManifest};
 use crate::sema::{Checked, CheckedAction};
 use crate::types::Type;
-use cranelift_entity::EntityRef;
+use cranelift_entity::{EntityRef, PrimaryMap};
 use maps::Maps;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::LOSS_CAUSES;
@@ -59,9 +60,17 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
     for action in &checked.actions {
         let probe: ProbeId = module.probes.next_key();
         let info = action.provider.info();
-        let lower = Lower::new(checked, action, &maps, visitor, probe, &mut errors);
+        let functions = &mut module.functions;
+        let lower = Lower::new(
+            checked,
+            action,
+            &maps,
+            visitor,
+            probe,
+            &mut errors,
+            functions,
+        );
         let body = lower.action();
-        let body = module.functions.push(body);
         module.probes.push(ProbeData {
             kind: info.kind,
             narrowed: info.narrowed,
@@ -119,8 +128,40 @@ struct Lower<'a> {
     visitor: Option<FuncId>,
     probe: ProbeId,
     errors: &'a mut Vec<Diagnostic>,
-    vars: HashMap<Var, Slot>,
+    /// The module's functions. One that is begun has its place there.
+    functions: &'a mut PrimaryMap<FuncId, Function>,
     builder: FunctionBuilder,
+    /// What belongs to the function that is being built.
+    level: Level,
+    /// The functions around it, that of the probe first.
+    around: Vec<(FunctionBuilder, Level)>,
+}
+
+/// A function in the making: the body of a probe, or of a loop.
+struct Level {
+    id: FuncId,
+    vars: HashMap<Var, Slot>,
+    /// Slots of functions around this one, by their level there.
+    outer: HashMap<(usize, Slot), Slot>,
+    /// What this function hands to those that it has called back.
+    link: Option<Slot>,
+    /// It needs the program's context from its link.
+    uses_context: bool,
+    /// It may have the whole action left.
+    leaves: bool,
+}
+
+impl Level {
+    fn new(id: FuncId) -> Level {
+        Level {
+            id,
+            vars: HashMap::new(),
+            outer: HashMap::new(),
+            link: None,
+            uses_context: false,
+            leaves: false,
+        }
+    }
 }
 
 impl<'a> Lower<'a> {
@@ -131,6 +172,7 @@ impl<'a> Lower<'a> {
         visitor: Option<FuncId>,
         probe: ProbeId,
         errors: &'a mut Vec<Diagnostic>,
+        functions: &'a mut PrimaryMap<FuncId, Function>,
     ) -> Lower<'a> {
         let symbol = format!("body_p{}", probe.index());
         let mut builder = FunctionBuilder::new(&symbol, Signature::body());
@@ -142,18 +184,22 @@ impl<'a> Lower<'a> {
             visitor,
             probe,
             errors,
-            vars: HashMap::new(),
+            level: Level::new(functions.push(Function::new("", Signature::default()))),
+            functions,
             builder,
+            around: Vec::new(),
         }
     }
 
-    fn action(mut self) -> Function {
+    fn action(mut self) -> FuncId {
         let action = self.action;
         self.stmts(&action.body);
         if !self.builder.is_terminated() {
             self.builder.ret(None);
         }
-        self.builder.finish()
+        let id = self.level.id;
+        self.functions[id] = self.builder.finish();
+        id
     }
 
     /// Gives what `lower` builds a place in the script.
@@ -203,16 +249,20 @@ impl<'a> Lower<'a> {
     /// The slot of a variable.
     fn variable(&mut self, var: Var) -> SlotPlace {
         let data = &self.action.vars[var];
-        let builder = &mut self.builder;
-        let slot = *self.vars.entry(var).or_insert_with(|| {
-            let size = self.checked.types.size(data.ty).max(8);
+        let home = data.home.len().min(self.around.len());
+        let size = self.checked.types.size(data.ty).max(8);
+        let (builder, level) = match self.around.get_mut(home) {
+            Some((builder, level)) => (builder, level),
+            None => (&mut self.builder, &mut self.level),
+        };
+        let slot = *level.vars.entry(var).or_insert_with(|| {
             if data.zeroed {
                 builder.zeroed_slot(size, &data.name)
             } else {
                 builder.slot(size, &data.name)
             }
         });
-        slot.into()
+        self.slot_of(home, slot).into()
     }
 
     /// Bytes that a value takes in a slot.
@@ -222,6 +272,10 @@ impl<'a> Lower<'a> {
 
     /// The program's context.
     fn context(&mut self) -> Value {
+        if !self.around.is_empty() {
+            self.level.uses_context = true;
+            return self.builder.linked_context();
+        }
         match self.builder.param(0) {
             Some(context) => context,
             None => self.internal_error(self.action.span, "a function without context uses it"),

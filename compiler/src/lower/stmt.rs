@@ -43,7 +43,25 @@ impl Lower<'_> {
                 self.aggregate(*map, key, *aggregate, value, *span);
             }
             Stmt::If { arms, otherwise } => self.if_chain(arms, otherwise),
-            Stmt::Return(_) => self.builder.ret(None),
+            Stmt::Loop {
+                id,
+                over,
+                body,
+                span,
+            } => self.repeat(*id, over, body, *span),
+            Stmt::Unroll { times, body } => {
+                for _ in 0..*times {
+                    self.stmts(body);
+                }
+            }
+            Stmt::Clear(var) => {
+                let slot = self.variable(*var);
+                let bytes = self.size(self.action.vars[*var].ty).max(8);
+                self.builder.zero(slot, bytes);
+            }
+            Stmt::Break(span) => self.end_turn(false, *span),
+            Stmt::Continue(span) => self.end_turn(true, *span),
+            Stmt::Return(_) => self.leave(),
         }
     }
 
@@ -101,6 +119,15 @@ impl Lower<'_> {
                 fields,
                 leaves,
             } => self.emit(*kind, fields, *leaves),
+            ExprKind::Block(body, value) => {
+                self.nested(body);
+                if let Some(value) = value {
+                    self.run(value);
+                }
+            }
+            ExprKind::Ternary(condition, then, otherwise) if expr.ty == Type::Void => {
+                self.if_else(condition, |this| this.run(then), |this| this.run(otherwise));
+            }
             _ if expr.ty.is_scalar() || expr.ty == Type::Void => {
                 self.value(expr);
             }
@@ -131,7 +158,7 @@ impl Lower<'_> {
         let loss = self.loss();
         self.builder.routine("pf_emit", vec![address, size, loss]);
         if leaves {
-            self.builder.ret(None);
+            self.leave();
         }
     }
 
@@ -277,7 +304,13 @@ impl Lower<'_> {
 fn place(stmt: &Stmt) -> Option<Span> {
     Some(match stmt {
         Stmt::Expr(value) => value.span,
-        Stmt::Assign { span, .. } | Stmt::Aggregate { span, .. } | Stmt::Return(span) => *span,
+        Stmt::Assign { span, .. }
+        | Stmt::Aggregate { span, .. }
+        | Stmt::Loop { span, .. }
+        | Stmt::Break(span)
+        | Stmt::Continue(span)
+        | Stmt::Return(span) => *span,
+        Stmt::Unroll { .. } | Stmt::Clear(_) => return None,
         Stmt::If { arms, .. } => arms.first().map(|(condition, _)| condition.span)?,
     })
 }

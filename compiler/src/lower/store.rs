@@ -20,6 +20,10 @@ impl Lower<'_> {
 
     fn store_here(&mut self, expr: &Expr, place: SlotPlace, ty: Type) {
         match (&expr.kind, ty) {
+            (ExprKind::Block(body, Some(value)), _) => {
+                self.nested(body);
+                self.store(value, place, ty);
+            }
             (ExprKind::Ternary(condition, then, otherwise), _) => self.if_else(
                 condition,
                 |this| this.store(then, place, ty),
@@ -108,7 +112,7 @@ impl Lower<'_> {
     }
 
     /// Copies a value between types of the same shape whose strings may differ in room.
-    fn convert(&mut self, from: SlotPlace, from_ty: Type, to: SlotPlace, to_ty: Type) {
+    pub(super) fn convert(&mut self, from: SlotPlace, from_ty: Type, to: SlotPlace, to_ty: Type) {
         let types = &self.checked.types;
         match (from_ty, to_ty) {
             _ if from_ty == to_ty => self.copy(from, to, types.size(to_ty)),

@@ -9,7 +9,7 @@
 //! emptying to the ends of both branches before it. Since user space prints later anyway, nobody can tell.
 
 use super::CheckedAction;
-use crate::hir::{Argument, Base, Expr, ExprKind, Place, Stmt};
+use crate::hir::{Argument, Base, Expr, ExprKind, Iterated, Place, Stmt};
 use crate::manifest::{RecordKind, Then};
 use cranelift_entity::EntityRef;
 use std::collections::BTreeSet;
@@ -321,7 +321,18 @@ impl Join<'_> {
             found |= match stmt {
                 Stmt::Aggregate { map: used, .. } => used.index() == map,
                 Stmt::Assign { place, .. } => is_in(place, map),
-                Stmt::Expr(_) | Stmt::If { .. } | Stmt::Return(_) => false,
+                Stmt::Loop {
+                    over: Iterated::Elements { map: used, .. },
+                    ..
+                } => used.index() == map,
+                Stmt::Expr(_)
+                | Stmt::If { .. }
+                | Stmt::Loop { .. }
+                | Stmt::Unroll { .. }
+                | Stmt::Clear(_)
+                | Stmt::Break(_)
+                | Stmt::Continue(_)
+                | Stmt::Return(_) => false,
             };
         });
         stmt.visit_exprs(&mut |expr| found |= self.touches(expr, map));
@@ -352,6 +363,8 @@ impl Join<'_> {
                 ) => *used == map,
                 _ => false,
             },
+            // What its statements do is not looked into.
+            ExprKind::Block(..) => true,
             _ => false,
         }
     }
@@ -364,9 +377,14 @@ fn is_in(place: &Place, map: usize) -> bool {
 /// Whether a statement may end the action.
 fn leaves(stmt: &mut Stmt) -> bool {
     let mut found = false;
-    stmt.visit(&mut |stmt| found |= matches!(stmt, Stmt::Return(_)));
+    stmt.visit(&mut |stmt| {
+        found |= matches!(stmt, Stmt::Return(_) | Stmt::Break(_) | Stmt::Continue(_));
+    });
     stmt.visit_exprs(&mut |expr| {
-        found |= matches!(expr.kind, ExprKind::Emit { leaves: true, .. });
+        found |= matches!(
+            expr.kind,
+            ExprKind::Emit { leaves: true, .. } | ExprKind::Block(..)
+        );
     });
     found
 }

@@ -63,26 +63,13 @@ impl Checker<'_> {
                 then,
                 otherwise,
             } => {
-                let condition = Box::new(self.condition(condition)?);
-                let then = self.storable(then)?;
-                let otherwise = self.storable(otherwise)?;
-                let Some(ty) = self.types.join(then.ty, otherwise.ty) else {
-                    return Err(Diagnostic::error(
-                        span,
-                        format!(
-                            "the two values have different types: {} and {}",
-                            self.types.describe(then.ty),
-                            self.types.describe(otherwise.ty)
-                        ),
-                    ));
-                };
-                let choice = Expr {
-                    kind: ExprKind::Ternary(condition, Box::new(then), Box::new(otherwise)),
-                    ty,
-                    span,
-                };
-                self.referred(choice)
+                let condition = self.condition(condition)?;
+                let then = self.choice(then)?;
+                let otherwise = self.choice(otherwise)?;
+                self.choose(condition, then, otherwise, span)
             }
+            Ast::Block { body, value } => self.block_value(body, value.as_deref(), span),
+            Ast::If { arms, otherwise } => self.if_value(arms, otherwise.as_deref(), span),
             Ast::Field { base, name, .. } => self.field(base, name, span),
             Ast::TupleField { base, index } => self.tuple_field(base, index, span),
             Ast::Index { base, index } => self.index(base, index, span),
@@ -182,7 +169,13 @@ impl Checker<'_> {
     fn something(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
         let value = self.expr(expr)?;
         match value.ty {
-            Type::Void => Err(Diagnostic::error(expr.span, "this has no value")),
+            Type::Void => Err(match &expr.kind {
+                Ast::Call { name, .. } => {
+                    let message = format!("`{}` returns no value", name.node);
+                    Diagnostic::error(expr.span, message).help("write it as a separate statement")
+                }
+                _ => Diagnostic::error(expr.span, "this has no value"),
+            }),
             _ => Ok(value),
         }
     }

@@ -9,6 +9,7 @@ mod emptying;
 mod expr;
 mod flow;
 pub(crate) mod integer_types;
+mod loops;
 mod operators;
 mod options;
 mod pass;
@@ -18,7 +19,7 @@ mod stmt;
 mod type_names;
 
 use crate::facts::{self, Facts};
-use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap, Stmt, Var, VarData};
+use crate::hir::{Aggregate, Expr, ExprKind, Loop, ScriptMap, Stmt, Var, VarData};
 use crate::manifest::{RecordKind, Site, SiteColumn};
 use crate::providers::Provider;
 use crate::types::{Type, TypeTable};
@@ -186,6 +187,12 @@ pub struct Checker<'a> {
     pub types: TypeTable,
     env: Env,
     scopes: Scopes,
+    /// The loops around what is being checked, the innermost last.
+    loops: Vec<Loop>,
+    /// How many loops the action has so far.
+    loop_count: u32,
+    /// How many loops and blocks that are repeated are around what is being checked.
+    repeated: u32,
     vars: PrimaryMap<Var, VarData>,
     /// The action's variables as the pass before left them.
     known_vars: PrimaryMap<Var, VarData>,
@@ -213,6 +220,12 @@ pub fn check(
             }
             Item::Unsupported(node) => {
                 errors.push(Diagnostic::unsupported(node.span, node.what));
+            }
+            Item::MapDeclaration(declaration) => {
+                errors.push(Diagnostic::unsupported(
+                    declaration.span,
+                    "map declarations",
+                ));
             }
             Item::Probe(_) | Item::Include(_) | Item::Macro(_) => {}
         }

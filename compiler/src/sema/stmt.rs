@@ -39,7 +39,7 @@ impl Checker<'_> {
     }
 
     /// Keeps the error for later, so that the rest is checked too.
-    fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
+    pub(super) fn keep<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {
@@ -49,8 +49,15 @@ impl Checker<'_> {
         }
     }
 
-    fn block(&mut self, block: &ast::Block) -> Vec<Stmt> {
+    pub(super) fn block(&mut self, block: &ast::Block) -> Vec<Stmt> {
         self.scopes.enter();
+        let out = self.statements(block);
+        self.scopes.leave();
+        out
+    }
+
+    /// A block whose scope is open already.
+    pub(super) fn statements(&mut self, block: &ast::Block) -> Vec<Stmt> {
         let mut out = Vec::new();
         for stmt in &block.statements {
             if self.diagnostics.len() >= MAX_DIAGNOSTICS {
@@ -59,7 +66,6 @@ impl Checker<'_> {
             let result = self.stmt(stmt, &mut out);
             self.keep(result);
         }
-        self.scopes.leave();
         out
     }
 
@@ -102,6 +108,21 @@ impl Checker<'_> {
                     });
                 }
             }
+            StmtKind::While { condition, body } => {
+                out.push(self.while_loop(condition, body)?);
+            }
+            StmtKind::For { name, over, body } => {
+                out.push(self.for_loop(name, over, body)?);
+            }
+            StmtKind::Unroll { count, body } => out.push(self.unroll(count, body)?),
+            StmtKind::Break => {
+                self.in_loop("break", stmt.span)?;
+                out.push(Stmt::Break(stmt.span));
+            }
+            StmtKind::Continue => {
+                self.in_loop("continue", stmt.span)?;
+                out.push(Stmt::Continue(stmt.span));
+            }
             StmtKind::Return(value) => {
                 if let Some(value) = value {
                     self.number(value)?;
@@ -118,20 +139,8 @@ impl Checker<'_> {
 
     /// An expression that stands alone.
     fn effect(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
-        if let Ast::Call { name, args } = &expr.kind
-            && let Some(rows) = functions::named(&name.node)
-            && let FunctionKind::Statement(_) = rows[0].kind
-        {
-            let call = Call {
-                name: &name.node,
-                args,
-                span: expr.span,
-            };
-            let row = functions::choose(rows, &call)?;
-            return functions::statement(self, row, &call);
-        }
         let checked = self.expr(expr)?;
-        if !matches!(expr.kind, Ast::IncDec { .. }) {
+        if checked.ty != Type::Void && !has_effect(expr) {
             self.diagnostics.push(
                 Diagnostic::warning(expr.span, "this value is not used")
                     .help("print it or assign it"),
@@ -323,6 +332,9 @@ impl Checker<'_> {
         let var = self.new_variable(&name.node, ty);
         // Whatever the slot held before, a declaration without value starts from zero.
         self.vars[var].zeroed = value.is_none();
+        if value.is_none() && self.repeated > 0 {
+            out.push(Stmt::Clear(var));
+        }
         if let Some(value) = value {
             self.note_flow(&value, Holder::Var(self.action, var));
             out.push(self.set(var, value));
@@ -330,7 +342,7 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn new_variable(&mut self, name: &str, ty: Type) -> Var {
+    pub(super) fn new_variable(&mut self, name: &str, ty: Type) -> Var {
         let var = self.vars.next_key();
         let known = self
             .known_vars
@@ -347,6 +359,7 @@ impl Checker<'_> {
             name: format!("${name}"),
             ty,
             zeroed: false,
+            home: self.loops.clone(),
         });
         self.scopes.bind(name, var);
         var
@@ -384,12 +397,21 @@ impl Checker<'_> {
     }
 
     fn widen(&mut self, var: Var, ty: Type) {
+        self.used_here(var);
         if self.vars[var].ty != ty {
             self.vars[var].ty = ty;
         }
         if self.known_vars.get(var).is_none_or(|known| known.ty != ty) {
             self.env.changed = true;
         }
+    }
+
+    /// Notes that the loops around this place must get at a variable.
+    fn used_here(&mut self, var: Var) {
+        let home = &mut self.vars[var].home;
+        let pairs = home.iter().zip(&self.loops);
+        let common = pairs.take_while(|(a, b)| a == b).count();
+        home.truncate(common);
     }
 
     /// A variable's value.
@@ -420,6 +442,7 @@ impl Checker<'_> {
                 }
             },
         };
+        self.used_here(var);
         let ty = self.vars[var].ty;
         self.referred(Expr {
             kind: ExprKind::Load(Place::whole(Base::Var(var), ty)),
@@ -490,6 +513,19 @@ impl Checker<'_> {
             ty,
             span,
         })
+    }
+}
+
+/// Whether an expression may stand alone, although it gives a value.
+fn has_effect(expr: &ast::Expr) -> bool {
+    match &expr.kind {
+        Ast::IncDec { .. } | Ast::Block { .. } | Ast::If { .. } => true,
+        Ast::Call { name, .. } => functions::named(&name.node)
+            .is_some_and(|rows| matches!(rows[0].kind, FunctionKind::Statement(_))),
+        Ast::Ternary {
+            then, otherwise, ..
+        } => has_effect(then) && has_effect(otherwise),
+        _ => false,
     }
 }
 

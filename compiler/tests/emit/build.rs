@@ -41,6 +41,7 @@ impl Body {
             size,
             zeroed: false,
             name: name.to_owned(),
+            outer: None,
         })
     }
 

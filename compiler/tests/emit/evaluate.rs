@@ -211,7 +211,9 @@ impl<'f> Evaluator<'f> {
                 let args: Vec<u64> = args.iter().map(|&arg| self.get(arg)).collect();
                 self.call(function, &args)
             }
-            InstData::FuncAddr(_) => panic!("nothing is called back"),
+            InstData::FuncAddr(_) | InstData::Link { .. } | InstData::Context => {
+                panic!("nothing is called back")
+            }
             InstData::CallRoutine { routine, ref args } => {
                 let args: Vec<u64> = args.iter().map(|&arg| self.get(arg)).collect();
                 (self.routine)(routine, &args)

@@ -3,8 +3,8 @@
 use crate::build::{Body, add_probe, helper, loss_map, map, module};
 use pfscript_compiler::emit::{AssembleError, ErrorKind, assemble};
 use pfscript_compiler::ir::{
-    Arith, Block, Condition, FuncId, Function, InstData, Kind, MapId, Module, ProbeId, Signature,
-    Value, Width, verify,
+    Arith, Block, Condition, FuncId, Function, InstData, Kind, LINK_BYTES, MapId, Module, ProbeId,
+    Signature, Slot, Value, Width, verify,
 };
 use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
@@ -38,7 +38,11 @@ fn with_functions(functions: Vec<Function>) -> Module {
 
 /// A body that goes on if the output is there; the output.
 fn with_output() -> (Body, Value) {
-    let mut body = Body::new();
+    output_of(Body::new())
+}
+
+/// The same for a body that is begun.
+fn output_of(mut body: Body) -> (Body, Value) {
     let key = body.zeroed_slot("key", 8);
     let arguments = [body.map(MapId::from_u32(0)), body.slot_addr(key)];
     let output = body.helper(helper::MAP_LOOKUP_ELEM, &arguments);
@@ -285,6 +289,66 @@ fn a_callback_sums_over_a_map_in_memory_of_its_caller() {
         if let Some(words) = run(with_functions(vec![summing()]), body, &[]) {
             assert_eq!(words[..5], [10, 1000, 4, 4, 0], "{context_bytes}");
         }
+    }
+}
+
+/// Three loops within each other, which share a number of the outermost, context and frame, and have big slots of their own.
+#[test]
+fn loops_within_each_other_share_a_frame() {
+    const TURNS: i64 = 3;
+    let params = [Kind::Scalar, Kind::Link];
+    let sum = Slot::from_u32(0);
+    let body_id = FuncId::from_u32(3);
+    let link = |body: &mut Body, callback: u32| {
+        let link = body.slot("link", LINK_BYTES);
+        body.push(InstData::Link {
+            slot: link,
+            context: true,
+        });
+        let arguments = [
+            body.constant(TURNS),
+            address(body, callback),
+            body.slot_addr(link),
+            body.constant(0),
+        ];
+        body.helper(LOOP, &arguments)
+    };
+    // f0 is called by f1, that by f2, that by the body.
+    let level = |level: u32| {
+        let mut body = Body::of(&format!("level{level}"), signature(&params));
+        let shared = body.slot("sum", 8);
+        body.function.slots[shared].outer = Some((body_id, sum));
+        let own = body.zeroed_slot("own", 400);
+        let index = body.param(0);
+        body.slot_store(own, 392, Width::W64, index);
+        if level > 0 {
+            link(&mut body, level - 1);
+        }
+        // What is its own is not what the functions that it has called back have.
+        let kept = body.slot_load(own, 392, Width::W64, false);
+        let context = body.value(InstData::Context);
+        let word = body.load(context, 0, Width::W64);
+        let add = body.arith(Arith::Add, kept, word);
+        let before = body.slot_load(shared, 0, Width::W64, false);
+        let after = body.arith(Arith::Add, before, add);
+        body.slot_store(shared, 0, Width::W64, after);
+        let go_on = body.constant(0);
+        body.gives(go_on)
+    };
+    let functions = vec![level(0), level(1), level(2)];
+    let (mut body, output) = {
+        let mut body = Body::new();
+        let sum = body.zeroed_slot("sum", 8);
+        assert_eq!(sum, Slot::from_u32(0));
+        output_of(body)
+    };
+    link(&mut body, 2);
+    let total = body.slot_load(sum, 0, Width::W64, false);
+    body.store(output, 0, Width::W64, total);
+    let module = with_functions(functions);
+    if let Some(words) = run(module, body.done(), &[1000]) {
+        // Of 27 + 9 + 3 turns, a third has each index.
+        assert_eq!(words[0], 39 * 1000 + 13 * 3);
     }
 }
 

@@ -162,6 +162,14 @@ fn a_feature_that_the_kernel_lacks_is_named_with_the_kernel_that_has_it() {
         "{text}"
     );
     assert!(text.contains("Linux 5.13 and newer have it"), "{text}");
+    let elements = "BEGIN { @[1] = 1; for ($kv : @) { } }";
+    let text = message(elements, facts().without(Feature::ForEachMapElement));
+    assert!(text.contains("no helper bpf_for_each_map_elem"), "{text}");
+    for loops in ["BEGIN { for ($i : 0..3) { } }", "BEGIN { while (1) { } }"] {
+        let text = message(loops, facts().without(Feature::Loop));
+        assert!(text.contains("no helper bpf_loop"), "{text}");
+        assert!(text.contains("Linux 5.17 and newer have it"), "{text}");
+    }
     let text = message(
         "kprobe:vfs_read { @ = 1; }",
         facts().without(Feature::Kprobes),

@@ -34,6 +34,12 @@ impl Printer {
             }
             Item::Probe(probe) => self.probe(probe),
             Item::Macro(definition) => self.macro_item(definition),
+            Item::MapDeclaration(declaration) => {
+                let (name, kind) = (&declaration.name.node, &declaration.kind.node);
+                self.push(&format!("let @{name} = {kind}("));
+                self.list(&declaration.args);
+                self.push(");");
+            }
             Item::Unsupported(unsupported) => self.push(&unsupported.text),
         }
         self.out.push('\n');

@@ -137,8 +137,13 @@ impl Builder<'_> {
             Rule::name => return self.name(pair),
             Rule::map => return self.map(pair),
             Rule::paren => return self.paren(pair),
-            Rule::block_expr => return unsupported("block expressions"),
-            Rule::if_expr => return unsupported("if expressions"),
+            Rule::block_expr | Rule::if_expr => {
+                return match pair.clone().into_inner().next() {
+                    Some(chain) if pair.as_rule() == Rule::if_expr => self.if_expr(chain),
+                    Some(block) => self.block_expr(block),
+                    None => self.dummy(span),
+                };
+            }
             Rule::sizeof => return unsupported("sizeof expressions"),
             Rule::offsetof => return unsupported("offsetof expressions"),
             _ => return unsupported("typeof expressions"),

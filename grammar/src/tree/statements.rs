@@ -11,18 +11,30 @@ use crate::span::{Span, Spanned};
 
 impl Builder<'_> {
     pub(super) fn block(&self, pair: Pair<'_, Rule>) -> Deep<Block> {
+        self.statements(pair, false)
+    }
+
+    /// The statements of a block, without the last one if it is said to be the block's value.
+    fn statements(&self, pair: Pair<'_, Rule>, but_last: bool) -> Deep<Block> {
         let span = self.span(&pair);
         let mut statements = Vec::new();
         let mut depth = 0;
-        for pair in pair.into_inner() {
-            if !matches!(
-                pair.as_rule(),
-                Rule::open_brace | Rule::close_brace | Rule::semicolon | Rule::empty
-            ) {
-                let statement = self.statement(pair);
-                depth = depth.max(statement.depth);
-                statements.push(statement.node);
-            }
+        let mut pairs: Vec<Pair<'_, Rule>> = pair
+            .into_inner()
+            .filter(|pair| {
+                !matches!(
+                    pair.as_rule(),
+                    Rule::open_brace | Rule::close_brace | Rule::semicolon | Rule::empty
+                )
+            })
+            .collect();
+        if but_last {
+            pairs.pop();
+        }
+        for pair in pairs {
+            let statement = self.statement(pair);
+            depth = depth.max(statement.depth);
+            statements.push(statement.node);
         }
         Deep {
             node: Block { statements, span },
@@ -52,22 +64,7 @@ impl Builder<'_> {
                     };
                     params.push(Spanned::new(param, span));
                 }
-                Rule::block => {
-                    let open_end = ends_in_expression(&part);
-                    body = self.block(part).node;
-                    if open_end
-                        && let Some(Stmt {
-                            kind: StmtKind::Expr(_),
-                            ..
-                        }) = body.statements.last()
-                        && let Some(Stmt {
-                            kind: StmtKind::Expr(expr),
-                            ..
-                        }) = body.statements.pop()
-                    {
-                        value = Some(expr);
-                    }
-                }
+                Rule::block => (body, value) = self.valued(part).node,
                 _ => {}
             }
         }
@@ -80,6 +77,60 @@ impl Builder<'_> {
         }
     }
 
+    /// The statements of a block, and what it gives: what no semicolon follows at its end.
+    fn valued(&self, pair: Pair<'_, Rule>) -> Deep<(Block, Option<Expr>)> {
+        let last = last_statement(&pair);
+        let value = match last.as_ref().map(Pair::as_rule) {
+            Some(Rule::expr_stmt) => {
+                return self.block(pair).map(|mut block| {
+                    let value = block.statements.pop_if(|last| {
+                        // An assignment gives nothing.
+                        matches!(last.kind, StmtKind::Expr(_))
+                    });
+                    let value = value.and_then(|last| match last.kind {
+                        StmtKind::Expr(value) => Some(value),
+                        _ => None,
+                    });
+                    (block, value)
+                });
+            }
+            Some(Rule::if_chain) => last.map(|chain| self.if_expr(chain)),
+            Some(Rule::block) => last.map(|block| self.block_expr(block)),
+            _ => None,
+        };
+        match value {
+            Some(value) => {
+                let mut block = self.statements(pair, true);
+                block.depth = block.depth.max(value.depth);
+                block.map(|block| (block, Some(value.node)))
+            }
+            None => self.block(pair).map(|block| (block, None)),
+        }
+    }
+
+    pub(super) fn block_expr(&self, pair: Pair<'_, Rule>) -> Deep<Expr> {
+        let span = self.trimmed(&pair);
+        let Deep {
+            node: (body, value),
+            depth,
+        } = self.valued(pair);
+        let value = value.map(Box::new);
+        self.node(ExprKind::Block { body, value }, span, depth)
+    }
+
+    pub(super) fn if_expr(&self, pair: Pair<'_, Rule>) -> Deep<Expr> {
+        let span = self.trimmed(&pair);
+        let mut depth = 0;
+        let (arms, otherwise) = self.arms(pair, &mut depth, &mut |block, depth| {
+            // The chain and its blocks are one level together.
+            let block = self.block_expr(block);
+            *depth = block.depth.saturating_sub(1).max(*depth);
+            block.node
+        });
+        let otherwise = otherwise.map(Box::new);
+        self.node(ExprKind::If { arms, otherwise }, span, depth)
+    }
+
     pub(super) fn statement(&self, pair: Pair<'_, Rule>) -> Deep<Stmt> {
         let span = self.trimmed(&pair);
         let unsupported = |what, pair: &Pair<'_, Rule>| Deep {
@@ -89,12 +140,22 @@ impl Builder<'_> {
         let kind = match pair.as_rule() {
             Rule::block => self.block(pair).map(StmtKind::Block),
             Rule::if_chain => self.if_chain(pair),
-            Rule::while_loop => unsupported("while loops", &pair),
-            Rule::for_loop => unsupported("for loops", &pair),
-            Rule::unroll_loop => unsupported("unroll loops", &pair),
+            Rule::while_loop => {
+                self.repeated(pair, |condition, body| StmtKind::While { condition, body })
+            }
+            Rule::for_loop => self.for_loop(pair),
+            Rule::unroll_loop => {
+                self.repeated(pair, |count, body| StmtKind::Unroll { count, body })
+            }
             Rule::comptime_if => unsupported("comptime statements", &pair),
-            Rule::break_stmt => unsupported("break statements", &pair),
-            Rule::continue_stmt => unsupported("continue statements", &pair),
+            Rule::break_stmt => Deep {
+                node: StmtKind::Break,
+                depth: 0,
+            },
+            Rule::continue_stmt => Deep {
+                node: StmtKind::Continue,
+                depth: 0,
+            },
             Rule::import_stmt => unsupported("imports", &pair),
             Rule::return_stmt => {
                 let value = pair
@@ -186,57 +247,159 @@ impl Builder<'_> {
         }
     }
 
-    /// The whole chain of `else if` is one statement.
-    pub(super) fn if_chain(&self, pair: Pair<'_, Rule>) -> Deep<StmtKind> {
-        let mut depth = 0;
-        let mut arms = Vec::new();
-        let mut otherwise = None;
-        let mut arm = |pairs: Pairs<'_, Rule>, depth: &mut usize| {
-            let mut condition = None;
-            for pair in pairs {
-                match pair.as_rule() {
-                    Rule::expr => condition = Some(self.expr(pair)),
-                    Rule::block => {
-                        let block = self.block(pair);
-                        if let Some(condition) = condition.take() {
-                            *depth = condition.depth.max(block.depth).max(*depth);
-                            arms.push((condition.node, block.node));
-                        }
-                    }
-                    _ => {}
-                }
-            }
+    /// A head and a block.
+    fn repeated(
+        &self,
+        pair: Pair<'_, Rule>,
+        make: impl FnOnce(Expr, Block) -> StmtKind,
+    ) -> Deep<StmtKind> {
+        let span = self.span(&pair);
+        let mut head = self.dummy(span);
+        let mut body = Deep {
+            node: Block {
+                statements: Vec::new(),
+                span,
+            },
+            depth: 0,
         };
-        arm(pair.clone().into_inner(), &mut depth);
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::else_if => arm(part.into_inner(), &mut depth),
-                Rule::else_block => {
-                    let mut parts = part.into_inner();
-                    let block = parts.find(|pair| pair.as_rule() == Rule::block);
-                    otherwise = block.map(|block| self.block(block)).map(|block| {
-                        depth = depth.max(block.depth);
-                        block.node
-                    });
+                Rule::expr => head = self.expr(part),
+                Rule::block => body = self.block(part),
+                _ => {}
+            }
+        }
+        Deep {
+            depth: head.depth.max(body.depth),
+            node: make(head.node, body.node),
+        }
+    }
+
+    fn for_loop(&self, pair: Pair<'_, Rule>) -> Deep<StmtKind> {
+        let span = self.span(&pair);
+        let mut name = Spanned::new(String::new(), span);
+        let mut ends = Vec::new();
+        let mut body = Block {
+            statements: Vec::new(),
+            span,
+        };
+        let mut depth = 0;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::variable => {
+                    name = Spanned::new(part.as_str()[1..].to_owned(), self.span(&part));
+                }
+                Rule::expr => {
+                    let expr = self.expr(part);
+                    depth = depth.max(expr.depth);
+                    ends.push(expr.node);
+                }
+                Rule::block => {
+                    let block = self.block(part);
+                    depth = depth.max(block.depth);
+                    body = block.node;
                 }
                 _ => {}
             }
         }
+        let last = ends.pop().unwrap_or_else(|| self.dummy(span).node);
+        let over = match ends.pop() {
+            Some(first) => Iterated::Range(first, last),
+            None => Iterated::Elements(last),
+        };
+        Deep {
+            node: StmtKind::For { name, over, body },
+            depth,
+        }
+    }
+
+    pub(super) fn map_declaration(&self, pair: Pair<'_, Rule>) -> MapDeclaration {
+        let span = self.trimmed(&pair);
+        let mut declaration = MapDeclaration {
+            name: Spanned::new(String::new(), span),
+            kind: Spanned::new(String::new(), span),
+            args: Vec::new(),
+            span,
+        };
+        for part in pair.into_inner() {
+            let place = self.span(&part);
+            match part.as_rule() {
+                Rule::map_name => {
+                    declaration.name = Spanned::new(part.as_str()[1..].to_owned(), place);
+                }
+                Rule::ident => declaration.kind = Spanned::new(part.as_str().to_owned(), place),
+                Rule::call_args => declaration.args = self.exprs(part).0,
+                _ => {}
+            }
+        }
+        declaration
+    }
+
+    /// The whole chain of `else if` is one statement.
+    pub(super) fn if_chain(&self, pair: Pair<'_, Rule>) -> Deep<StmtKind> {
+        let mut depth = 0;
+        let (arms, otherwise) = self.arms(pair, &mut depth, &mut |block, depth| {
+            let block = self.block(block);
+            *depth = block.depth.max(*depth);
+            block.node
+        });
         Deep {
             node: StmtKind::If { arms, otherwise },
             depth,
         }
     }
+
+    /// The conditions of a chain with what `block` makes of their blocks, and of the last `else`.
+    fn arms<B>(
+        &self,
+        pair: Pair<'_, Rule>,
+        depth: &mut usize,
+        block: &mut dyn FnMut(Pair<'_, Rule>, &mut usize) -> B,
+    ) -> (Vec<(Expr, B)>, Option<B>) {
+        let mut arms = Vec::new();
+        let mut otherwise = None;
+        let mut arm =
+            |pairs: Pairs<'_, Rule>,
+             depth: &mut usize,
+             block: &mut dyn FnMut(Pair<'_, Rule>, &mut usize) -> B| {
+                let mut condition: Option<Deep<Expr>> = None;
+                for pair in pairs {
+                    match pair.as_rule() {
+                        Rule::expr => condition = Some(self.expr(pair)),
+                        Rule::block => {
+                            let body = block(pair, depth);
+                            if let Some(condition) = condition.take() {
+                                *depth = condition.depth.max(*depth);
+                                arms.push((condition.node, body));
+                            }
+                        }
+                        _ => {}
+                    }
+                }
+            };
+        arm(pair.clone().into_inner(), depth, block);
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::else_if => arm(part.into_inner(), depth, block),
+                Rule::else_block => {
+                    let mut parts = part.into_inner();
+                    let last = parts.find(|pair| pair.as_rule() == Rule::block);
+                    otherwise = last.map(|last| block(last, depth));
+                }
+                _ => {}
+            }
+        }
+        (arms, otherwise)
+    }
 }
 
-/// Whether no semicolon follows the last statement of a block.
-fn ends_in_expression(block: &Pair<'_, Rule>) -> bool {
+/// The last statement of a block, if no semicolon follows it.
+fn last_statement<'p>(block: &Pair<'p, Rule>) -> Option<Pair<'p, Rule>> {
     block
         .clone()
         .into_inner()
         .rev()
         .find(|pair| pair.as_rule() != Rule::close_brace)
-        .is_some_and(|last| last.as_rule() == Rule::expr_stmt)
 }
 
 fn binary_of_assign(text: &str) -> Option<BinaryOp> {

@@ -46,6 +46,7 @@ helpers! {
     GET_FUNC_IP = "get_func_ip";
     GET_ATTACH_COOKIE = "get_attach_cookie";
     FIND_VMA = "find_vma";
+    LOOP = "loop";
 }
 
 /// `enum bpf_func_id` of Linux 6.18, which has been closed to additions since 6.2.

@@ -40,3 +40,20 @@ lengths() {
         $x = len(@a); if ($x > 3 && $x < 7) { @a[$x] = 1; } }'
 }
 check dry-run-lengths lengths
+
+# Loops within each other, with variables of all of them, strings that only scratch memory has room for, and ways out.
+loops() {
+    kernel_from 5.17 || skip "needs 5.17"
+    trace_well --dry-run -e 'software:page-faults:1 { $n = 0; $s = comm; @a[pid, comm] = 1; @p[1] = (1, comm);
+        for ($kv : @a) { for ($i : 0..$kv.1) { $j = $i; while ($j < 9) { $j++; $n += $j; $s = str(curtask);
+            if ($n > 100) { return; } @b[$j, $s] = sum($n); printf("%s %d %d\n", $s, $kv.0.0, addr); } } }
+        for ($kv : @p) { for ($kw : @a) { if ($kv.1.1 == $kw.0.1) { break; } } clear(@a); } @n = $n; @s = $s; }'
+}
+check dry-run-loops loops
+
+loops_over_maps() {
+    kernel_from 5.13 || skip "needs 5.13"
+    trace_well --dry-run -e 'BEGIN { @a[1, "x"] = 1; @b["y"] = count(); $n = 0; $s = "";
+        for ($x : @a) { for ($y : @b) { $n += $x.1 * $y.1; $s = $y.0; delete(@b, $s); } } printf("%d %s\n", $n, $s); }'
+}
+check dry-run-loops-over-maps loops_over_maps

@@ -4,7 +4,7 @@
 //! the call overwrites and which is free by then. Parameters never form one: one that goes to a register of parameters
 //! either stays or comes from `r4` or `r5`, where none goes.
 
-use super::{CONTEXT, FRAME, Selected, Selector};
+use super::{CONTEXT, FRAME, LINK_CONTEXT, Selected, Selector};
 use crate::emit::ErrorKind;
 use crate::emit::asm::{ARGUMENTS, Insn, R0, R10, Reg, size};
 use crate::emit::regalloc::Location;
@@ -54,12 +54,24 @@ impl Selector<'_> {
             return Err(ErrorKind::Malformed(what));
         }
         for (&param, from) in function.params.iter().zip(ARGUMENTS) {
+            if function.param_kind(param) == Some(Kind::Link) {
+                // Neither is a register that arguments come in.
+                if self.layout.frame_bytes > 0 {
+                    self.assembler.push(Insn::load(size::DW, FRAME, from, 0));
+                }
+                if context {
+                    let insn = Insn::load(size::DW, CONTEXT, from, LINK_CONTEXT);
+                    self.assembler.push(insn);
+                }
+            }
+        }
+        for (&param, from) in function.params.iter().zip(ARGUMENTS) {
             match function.param_kind(param) {
                 Some(Kind::Context) if context => moves.push(Move { to: CONTEXT, from }),
                 Some(Kind::Frame) if self.layout.frame_bytes > 0 => {
                     moves.push(Move { to: FRAME, from });
                 }
-                Some(Kind::Context | Kind::Frame) => {}
+                Some(Kind::Context | Kind::Frame | Kind::Link) => {}
                 _ => match self.allocation.location(param) {
                     Some(Location::Reg(to)) if to == from => {}
                     Some(Location::Reg(to)) => moves.push(Move { to, from }),

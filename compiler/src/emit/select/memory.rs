@@ -86,6 +86,14 @@ impl Selector<'_> {
         }
     }
 
+    /// Stores all of a register.
+    pub(super) fn store_register(&mut self, memory: Memory, register: Reg) -> Selected {
+        let offset = memory.offset()?;
+        self.assembler
+            .push(Insn::store(size::DW, memory.base, offset, register));
+        Ok(())
+    }
+
     /// `result = *memory`, extended.
     pub(super) fn load(
         &mut self,

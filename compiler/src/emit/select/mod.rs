@@ -13,11 +13,11 @@ mod operands;
 pub use memory::MAX_UNROLLED_BYTES;
 
 use super::asm::{Assembler, Code, Insn, Label, R0, R6, R9, Reg, Unresolved};
-use super::frame::{FrameLayout, SCRATCH_VALUE_BYTES, SPILL_BYTES, UsedSlots};
+use super::frame::{FrameLayout, SCRATCH_VALUE_BYTES, SPILL_BYTES, Surroundings, UsedSlots};
 use super::regalloc::{self, Allocation};
 use super::simplify::{Operand, Simplified, Terminator};
 use super::{AssembleError, ErrorKind};
-use crate::ir::{Block, FuncId, Function, Inst, InstData, Module};
+use crate::ir::{Block, FuncId, Function, Inst, InstData, LINK_BYTES, Module};
 use cranelift_entity::SecondaryMap;
 use pfscript_grammar::Span;
 use pfscript_probes::abi::SCRATCH_HEADER;
@@ -27,19 +27,28 @@ const CONTEXT: Reg = R6;
 /// The register that holds the frame's address, where a body needs it.
 const FRAME: Reg = R9;
 
+/// Where in a link the context is; the frame is at its start.
+const LINK_CONTEXT: i16 = 8;
+
 /// A function's code and needs.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     /// The code.
     pub code: Code,
-    /// Bytes of scratch memory; if 0, the function takes no frame.
+    /// Bytes of scratch memory, those of the functions around it included; if 0, the function takes no frame.
     pub frame_bytes: u32,
     /// Bytes of stack.
     pub stack_bytes: u32,
+    /// Where its slots are.
+    pub layout: FrameLayout,
 }
 
-/// Compiles a function of the module to code that uses at most so many bytes of stack.
-pub fn function(module: &Module, id: FuncId, stack_limit: u32) -> Result<Compiled, AssembleError> {
+/// Compiles a function of the module for its place among others.
+pub fn function(
+    module: &Module,
+    id: FuncId,
+    surroundings: &Surroundings<'_>,
+) -> Result<Compiled, AssembleError> {
     let function = &module.functions[id];
     let fail = |span, kind| AssembleError {
         function: Some(id),
@@ -52,7 +61,7 @@ pub fn function(module: &Module, id: FuncId, stack_limit: u32) -> Result<Compile
     })?;
     let context = regalloc::uses_context(&simplified);
     let (allocation, layout) =
-        allocate(&simplified, context, stack_limit).map_err(|kind| fail(None, kind))?;
+        allocate(&simplified, context, surroundings).map_err(|kind| fail(None, kind))?;
 
     let mut assembler = Assembler::default();
     let labels = Labels {
@@ -103,6 +112,7 @@ pub fn function(module: &Module, id: FuncId, stack_limit: u32) -> Result<Compile
         code,
         frame_bytes: layout.frame_bytes,
         stack_bytes: layout.stack_bytes,
+        layout,
     })
 }
 
@@ -110,11 +120,12 @@ pub fn function(module: &Module, id: FuncId, stack_limit: u32) -> Result<Compile
 fn allocate(
     simplified: &Simplified,
     context: bool,
-    limit: u32,
+    surroundings: &Surroundings<'_>,
 ) -> Result<(Allocation, FrameLayout), ErrorKind> {
+    let limit = surroundings.stack_limit;
     let used = UsedSlots::new(simplified);
     let (bytes, pinned_bytes) = used.bytes(simplified);
-    if let Some(layout) = FrameLayout::on_stack(simplified, &used, limit) {
+    if let Some(layout) = FrameLayout::on_stack(simplified, &used, surroundings) {
         let allocation = regalloc::allocate(simplified, context, false);
         if let Some(layout) = layout.with_spills(allocation.spills, limit) {
             return Ok((allocation, layout));
@@ -127,10 +138,12 @@ fn allocate(
     let room = limit
         .checked_sub(allocation.spills * SPILL_BYTES)
         .ok_or(ErrorKind::TooManyValues)?;
-    let layout = FrameLayout::framed(simplified, &used, room).ok_or(ErrorKind::StackTooSmall {
-        bytes: pinned_bytes,
-        limit: room,
-    })?;
+    let layout = FrameLayout::framed(simplified, &used, surroundings, room).ok_or(
+        ErrorKind::StackTooSmall {
+            bytes: pinned_bytes,
+            limit: room,
+        },
+    )?;
     let layout = layout
         .with_spills(allocation.spills, limit)
         .ok_or(ErrorKind::TooManyValues)?;
@@ -278,6 +291,14 @@ impl Selector<'_> {
                 let literal = self.simplified.literal(*literal);
                 self.write(*slot, *offset, literal, *bytes)
             }
+            InstData::Link { slot, context } => {
+                let memory = self.slot(*slot, 0, LINK_BYTES)?;
+                self.store_register(memory, FRAME)?;
+                if *context {
+                    self.store_register(memory.plus(LINK_CONTEXT as u32), CONTEXT)?;
+                }
+                Ok(())
+            }
             InstData::Call { function, args } => {
                 self.arguments(args)?;
                 let symbol = &self.module.functions[*function].symbol;
@@ -300,6 +321,7 @@ impl Selector<'_> {
             // These are operands, which stand where they are used.
             InstData::Const(_)
             | InstData::SlotAddr { .. }
+            | InstData::Context
             | InstData::MapPointer(_)
             | InstData::FuncAddr(_) => Ok(()),
             InstData::Jump(_) | InstData::Branch { .. } | InstData::Return(_) => Err(

@@ -18,8 +18,16 @@ struct CallingBack {
     helper: u32,
     /// Which of its arguments the function is.
     argument: usize,
-    /// What it calls the function with. The function gives a number: 0 to go on, 1 to stop.
+    /// What it calls the function with; the memory may be a link. The function gives a number: 0 to go on, 1 to stop.
     params: &'static [Kind],
+}
+
+impl CallingBack {
+    fn calls(&self, params: &[Kind]) -> bool {
+        let mut pairs = self.params.iter().zip(params);
+        self.params.len() == params.len()
+            && pairs.all(|pair| pair.0 == pair.1 || pair == (&Kind::Memory, &Kind::Link))
+    }
 }
 
 const CALLING_BACK: [CallingBack; 2] = [
@@ -186,6 +194,8 @@ impl<'a> Checker<'a> {
         match *data {
             // An address is that of a byte.
             InstData::SlotAddr { slot, offset } => outside(slot, offset, 1),
+            InstData::Link { .. } if !function.has_frame() => self.broken(Rule::Linked(self.id)),
+            InstData::Context if !function.is_linked() => self.broken(Rule::Linked(self.id)),
             InstData::SlotBytes { literal, bytes, .. }
                 if function
                     .literals
@@ -305,7 +315,7 @@ impl<'a> Checker<'a> {
                 let signature = &self.module.functions[callback].signature;
                 let fits = helper.is_some_and(|row| {
                     row.argument == index
-                        && row.params == signature.params
+                        && row.calls(&signature.params)
                         && signature.result == Some(Kind::Scalar)
                 });
                 if !fits {

@@ -11,7 +11,7 @@ mod tests;
 
 pub use rule::{Rule, Violation};
 
-use super::{FuncId, Kind, Module, ProbeId, Signature};
+use super::{FuncId, Function, Kind, Module, ProbeId, Signature};
 use cranelift_entity::SecondaryMap;
 use function::Checker;
 use pfscript_grammar::Span;
@@ -41,6 +41,7 @@ pub fn verify_with(
     check_probes(module, &mut violations);
     check_symbols(module, &mut violations);
     check_recursion(module, &mut violations);
+    check_links(module, &mut violations);
     for id in module.functions.keys() {
         Checker::new(module, arity, id, &mut violations).check();
     }
@@ -87,7 +88,10 @@ fn check_probes(module: &Module, violations: &mut Vec<Violation>) {
             let rule = Rule::FiveArguments(function.signature.params.len());
             violations.push(in_function(id, rule));
         }
-        if count(Kind::Context) > 1 || (count(Kind::Frame) > 0 && owners[id].is_none()) {
+        if count(Kind::Context) > 1
+            || count(Kind::Link) > 1
+            || (count(Kind::Frame) > 0 && owners[id].is_none())
+        {
             violations.push(in_function(id, Rule::Parameters));
         }
     }
@@ -102,6 +106,48 @@ fn check_symbols(module: &Module, violations: &mut Vec<Violation>) {
             .all(|c| c.is_ascii_alphanumeric() || c == '_');
         if symbol.is_empty() || !plain || !known.insert(symbol) {
             violations.push(in_function(id, Rule::Symbol(symbol.to_owned())));
+        }
+    }
+}
+
+/// Checks who shares a frame with whom, and the slots that stand for those of functions around.
+fn check_links(module: &Module, violations: &mut Vec<Violation>) {
+    let mut around: SecondaryMap<FuncId, Option<FuncId>> = SecondaryMap::new();
+    for (id, function) in &module.functions {
+        for callee in function.callees() {
+            let linked = module
+                .functions
+                .get(callee)
+                .is_some_and(Function::is_linked);
+            if linked && (around[callee].is_some() || !function.has_frame()) {
+                violations.push(in_function(id, Rule::Linked(callee)));
+            }
+            if linked {
+                around[callee] = Some(id);
+            }
+        }
+    }
+    for (id, function) in &module.functions {
+        for (slot, data) in &function.slots {
+            let Some((owner, outer)) = data.outer else {
+                continue;
+            };
+            // As many steps as there are functions, at most: what calls itself is refused elsewhere.
+            let mut above = around[id];
+            for _ in 0..module.functions.len() {
+                if above == Some(owner) {
+                    break;
+                }
+                above = above.and_then(|above| around[above]);
+            }
+            let real = module
+                .functions
+                .get(owner)
+                .and_then(|owner| owner.slots.get(outer));
+            let fits = real.is_some_and(|real| real.size == data.size && real.outer.is_none());
+            if above != Some(owner) || !fits || data.zeroed {
+                violations.push(in_function(id, Rule::Outer(slot)));
+            }
         }
     }
 }

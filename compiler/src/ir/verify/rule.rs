@@ -67,8 +67,13 @@ pub enum Rule {
     Symbol(String),
     /// A body has the signature of a body, belongs to one probe, and is not called.
     BodyOfOne(FuncId),
-    /// A function takes at most one context, and only a body takes a frame.
+    /// A function takes at most one context and one link, and only a body takes a frame.
     Parameters,
+    /// What shares a frame is a body, or called back by one function that does; only it fills links or has context and
+    /// slots from one.
+    Linked(FuncId),
+    /// A slot that stands for an outer one is of its size, and that one is a function's around this one.
+    Outer(Slot),
 }
 
 /// A rule that is broken, and where.
@@ -152,8 +157,16 @@ impl fmt::Display for Rule {
                 "{function} is not the body of one probe alone, with the signature of a body"
             ),
             Rule::Parameters => {
-                f.write_str("it takes two contexts, or takes a frame and is no body")
+                f.write_str("it takes two contexts or links, or takes a frame and is no body")
             }
+            Rule::Linked(function) => write!(
+                f,
+                "{function} has a link and is not called back by one function with a frame, or lacks what it uses"
+            ),
+            Rule::Outer(slot) => write!(
+                f,
+                "{slot} stands for a slot that no function around this one has in that size"
+            ),
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Rule, verify};
 use crate::ir::{
-    Arith, Block, Condition, FuncId, Function, FunctionBuilder, Inst, InstData, Kind, Literal,
-    MapId, Module, ProbeData, Signature, Slot, SlotPlace, Value, Width,
+    Arith, Block, Condition, FuncId, Function, FunctionBuilder, Inst, InstData, Kind, LINK_BYTES,
+    Literal, MapId, Module, ProbeData, Signature, Slot, SlotPlace, Value, Width,
 };
 use crate::program::ProgramKind;
 use cranelift_entity::EntityRef;
@@ -442,4 +442,58 @@ fn functions_take_one_context_and_no_frame() {
         let function = built_as("f", signature(&params, None), |_| {});
         assert_eq!(broken_by(function), [Rule::Parameters]);
     }
+}
+
+/// A function that is called back with a link, and uses a slot of f1.
+fn linked(outer: Slot, bytes: u32) -> Function {
+    let params = [Kind::Scalar, Kind::Link];
+    built_as("linked", signature(&params, Some(Kind::Scalar)), |b| {
+        let slot = b.outer_slot(bytes, "shared", f(1), outer);
+        let value = b.load_word(slot);
+        b.ret(Some(value));
+    })
+}
+
+/// Has f0 called back with a link.
+fn linking(b: &mut FunctionBuilder) {
+    b.slot(8, "shared");
+    let link = b.slot(LINK_BYTES, "link");
+    b.link(link, false);
+    let zero = b.constant(0);
+    let args = vec![zero, b.func_addr(f(0)), b.address(link), zero];
+    b.helper(181, args);
+}
+
+#[test]
+fn a_frame_is_shared_with_what_is_called_back() {
+    let shared = Slot::from_u32(0);
+    let with = |linked: Function, users: Vec<Function>| {
+        let mut module = module([vec![linked], users].concat());
+        let bodies = module.functions.keys().skip(1).collect::<Vec<_>>();
+        for body in bodies {
+            if module.functions[body].signature == Signature::body() {
+                probe(&mut module, body);
+            }
+        }
+        broken(&module)
+    };
+    let user = |symbol: &str| built_as(symbol, Signature::body(), linking);
+    assert_eq!(with(linked(shared, 8), vec![user("a")]), []);
+    // A slot of another size, one that there is not, one of a function that does not have it called back.
+    let outer = [Rule::Outer(shared)];
+    assert_eq!(with(linked(shared, 16), vec![user("a")]), outer);
+    let no_slot = linked(Slot::from_u32(9), 8);
+    assert_eq!(with(no_slot, vec![user("a")]), outer);
+    let idle = built_as("a", Signature::body(), |b| {
+        b.slot(8, "shared");
+    });
+    assert_eq!(with(linked(shared, 8), vec![idle]), outer);
+    // Two that have it called back, and one that has no frame to give.
+    let two = with(linked(shared, 8), vec![user("a"), user("b")]);
+    assert!(two.contains(&Rule::Linked(f(0))), "{two:?}");
+    let without = with(
+        linked(shared, 8),
+        vec![built_as("a", signature(&[], None), linking)],
+    );
+    assert!(without.contains(&Rule::Linked(f(0))), "{without:?}");
 }

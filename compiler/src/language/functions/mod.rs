@@ -229,7 +229,7 @@ pub fn value(
             let args = Args::check(checker, row, call)?;
             return check(checker, args);
         }
-        FunctionKind::Statement(_) => return no_value("write it as a separate statement".into()),
+        FunctionKind::Statement(_) => return statement(checker, row, call),
         FunctionKind::Aggregate(_) => {
             return no_value(format!("such as `@x[comm] = {}`", row.signature));
         }
@@ -289,7 +289,7 @@ fn prepare(checker: &mut Checker<'_>, routine: &str, span: Span) -> Result<(), D
 ///
 /// # Errors
 /// If an argument is wrong.
-pub fn statement(
+fn statement(
     checker: &mut Checker<'_>,
     row: &'static FunctionRow,
     call: &Call<'_>,

@@ -76,14 +76,22 @@ impl<'s> Substitution<'s> {
                     false => name.node = self.own(&name.node),
                 }
             }
+            StmtKind::For { name, .. } => {
+                name.span = self.span;
+                name.node = self.own(&name.node);
+            }
             StmtKind::Assign { op: Some(op), .. } => op.span = self.span,
             StmtKind::Unsupported(node) => node.span = self.span,
             _ => {}
         }
-        visit::parts(stmt, &mut |part| match part {
+        visit::parts(stmt, &mut |part| self.part(part));
+    }
+
+    fn part(&mut self, part: Part<'_>) {
+        match part {
             Part::Expr(expr) => self.expr(expr),
             Part::Block(block) => self.block(block),
-        });
+        }
     }
 
     pub(super) fn expr(&mut self, expr: &mut Expr) {
@@ -131,7 +139,7 @@ impl<'s> Substitution<'s> {
             (ExprKind::Unsupported(node), _) => node.span = self.span,
             _ => {}
         }
-        visit::children(expr, &mut |child| self.expr(child));
+        visit::children(expr, &mut |part| self.part(part));
     }
 
     /// The name of a variable of this call alone: no script can write it.
@@ -162,6 +170,19 @@ pub(super) fn as_written(message: &str) -> String {
 /// How many nodes an expression is made of.
 fn size(expr: &mut Expr) -> usize {
     let mut nodes = 1;
-    visit::children(expr, &mut |child| nodes += size(child));
+    visit::children(expr, &mut |part| nodes += size_of(part));
     nodes
+}
+
+fn size_of(part: Part<'_>) -> usize {
+    match part {
+        Part::Expr(expr) => size(expr),
+        Part::Block(block) => {
+            let mut nodes = block.statements.len();
+            for stmt in &mut block.statements {
+                visit::parts(stmt, &mut |part| nodes += size_of(part));
+            }
+            nodes
+        }
+    }
 }

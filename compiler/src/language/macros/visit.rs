@@ -2,10 +2,11 @@
 //!
 //! In comes a node, out go its children, one after the other. Going deeper is left to the caller.
 
-use pfscript_grammar::ast::{Block, Expr, ExprKind, Stmt, StmtKind};
+use pfscript_grammar::ast::{Block, Expr, ExprKind, Iterated, Stmt, StmtKind};
 
-/// Calls `visit` for each expression that is a direct part of one.
-pub(super) fn children(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
+/// Calls `see` for each direct part of an expression.
+pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
+    let mut visit = |expr: &mut Expr| see(Part::Expr(expr));
     match &mut expr.kind {
         ExprKind::Int(_)
         | ExprKind::Str(_)
@@ -20,7 +21,7 @@ pub(super) fn children(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
             keys: Some(parts), ..
         }
         | ExprKind::Call { args: parts, .. }
-        | ExprKind::Tuple(parts) => parts.iter_mut().for_each(visit),
+        | ExprKind::Tuple(parts) => parts.iter_mut().for_each(&mut visit),
         ExprKind::Unary { operand, .. } | ExprKind::Cast { operand, .. } => visit(operand),
         ExprKind::IncDec { target, .. } => visit(target),
         ExprKind::Field { base, .. } | ExprKind::TupleField { base, .. } => visit(base),
@@ -40,6 +41,21 @@ pub(super) fn children(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr)) {
             visit(condition);
             visit(then);
             visit(otherwise);
+        }
+        ExprKind::Block { body, value } => {
+            see(Part::Block(body));
+            if let Some(value) = value {
+                see(Part::Expr(value));
+            }
+        }
+        ExprKind::If { arms, otherwise } => {
+            for (condition, then) in arms {
+                visit(condition);
+                visit(then);
+            }
+            if let Some(otherwise) = otherwise {
+                visit(otherwise);
+            }
         }
     }
 }
@@ -73,6 +89,27 @@ pub(super) fn parts(stmt: &mut Stmt, visit: &mut dyn FnMut(Part<'_>)) {
             }
         }
         StmtKind::Block(block) => visit(Part::Block(block)),
-        StmtKind::Return(None) | StmtKind::Unsupported(_) => {}
+        StmtKind::While {
+            condition: head,
+            body,
+        }
+        | StmtKind::Unroll { count: head, body } => {
+            visit(Part::Expr(head));
+            visit(Part::Block(body));
+        }
+        StmtKind::For { over, body, .. } => {
+            match over {
+                Iterated::Elements(map) => visit(Part::Expr(map)),
+                Iterated::Range(first, end) => {
+                    visit(Part::Expr(first));
+                    visit(Part::Expr(end));
+                }
+            }
+            visit(Part::Block(body));
+        }
+        StmtKind::Break
+        | StmtKind::Continue
+        | StmtKind::Return(None)
+        | StmtKind::Unsupported(_) => {}
     }
 }
