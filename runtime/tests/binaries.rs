@@ -59,7 +59,7 @@ fn read(path: &Path) -> Result<Arc<Binary>, FactError> {
 
 fn reason(path: &Path) -> String {
     match read(path) {
-        Err(FactError::Unavailable { reason, .. }) => {
+        Err(FactError::Unavailable { reason, .. } | FactError::Hidden { reason, .. }) => {
             let start = format!("cannot read {}: ", path.display());
             reason.strip_prefix(&start).unwrap().to_owned()
         }
@@ -413,7 +413,7 @@ fn damage_at_random(bytes: &[u8], path: &Path) {
                     binary.address(function.address);
                 }
             }
-            Err(FactError::Unavailable { reason, .. }) => {
+            Err(FactError::Unavailable { reason, .. } | FactError::Hidden { reason, .. }) => {
                 assert!(reason.starts_with("cannot read "), "round {round}");
             }
             Err(FactError::Unknown) => panic!("round {round}: the file is there"),
