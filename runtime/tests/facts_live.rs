@@ -278,7 +278,7 @@ fn lists_are_in_the_form_of_bpftrace() {
         listing.notes[0].starts_with("unknown probe type `nosuch`"),
         "{listing:?}"
     );
-    let listing = list(&facts, Some("uprobe:*"), false);
+    let listing = list(&facts, Some("iter:*"), false);
     assert!(
         listing.notes[0].contains("not supported yet"),
         "{listing:?}"
