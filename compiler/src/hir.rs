@@ -200,6 +200,8 @@ pub enum ExprKind {
     MapLength(ScriptMap),
     /// Removes a map element; gives whether there was one.
     MapDelete { map: ScriptMap, key: Vec<Expr> },
+    /// Whether a map has an element.
+    MapHasKey { map: ScriptMap, key: Vec<Expr> },
     /// A record to the user: one of the manifest's kinds, and its fields.
     Emit {
         /// Index into the manifest's kinds of records.

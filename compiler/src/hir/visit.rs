@@ -144,6 +144,7 @@ impl Expr {
             | ExprKind::Or(parts)
             | ExprKind::Tuple(parts)
             | ExprKind::MapDelete { key: parts, .. }
+            | ExprKind::MapHasKey { key: parts, .. }
             | ExprKind::Emit { fields: parts, .. } => {
                 parts.iter_mut().for_each(|part| part.visit(see));
             }

@@ -51,7 +51,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("fail", Function),
     ("find", Function),
     ("getopt", Function),
-    ("has_key", Function),
     ("is_array", Function),
     ("is_integer", Function),
     ("is_literal", Function),

@@ -156,6 +156,22 @@ impl Lower<'_> {
                 let zero = self.builder.constant(0);
                 self.builder.compare(Condition::Eq, status, zero)
             }
+            ExprKind::MapHasKey { map, key } => {
+                let key = self.key(*map, key);
+                let pointer = self.map_pointer(*map);
+                let result = self.builder.temporary(8, "found");
+                let store = |this: &mut Self, value| {
+                    let value = this.builder.constant(value);
+                    this.builder.store_word(result, value);
+                };
+                self.look_up(
+                    pointer,
+                    key,
+                    |this, _| store(this, 1),
+                    |this| store(this, 0),
+                );
+                self.builder.load_word(result)
+            }
             // These live in memory or give nothing, and their types are no scalars.
             ExprKind::Str(_)
             | ExprKind::SiteText(_)

@@ -15,7 +15,10 @@ use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::{EntityRef, PrimaryMap};
 use pfscript_grammar::Diagnostic;
 use pfscript_probes::abi::{KNOWN_STACKS, SCRATCH_LEVELS, helper, map};
-use pfscript_probes::maps::BPF_MAP_TYPE_PERCPU_HASH;
+use pfscript_probes::maps::{
+    BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
+    BPF_MAP_TYPE_PERCPU_HASH,
+};
 use pfscript_probes::{Feature, LOSS_CAUSES, MapTemplate};
 
 /// `BPF_F_NO_PREALLOC`
@@ -105,17 +108,25 @@ pub(super) fn define(
             }
             _ => template.bpf_map_type(),
         };
+        let forgets = map.declared.is_some_and(|declared| declared.forgets);
+        let map_type = match map_type {
+            BPF_MAP_TYPE_HASH if forgets && !key.is_empty() => BPF_MAP_TYPE_LRU_HASH,
+            BPF_MAP_TYPE_PERCPU_HASH if forgets && !key.is_empty() => BPF_MAP_TYPE_LRU_PERCPU_HASH,
+            other => other,
+        };
         // A map without key has one entry. There is room for more, all of it taken at once: while one CPU removes the entry,
         // another may make it anew, and that must neither find a full map nor need memory.
-        let (capacity, room, flags) = match key.is_empty() {
-            true => (1, KEYLESS_ROOM, 0),
-            false => {
+        let (capacity, room, flags) = match (key.is_empty(), map.declared) {
+            (true, _) => (1, KEYLESS_ROOM, 0),
+            (false, Some(declared)) if declared.forgets => (declared.entries, declared.entries, 0),
+            (false, declared) => {
                 // A per-CPU map that grows fails when keys come fast.
                 let (keys, flags) = match map_type == BPF_MAP_TYPE_PERCPU_HASH {
                     true => (PREALLOCATED_KEYS, 0),
                     false => (keys, flags),
                 };
-                let keys = checked.limits.max_map_keys.unwrap_or(keys);
+                let declared = declared.map(|declared| declared.entries);
+                let keys = declared.or(checked.limits.max_map_keys).unwrap_or(keys);
                 (keys, keys, flags)
             }
         };

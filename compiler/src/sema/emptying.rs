@@ -349,9 +349,9 @@ impl Join<'_> {
     fn touches(&self, expr: &Expr, map: usize) -> bool {
         match &expr.kind {
             ExprKind::Load(place) | ExprKind::Add { place, .. } => is_in(place, map),
-            ExprKind::MapDelete { map: used, .. } | ExprKind::MapLength(used) => {
-                used.index() == map
-            }
+            ExprKind::MapDelete { map: used, .. }
+            | ExprKind::MapHasKey { map: used, .. }
+            | ExprKind::MapLength(used) => used.index() == map,
             ExprKind::Routine { args, .. } | ExprKind::Helper { args, .. } => args
                 .iter()
                 .any(|arg| matches!(arg, Argument::Map(used) if used.index() == map)),

@@ -80,7 +80,7 @@ impl Checker<'_> {
                 self.need(Feature::ForEachMapElement, span)?;
                 let index = self.map(map_name, KeyUse::Whole, map.span)?;
                 let info = self.info(index);
-                if info.key.as_deref() == Some(&[]) {
+                if self.is_without_key(index) {
                     let message = format!("`{}` has no keys to go over", info.name);
                     return Err(Diagnostic::error(map.span, message)
                         .help("a `for` goes over the elements of a map with keys"));

@@ -5,6 +5,7 @@
 
 mod attach_points;
 mod casts;
+mod declarations;
 mod emptying;
 mod expr;
 mod flow;
@@ -17,6 +18,8 @@ mod places;
 mod scope;
 mod stmt;
 mod type_names;
+
+pub use declarations::Declared;
 
 use crate::facts::{self, Facts};
 use crate::hir::{Aggregate, Expr, ExprKind, Loop, ScriptMap, Stmt, Var, VarData};
@@ -32,6 +35,7 @@ use scope::Scopes;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use attach_points::{Differences, Group, Point, expand};
+use declarations::Declarations;
 use flow::Flows;
 use options::configure;
 pub use options::{Limits, MissingProbes, Options, SETTINGS, Setting};
@@ -111,6 +115,8 @@ pub struct MapInfo {
     pub span: Span,
     /// User space empties it while programs use it.
     pub emptied_while_used: bool,
+    /// What the script says of it, if it does.
+    pub declared: Option<Declared>,
 }
 
 /// What a map holds.
@@ -138,6 +144,8 @@ struct Env {
     types: TypeTable,
     maps: IndexMap<String, MapInfo>,
     vars: Vec<PrimaryMap<Var, VarData>>,
+    /// What the script says of maps.
+    declared: Declarations,
     /// The type of a map or variable is not what it was in the pass before.
     changed: bool,
     /// Where that was seen last.
@@ -213,6 +221,7 @@ pub fn check(
     let mut options = options.clone();
     let mut warnings = Vec::new();
     let mut errors = Vec::new();
+    let mut declared = Declarations::new();
     for item in &script.items {
         match item {
             Item::Config(entries) => {
@@ -222,10 +231,7 @@ pub fn check(
                 errors.push(Diagnostic::unsupported(node.span, node.what));
             }
             Item::MapDeclaration(declaration) => {
-                errors.push(Diagnostic::unsupported(
-                    declaration.span,
-                    "map declarations",
-                ));
+                errors.extend(declarations::add(&mut declared, declaration).err());
             }
             Item::Probe(_) | Item::Include(_) | Item::Macro(_) => {}
         }
@@ -256,7 +262,10 @@ pub fn check(
         return Err(errors);
     }
 
-    let mut env = Env::default();
+    let mut env = Env {
+        declared,
+        ..Env::default()
+    };
     for _ in 0..MAX_PASSES {
         env.changed = false;
         let mut pass = Pass {
@@ -437,6 +446,7 @@ impl Checker<'_> {
             value: MapContent::Unknown,
             span,
             emptied_while_used: false,
+            declared: self.env.declared.get(name).copied(),
         });
         if let KeyUse::Element(types) = key {
             let joined = match map.key.as_deref() {
@@ -484,6 +494,11 @@ impl Checker<'_> {
     /// What a map is known to hold.
     fn content(&self, map: ScriptMap) -> &MapContent {
         &self.info(map).value
+    }
+
+    /// Whether a map is used as one value, without key.
+    pub fn is_without_key(&self, map: ScriptMap) -> bool {
+        self.info(map).key.as_deref() == Some(&[])
     }
 
     fn info(&self, map: ScriptMap) -> &MapInfo {

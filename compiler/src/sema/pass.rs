@@ -5,7 +5,8 @@
 use super::attach_points::{Differences, Group, Point};
 use super::scope::Scopes;
 use super::{
-    Checked, CheckedAction, Checker, Env, MapContent, Needs, Options, ProbeContext, emptying,
+    Checked, CheckedAction, Checker, Env, MapContent, Needs, Options, ProbeContext, declarations,
+    emptying,
 };
 use crate::facts::Facts;
 use cranelift_entity::PrimaryMap;
@@ -165,6 +166,11 @@ impl Pass<'_> {
                 );
             }
         }
+        let mismatches = self.env.maps.values().filter_map(declarations::mismatch);
+        self.diagnostics.extend(mismatches);
+        let used = |name: &str| self.env.maps.contains_key(name);
+        let unused = declarations::unused(&self.env.declared, used);
+        self.diagnostics.extend(unused);
         let most = self.options.limits.max_programs;
         if let Some(action) = self.actions.get(most as usize) {
             let message = format!(

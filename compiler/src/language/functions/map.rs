@@ -22,14 +22,19 @@ pub(super) const ROWS: &[FunctionRow] = &[
         "the number of frames in a stack",
     ),
     row(
-        "delete(map m, any key)",
-        FunctionKind::Statement(delete_key),
-        "removes an element: `delete(@m, key)`",
+        "has_key(map m, any key) -> bool",
+        FunctionKind::Value(has_key),
+        "whether a map has an element: `has_key(@m, key)`",
     ),
     row(
-        "delete(element e)",
+        "delete(map m, any key) -> bool",
+        FunctionKind::Statement(delete_key),
+        "removes an element: `delete(@m, key)`; whether there was one",
+    ),
+    row(
+        "delete(element e) -> bool",
         FunctionKind::Statement(delete),
-        "removes an element: `delete(@m[key])`",
+        "removes an element: `delete(@m[key])`; whether there was one",
     ),
     row(
         "clear(map m)",
@@ -72,6 +77,20 @@ fn delete_key(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Dia
     let key = checker.key(map, vec![key], args.span(0))?;
     Ok(Expr {
         kind: ExprKind::MapDelete { map, key },
+        ty: Type::Bool,
+        span: args.span,
+    })
+}
+
+fn has_key(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let (map, key) = (args.map(0)?, args.value(1)?);
+    if checker.is_without_key(map) {
+        let message = "`has_key` is for maps with keys";
+        return Err(Diagnostic::error(args.span(0), message));
+    }
+    let key = checker.key(map, vec![key], args.span(0))?;
+    Ok(Expr {
+        kind: ExprKind::MapHasKey { map, key },
         ty: Type::Bool,
         span: args.span,
     })
