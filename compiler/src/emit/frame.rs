@@ -51,6 +51,8 @@ pub struct FrameLayout {
 pub struct Surroundings<'a> {
     /// The most stack that it may use.
     pub stack_limit: u32,
+    /// The most of it that is for slots which could be in the frame.
+    pub slot_limit: u32,
     /// Bytes of the frame that belong to the functions around it.
     pub frame_base: u32,
     /// Those of its slots that functions use which it has called back.
@@ -76,7 +78,7 @@ impl FrameLayout {
         used: &UsedSlots,
         surroundings: &Surroundings<'_>,
     ) -> Option<FrameLayout> {
-        let limit = surroundings.stack_limit;
+        let limit = surroundings.slot_limit;
         let layout = FrameLayout::place(simplified, used, surroundings, limit);
         (layout.frame_bytes == 0).then_some(layout)
     }
@@ -88,6 +90,7 @@ impl FrameLayout {
         surroundings: &Surroundings<'_>,
         stack_bytes: u32,
     ) -> Option<FrameLayout> {
+        let stack_bytes = stack_bytes.min(surroundings.slot_limit);
         let layout = FrameLayout::place(simplified, used, surroundings, stack_bytes);
         let on_stack = |slot| matches!(layout.places[slot], Some(SlotLocation::Stack(_)));
         used.pinned.iter().all(on_stack).then_some(layout)

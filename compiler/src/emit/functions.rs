@@ -2,14 +2,17 @@
 //!
 //! A function without frame takes the stack that it needs, and its callers share what is left of [`SCRIPT_STACK_BYTES`]: a
 //! body then moves more of its slots to the frame. A body and the functions that have its frame by a link have equal parts
-//! of the stack, as many as are active at a time; these are compiled callers first, since slots of the callers are used in
-//! them.
+//! of the stack for slots, as many as are active at a time; these are compiled callers first, since slots of the callers
+//! are used in them.
 
 use super::frame::{SCRIPT_STACK_BYTES, STACK_ROUNDING, Surroundings};
 use super::select::{self, Compiled};
 use super::{AssembleError, ErrorKind};
 use crate::ir::{FuncId, Function, Module, ProbeId, Slot};
 use cranelift_entity::{EntitySet, SecondaryMap};
+
+/// Bytes of stack that each function is left which shares the frame of others.
+const LEAST_SHARE: u32 = 64;
 
 /// Compiles all bodies, and what they call or have called back.
 pub fn compile(module: &Module) -> Result<SecondaryMap<FuncId, Option<Compiled>>, AssembleError> {
@@ -34,8 +37,10 @@ pub fn compile(module: &Module) -> Result<SecondaryMap<FuncId, Option<Compiled>>
                 levels[id] = 1 + below(&levels);
             } else if compiled[id].is_none() {
                 let below = below(&chains);
+                let limit = SCRIPT_STACK_BYTES.saturating_sub(below);
                 let surroundings = Surroundings {
-                    stack_limit: SCRIPT_STACK_BYTES.saturating_sub(below),
+                    stack_limit: limit,
+                    slot_limit: limit,
                     frame_base: 0,
                     shared: EntitySet::new(),
                     links: false,
@@ -50,6 +55,7 @@ pub fn compile(module: &Module) -> Result<SecondaryMap<FuncId, Option<Compiled>>
         let share = SCRIPT_STACK_BYTES / levels[data.body].max(1);
         let share = share - share % STACK_ROUNDING;
         let mut bases: SecondaryMap<FuncId, u32> = SecondaryMap::new();
+        let mut above: SecondaryMap<FuncId, u32> = SecondaryMap::new();
         let mut frame_bytes = 0;
         for id in order.into_iter().rev() {
             let function = &module.functions[id];
@@ -57,15 +63,22 @@ pub fn compile(module: &Module) -> Result<SecondaryMap<FuncId, Option<Compiled>>
                 continue;
             }
             let below = function.callees().map(|callee| chains[callee]).max();
+            let below = below.unwrap_or(0);
+            // Intermediate values may take more than the function's part, as long as the others have some.
+            let others = (levels[id] - 1) * share.min(LEAST_SHARE);
+            let left = SCRIPT_STACK_BYTES.saturating_sub(above[id] + others);
             let surroundings = Surroundings {
-                stack_limit: share.saturating_sub(below.unwrap_or(0)),
+                stack_limit: left.saturating_sub(below),
+                slot_limit: share.saturating_sub(below),
                 frame_base: bases[id],
                 shared: shared[id].clone(),
                 links: linked(module, function).next().is_some(),
                 compiled: &compiled,
             };
             let done = select::function(module, id, &surroundings).map_err(in_probe)?;
+            let stack = done.stack_bytes.max(1).next_multiple_of(STACK_ROUNDING);
             for callee in linked(module, function) {
+                above[callee] = above[id] + stack;
                 bases[callee] = done.frame_bytes.max(bases[id]);
             }
             frame_bytes = frame_bytes.max(done.frame_bytes);

@@ -139,7 +139,7 @@ impl fmt::Display for ErrorKind {
             ),
             ErrorKind::TooManyCalls => write!(
                 f,
-                "calls of functions are nested more than {} deep",
+                "loops and calls of functions are nested more than {} deep",
                 frame::MAX_CALL_FRAMES
             ),
             ErrorKind::TooLong => f.write_str(

@@ -156,6 +156,7 @@ impl Lower<'_> {
             this.builder.store_word(slot, number);
             this.stmts(body);
         });
+        // At least one turn: Linux 6.18 does not load a program whose callback it sees is never called (`jit_subprogs`).
         let (some, none) = (self.builder.block(), self.builder.block());
         self.builder
             .branch(Condition::SLt, [first, end], some, none);

@@ -158,6 +158,14 @@ impl Checker<'_> {
         out: &mut Vec<Stmt>,
     ) -> Result<(), Diagnostic> {
         match &target.kind {
+            // `@x = { …; count() }`: an aggregation is no value that a block could give.
+            Ast::Map { .. } if let Some((body, inner)) = aggregating_block(value) => {
+                self.scopes.enter();
+                out.extend(self.statements(body));
+                let result = self.assign(target, op, inner, span, out);
+                self.scopes.leave();
+                result
+            }
             Ast::Map { name, keys } => {
                 if let Some((aggregate, argument)) = self.aggregate(value)? {
                     if let Some(op) = op {
@@ -514,6 +522,23 @@ impl Checker<'_> {
             span,
         })
     }
+}
+
+/// The statements of a block that ends in an aggregation, and that.
+fn aggregating_block(value: &ast::Expr) -> Option<(&ast::Block, &ast::Expr)> {
+    let Ast::Block {
+        body,
+        value: Some(inner),
+    } = &value.kind
+    else {
+        return None;
+    };
+    let aggregates = match &inner.kind {
+        Ast::Call { name, .. } => functions::named(&name.node)
+            .is_some_and(|rows| matches!(rows[0].kind, FunctionKind::Aggregate(_))),
+        _ => aggregating_block(inner).is_some(),
+    };
+    aggregates.then_some((body, inner))
 }
 
 /// Whether an expression may stand alone, although it gives a value.

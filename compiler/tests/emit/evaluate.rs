@@ -1,5 +1,6 @@
 //! The reference: what a body and its functions mean, instruction by instruction, without any of the back end.
 
+use crate::build::helper;
 use crate::mixes::{Functions, body_of};
 use pfscript_compiler::ir::{
     Arith, Block, Condition, FuncId, Function, InstData, Slot, Value, Width,
@@ -11,14 +12,20 @@ const VALUE_ADDRESS: u64 = 0xffff_8881_0000_0000;
 /// The address of the context.
 const CONTEXT_ADDRESS: u64 = 0xffff_c900_0000_0000;
 
+/// `bpf_loop`
+const LOOP: u32 = helper::LOOP;
+
 /// What a body runs on.
 pub struct Evaluator<'f> {
     functions: &'f Functions,
+    id: FuncId,
     function: &'f Function,
     context: &'f [u64],
     /// The one value of the one map.
     pub output: Vec<u8>,
     slots: HashMap<Slot, Vec<u8>>,
+    /// The slots of the functions around this one.
+    around: HashMap<(FuncId, Slot), Vec<u8>>,
     values: HashMap<Value, u64>,
     routine: fn(&str, &[u64]) -> u64,
 }
@@ -34,10 +41,12 @@ impl<'f> Evaluator<'f> {
         let body = body_of(functions);
         Evaluator {
             functions,
+            id: functions.last().expect("there is a body").0,
             function: body,
             context,
             output: vec![0; output_bytes],
             slots: slots(body),
+            around: HashMap::new(),
             values: [(body.params[0], CONTEXT_ADDRESS)].into_iter().collect(),
             routine,
         }
@@ -61,16 +70,50 @@ impl<'f> Evaluator<'f> {
         let params = function.params.iter().copied();
         let mut called = Evaluator {
             functions: self.functions,
+            id: callee,
             function,
             context: self.context,
             output: std::mem::take(&mut self.output),
             slots: slots(function),
+            around: std::mem::take(&mut self.around),
             values: params.zip(args.iter().copied()).collect(),
             routine: self.routine,
         };
         let result = called.run();
         self.output = called.output;
+        self.around = called.around;
         result
+    }
+
+    /// Has a function called back, with its turn, which sees the slots of this one; how often it was.
+    fn call_back(&mut self, turns: u64, callback: FuncId) -> u64 {
+        let id = self.id;
+        let own = std::mem::take(&mut self.slots);
+        self.around
+            .extend(own.into_iter().map(|(slot, bytes)| ((id, slot), bytes)));
+        let mut taken = 0;
+        while taken < turns {
+            let result = self.call(callback, &[taken]);
+            taken += 1;
+            if result != 0 {
+                break;
+            }
+        }
+        let around = std::mem::take(&mut self.around);
+        for ((owner, slot), bytes) in around {
+            match owner == id {
+                true => self.slots.insert(slot, bytes),
+                false => self.around.insert((owner, slot), bytes),
+            };
+        }
+        taken
+    }
+
+    fn slot(&self, slot: Slot) -> &[u8] {
+        match self.function.slots[slot].outer {
+            Some(outer) => &self.around[&outer],
+            None => &self.slots[&slot],
+        }
     }
 
     fn get(&self, value: Value) -> u64 {
@@ -150,11 +193,7 @@ impl<'f> Evaluator<'f> {
                 offset,
                 width,
                 signed,
-            } => extend(
-                width,
-                signed,
-                read(&self.slots[&slot], offset as usize, width),
-            ),
+            } => extend(width, signed, read(self.slot(slot), offset as usize, width)),
             InstData::SlotStore {
                 slot,
                 offset,
@@ -181,7 +220,7 @@ impl<'f> Evaluator<'f> {
                 bytes,
             } => {
                 let start = from_offset as usize;
-                let copied = self.slots[&from][start..start + bytes as usize].to_vec();
+                let copied = self.slot(from)[start..start + bytes as usize].to_vec();
                 self.write_slot(to, to_offset, &copied);
                 0
             }
@@ -206,14 +245,21 @@ impl<'f> Evaluator<'f> {
                 self.write_slot(slot, offset, &written);
                 0
             }
+            InstData::CallHelper {
+                helper: LOOP,
+                ref args,
+            } => {
+                let callback = FuncId::from_u32(self.get(args[1]) as u32);
+                self.call_back(self.get(args[0]), callback)
+            }
             InstData::CallHelper { .. } => VALUE_ADDRESS,
             InstData::Call { function, ref args } => {
                 let args: Vec<u64> = args.iter().map(|&arg| self.get(arg)).collect();
                 self.call(function, &args)
             }
-            InstData::FuncAddr(_) | InstData::Link { .. } | InstData::Context => {
-                panic!("nothing is called back")
-            }
+            InstData::FuncAddr(function) => function.as_u32().into(),
+            InstData::Link { .. } => 0,
+            InstData::Context => CONTEXT_ADDRESS,
             InstData::CallRoutine { routine, ref args } => {
                 let args: Vec<u64> = args.iter().map(|&arg| self.get(arg)).collect();
                 (self.routine)(routine, &args)
@@ -223,7 +269,11 @@ impl<'f> Evaluator<'f> {
     }
 
     fn write_slot(&mut self, slot: Slot, offset: u32, bytes: &[u8]) {
-        let memory = self.slots.get_mut(&slot).expect("the slot exists");
+        let memory = match self.function.slots[slot].outer {
+            Some(outer) => self.around.get_mut(&outer),
+            None => self.slots.get_mut(&slot),
+        };
+        let memory = memory.expect("the slot exists");
         write(memory, offset as usize, bytes);
     }
 }

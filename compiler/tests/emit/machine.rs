@@ -12,6 +12,9 @@ const STACK_BYTES: usize = 512;
 /// Bytes between regions' addresses.
 const REGION: u64 = 1 << 32;
 
+/// Where instructions are, as addresses of functions say it.
+const CODE: u64 = 1 << 60;
+
 /// Regions by their number.
 const CONTEXT: u64 = 1;
 const FIRST_MAP: u64 = 2;
@@ -88,6 +91,8 @@ impl Machine {
                     pc += 1;
                     r[dst] = match insn.src {
                         pseudo::MAP_FD => insn.imm as u64 * REGION,
+                        // From the instruction on, which has two halves.
+                        pseudo::FUNC => CODE + (pc as i64 - 1 + i64::from(insn.imm)) as u64,
                         _ => u64::from(high as u32) << 32 | u64::from(insn.imm as u32),
                     };
                 }
@@ -122,7 +127,7 @@ impl Machine {
                             let target = (pc as i64 + i64::from(insn.imm)) as usize;
                             self.call(target, args, depth + 1)
                         } else {
-                            self.helper(insn.imm, args)
+                            self.helper(insn.imm, args, depth)
                         };
                         r[1..6].fill(POISON);
                     }
@@ -137,8 +142,20 @@ impl Machine {
         }
     }
 
-    fn helper(&mut self, number: i32, args: [u64; 5]) -> u64 {
+    fn helper(&mut self, number: i32, args: [u64; 5], depth: u64) -> u64 {
         match number {
+            // loop
+            181 => {
+                let mut taken = 0;
+                while taken < args[0] {
+                    let call = [taken, args[2], POISON, POISON, POISON];
+                    taken += 1;
+                    if self.call((args[1] - CODE) as usize, call, depth + 1) != 0 {
+                        break;
+                    }
+                }
+                taken
+            }
             // map_lookup_elem: every map has one element.
             1 => args[0],
             other => panic!("helper {other}"),

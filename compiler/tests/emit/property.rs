@@ -26,12 +26,14 @@ fn expected(functions: &Functions, context: &[u64]) -> Vec<u8> {
 
 fn recipe(seed: u64, loops: bool) -> Recipe {
     let statements = [8, 30, 120][(seed / 3 % 3) as usize];
+    let callbacks = statements < 100 && seed % 4 == 3;
     Recipe {
+        callbacks,
         loops,
         shuffled: loops && seed.is_multiple_of(2),
         framed: seed % 3 == 2,
         // What functions take of the stack the body lacks, and the longest ones want it all for their values.
-        functions: if statements < 100 {
+        functions: if statements < 100 && !callbacks {
             [0, 1, 3][(seed / 2 % 3) as usize]
         } else {
             0
@@ -51,7 +53,7 @@ fn number(name: &str) -> i32 {
 
 #[test]
 fn a_small_machine_computes_what_the_reference_computes() {
-    let mut calls = 0;
+    let (mut calls, mut callbacks) = (0, 0);
     for seed in 0..1500 {
         let functions = random::functions(seed, recipe(seed, true), output());
         let context = context(seed);
@@ -59,6 +61,7 @@ fn a_small_machine_computes_what_the_reference_computes() {
         let mut object = parse(&assembled.elf).unwrap();
         link(&mut object, &number).unwrap();
         calls += assembled.listing.matches(": call f").count();
+        callbacks += assembled.listing.matches("= func[callback").count();
         let maps = [OUTPUT_BYTES, 8, 8 + assembled.frame_bytes as usize];
         let mut machine = Machine::new(&object, "p0", &context, &maps);
         machine.run();
@@ -69,13 +72,16 @@ fn a_small_machine_computes_what_the_reference_computes() {
         );
     }
     assert!(calls > 500, "only {calls} calls of functions");
+    assert!(callbacks > 300, "only {callbacks} functions called back");
 }
 
 #[test]
 fn the_kernel_computes_what_the_reference_computes() {
     needs_root!();
-    for seed in 0..300 {
-        let functions = random::functions(seed, recipe(seed, false), output());
+    for seed in 0..400 {
+        let mut recipe = recipe(seed, false);
+        recipe.callbacks &= crate::live::has_find_vma();
+        let functions = random::functions(seed, recipe, output());
         let context = context(seed);
         let assembled = assemble_functions(functions.clone()).unwrap();
         let loaded = Loaded::new(&assembled.elf)

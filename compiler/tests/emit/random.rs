@@ -3,11 +3,15 @@
 use crate::build::{Body, helper};
 use crate::mixes::{Functions, MIXES};
 use pfscript_compiler::ir::{
-    Arith, Block, Condition, FuncId, Function, InstData, Kind, MapId, Signature, Slot, Value, Width,
+    Arith, Block, Condition, FuncId, Function, InstData, Kind, LINK_BYTES, MapId, Signature, Slot,
+    Value, Width,
 };
+use std::collections::HashMap;
 
 /// Words of context.
 pub const CONTEXT_WORDS: usize = 12;
+/// The most functions around one that is called back.
+const MAX_LEVEL: u32 = 2;
 /// Where the final results begin in the map's value.
 const RESULTS: i32 = 256;
 
@@ -86,6 +90,8 @@ pub struct Recipe {
     pub shuffled: bool,
     /// How many functions there are to call.
     pub functions: u32,
+    /// Functions too that are called back, within each other, and share slots.
+    pub callbacks: bool,
     /// How many statements.
     pub statements: u64,
 }
@@ -102,6 +108,24 @@ struct Maker {
     /// The numbers of arguments of the functions that can be called, after the output.
     callees: Vec<u64>,
     left: u64,
+    /// The map of the output.
+    map: MapId,
+    /// The number of this function among those that share a frame, the body's being 0.
+    number: u32,
+    /// The slots of the functions around this one, with their sizes.
+    around: Vec<(FuncId, Slot, u32)>,
+    /// How many functions are around this one.
+    level: u32,
+    /// Functions that are called back, by their numbers, and the number of the next one.
+    callbacks: Vec<(u32, Function)>,
+    next: u32,
+    /// What such functions get of this one.
+    link: Option<Slot>,
+}
+
+/// What stands for the id of a function that is called back, or of the body, until all are there.
+fn provisional(number: u32) -> FuncId {
+    FuncId::from_u32(1_000_000 + number)
 }
 
 /// Random functions, each of which may call those before it, and a body.
@@ -115,7 +139,25 @@ pub fn functions(seed: u64, recipe: Recipe, output: MapId) -> Functions {
         functions.push(function(&name, &mut random, recipe, params, &callees));
         callees.push(params);
     }
-    functions.push(body(&mut random, recipe, output, callees));
+    let (body, mut callbacks) = body(&mut random, recipe, output, callees);
+    callbacks.push((0, body));
+    // The body comes last.
+    let ids: HashMap<FuncId, FuncId> = callbacks
+        .iter()
+        .zip(functions.len() as u32..)
+        .map(|(&(number, _), id)| (provisional(number), FuncId::from_u32(id)))
+        .collect();
+    for (_, mut function) in callbacks {
+        for data in function.slots.values_mut() {
+            data.outer = data.outer.map(|(owner, slot)| (ids[&owner], slot));
+        }
+        for data in function.insts.values_mut() {
+            if let InstData::FuncAddr(callback) = data {
+                *callback = ids[callback];
+            }
+        }
+        functions.push(function);
+    }
     functions
 }
 
@@ -150,6 +192,13 @@ fn function(
         known,
         callees: callees.to_vec(),
         left: 2 + random.below(10),
+        map: MapId::from_u32(0),
+        number: 0,
+        around: Vec::new(),
+        level: MAX_LEVEL,
+        callbacks: Vec::new(),
+        next: 0,
+        link: None,
     };
     maker.sequence(3);
     let mut result = maker.known[0];
@@ -160,7 +209,12 @@ fn function(
 }
 
 /// A random body.
-fn body(random: &mut Random, recipe: Recipe, output: MapId, callees: Vec<u64>) -> Function {
+fn body(
+    random: &mut Random,
+    recipe: Recipe,
+    map: MapId,
+    callees: Vec<u64>,
+) -> (Function, Vec<(u32, Function)>) {
     let mut body = Body::new();
     let sizes: &[u32] = if recipe.framed {
         &[8, 64, 400]
@@ -170,16 +224,7 @@ fn body(random: &mut Random, recipe: Recipe, output: MapId, callees: Vec<u64>) -
     let slots = (0..4)
         .map(|index| body.zeroed_slot(&format!("slot {index}"), random.one_of(sizes)))
         .collect();
-    let key = body.zeroed_slot("key", 8);
-    let map = body.map(output);
-    let key = body.slot_addr(key);
-    let output = body.helper(helper::MAP_LOOKUP_ELEM, &[map, key]);
-    let null = body.constant(0);
-    let (missing, found) = (body.block(), body.block());
-    body.branch(Condition::Eq, [output, null], missing, found);
-    body.block = missing;
-    body.push(InstData::Return(None));
-    body.block = found;
+    let output = look_up(&mut body, map, None);
     let context = body.context();
     let first = body.load(context, 0, Width::W64);
     let mut maker = Maker {
@@ -192,9 +237,32 @@ fn body(random: &mut Random, recipe: Recipe, output: MapId, callees: Vec<u64>) -
         known: vec![first],
         output,
         callees,
+        map,
+        number: 0,
+        around: Vec::new(),
+        level: 0,
+        callbacks: Vec::new(),
+        next: 1,
+        link: None,
     };
     maker.sequence(3);
-    maker.finish()
+    let callbacks = std::mem::take(&mut maker.callbacks);
+    (maker.finish(), callbacks)
+}
+
+/// The output, if it is there; else the function ends with this result.
+fn look_up(body: &mut Body, map: MapId, result: Option<i64>) -> Value {
+    let key = body.zeroed_slot("key", 8);
+    let arguments = [body.map(map), body.slot_addr(key)];
+    let output = body.helper(helper::MAP_LOOKUP_ELEM, &arguments);
+    let null = body.constant(0);
+    let (missing, found) = (body.block(), body.block());
+    body.branch(Condition::Eq, [output, null], missing, found);
+    body.block = missing;
+    let result = result.map(|result| body.constant(result));
+    body.push(InstData::Return(result));
+    body.block = found;
+    output
 }
 
 impl Maker {
@@ -208,6 +276,7 @@ impl Maker {
             match self.random.below(14) {
                 0 if depth > 0 => self.choice(depth),
                 1 if depth > 0 && self.recipe.loops => self.repeat(depth),
+                2 if self.recipe.callbacks && self.level < MAX_LEVEL => self.call_back(),
                 _ => self.statement(),
             }
         }
@@ -389,6 +458,87 @@ impl Maker {
         self.body.slot_store(counter, 0, Width::W64, less);
         self.body.jump(head);
         self.body.block = after;
+    }
+
+    /// Has a function called back a few times, that shares slots with those around it.
+    fn call_back(&mut self) {
+        let number = self.next;
+        let mut around = self.around.clone();
+        for &slot in &self.slots {
+            // What stands for an outer slot is among those already.
+            let data = &self.body.function.slots[slot];
+            if data.outer.is_none() {
+                around.push((provisional(self.number), slot, data.size));
+            }
+        }
+        let signature = Signature {
+            params: vec![Kind::Scalar, Kind::Link],
+            result: Some(Kind::Scalar),
+        };
+        let mut body = Body::of(&format!("callback{number}"), signature);
+        let own = self.random.one_of(&[8, 24, 200]);
+        let mut slots = vec![body.zeroed_slot("own", own)];
+        for &(owner, outer, size) in &around {
+            if self.random.below(2) == 0 {
+                let slot = body.slot("outer", size);
+                body.function.slots[slot].outer = Some((owner, outer));
+                slots.push(slot);
+            }
+        }
+        let turn = body.param(0);
+        let output = look_up(&mut body, self.map, Some(1));
+        let context = match self.random.below(2) {
+            0 => Some(body.value(InstData::Context)),
+            _ => None,
+        };
+        let mut maker = Maker {
+            random: Random::new(self.random.next()),
+            recipe: self.recipe,
+            body,
+            context,
+            slots,
+            known: vec![turn],
+            output,
+            callees: Vec::new(),
+            left: 2 + self.random.below(12),
+            map: self.map,
+            number,
+            around,
+            level: self.level + 1,
+            callbacks: std::mem::take(&mut self.callbacks),
+            next: number + 1,
+            link: None,
+        };
+        maker.sequence(2);
+        // Most loops go on, some stop where the turn says so.
+        let condition = maker.random.one_of(&[Condition::Eq, Condition::ULt]);
+        let last = maker.random.below(6) as i64;
+        let last = maker.body.constant(last);
+        let stops = maker.body.compare(condition, last, turn);
+        self.next = maker.next;
+        self.callbacks = maker.callbacks;
+        self.callbacks.push((number, maker.body.gives(stops)));
+
+        let body = &mut self.body;
+        let link = *self
+            .link
+            .get_or_insert_with(|| body.slot("link", LINK_BYTES));
+        let context = true;
+        self.body.push(InstData::Link {
+            slot: link,
+            context,
+        });
+        // At least one: Linux 6.18 does not load a program whose callback it sees is never called.
+        let turns = 1 + self.random.below(4) as i64;
+        let callback = InstData::FuncAddr(provisional(number));
+        let arguments = [
+            self.body.constant(turns),
+            self.body.value(callback),
+            self.body.slot_addr(link),
+            self.body.constant(0),
+        ];
+        let taken = self.body.helper(helper::LOOP, &arguments);
+        self.known.push(taken);
     }
 
     /// Stores what is known, so that it lives to the end.
