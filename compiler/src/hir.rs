@@ -128,6 +128,8 @@ pub enum ExprKind {
     /// What is at a place: a scalar, a string (also of characters in memory), a tuple. Of a structure or an array there
     /// is no value yet; such a place is only looked into or pointed to.
     Load(Place),
+    /// The address of a place that is in a variable, or in a map's element; of an element that is not there, 0.
+    Address(Place),
     /// The program's context pointer.
     Context,
     /// A value that the provider keeps in the context or on the stack.

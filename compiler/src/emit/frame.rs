@@ -136,7 +136,7 @@ impl FrameLayout {
             }
             let size = slots[slot].size.next_multiple_of(8);
             let fits = size.saturating_add(layout.slots_on_stack) <= stack_bytes;
-            if fits && !surroundings.shared.contains(slot) {
+            if fits && !slots[slot].framed && !surroundings.shared.contains(slot) {
                 layout.slots_on_stack += size;
                 let offset = -(layout.slots_on_stack as i32);
                 layout.places[slot] = Some(SlotLocation::Stack(offset));

@@ -101,7 +101,7 @@ impl Expr {
             | ExprKind::Global(_)
             | ExprKind::MapLength(_)
             | ExprKind::SiteText(_) => {}
-            ExprKind::Load(place) => place.visit(see),
+            ExprKind::Load(place) | ExprKind::Address(place) => place.visit(see),
             ExprKind::Helper { args, .. } | ExprKind::Routine { args, .. } => {
                 for arg in args {
                     match arg {

@@ -177,9 +177,18 @@ impl FunctionBuilder {
         self.function.slots.push(SlotData {
             size,
             zeroed: false,
+            framed: false,
             name: name.to_owned(),
             outer: None,
         })
+    }
+
+    /// A pointer as the number that it is, of which the kernel's verifier knows nothing.
+    pub fn pointer_as_number(&mut self, pointer: Value) -> Value {
+        let slot = self.slot(8, "address");
+        self.function.slots[slot].framed = true;
+        self.store_word(slot, pointer);
+        self.load_word(slot)
     }
 
     /// What a slot of a function around this one is called here.

@@ -65,6 +65,8 @@ pub struct SlotData {
     pub size: u32,
     /// Zeroed when the function starts (a variable that a path may read before it is assigned).
     pub zeroed: bool,
+    /// It is in the frame, so that the kernel's verifier does not know what it holds.
+    pub framed: bool,
     /// What it holds, for dumps: `$file`, `key of @`.
     pub name: String,
     /// The slot of a function around this one that it stands for; it is in the frame then.

@@ -63,12 +63,17 @@ fn function(out: &mut String, module: &Module, function: &Function) {
     let names = Names::new(module, function);
     for (slot, data) in &function.slots {
         let zeroed = if data.zeroed { " zeroed" } else { "" };
+        let framed = if data.framed { " framed" } else { "" };
         let of = data.outer.map_or(String::new(), |(function, _)| {
             format!(" of {}", module.functions[function].symbol)
         });
         line(
             out,
-            format_args!("    {}: {} bytes{zeroed}{of}", names.slot(slot), data.size),
+            format_args!(
+                "    {}: {} bytes{zeroed}{framed}{of}",
+                names.slot(slot),
+                data.size
+            ),
         );
     }
     for (block, data) in &function.blocks {

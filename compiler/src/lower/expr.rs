@@ -55,6 +55,7 @@ impl Lower<'_> {
         match &expr.kind {
             ExprKind::Int(value) => self.builder.constant(*value),
             ExprKind::Load(place) => self.load(place, expr.span),
+            ExprKind::Address(place) => self.address_of(place),
             ExprKind::Context => self.context(),
             ExprKind::Argument(access) => self.argument(*access),
             ExprKind::Helper { helper, args } => {

@@ -120,6 +120,41 @@ impl Lower<'_> {
         self.builder.arith(op, raised, down)
     }
 
+    /// The address of a place in a variable or an element.
+    pub(super) fn address_of(&mut self, place: &Place) -> Value {
+        let Base::Element { map, key } = &place.base else {
+            let slot = self.in_slot(place);
+            let address = self.builder.address(slot);
+            return self.builder.pointer_as_number(address);
+        };
+        let key = self.key(*map, key);
+        let map = self.map_pointer(*map);
+        let result = self.builder.temporary(8, "address");
+        let zero = self.builder.constant(0);
+        self.builder.store_word(result, zero);
+        self.look_up(
+            map,
+            key,
+            |this, found| {
+                let address = this.builder.pointer_as_number(found);
+                let offset = this.builder.constant(place.offset.into());
+                let address = this.builder.arith(Arith::Add, address, offset);
+                this.builder.store_word(result, address);
+            },
+            |_| {},
+        );
+        self.builder.load_word(result)
+    }
+
+    /// Reads bytes at an address that may be anything; zeros if they cannot be read.
+    pub(super) fn read_bytes(&mut self, place: SlotPlace, bytes: u32, address: Value) {
+        let target = self.builder.address(place);
+        let size = self.builder.constant(bytes.into());
+        let loss = self.loss();
+        self.builder
+            .routine("pf_read", vec![target, size, address, loss]);
+    }
+
     /// An address, `offset` bytes further.
     pub(super) fn address_at(&mut self, address: &Expr, offset: u32) -> Value {
         let address = self.value(address);

@@ -41,6 +41,18 @@ impl Lower<'_> {
                 }),
                 Type::Tuple(_) | Type::UserSymbol,
             ) if expr.ty == ty => self.element(*map, key, place, self.size(ty)),
+            // What a script's pointer to a variable of its own, or to an element, points to.
+            (
+                ExprKind::Load(Place {
+                    base: Base::Memory(address),
+                    offset,
+                    ..
+                }),
+                Type::Tuple(_) | Type::UserSymbol,
+            ) if expr.ty == ty => {
+                let address = self.address_at(address, *offset);
+                self.read_bytes(place, self.size(ty), address);
+            }
             (_, Type::Tuple(_)) => {
                 let from = self.materialize(expr);
                 self.convert(from, expr.ty, place, ty);
@@ -197,6 +209,17 @@ impl Lower<'_> {
                 let size = self.builder.constant((*count).min(room).into());
                 let loss = self.loss();
                 self.read_string(place, room, size, address, loss);
+            }
+            ExprKind::Load(Place {
+                base: Base::Memory(address),
+                offset,
+                ty: Type::Str { bytes },
+                ..
+            }) => {
+                let address = self.address_at(address, *offset);
+                let read = (*bytes).min(room);
+                self.builder.zero(place.at(read), room - read);
+                self.read_bytes(place, read, address);
             }
             ExprKind::Load(Place {
                 base: Base::Element { map, key },

@@ -348,7 +348,9 @@ impl Join<'_> {
     /// Whether an expression itself, not its parts, is about a map.
     fn touches(&self, expr: &Expr, map: usize) -> bool {
         match &expr.kind {
-            ExprKind::Load(place) | ExprKind::Add { place, .. } => is_in(place, map),
+            ExprKind::Load(place) | ExprKind::Address(place) | ExprKind::Add { place, .. } => {
+                is_in(place, map)
+            }
             ExprKind::MapDelete { map: used, .. }
             | ExprKind::MapHasKey { map: used, .. }
             | ExprKind::MapLength(used) => used.index() == map,

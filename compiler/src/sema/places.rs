@@ -72,13 +72,17 @@ impl Checker<'_> {
 
     /// The address of a place.
     pub(super) fn address_of(&mut self, place: Place, span: Span) -> Result<Expr, Diagnostic> {
-        let (Base::Memory(address), None) = (place.base, place.bits) else {
-            return Err(Diagnostic::unsupported(
-                span,
-                "addresses of anything but fields",
-            ));
-        };
+        if place.bits.is_some() || matches!(place.base, Base::Value(_)) {
+            return Err(Diagnostic::error(span, "this has no address"));
+        }
         let ty = self.types.pointer_to(place.ty);
+        let Base::Memory(address) = place.base else {
+            return Ok(Expr {
+                kind: ExprKind::Address(place),
+                ty,
+                span,
+            });
+        };
         let kind = match place.offset {
             0 => address.kind,
             offset => ExprKind::Arith(
@@ -133,10 +137,9 @@ impl Checker<'_> {
                 span,
                 ..*address
             }),
-            _ => Err(Diagnostic::unsupported(
-                span,
-                "addresses of anything but fields",
-            )),
+            _ if value.ty == Type::Unknown => Ok(value),
+            _ => Err(Diagnostic::error(span, "this has no address")
+                .help("variables, maps and fields have one")),
         }
     }
 

@@ -40,6 +40,7 @@ impl Body {
         self.function.slots.push(SlotData {
             size,
             zeroed: false,
+            framed: false,
             name: name.to_owned(),
             outer: None,
         })
