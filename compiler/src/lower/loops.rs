@@ -10,6 +10,7 @@ use crate::ir::{
     Arith, Block, Condition, FuncId, Function, FunctionBuilder, Kind, LINK_BYTES, Signature, Slot,
     Value,
 };
+use crate::sema::MapContent;
 use crate::types::Type;
 use cranelift_entity::EntityRef;
 use pfscript_grammar::Span;
@@ -210,8 +211,16 @@ impl Lower<'_> {
             };
             if let (Some(key), Some(value)) = (this.builder.param(1), this.builder.param(2)) {
                 this.builder.load_bytes(key, place, key_bytes);
-                this.builder
-                    .load_bytes(value, place.at(key_bytes), value_bytes);
+                let value_place = place.at(key_bytes);
+                match this.checked.maps[map].value {
+                    MapContent::Aggregate(aggregate, signed) => {
+                        let value = this.aggregated(value, aggregate, signed);
+                        this.builder.store_word(value_place, value);
+                    }
+                    MapContent::Scalar(_) | MapContent::Unknown => {
+                        this.builder.load_bytes(value, value_place, value_bytes);
+                    }
+                }
             }
             if held != ty {
                 this.convert(place, ty, to, held);

@@ -3,11 +3,13 @@
 //! In comes a place, out goes a value or a filled slot. Whether a read is allowed was checked before.
 
 use super::Lower;
-use crate::hir::{Base, Expr, Place, ScriptMap};
+use crate::hir::{Aggregate, Base, Expr, Place, ScriptMap};
 use crate::ir::{Arith, SlotPlace, Value, Width};
 use crate::providers::Access;
 use crate::types::Type;
 use pfscript_grammar::Span;
+use pfscript_probes::abi::layout::Extent;
+use pfscript_probes::abi::{AVERAGE_COUNT, AVERAGE_TOTAL, EXTREME_RANK};
 
 impl Lower<'_> {
     /// Copies a map element into a slot, or zeroes where there is none.
@@ -21,6 +23,35 @@ impl Lower<'_> {
             |this, found| this.builder.load_bytes(found, place, bytes),
             |_| {},
         );
+    }
+
+    /// The number that an aggregation has come to, from a pointer to its value; of a histogram, what its first bucket has.
+    pub(super) fn aggregated(&mut self, value: Value, aggregate: Aggregate, signed: bool) -> Value {
+        let builder = &mut self.builder;
+        let mut word = |extent: Extent| {
+            let offset = extent.offset as i32;
+            builder.load(value, offset, Width::W64, false)
+        };
+        match aggregate {
+            Aggregate::Avg | Aggregate::Stats => {
+                let (total, count) = (word(AVERAGE_TOTAL), word(AVERAGE_COUNT));
+                match signed {
+                    true => builder.routine("pf_sdiv", vec![total, count]),
+                    false => builder.arith(Arith::UDiv, total, count),
+                }
+            }
+            Aggregate::Min | Aggregate::Max => {
+                let rank = word(EXTREME_RANK);
+                let sign = if signed { i64::MIN } else { 0 };
+                let least = if aggregate == Aggregate::Min { -1 } else { 0 };
+                let turned = builder.constant(sign ^ least);
+                builder.arith(Arith::Xor, rank, turned)
+            }
+            Aggregate::Count
+            | Aggregate::Sum
+            | Aggregate::Hist { .. }
+            | Aggregate::LHist { .. } => builder.load(value, 0, Width::W64, false),
+        }
     }
 
     /// A word of the globals.

@@ -89,15 +89,22 @@ impl Checker<'_> {
                 let value = match &info.value {
                     MapContent::Unknown => Type::Unknown,
                     MapContent::Scalar(ty) => *ty,
-                    MapContent::Aggregate(Aggregate::Count | Aggregate::Sum, signed) => {
-                        match signed {
-                            true => Type::I64,
-                            false => Type::U64,
-                        }
-                    }
+                    MapContent::Aggregate(
+                        Aggregate::Count
+                        | Aggregate::Sum
+                        | Aggregate::Min
+                        | Aggregate::Max
+                        | Aggregate::Avg,
+                        signed,
+                    ) => match signed {
+                        true => Type::I64,
+                        false => Type::U64,
+                    },
                     MapContent::Aggregate(aggregate, _) => {
-                        let what = format!("loops over `{}()` maps", aggregate.name());
-                        return Err(Diagnostic::unsupported(map.span, &what));
+                        let message =
+                            format!("a `for` cannot go over a map of `{}()`", aggregate.name());
+                        return Err(Diagnostic::error(map.span, message)
+                            .help("only what is one number can be its value; print the map"));
                     }
                 };
                 let key = match key.as_deref() {
