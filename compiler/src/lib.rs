@@ -19,6 +19,7 @@ pub mod recorded;
 pub mod sema;
 pub mod types;
 
+use crate::sema::c_types::WithCTypes;
 use cranelift_entity::EntityRef;
 use facts::Facts;
 use manifest::Manifest;
@@ -64,6 +65,10 @@ pub fn compile(
     options: &Options,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let expanded = language::macros::expand(script)?;
+    let declared = WithCTypes::new(&expanded.script, facts)?;
+    let facts = declared
+        .as_ref()
+        .map_or(facts, |declared| declared as &dyn Facts);
     let compiled = sema::check(&expanded.script, facts, options).and_then(|mut checked| {
         // Only facts that are for a check may leave something open; without them there is no object.
         if let Some(error) = checked.unchecked.first_mut() {
@@ -97,6 +102,10 @@ pub fn check(
     options: &Options,
 ) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
     let expanded = language::macros::expand(script)?;
+    let declared = WithCTypes::new(&expanded.script, facts)?;
+    let facts = declared
+        .as_ref()
+        .map_or(facts, |declared| declared as &dyn Facts);
     let checked = sema::check(&expanded.script, facts, options).and_then(|mut checked| {
         if checked.unchecked.is_empty() {
             return Ok(assemble(checked, name, source, facts)?.warnings);

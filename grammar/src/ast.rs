@@ -3,6 +3,8 @@
 //! The tree says what was written, not what it means: names are not resolved and types are not known here.
 //! Equality of trees ignores spans, so that `parse(format(tree)) == tree` can be tested directly.
 
+pub mod c;
+
 use crate::span::{Span, Spanned};
 
 /// A whole script.
@@ -43,6 +45,8 @@ pub enum Item {
     Macro(Macro),
     /// `let @name = kind(size);`
     MapDeclaration(MapDeclaration),
+    /// `struct pair { int a; int b; };` and other declarations of C.
+    Declaration(c::Declaration),
     /// A construct of bpftrace's language that is parsed but has no meaning here yet.
     Unsupported(Unsupported),
 }
@@ -329,6 +333,15 @@ pub enum ExprKind {
         /// The operand.
         operand: Box<Expr>,
     },
+    /// `sizeof(type)`, `sizeof(x)`
+    SizeOf(Measured),
+    /// `offsetof(type, member.member)`
+    OffsetOf {
+        /// The structure, or a value that is one.
+        of: Measured,
+        /// The members, each of the one before; at least one.
+        path: Vec<Spanned<String>>,
+    },
     /// `(a, b)`: at least two, or one followed by a comma.
     Tuple(Vec<Expr>),
     /// `{ statement; … value }`
@@ -347,6 +360,15 @@ pub enum ExprKind {
     },
     /// Parsed, but without meaning yet.
     Unsupported(Unsupported),
+}
+
+/// What `sizeof` and `offsetof` look at. An expression is not evaluated.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Measured {
+    /// A type.
+    Type(TypeName),
+    /// The type of an expression.
+    Value(Box<Expr>),
 }
 
 /// A type as written: `struct vm_area_struct *`, `uint64`, `unsigned long`, `uint8[4]`.

@@ -86,6 +86,10 @@ impl Dumper {
                 let head = format!("let @{} {}", declaration.name.node, declaration.kind.node);
                 self.nest(head, |d| d.exprs(&declaration.args));
             }
+            Item::Declaration(declaration) => {
+                let text = quote(declaration.text.as_bytes());
+                self.line(format!("declaration {text}"));
+            }
             Item::Unsupported(unsupported) => self.unsupported(unsupported),
         }
     }
@@ -93,6 +97,13 @@ impl Dumper {
     fn unsupported(&mut self, unsupported: &Unsupported) {
         let text = quote(unsupported.text.as_bytes());
         self.line(format!("unsupported {}: {text}", unsupported.what));
+    }
+
+    fn measured(&mut self, what: &str, of: &Measured) {
+        match of {
+            Measured::Type(ty) => self.line(format!("{what} of {}", type_text(ty))),
+            Measured::Value(value) => self.nest(what, |d| d.expr(value)),
+        }
     }
 
     fn statements(&mut self, block: &Block) {
@@ -232,6 +243,11 @@ impl Dumper {
             }),
             ExprKind::Cast { ty, operand } => {
                 self.nest(format!("cast {}", type_text(ty)), |d| d.expr(operand));
+            }
+            ExprKind::SizeOf(of) => self.measured("sizeof", of),
+            ExprKind::OffsetOf { of, path } => {
+                let path: Vec<&str> = path.iter().map(|member| member.node.as_str()).collect();
+                self.measured(&format!("offsetof {}", path.join(".")), of);
             }
             ExprKind::Tuple(fields) => self.nest("tuple", |d| d.exprs(fields)),
             ExprKind::Block { body, value } => self.nest("block", |d| {

@@ -23,6 +23,7 @@ pub fn format(script: &Script) -> String {
         let line = |item: &Item| {
             matches!(item, Item::Include(_))
                 || matches!(item, Item::Unsupported(u) if !u.text.contains('\n'))
+                || matches!(item, Item::Declaration(d) if !d.text.contains('\n'))
         };
         if before.is_some_and(|before| !(line(before) && line(item))) {
             printer.out.push('\n');
@@ -65,7 +66,7 @@ fn strength(expr: &Expr) -> u8 {
         ExprKind::Block { .. } | ExprKind::If { .. } => ANY,
         // What closes with its own parenthesis holds together; blocks, `if`, casts and the like do not.
         ExprKind::Unsupported(unsupported) => match unsupported.what {
-            "sizeof expressions" | "offsetof expressions" | "records" | "empty tuples" => PRIMARY,
+            "elements in offsetof" | "arrays of arrays" | "records" | "empty tuples" => PRIMARY,
             "typeof expressions" if unsupported.text.starts_with("type") => PRIMARY,
             _ => ANY,
         },
@@ -82,6 +83,13 @@ struct Printer {
 impl Printer {
     fn push(&mut self, text: &str) {
         self.out.push_str(text);
+    }
+
+    fn measured(&mut self, of: &Measured) {
+        match of {
+            Measured::Type(ty) => self.type_name(ty),
+            Measured::Value(value) => self.expr(value, ANY),
+        }
     }
 
     fn newline(&mut self) {
@@ -321,6 +329,17 @@ impl Printer {
                 self.sign_operand(operand, |sign| {
                     !sure && matches!(sign, '-' | '*' | '&' | '+')
                 });
+            }
+            ExprKind::SizeOf(of) => {
+                self.push("sizeof(");
+                self.measured(of);
+                self.push(")");
+            }
+            ExprKind::OffsetOf { of, path } => {
+                self.push("offsetof(");
+                self.measured(of);
+                let path: Vec<&str> = path.iter().map(|member| member.node.as_str()).collect();
+                self.push(&format!(", {})", path.join(".")));
             }
             ExprKind::Tuple(fields) => {
                 self.push("(");

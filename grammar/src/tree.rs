@@ -4,6 +4,7 @@
 //! cannot change, expressions that are too long, and trees deeper than
 //! [`crate::MAX_DEPTH`] that brackets do not show (`!!!…`).
 
+mod declarations;
 mod expressions;
 mod statements;
 mod types;
@@ -83,16 +84,7 @@ impl<'s> Builder<'s> {
             Rule::fn_item => unsupported("functions defined in scripts", &pair, 0),
             Rule::import => unsupported("imports", &pair, 0),
             Rule::map_decl => Item::MapDeclaration(self.map_declaration(pair)),
-            _ => {
-                let what = match first_word(pair.as_str()) {
-                    "struct" => "struct definitions",
-                    "union" => "union definitions",
-                    "enum" => "enum definitions",
-                    "typedef" => "type definitions",
-                    _ => "C declarations",
-                };
-                unsupported(what, &pair, 0)
-            }
+            _ => Item::Declaration(self.declaration(pair)),
         }
     }
 

@@ -69,7 +69,9 @@ impl Btf {
             return None;
         }
         // Most enumerations have no name of their own, so all types are gone through.
-        self.ids().find_map(|id| {
+        let declared = (self.base + 1..=self.type_count()).map(TypeId);
+        let others = (1..=self.base).map(TypeId);
+        declared.chain(others).find_map(|id| {
             let header = self.header(id)?;
             let words = match header.kind {
                 Kind::Enum => 2,

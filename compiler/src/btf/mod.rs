@@ -13,9 +13,11 @@
 mod enumerations;
 mod members;
 mod spelling;
+mod writer;
 
 pub use enumerations::EnumInfo;
 pub use members::Member;
+pub use writer::{BtfWriter, trim};
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -163,6 +165,8 @@ pub struct Btf {
     types: (usize, usize),
     /// Where the string section starts and ends in the bytes.
     strings: (usize, usize),
+    /// Types up to this one were there before those that a script declares, which are found first.
+    base: u32,
     index: OnceLock<Index>,
 }
 
@@ -174,6 +178,8 @@ struct Index {
     named: Vec<u32>,
     /// Functions, in order.
     functions: Vec<u32>,
+    /// Offset in the bytes behind the last type.
+    end: usize,
 }
 
 /// The 12 bytes that every type starts with, and where its trailer starts.
@@ -232,8 +238,40 @@ impl Btf {
             bytes: Box::new(bytes),
             types,
             strings,
+            base: 0,
             index: OnceLock::new(),
         })
+    }
+
+    /// These types and more, which may refer to them by number and are found before them. They are numbered from
+    /// [`Btf::type_count`] on, and their names stand behind these names.
+    ///
+    /// # Errors
+    /// If the whole is too large.
+    pub(crate) fn extended(&self, types: &[u8], strings: &[u8]) -> Result<Btf, BtfError> {
+        let bytes = self.bytes();
+        // What is behind the last type that can be read would shift the numbers.
+        let (start, _) = self.types;
+        let end = self.index().end;
+        let known = &bytes[self.strings.0..self.strings.1];
+        let header = [
+            0x0001_eb9f,
+            24,
+            0,
+            (end - start + types.len()) as u32,
+            (end - start + types.len()) as u32,
+            (known.len() + strings.len()) as u32,
+        ];
+        let header: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let whole = [&header[..], &bytes[start..end], types, known, strings].concat();
+        let mut extended = Btf::new(whole)?;
+        extended.base = self.type_count();
+        Ok(extended)
+    }
+
+    /// Bytes of all names.
+    pub(crate) fn string_bytes(&self) -> u32 {
+        (self.strings.1 - self.strings.0) as u32
     }
 
     fn bytes(&self) -> &[u8] {
@@ -266,6 +304,7 @@ impl Btf {
                 offsets: Vec::with_capacity(estimate),
                 named: Vec::new(),
                 functions: Vec::with_capacity(estimate / 2),
+                end: at,
             };
             // Ends at the first type that is cut off or of an unknown kind, whose length is unknown.
             while let Some(header) = header_at(bytes, at) {
@@ -283,6 +322,7 @@ impl Btf {
                     }
                 }
                 at = next;
+                index.end = at;
             }
             index
         })
@@ -354,7 +394,9 @@ impl Btf {
             Kind::Func => &index.functions,
             _ => &index.named,
         };
-        ids.iter().copied().map(TypeId)
+        let declared = ids.partition_point(|id| *id <= self.base);
+        let in_order = ids[declared..].iter().chain(&ids[..declared]);
+        in_order.copied().map(TypeId)
     }
 
     /// The names of all types of that kind, in the order of the file; a name may come twice.

@@ -6,7 +6,6 @@
 //! functions and names of features, one a line. `cargo run -p pfscript-runtime --example record_facts` writes them for the
 //! running kernel.
 
-mod btf_writer;
 mod file;
 
 use crate::btf::{Btf, BtfError};
@@ -17,7 +16,7 @@ use pfscript_probes::{FEATURES, Feature};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use btf_writer::{BtfWriter, trim};
+pub use crate::btf::{BtfWriter, trim};
 pub use file::{MAX_FILE_BYTES, Part, Record, RecordError, decode, encode};
 
 /// A kernel as it was recorded.

@@ -74,6 +74,8 @@ impl Checker<'_> {
             Ast::TupleField { base, index } => self.tuple_field(base, index, span),
             Ast::Index { base, index } => self.index(base, index, span),
             Ast::Cast { ty, operand } => self.cast(ty, operand, span),
+            Ast::SizeOf(of) => self.size_of(of, span),
+            Ast::OffsetOf { of, path } => self.offset_of(of, path, span),
             Ast::Tuple(items) => {
                 let items = items
                     .iter()

@@ -4,6 +4,7 @@
 //! again and again until no type of a map or variable changes; what the last pass says is what counts.
 
 mod attach_points;
+pub(crate) mod c_types;
 mod casts;
 mod declarations;
 mod emptying;
@@ -11,6 +12,7 @@ mod expr;
 mod flow;
 pub(crate) mod integer_types;
 mod loops;
+mod measures;
 mod operators;
 mod options;
 mod pass;
@@ -233,7 +235,7 @@ pub fn check(
             Item::MapDeclaration(declaration) => {
                 errors.extend(declarations::add(&mut declared, declaration).err());
             }
-            Item::Probe(_) | Item::Include(_) | Item::Macro(_) => {}
+            Item::Probe(_) | Item::Include(_) | Item::Macro(_) | Item::Declaration(_) => {}
         }
     }
     let probes: Vec<&ast::Probe> = script.probes().collect();

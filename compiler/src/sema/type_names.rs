@@ -57,7 +57,7 @@ impl<'a> Checker<'a> {
     }
 
     /// What a pointer with this type name points to.
-    fn target_named(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
+    pub(super) fn target_named(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
         if name.tag.is_none() {
             if let Some(ty) = integer_named(&name.name) {
                 return Ok(ty);

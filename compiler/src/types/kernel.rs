@@ -67,7 +67,11 @@ impl TypeTable {
         let resolved = btf.resolve(id);
         let definition = match btf.kind(resolved) {
             // A declaration without its members, as a module's or another unit's type may stand: find the definition.
-            Kind::Forward => btf.find(Kind::Struct, btf.name(resolved)),
+            Kind::Forward => {
+                let name = btf.name(resolved);
+                btf.find(Kind::Struct, name)
+                    .or_else(|| btf.find(Kind::Union, name))
+            }
             _ => Some(resolved),
         };
         definition

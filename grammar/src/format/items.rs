@@ -40,6 +40,7 @@ impl Printer {
                 self.list(&declaration.args);
                 self.push(");");
             }
+            Item::Declaration(declaration) => self.push(&declaration.text),
             Item::Unsupported(unsupported) => self.push(&unsupported.text),
         }
         self.out.push('\n');

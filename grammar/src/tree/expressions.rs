@@ -144,11 +144,52 @@ impl Builder<'_> {
                     None => self.dummy(span),
                 };
             }
-            Rule::sizeof => return unsupported("sizeof expressions"),
-            Rule::offsetof => return unsupported("offsetof expressions"),
+            Rule::sizeof | Rule::offsetof => return self.measure(pair),
             _ => return unsupported("typeof expressions"),
         };
         self.node(kind, span, 0)
+    }
+
+    /// `sizeof(x)`, `offsetof(type, member)`
+    fn measure(&self, pair: Pair<'_, Rule>) -> Deep<Expr> {
+        let span = self.span(&pair);
+        let mut of = None;
+        let mut depth = 0;
+        let mut path = Vec::new();
+        let mut place = None;
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::type_name => match self.type_name(part.clone()) {
+                    Ok(ty) => of = Some(Measured::Type(ty)),
+                    Err(what) => {
+                        let node = self.text_of(what, span, self.span(&part));
+                        return self.node(node, span, 0);
+                    }
+                },
+                Rule::expr => {
+                    let value = self.expr(part);
+                    depth = value.depth;
+                    of = Some(Measured::Value(Box::new(value.node)));
+                }
+                Rule::kw_offsetof => place = Some(span),
+                Rule::field_name => {
+                    path.push(Spanned::new(part.as_str().to_owned(), self.span(&part)));
+                }
+                Rule::index => {
+                    let node = self.text_of("elements in offsetof", span, self.span(&part));
+                    return self.node(node, span, 0);
+                }
+                _ => {}
+            }
+        }
+        let Some(of) = of else {
+            return self.dummy(span);
+        };
+        let kind = match place {
+            Some(_) => ExprKind::OffsetOf { of, path },
+            None => ExprKind::SizeOf(of),
+        };
+        self.node(kind, span, depth)
     }
 
     pub(super) fn map(&self, pair: Pair<'_, Rule>) -> Deep<Expr> {

@@ -3,7 +3,7 @@
 //! In come a macro and the arguments of one call, out goes a tree. Which macro a call means is decided in the parent.
 
 use super::visit::{self, Part};
-use pfscript_grammar::ast::{Block, Expr, ExprKind, Macro, MacroParam, Stmt, StmtKind};
+use pfscript_grammar::ast::{Block, Expr, ExprKind, Macro, MacroParam, Measured, Stmt, StmtKind};
 use pfscript_grammar::{Diagnostic, Span};
 
 /// What the names in the body of a macro stand for, in one call.
@@ -136,6 +136,13 @@ impl<'s> Substitution<'s> {
             (ExprKind::Field { name, .. }, _) => name.span = self.span,
             (ExprKind::TupleField { index, .. }, _) => index.span = self.span,
             (ExprKind::Cast { ty, .. }, _) => ty.span = self.span,
+            (ExprKind::SizeOf(Measured::Type(ty)), _) => ty.span = self.span,
+            (ExprKind::OffsetOf { of, path }, _) => {
+                if let Measured::Type(ty) = of {
+                    ty.span = self.span;
+                }
+                path.iter_mut().for_each(|member| member.span = self.span);
+            }
             (ExprKind::Unsupported(node), _) => node.span = self.span,
             _ => {}
         }

@@ -2,7 +2,7 @@
 //!
 //! In comes a node, out go its children, one after the other. Going deeper is left to the caller.
 
-use pfscript_grammar::ast::{Block, Expr, ExprKind, Iterated, Stmt, StmtKind};
+use pfscript_grammar::ast::{Block, Expr, ExprKind, Iterated, Measured, Stmt, StmtKind};
 
 /// Calls `see` for each direct part of an expression.
 pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
@@ -16,6 +16,11 @@ pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
         | ExprKind::PositionalCount
         | ExprKind::Variable(_)
         | ExprKind::Map { keys: None, .. }
+        | ExprKind::SizeOf(Measured::Type(_))
+        | ExprKind::OffsetOf {
+            of: Measured::Type(_),
+            ..
+        }
         | ExprKind::Unsupported(_) => {}
         ExprKind::Map {
             keys: Some(parts), ..
@@ -23,6 +28,11 @@ pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
         | ExprKind::Call { args: parts, .. }
         | ExprKind::Tuple(parts) => parts.iter_mut().for_each(&mut visit),
         ExprKind::Unary { operand, .. } | ExprKind::Cast { operand, .. } => visit(operand),
+        ExprKind::SizeOf(Measured::Value(value))
+        | ExprKind::OffsetOf {
+            of: Measured::Value(value),
+            ..
+        } => visit(value),
         ExprKind::IncDec { target, .. } => visit(target),
         ExprKind::Field { base, .. } | ExprKind::TupleField { base, .. } => visit(base),
         ExprKind::Binary { first, rest } => {

@@ -1,6 +1,7 @@
-//! BTF bytes from descriptions of types: for recorded facts and for tests, and no more complete than they need.
+//! BTF bytes from descriptions of types: for what scripts declare, for recorded facts and for tests, and no more
+//! complete than they need.
 
-use crate::btf::{Btf, Kind, TypeId};
+use super::{Btf, Kind, TypeId};
 use std::collections::{HashMap, HashSet};
 
 /// Types and strings so far. Types are numbered from 1 in the order of `BtfWriter::add`, and may refer to numbers
@@ -11,6 +12,8 @@ pub struct BtfWriter {
     strings: Vec<u8>,
     known: HashMap<String, u32>,
     count: u32,
+    /// Bytes of the names before those here.
+    first_string: u32,
 }
 
 impl Default for BtfWriter {
@@ -21,6 +24,7 @@ impl Default for BtfWriter {
             strings: vec![0],
             known: HashMap::new(),
             count: 0,
+            first_string: 0,
         }
     }
 }
@@ -31,6 +35,21 @@ impl BtfWriter {
         BtfWriter::default()
     }
 
+    /// Types that come behind others, for [`Btf::extended`].
+    pub(crate) fn behind(others: &Btf) -> BtfWriter {
+        BtfWriter {
+            count: others.type_count(),
+            first_string: others.string_bytes(),
+            strings: Vec::new(),
+            ..BtfWriter::default()
+        }
+    }
+
+    /// The types and the strings alone.
+    pub(crate) fn sections(&self) -> (&[u8], &[u8]) {
+        (&self.types, &self.strings)
+    }
+
     fn string(&mut self, text: &str) -> u32 {
         if text.is_empty() {
             return 0;
@@ -38,7 +57,7 @@ impl BtfWriter {
         if let Some(&at) = self.known.get(text) {
             return at;
         }
-        let at = self.strings.len() as u32;
+        let at = self.first_string + self.strings.len() as u32;
         self.strings.extend_from_slice(text.as_bytes());
         self.strings.push(0);
         self.known.insert(text.to_owned(), at);
@@ -110,6 +129,11 @@ impl BtfWriter {
             words.extend([self.string(name), ty.0, bits << 24 | offset]);
         }
         self.add(name, number, flag, members.len() as u32, bytes, &words)
+    }
+
+    /// A floating-point type.
+    pub fn float(&mut self, name: &str, bytes: u32) -> TypeId {
+        self.add(name, 16, false, 0, bytes, &[])
     }
 
     /// A structure or union that is only declared.
