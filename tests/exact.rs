@@ -195,7 +195,7 @@ fn no_extreme_is_missing_between_a_print_and_a_clear() {
 #[test]
 fn after_zero_the_keys_are_there_with_nothing_in_them() {
     needs_root!();
-    let script = "interval:ms:50 { @n++; if (@n == 1) { @c[1] = count(); @c[2] = count(); @s = sum(5); zero(@c); zero(@s); } \
+    let script = "interval:ms:50 /@n < 3/ { @n++; if (@n == 1) { @c[1] = count(); @c[2] = count(); @s = sum(5); zero(@c); zero(@s); } \
                   if (@n == 3) { print(@c); exit(); } }";
     let finished = Tracer::new(["-q", "-e", script]).run().lossless();
     assert_eq!(
