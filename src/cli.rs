@@ -4,7 +4,7 @@
 //! environment are in the help as text; a test holds it to the compiler's table (`SETTINGS`).
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{CommandFactory, Parser};
 use pfscript::runtime::{FORMS, Form};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -46,15 +46,19 @@ script asked for, as the cut by str(p, 5) or ustack(3), is no loss.";
     version,
     after_help = AFTER_HELP,
     disable_version_flag = true,
-    override_usage = "pfscript [OPTIONS] FILE [PARAMETER]...\n       pfscript [OPTIONS] -e SCRIPT [PARAMETER]...\n       pfscript -l [PATTERN]"
+    override_usage = "pfscript [OPTIONS] FILE [PARAMETER]...\n       pfscript [OPTIONS] -e SCRIPT [PARAMETER]...\n       pfscript [OPTIONS] FILE [PARAMETER]... -- --NAME=VALUE...\n       pfscript -l [PATTERN | FILE | -e SCRIPT]"
 )]
 pub struct Cli {
     /// The script (- for standard input) and its parameters $1, $2, …; parameters alone with -e
     #[arg(value_name = "FILE")]
     pub arguments: Vec<OsString>,
 
-    /// Run this script
-    #[arg(short = 'e', value_name = "SCRIPT")]
+    /// Behind --: parameters by name, for getopt(), or without --; -- --help lists them
+    #[arg(value_name = "--NAME=VALUE", last = true)]
+    pub rest: Vec<OsString>,
+
+    /// Run this script; if there are several, the last one
+    #[arg(short = 'e', value_name = "SCRIPT", overrides_with = "script")]
     pub script: Option<String>,
 
     /// Run a command, trace it from its start, and stop when it ends. All that it started ends then, too
@@ -93,8 +97,8 @@ pub struct Cli {
     #[arg(short = 'v', long = "verbose")]
     pub verbose: bool,
 
-    /// List attach points: all, or those that match a pattern with * and ?; with -p, also those of the process's files
-    #[arg(short = 'l', long = "list", conflicts_with_all = ["script", "command", "run"])]
+    /// List attach points: all, those that match a pattern with * and ?, or those of a script (FILE or -e); with -p, also those of the process's files
+    #[arg(short = 'l', long = "list", conflicts_with_all = ["command", "run"])]
     pub list: bool,
 
     /// Check a script without running it; does not need root
@@ -114,13 +118,16 @@ pub struct Cli {
     pub dry_run: bool,
 
     /// Print a stage of compilation and exit: ast, ir, asm or object
-    #[arg(
-        short = 'd',
-        long = "debug",
-        value_name = "STAGE",
-        hide_possible_values = true
-    )]
+    #[arg(short = 'd', long = "debug", value_name = "STAGE", value_parser = stage)]
     pub dump: Option<Stage>,
+
+    /// Write the ELF object to a file and exit, as -d object -o FILE
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dump", "output"], hide = true)]
+    pub emit_elf: Option<PathBuf>,
+
+    /// Take only the probes whose names match a regular expression, and BEGIN and END
+    #[arg(long, value_name = "REGEX", value_parser = regex_lite::Regex::new)]
+    pub probe_filter: Option<regex_lite::Regex>,
 
     /// Show what this kernel supports
     #[arg(long)]
@@ -129,6 +136,10 @@ pub struct Cli {
     /// Exit with status 3 if anything was lost
     #[arg(long)]
     pub strict: bool,
+
+    /// Print no warnings about the script and the settings; what was lost is still said
+    #[arg(long)]
+    pub no_warnings: bool,
 
     /// Do not print maps at the end
     #[arg(long)]
@@ -143,15 +154,23 @@ pub struct Cli {
     _unsafe: bool,
 
     /// Accepted for compatibility with bpftrace: types come from BTF
-    #[arg(short = 'I', long = "include", hide = true)]
-    _include: Vec<String>,
+    #[arg(short = 'I', value_name = "DIR", hide = true)]
+    _directories: Vec<PathBuf>,
+
+    /// Accepted for compatibility with bpftrace: types come from BTF
+    #[arg(long = "include", value_name = "FILE", hide = true)]
+    _include: Vec<PathBuf>,
+
+    /// Accepted for compatibility with bpftrace: failed reads are always counted and reported
+    #[arg(short = 'k', long = "warnings", action = clap::ArgAction::Count, hide = true)]
+    _warnings: u8,
 
     /// Accepted for compatibility with bpftrace: the kernel itself tells processes that their markers are probed
     #[arg(long = "usdt-file-activation", hide = true)]
     _usdt_file_activation: bool,
 
     /// Accepted for compatibility with bpftrace: output is written as soon as nothing more is waiting
-    #[arg(short = 'B', hide = true)]
+    #[arg(short = 'B', value_name = "MODE", value_parser = ["line", "full", "none"], hide = true)]
     _buffer: Option<String>,
 }
 
@@ -173,10 +192,6 @@ fn forms() -> String {
 
 /// Options of bpftrace that there are not.
 const LATER: &[&str] = &[
-    "-k",
-    "-kk",
-    "--warnings",
-    "--no-warnings",
     "--dwarf-pid",
     "--debuginfo",
     "--traceable-functions",
@@ -184,10 +199,8 @@ const LATER: &[&str] = &[
     "--mode",
     "--test",
     "--bench",
-    "--probe-filter",
     "--fmt",
     "--verify-llvm-ir",
-    "--emit-elf",
     "--emit-llvm",
 ];
 
@@ -213,8 +226,35 @@ pub fn parse() -> Cli {
     })
 }
 
+/// The stages by their names, bpftrace's behind ours.
+const STAGES: &[(&str, Stage)] = &[
+    ("ast", Stage::Ast),
+    ("ir", Stage::Ir),
+    ("asm", Stage::Asm),
+    ("object", Stage::Object),
+    ("parse", Stage::Ast),
+    ("codegen", Stage::Ir),
+    ("codegen-opt", Stage::Ir),
+    ("dis", Stage::Asm),
+];
+
+/// The stages of bpftrace that there are not.
+const LATER_STAGES: &[&str] = &["all", "types", "libbpf", "verifier"];
+
+/// The stage that `-d` names.
+fn stage(name: &str) -> Result<Stage, String> {
+    if let Some((_, stage)) = STAGES.iter().find(|row| row.0 == name) {
+        return Ok(*stage);
+    }
+    let known = "the stages are ast, ir, asm and object";
+    Err(match LATER_STAGES.contains(&name) {
+        true => format!("this stage is not supported yet; {known}"),
+        false => known.to_owned(),
+    })
+}
+
 /// What `-d` prints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// The syntax tree
     Ast,

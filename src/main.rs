@@ -7,8 +7,9 @@ mod cli;
 
 use cli::{Cli, Stage};
 use pfscript::compiler::facts::Facts;
+use pfscript::compiler::probe_list::{self, Listing};
 use pfscript::compiler::recorded::{self, RecordedFacts};
-use pfscript::compiler::{SETTINGS, ir, probe_list};
+use pfscript::compiler::{ParameterDefault, ProbeFilter, SETTINGS, ir};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
 use pfscript::runtime::{OutputFile, session};
@@ -85,6 +86,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     }
     let (name, source, parameters) = script(&cli)?;
     let source = decode(&name, &source)?;
+    let (named, positional) = named(parameters);
     if cli.dump == Some(Stage::Ast) {
         let script =
             grammar::parse(source).map_err(|diagnostics| rendered(&diagnostics, &name, source))?;
@@ -95,7 +97,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     // The handlers stay to the very end: without them, the twin of the signal that ended the session would kill.
     let stop: &Stop = Box::leak(Box::new(stop));
     let command = match (&cli.command, &cli.run[..]) {
-        _ if cli.check || cli.dump.is_some() => None,
+        _ if cli.check || cli.dump.is_some() || cli.emit_elf.is_some() => None,
         (Some(line), _) => Some(Command::parse(line)),
         (None, []) => None,
         (None, words) => Some(Command::new(words.to_vec())),
@@ -121,11 +123,16 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         )));
     }
     let options = Options {
-        positional: parameters,
-        limits: limits(cli.quiet)?,
+        positional,
+        named,
+        limits: limits(cli.quiet || cli.no_warnings)?,
+        probe_filter: cli
+            .probe_filter
+            .clone()
+            .map(|regex| ProbeFilter::new(move |name| regex.is_match(name))),
     };
     let warn = |warnings: &[grammar::Diagnostic]| {
-        if !cli.quiet && !warnings.is_empty() {
+        if !cli.quiet && !cli.no_warnings && !warnings.is_empty() {
             complain(&grammar::render(warnings, &name, source, color()));
         }
     };
@@ -147,6 +154,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         return Ok(0);
     }
     let program = Program::compile_for(&name, source, &options, &*facts).map_err(refused)?;
+    known(&options.named, &program)?;
     warn(&program.compiled.warnings);
     match cli.dump {
         Some(Stage::Ir) => {
@@ -155,6 +163,9 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Stage::Asm) => return print(&cli, program.compiled.listing.as_bytes()),
         Some(Stage::Object) => return print(&cli, &program.compiled.object.elf),
         Some(Stage::Ast) | None => {}
+    }
+    if let Some(path) = &cli.emit_elf {
+        return write(Some(path), &program.compiled.object.elf);
     }
     trace(&cli, &program, command, stop)
 }
@@ -273,8 +284,60 @@ fn trace(
     }
 }
 
+/// The parameters before the `--` of the command line, and those behind it.
+type Parameters = (Vec<String>, Vec<String>);
+
+/// A parameter by name, and its value if there is one.
+type Named = (String, Option<String>);
+
+/// Tells parameters by name, which begin with `--`, from the others: of those behind the `--` of the command line.
+fn named((before, behind): Parameters) -> (Vec<Named>, Vec<String>) {
+    let mut positional = before;
+    let mut named = Vec::new();
+    for parameter in behind {
+        match parameter.strip_prefix("--").filter(|name| !name.is_empty()) {
+            Some(name) => named.push(match name.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (name.to_owned(), None),
+            }),
+            None => positional.push(parameter),
+        }
+    }
+    (named, positional)
+}
+
+/// Refuses parameters by name that the script does not ask for; `--help` among them prints those that it does.
+fn known(named: &[Named], program: &Program) -> Result<(), Failure> {
+    let parameters = &program.compiled.parameters;
+    let unknown = named
+        .iter()
+        .find(|(name, _)| !parameters.contains_key(name));
+    let Some((unknown, _)) = unknown else {
+        return Ok(());
+    };
+    let mut message = match &unknown[..] {
+        "help" => "-- --help: the parameters of this script are".to_owned(),
+        _ if parameters.is_empty() => {
+            let message = "the script has no parameters by name: it does not call getopt()";
+            return Err(failure(format_args!("--{unknown}: {message}")));
+        }
+        _ => format!("the script has no parameter --{unknown}; it has"),
+    };
+    for (name, parameter) in parameters {
+        message += &format!("\n  --{name}");
+        match &parameter.default {
+            ParameterDefault::Flag(false) => {}
+            default => message += &format!("={default}"),
+        }
+        if let Some(description) = &parameter.description {
+            message += &format!("  {description}");
+        }
+    }
+    Err(failure(format_args!("{message}")))
+}
+
 /// The script's name, bytes and parameters.
-fn script(cli: &Cli) -> Result<(String, Vec<u8>, Vec<String>), Failure> {
+fn script(cli: &Cli) -> Result<(String, Vec<u8>, Parameters), Failure> {
     let text = |argument: &OsString| {
         argument.clone().into_string().map_err(|argument| {
             failure(format_args!(
@@ -283,16 +346,21 @@ fn script(cli: &Cli) -> Result<(String, Vec<u8>, Vec<String>), Failure> {
             ))
         })
     };
+    let texts = |all: &[OsString]| all.iter().map(text).collect::<Result<Vec<_>, _>>();
     if let Some(script) = &cli.script {
-        let parameters = cli.arguments.iter().map(text).collect::<Result<_, _>>()?;
+        let parameters = (texts(&cli.arguments)?, texts(&cli.rest)?);
         return Ok(("-e".into(), script.clone().into_bytes(), parameters));
     }
-    let Some((file, rest)) = cli.arguments.split_first() else {
+    let (before, behind) = match cli.arguments[..] {
+        [] => (&cli.rest[..], &[][..]),
+        _ => (&cli.arguments[..], &cli.rest[..]),
+    };
+    let Some((file, before)) = before.split_first() else {
         return Err(failure(format_args!(
             "no script given: name a file, or use -e SCRIPT; see --help"
         )));
     };
-    let parameters = rest.iter().map(text).collect::<Result<_, _>>()?;
+    let parameters = (texts(before)?, texts(behind)?);
     let mut source = Vec::new();
     // One byte more than the limit is enough to know that it is exceeded.
     let limit = grammar::MAX_SOURCE_BYTES as u64 + 1;
@@ -351,7 +419,12 @@ fn limits(quiet: bool) -> Result<Limits, Failure> {
 
 /// Writes to standard output, or to the file of `-o`.
 fn print(cli: &Cli, bytes: &[u8]) -> Result<u8, Failure> {
-    match &cli.output {
+    write(cli.output.as_deref(), bytes)
+}
+
+/// Writes to a file, or to standard output.
+fn write(file: Option<&Path>, bytes: &[u8]) -> Result<u8, Failure> {
+    match file {
         Some(path) => OutputFile::open(path)
             .map_err(|error| failure(format_args!("{error}")))?
             .write_all(bytes)?,
@@ -366,7 +439,17 @@ fn print(cli: &Cli, bytes: &[u8]) -> Result<u8, Failure> {
 
 /// `-l`
 fn list(cli: &Cli) -> Result<u8, Failure> {
-    let pattern = match &cli.arguments[..] {
+    let facts = LiveFacts::new().with_process(cli.pid);
+    let arguments = [&cli.arguments[..], &cli.rest[..]].concat();
+    let is_file = |argument: &OsString| Path::new(argument).is_file();
+    if cli.script.is_some() || arguments.first().is_some_and(is_file) {
+        let (name, source, _) = script(cli)?;
+        let source = decode(&name, &source)?;
+        let script =
+            grammar::parse(source).map_err(|diagnostics| rendered(&diagnostics, &name, source))?;
+        return listed(&probe_list::of_script(&facts, &script, cli.verbose));
+    }
+    let pattern = match &arguments[..] {
         [] => None,
         [pattern] => Some(pattern.to_string_lossy()),
         _ => {
@@ -375,8 +458,11 @@ fn list(cli: &Cli) -> Result<u8, Failure> {
             )));
         }
     };
-    let facts = LiveFacts::new().with_process(cli.pid);
-    let listing = probe_list::list(&facts, pattern.as_deref(), cli.verbose);
+    listed(&probe_list::list(&facts, pattern.as_deref(), cli.verbose))
+}
+
+/// Prints a list.
+fn listed(listing: &Listing) -> Result<u8, Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     for line in &listing.lines {
         writeln!(out, "{line}")?;

@@ -26,7 +26,10 @@ use manifest::Manifest;
 use pfscript_grammar::ast::Script;
 use pfscript_grammar::{Diagnostic, Severity};
 use sema::Checked;
-pub use sema::{Limits, MissingProbes, Options, SETTINGS, Setting};
+pub use sema::{
+    Limits, MissingProbes, Options, Parameter, ParameterDefault, ProbeFilter, SETTINGS, Setting,
+};
+use std::collections::BTreeMap;
 
 /// What a loader needs of a compiled script.
 #[derive(Clone, Debug, Default)]
@@ -42,6 +45,9 @@ pub struct Object {
 pub struct Compiled {
     /// What runs.
     pub object: Object,
+    /// What the script asks for by name (`getopt()`), by name. [`Options::named`] may hold others: whether that is an error,
+    /// the caller says.
+    pub parameters: BTreeMap<String, Parameter>,
     /// Warnings about the script.
     pub warnings: Vec<Diagnostic>,
     /// The module that the ELF file was made from (`-d ir`).
@@ -171,6 +177,7 @@ fn assemble(
             elf: assembled.elf,
             manifest,
         },
+        parameters: std::mem::take(&mut checked.needs.script_parameters),
         warnings: std::mem::take(&mut checked.warnings),
         module,
         listing: assembled.listing,

@@ -6,7 +6,8 @@ use crate::btf::Kind;
 use crate::facts::{FactError, Facts};
 use crate::glob::{self, Glob};
 use crate::providers::{self, Provider, nearest};
-use pfscript_grammar::{Span, Spanned, escape};
+use pfscript_grammar::ast::Script;
+use pfscript_grammar::{Diagnostic, Span, Spanned, escape};
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,28 +20,82 @@ pub struct Listing {
 
 /// Lists the attach points that `pattern` matches: `*page_fault*` among all probe types that have a finite list,
 /// `kprobe:vfs_*` in one. `struct file`, `union …` and `enum …` look for types instead. With `verbose`, arguments come
-/// below each attach point, and types come with their members.
+/// below each attach point, and types come with their members. Several patterns are separated by commas.
 pub fn list(facts: &dyn Facts, pattern: Option<&str>, verbose: bool) -> Listing {
-    let pattern = pattern.unwrap_or("*").trim();
     let mut listing = Listing::default();
+    // A name has no comma, but for those of C++ functions.
+    let several = pattern.is_some_and(|all| !all.contains(['(', '<', '"']));
+    match pattern {
+        Some(all) if several => {
+            for pattern in all.split(',') {
+                matching(&mut listing, facts, pattern.trim(), verbose);
+            }
+        }
+        pattern => matching(&mut listing, facts, pattern.unwrap_or("*").trim(), verbose),
+    }
+    listing
+}
+
+/// Lists the attach points that a script names, in its order, without what comes behind an event's name (`interval:s:`).
+pub fn of_script(facts: &dyn Facts, script: &Script, verbose: bool) -> Listing {
+    let mut listing = Listing::default();
+    for point in script.probes().flat_map(|probe| &probe.attach_points) {
+        let provider = match providers::find(&point.parts[0]) {
+            Ok(provider) => provider,
+            Err(error) => {
+                listing.notes.push(sentence(error));
+                continue;
+            }
+        };
+        let parts: Vec<&str> = point.parts[1..].iter().map(|p| p.node.as_str()).collect();
+        let before = (listing.lines.len(), listing.notes.len());
+        one_family(&mut listing, facts, provider, &parts.join(":"), verbose);
+        if (listing.lines.len(), listing.notes.len()) == before && parts.len() > 1 {
+            // A name that ends in a colon is that of an event, behind which a count or rate stands.
+            let written = parts[..parts.len() - 1].join(":");
+            let event = format!("{}:{written}:", provider.info().names[0]);
+            let names = names(&mut listing, facts, provider, &written);
+            let is_event = names.is_some_and(|names| names.contains(&event));
+            let event = is_event.then_some(event);
+            show(&mut listing, facts, provider, event.into_iter(), verbose);
+        }
+        if (listing.lines.len(), listing.notes.len()) == before {
+            let name = format!("{}:{}", provider.info().names[0], parts.join(":"));
+            listing
+                .notes
+                .push(format!("nothing matches `{}`", escape(&name)));
+        }
+    }
+    listing
+}
+
+/// An error about an attach point where there is no script to show.
+fn sentence(error: Diagnostic) -> String {
+    match error.help {
+        Some(help) => format!("{}; {help}", error.message),
+        None => error.message,
+    }
+}
+
+fn matching(listing: &mut Listing, facts: &dyn Facts, pattern: &str, verbose: bool) {
+    let before = (listing.lines.len(), listing.notes.len());
     if let Some((tag, name)) = pattern.split_once(char::is_whitespace)
         && let Some(kind) = tagged(tag)
     {
-        types(&mut listing, facts, (tag, kind), name.trim(), verbose);
+        types(listing, facts, (tag, kind), name.trim(), verbose);
     } else {
-        probes(&mut listing, facts, pattern, verbose);
+        probes(listing, facts, pattern, verbose);
     }
     // A probe type that was named and can't be listed has said why.
     let named = pattern.contains([':', ' ']) || providers::by_name(pattern).is_some();
-    let explained = named && !listing.notes.is_empty();
-    if listing.lines.is_empty() && !explained {
+    let explained = named && listing.notes.len() > before.1;
+    if listing.lines.len() == before.0 && !explained {
         let mut note = format!("nothing matches `{}`", escape(pattern));
         if !glob::is_pattern(pattern) && !pattern.contains([':', ' ']) {
             note.push_str(&format!("; try `*{}*`", escape(pattern)));
         }
         listing.notes.push(note);
     }
-    listing
 }
 
 /// What a tag before a type's name asks for.
@@ -101,10 +156,7 @@ fn probes(listing: &mut Listing, facts: &dyn Facts, pattern: &str, verbose: bool
     if pattern.contains(':') && !glob::is_pattern(probe_type) {
         match providers::find(&Spanned::new(probe_type.to_owned(), Span::default())) {
             Ok(provider) => one_family(listing, facts, provider, rest, verbose),
-            Err(error) => listing.notes.push(match error.help {
-                Some(help) => format!("{}; {help}", error.message),
-                None => error.message,
-            }),
+            Err(error) => listing.notes.push(sentence(error)),
         }
         return;
     }

@@ -50,7 +50,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("errorf", Function),
     ("fail", Function),
     ("find", Function),
-    ("getopt", Function),
     ("is_array", Function),
     ("is_integer", Function),
     ("is_literal", Function),

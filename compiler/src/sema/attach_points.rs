@@ -146,7 +146,14 @@ pub(super) fn expand(
                     point.parts.iter().map(|part| part.node.as_str()).collect();
                 let same =
                     |group: &&mut Group| group.provider.info().names[0] == provider.info().names[0];
-                let points = sites.into_iter().map(Point::new);
+                let names = provider.info().names;
+                let always = names.contains(&"begin") || names.contains(&"end");
+                let filter = options.probe_filter.as_ref().filter(|_| !always);
+                let taken = |site: &Site| filter.is_none_or(|filter| filter.takes(&site.name));
+                let mut points = sites.into_iter().filter(taken).map(Point::new).peekable();
+                if points.peek().is_none() {
+                    continue;
+                }
                 match groups.iter_mut().find(same) {
                     Some(group) => {
                         group.points.extend(points);

@@ -270,7 +270,7 @@ impl Checker<'_> {
 }
 
 /// A positional parameter that is a number: decimal, hexadecimal, octal (`0775`), or negative.
-fn parse_integer(text: &str) -> Option<u64> {
+pub(crate) fn parse_integer(text: &str) -> Option<u64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),
         None => (false, text),

@@ -13,6 +13,7 @@ mod flow;
 pub(crate) mod integer_types;
 mod loops;
 mod measures;
+mod named;
 mod operators;
 mod options;
 mod pass;
@@ -38,7 +39,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use attach_points::{Differences, Group, Point, expand};
 use declarations::Declarations;
+pub(crate) use expr::parse_integer;
 use flow::Flows;
+pub use named::{Parameter, ParameterDefault, ProbeFilter};
 use options::configure;
 pub use options::{Limits, MissingProbes, Options, SETTINGS, Setting};
 use pass::Pass;
@@ -100,6 +103,8 @@ pub struct Needs {
     pub globals: bool,
     /// Constants that routines take from the kernel's types, by name.
     pub parameters: BTreeMap<&'static str, u64>,
+    /// What the script asks for by name (`getopt()`).
+    pub script_parameters: BTreeMap<String, Parameter>,
     /// Where the script first asks for the process id of a command.
     pub needs_command: Option<Span>,
 }
@@ -254,7 +259,7 @@ pub fn check(
         }
     }
     if errors.is_empty() {
-        errors.extend(too_many_points(&expanded, options.limits.max_probes).err());
+        errors.extend(bounded_points(&expanded, &options).err());
     }
     if !errors.is_empty() {
         // What is wrong with the actions that have their attach points is said too.
@@ -328,9 +333,9 @@ fn one_pass(
 }
 
 /// Bounds the attach points: at least one, and no more than a setting allows.
-fn too_many_points(
+fn bounded_points(
     expanded: &[(&ast::Probe, Vec<Group>)],
-    most: Option<u32>,
+    options: &Options,
 ) -> Result<(), Diagnostic> {
     let Some((probe, _)) = expanded.first() else {
         return Ok(());
@@ -339,9 +344,13 @@ fn too_many_points(
     let count: usize = groups.map(|group| group.points.len()).sum();
     let error = |message: String| Err(Diagnostic::error(probe.attach_points[0].span, message));
     if count == 0 {
-        return error("no attach point of the script matches anything".to_owned());
+        let what = match options.probe_filter {
+            None => "no attach point of the script matches anything",
+            Some(_) => "the filter takes no attach point of the script",
+        };
+        return error(what.to_owned());
     }
-    if let Some(most) = most
+    if let Some(most) = options.limits.max_probes
         && count > most as usize
     {
         return error(format!(

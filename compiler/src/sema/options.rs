@@ -2,6 +2,7 @@
 //!
 //! In come names and values, out go [`Limits`]. Environment and command line are read by the command.
 
+use super::named::ProbeFilter;
 use crate::manifest::StackMode;
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast;
@@ -12,6 +13,10 @@ use pfscript_probes::abi::MAX_STRING_BYTES;
 pub struct Options {
     /// `$1`, `$2`, …
     pub positional: Vec<String>,
+    /// Parameters by name, with their values, for `getopt()`; the last one of a name counts.
+    pub named: Vec<(String, Option<String>)>,
+    /// Which attach points are taken; `None`: all.
+    pub probe_filter: Option<ProbeFilter>,
     /// What the environment sets.
     pub limits: Limits,
 }

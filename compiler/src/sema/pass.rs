@@ -30,6 +30,7 @@ impl Needs {
         let flags = Needs {
             records: Vec::new(),
             parameters: self.parameters.clone(),
+            script_parameters: self.script_parameters.clone(),
             ..*self
         };
         (self.records.len(), flags)

@@ -10,6 +10,7 @@
 mod aggregate;
 mod arguments;
 mod map;
+mod option;
 mod output;
 mod stack;
 mod string;
@@ -82,6 +83,7 @@ const TABLES: &[&[FunctionRow]] = &[
     symbol::ROWS,
     stack::ROWS,
     map::ROWS,
+    option::ROWS,
     output::ROWS,
 ];
 
