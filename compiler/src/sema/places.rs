@@ -75,7 +75,11 @@ impl Checker<'_> {
         if place.bits.is_some() || matches!(place.base, Base::Value(_)) {
             return Err(Diagnostic::error(span, "this has no address"));
         }
-        let ty = self.types.pointer_to(place.ty);
+        let ty = match place.ty {
+            // What it points to is not known before the next pass.
+            Type::Unknown => Type::Unknown,
+            ty => self.types.pointer_to(ty),
+        };
         let Base::Memory(address) = place.base else {
             return Ok(Expr {
                 kind: ExprKind::Address(place),

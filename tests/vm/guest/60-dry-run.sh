@@ -57,3 +57,13 @@ loops_over_maps() {
         for ($x : @a) { for ($y : @b) { $n += $x.1 * $y.1; $s = $y.0; delete(@b, $s); } } printf("%d %s\n", $n, $s); }'
 }
 check dry-run-loops-over-maps loops_over_maps
+
+# Values of blocks, unrolled blocks, addresses of variables and elements, declared maps: on every kernel.
+blocks() {
+    trace_well --dry-run -e 'let @l = lruhash(10); let @c = percpulruhash(10); let @h = hash(5);
+        macro larger(a, b) { let $a = a; let $b = b; if ($a > $b) { $a } else { $b } }
+        software:page-faults:1 { $x = larger(pid, 3); $t = (1, comm); unroll(3) { $x += $x; } @l[$x] = *(&$t);
+            $p = &$x; $q = &@h["a"]; @h["a"] = *$p + *$q; @c[comm] = hist($p >> 3); @n = has_key(@l, $x);
+            @s = { let $s = str(curtask); $s }; printf("%d %s\n", *$p, @s); }'
+}
+check dry-run-blocks blocks
