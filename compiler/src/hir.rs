@@ -9,6 +9,8 @@ use crate::ir::{Arith, Condition, Width};
 use crate::manifest::SiteColumn;
 use crate::providers::Access;
 use crate::types::{Type, round_up};
+
+pub use crate::types::BitField;
 use cranelift_entity::entity_impl;
 use pfscript_grammar::Span;
 
@@ -50,6 +52,8 @@ pub struct Place {
     pub offset: u32,
     /// The bits that it has, if it is a bit field.
     pub bits: Option<BitField>,
+    /// Whether it is laid out as C does: all memory is, and what is in a structure or an array.
+    pub in_c: bool,
     /// What is there.
     pub ty: Type,
 }
@@ -72,21 +76,11 @@ pub enum Base {
     Value(Box<Expr>),
 }
 
-/// Where the bits of a bit field are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BitField {
-    /// The access that holds them all.
-    pub width: Width,
-    /// The first bit, counted from the lowest one of the access.
-    pub shift: u32,
-    /// How many.
-    pub bits: u32,
-}
-
 impl Place {
     /// All of a base.
     pub fn whole(base: Base, ty: Type) -> Place {
         Place {
+            in_c: matches!(base, Base::Memory(_)),
             base,
             offset: 0,
             bits: None,
@@ -102,6 +96,15 @@ impl Place {
             bits: None,
             ty,
             ..self
+        }
+    }
+
+    /// A part of a structure or an array, `bytes` bytes into it.
+    #[must_use]
+    pub fn part_in_c(self, bytes: u32, ty: Type) -> Place {
+        Place {
+            in_c: true,
+            ..self.part(bytes, ty)
         }
     }
 }
@@ -125,11 +128,18 @@ pub enum ExprKind {
     Int(i64),
     /// A constant string, without its terminator.
     Str(Vec<u8>),
-    /// What is at a place: a scalar, a string (also of characters in memory), a tuple. Of a structure or an array there
-    /// is no value yet; such a place is only looked into or pointed to.
+    /// What is at a place: a scalar, a string (also of characters in memory), a tuple, a structure, an array. What is in
+    /// memory is read where it is stored or looked into.
     Load(Place),
     /// The address of a place that is in a variable, or in a map's element; of an element that is not there, 0.
     Address(Place),
+    /// The address of one of `count` elements of `size` bytes, from a place on that is no memory; 0 if there are not as many.
+    ElementAddress {
+        place: Place,
+        index: Box<Expr>,
+        size: u32,
+        count: u32,
+    },
     /// The program's context pointer.
     Context,
     /// A value that the provider keeps in the context or on the stack.

@@ -170,6 +170,8 @@ pub enum DataType {
         /// How many.
         count: u32,
     },
+    /// A structure or union as C lays it out, or a tuple with names, printed `{ .a = 1, .b = 2 }`.
+    Record(Vec<Member>),
     /// `u64` key of `pf_map_stacks`, 0 where the stack could not be had.
     Stack {
         /// User or kernel.
@@ -203,6 +205,26 @@ pub struct Field {
     pub offset: u32,
     /// What is there.
     pub layout: Layout,
+}
+
+/// A named member of a structure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Where it is; of a bit field, the integer that holds its bits.
+    pub field: Field,
+    /// Of a bit field, which ones.
+    pub bits: Option<Bits>,
+}
+
+/// The bits of a bit field, in a little-endian integer of at most 8 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bits {
+    /// The lowest one.
+    pub shift: u32,
+    /// How many.
+    pub count: u32,
 }
 
 /// What the runtime does when a record arrives. A record is `{ u32 kind; u32 probe; fields… }`; offsets of fields

@@ -1,7 +1,7 @@
 //! Numbers, strings and fields out of the kernel's bytes, by the manifest's layouts, and their order. What is not there
 //! reads as zero. Values for those who take results are made in [`crate::results`], not here.
 
-use pfscript_compiler::manifest::{DataType, Field, Layout};
+use pfscript_compiler::manifest::{DataType, Field, Layout, Member};
 use pfscript_probes::abi::{AVERAGE_COUNT, AVERAGE_TOTAL};
 use std::cmp::Ordering;
 
@@ -58,6 +58,19 @@ pub fn number(layout: &Layout, bytes: &[u8]) -> Option<i128> {
     }
 }
 
+/// A bit field's number, and whether it is signed; `None` for members that are none.
+pub fn member_number(member: &Member, record: &[u8]) -> Option<(i128, bool)> {
+    let bits = member.bits?;
+    let word = unsigned(field(record, &member.field));
+    let unused = 64u32.saturating_sub(bits.count).min(63);
+    let above = unused.saturating_sub(bits.shift);
+    let raised = word << above;
+    Some(match member.field.layout.ty {
+        DataType::Int { signed: true, .. } => ((raised as i64 >> unused).into(), true),
+        _ => ((raised >> unused).into(), false),
+    })
+}
+
 /// Orders two values of the same layout: numbers by value, strings by bytes, composites field by field.
 pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
     match &layout.ty {
@@ -65,6 +78,19 @@ pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
         DataType::Tuple(fields) => fields
             .iter()
             .map(|part| compare(&part.layout, field(a, part), field(b, part)))
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal),
+        DataType::Record(members) => members
+            .iter()
+            .map(
+                |member| match (member_number(member, a), member_number(member, b)) {
+                    (Some(a), Some(b)) => a.cmp(&b),
+                    _ => {
+                        let part = &member.field;
+                        compare(&part.layout, field(a, part), field(b, part))
+                    }
+                },
+            )
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal),
         DataType::Array { element, count } => (0..*count)

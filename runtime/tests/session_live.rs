@@ -1,6 +1,6 @@
 //! Sessions on the running kernel, as an embedder runs them. All of it needs root and is skipped without.
 
-use pfscript_compiler::{Limits, Options, compile};
+use pfscript_compiler::{Options, compile};
 use pfscript_probes::LossCause;
 use pfscript_runtime::facts::LiveFacts;
 use pfscript_runtime::{Cause, Command, Error, ErrorKind, Object, Outcome, Session, Stop, Target};
@@ -34,14 +34,16 @@ impl Buffer {
 
 fn object(source: &str) -> Object {
     let script = pfscript_grammar::parse(source).unwrap();
-    let options = Options {
-        positional: Vec::new(),
-        limits: Limits::default(),
-    };
-    compile(&script, "test", source, &LiveFacts::new(), &options)
-        .map_err(|errors| pfscript_grammar::render(&errors, "test", source, false))
-        .unwrap()
-        .object
+    compile(
+        &script,
+        "test",
+        source,
+        &LiveFacts::new(),
+        &Options::default(),
+    )
+    .map_err(|errors| pfscript_grammar::render(&errors, "test", source, false))
+    .unwrap()
+    .object
 }
 
 /// What a session printed, what it said, and how it went.

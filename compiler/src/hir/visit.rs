@@ -102,6 +102,10 @@ impl Expr {
             | ExprKind::MapLength(_)
             | ExprKind::SiteText(_) => {}
             ExprKind::Load(place) | ExprKind::Address(place) => place.visit(see),
+            ExprKind::ElementAddress { place, index, .. } => {
+                place.visit(see);
+                index.visit(see);
+            }
             ExprKind::Helper { args, .. } | ExprKind::Routine { args, .. } => {
                 for arg in args {
                     match arg {

@@ -19,9 +19,11 @@ pub(super) fn prints(kind: u8, ty: Type) -> bool {
                 | Type::UserSymbol
                 | Type::Bool
                 | Type::Tuple(_)
+                | Type::Record(_)
+                | Type::Array { .. }
                 | Type::Unknown
         ),
-        _ => ty.is_condition() || matches!(ty, Type::Record(_) | Type::Array { .. }),
+        _ => ty.is_condition(),
     }
 }
 

@@ -56,6 +56,12 @@ impl Lower<'_> {
             ExprKind::Int(value) => self.builder.constant(*value),
             ExprKind::Load(place) => self.load(place, expr.span),
             ExprKind::Address(place) => self.address_of(place),
+            ExprKind::ElementAddress {
+                place,
+                index,
+                size,
+                count,
+            } => self.element_address(place, index, *size, *count),
             ExprKind::Context => self.context(),
             ExprKind::Argument(access) => self.argument(*access),
             ExprKind::Helper { helper, args } => {

@@ -4,12 +4,12 @@
 
 use super::Lower;
 use crate::hir::{Aggregate, Base, Expr, Place, ScriptMap};
-use crate::ir::{Arith, SlotPlace, Value, Width};
+use crate::ir::{Arith, Condition, SlotPlace, Value, Width};
 use crate::providers::Access;
 use crate::types::Type;
 use pfscript_grammar::Span;
 use pfscript_probes::abi::layout::Extent;
-use pfscript_probes::abi::{AVERAGE_COUNT, AVERAGE_TOTAL, EXTREME_RANK};
+use pfscript_probes::abi::{AVERAGE_COUNT, AVERAGE_TOTAL, EXTREME_RANK, helper};
 
 impl Lower<'_> {
     /// Copies a map element into a slot, or zeroes where there is none.
@@ -129,26 +129,92 @@ impl Lower<'_> {
 
     /// The scalar at a place.
     pub(super) fn load(&mut self, place: &Place, span: Span) -> Value {
-        let Base::Memory(address) = &place.base else {
-            let slot = self.in_slot(place);
-            return self.builder.load_word(slot);
+        let bytes = match place.in_c {
+            true => self.checked.types.c_size(place.ty),
+            false => Some(Width::W64.bytes()),
         };
-        let address = self.address_at(address, place.offset);
+        let Some(width) = bytes.and_then(Width::of) else {
+            return self.internal_error(span, "memory of no register's size is read as one");
+        };
         let signed = matches!(place.ty, Type::Int { signed: true, .. });
-        let Some(field) = place.bits else {
-            let bytes = self.checked.types.c_size(place.ty);
-            return match bytes.and_then(Width::of) {
-                Some(width) => self.read(address, width, signed),
-                None => self.internal_error(span, "memory of no register's size is read as one"),
-            };
+        let extended = signed && place.bits.is_none();
+        let word = match &place.base {
+            Base::Memory(address) => {
+                let address = self.address_at(address, place.offset);
+                self.read(address, width, extended)
+            }
+            _ => {
+                let slot = self.in_slot(place);
+                self.load_part(slot, width, extended && width != Width::W64)
+            }
         };
-        let word = self.read(address, field.width, false);
+        let Some(field) = place.bits else {
+            return word;
+        };
         let up = (64 - field.shift - field.bits).into();
         let up = self.builder.constant(up);
         let down = self.builder.constant((64 - field.bits).into());
         let raised = self.builder.arith(Arith::Shl, word, up);
         let op = if signed { Arith::AShr } else { Arith::LShr };
         self.builder.arith(op, raised, down)
+    }
+
+    /// A scalar in a slot. The verifier wants loads from the stack aligned, which C's packed structures are not.
+    fn load_part(&mut self, place: SlotPlace, width: Width, signed: bool) -> Value {
+        if place.offset.is_multiple_of(width.bytes()) {
+            return self.builder.slot_load(place, width, signed);
+        }
+        let landing = self.builder.landing();
+        self.copy_part(place, landing.into(), width.bytes());
+        self.builder.slot_load(landing, width, signed)
+    }
+
+    /// Copies bytes between slots, wherever they begin and however many they are.
+    pub(super) fn copy_part(&mut self, from: SlotPlace, to: SlotPlace, bytes: u32) {
+        let to = self.builder.address(to);
+        let bytes = self.builder.constant(bytes.into());
+        let from = self.builder.address(from);
+        self.builder
+            .helper(helper::PROBE_READ_KERNEL, vec![to, bytes, from]);
+    }
+
+    /// The address of an element in a slot; 0 if the index is none.
+    pub(super) fn element_address(
+        &mut self,
+        place: &Place,
+        index: &Expr,
+        size: u32,
+        count: u32,
+    ) -> Value {
+        let index = self.value(index);
+        let first = self.in_slot(place);
+        let builder = &mut self.builder;
+        let result = builder.temporary(8, "element");
+        let nothing = builder.constant(0);
+        builder.store_word(result, nothing);
+        let (inside, behind) = (builder.block(), builder.block());
+        let limit = builder.constant(count.into());
+        builder.branch(Condition::ULt, [index, limit], inside, behind);
+
+        builder.switch_to(inside);
+        // The verifier may not know what was compared any more, if the index was spilled between.
+        let mask = builder.constant(i64::from(count.next_power_of_two()) - 1);
+        let index = builder.arith(Arith::And, index, mask);
+        let size = builder.constant(size.into());
+        let distance = builder.arith(Arith::Mul, index, size);
+        let first = builder.address(first);
+        let address = builder.arith(Arith::Add, first, distance);
+        builder.store_word(result, address);
+        builder.switch_to(behind);
+        builder.join(&[inside]);
+        builder.load_word(result)
+    }
+
+    /// Reads a structure or an array into a slot; zeroes if it cannot be read.
+    pub(super) fn read_whole(&mut self, address: Value, place: SlotPlace, ty: Type) {
+        let bytes = self.checked.types.c_size(ty).unwrap_or(0);
+        self.pad(place, ty);
+        self.read_bytes(place, bytes, address);
     }
 
     /// The address of a place in a variable or an element.
@@ -184,6 +250,14 @@ impl Lower<'_> {
         let loss = self.loss();
         self.builder
             .routine("pf_read", vec![target, size, address, loss]);
+    }
+
+    /// Zeroes what a structure or an array leaves of its last word.
+    pub(super) fn pad(&mut self, place: SlotPlace, ty: Type) {
+        let size = self.size(ty);
+        if self.checked.types.c_size(ty) != Some(size) {
+            self.builder.zero(place.at(size - 8), 8);
+        }
     }
 
     /// An address, `offset` bytes further.

@@ -39,8 +39,10 @@ impl Lower<'_> {
                     offset: 0,
                     ..
                 }),
-                Type::Tuple(_) | Type::UserSymbol,
-            ) if expr.ty == ty => self.element(*map, key, place, self.size(ty)),
+                Type::Tuple(_) | Type::UserSymbol | Type::Record(_) | Type::Array { .. },
+            ) if expr.ty == ty && self.size(ty) == self.element_size(*map) => {
+                self.element(*map, key, place, self.size(ty))
+            }
             // What a script's pointer to a variable of its own, or to an element, points to.
             (
                 ExprKind::Load(Place {
@@ -53,6 +55,7 @@ impl Lower<'_> {
                 let address = self.address_at(address, *offset);
                 self.read_bytes(place, self.size(ty), address);
             }
+            (_, Type::Record(_) | Type::Array { .. }) => self.store_whole(expr, place),
             (_, Type::Tuple(_)) => {
                 let from = self.materialize(expr);
                 self.convert(from, expr.ty, place, ty);
@@ -78,6 +81,29 @@ impl Lower<'_> {
         }
     }
 
+    /// Stores a structure or an array, from memory or from another slot.
+    fn store_whole(&mut self, expr: &Expr, place: SlotPlace) {
+        let ExprKind::Load(from) = &expr.kind else {
+            self.internal_error(expr.span, "a structure or an array is made of nothing");
+            return;
+        };
+        if let Base::Memory(address) = &from.base {
+            let address = self.address_at(address, from.offset);
+            return self.read_whole(address, place, expr.ty);
+        }
+        let from = self.in_slot(from);
+        let bytes = self.size(expr.ty);
+        let whole = self.checked.types.c_size(expr.ty) == Some(bytes);
+        if from == place {
+        } else if whole && from.offset.is_multiple_of(8) {
+            self.copy(from, place, bytes);
+        } else {
+            self.pad(place, expr.ty);
+            let bytes = self.checked.types.c_size(expr.ty).unwrap_or(0);
+            self.copy_part(from, place, bytes);
+        }
+    }
+
     /// Stores values of these types one behind the other.
     pub(super) fn store_all(&mut self, values: &[Expr], place: SlotPlace, types: &[Type]) {
         if values.len() != types.len() {
@@ -95,6 +121,7 @@ impl Lower<'_> {
     pub(super) fn materialize(&mut self, expr: &Expr) -> SlotPlace {
         if let ExprKind::Load(place) = &expr.kind
             && !matches!(place.base, Base::Memory(_))
+            && !place.in_c
         {
             return self.in_slot(place);
         }
@@ -199,14 +226,15 @@ impl Lower<'_> {
                 };
                 self.read_string(place, room, size, address, loss);
             }
-            ExprKind::Load(Place {
-                base: Base::Memory(address),
-                offset,
-                ty: Type::Chars { count },
-                ..
-            }) => {
-                let address = self.address_at(address, *offset);
-                let size = self.builder.constant((*count).min(room).into());
+            ExprKind::Load(from) if let Type::Chars { count } = from.ty => {
+                let address = match &from.base {
+                    Base::Memory(address) => self.address_at(address, from.offset),
+                    _ => {
+                        let slot = self.in_slot(from);
+                        self.builder.address(slot)
+                    }
+                };
+                let size = self.builder.constant(count.min(room).into());
                 let loss = self.loss();
                 self.read_string(place, room, size, address, loss);
             }

@@ -15,8 +15,8 @@ use pfscript_grammar::{Diagnostic, Span};
 
 /// The most tuples that may be within each other.
 const MAX_TUPLE_DEPTH: u32 = 16;
-/// The most bytes that a tuple may take: what all slots of a program have together.
-const MAX_TUPLE_BYTES: u32 = 32 << 10;
+/// The most bytes that a tuple, a structure or an array may take: what all slots of a program have together.
+const MAX_VALUE_BYTES: u32 = 32 << 10;
 
 impl Checker<'_> {
     /// Any expression that has a value.
@@ -101,8 +101,8 @@ impl Checker<'_> {
         let ty = self.types.tuple(items);
         let error = if self.types.depth(ty) > MAX_TUPLE_DEPTH {
             format!("tuples can be at most {MAX_TUPLE_DEPTH} deep within each other")
-        } else if self.types.size(ty) > MAX_TUPLE_BYTES {
-            format!("this tuple takes more than {MAX_TUPLE_BYTES} bytes")
+        } else if self.types.size(ty) > MAX_VALUE_BYTES {
+            format!("this tuple takes more than {MAX_VALUE_BYTES} bytes")
         } else {
             return Ok(ty);
         };
@@ -146,25 +146,22 @@ impl Checker<'_> {
         Ok(left)
     }
 
-    /// A value that a variable can keep.
-    pub(crate) fn storable(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
-        let value = self.something(expr)?;
-        self.kept(value)
-    }
-
-    /// A value that a map or a record can hold, and that can be printed.
+    /// A value that a variable, a map or a record can hold, and that can be printed. Of a structure, all members are known.
     pub(crate) fn printable(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
         let value = self.something(expr)?;
-        match value.ty {
-            Type::Record(_) => Err(Diagnostic::unsupported(
-                expr.span,
-                "whole structures as values",
-            )
-            .help("name the field that you want")),
-            Type::Array { .. } => Err(Diagnostic::unsupported(expr.span, "whole arrays as values")
-                .help("name the element that you want")),
-            _ => Ok(value),
+        if let Type::Record(_) | Type::Array { .. } = value.ty {
+            if self.types.size(value.ty) > MAX_VALUE_BYTES {
+                let what = self.types.describe(value.ty);
+                let error = format!("{what} of more than {MAX_VALUE_BYTES} bytes is no value");
+                return Err(
+                    Diagnostic::error(expr.span, error).help("name the part of it that you want")
+                );
+            }
+            if let Some(btf) = self.facts.btf() {
+                self.types.complete(btf, value.ty);
+            }
         }
+        Ok(value)
     }
 
     /// Any value, but not none.

@@ -181,7 +181,7 @@ impl Checker<'_> {
         let value = value.map(|value| self.expr(value)).transpose();
         self.scopes.leave();
         let value = match value? {
-            Some(value) if value.ty != Type::Void => Some(self.kept(value)?),
+            Some(value) if value.ty != Type::Void => Some(value),
             other => other,
         };
         let ty = value.as_ref().map_or(Type::Void, |value| value.ty);
@@ -190,7 +190,7 @@ impl Checker<'_> {
             ty,
             span,
         };
-        self.referred(block)
+        Ok(block)
     }
 
     /// `if cond { … } else { … }` as a value.
@@ -224,7 +224,7 @@ impl Checker<'_> {
         let value = self.expr(expr)?;
         match value.ty {
             Type::Void => Ok(value),
-            _ => self.kept(value),
+            _ => Ok(value),
         }
     }
 
@@ -256,7 +256,7 @@ impl Checker<'_> {
             ty,
             span,
         };
-        self.referred(choice)
+        Ok(choice)
     }
 
     fn enter_loop(&mut self) -> Loop {

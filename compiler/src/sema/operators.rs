@@ -39,7 +39,7 @@ impl Checker<'_> {
             }
             UnaryOp::Deref => {
                 let value = self.expr(operand)?;
-                let value = self.decayed(value)?;
+                let value = self.decayed(value);
                 match value.ty {
                     Type::Pointer(target) => self.deref(value, target, span),
                     // An address that is a plain number, as `kaddr()` gives it, is that of a word.

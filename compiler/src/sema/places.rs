@@ -1,13 +1,13 @@
 //! Places: fields, elements, what pointers point to, and their addresses.
 //!
-//! A structure or array is a [`Place`] until one of its parts is read. Its address is what a variable keeps of it
-//! ([`Type::Reference`]), and what stands for it where an address is wanted, as in C.
+//! A structure or array in memory is a [`Place`] until it is kept or one of its parts is read. Its address stands for it where
+//! an address is wanted, as in C.
 
 use super::Checker;
-use crate::hir::{Base, BitField, Expr, ExprKind, Place};
-use crate::ir::{Arith, Width};
+use crate::hir::{Base, Expr, ExprKind, Place};
+use crate::ir::Arith;
 use crate::providers::{Argument, ArgumentType};
-use crate::types::{Field, Type, TypeId, round_up};
+use crate::types::{Type, TypeId, round_up};
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
 
@@ -55,76 +55,54 @@ impl Checker<'_> {
         self.load(Place::whole(Base::Memory(Box::new(pointer)), target), span)
     }
 
-    /// What a variable or a choice stands for: behind a reference, the place that it refers to.
-    pub(super) fn referred(&mut self, value: Expr) -> Result<Expr, Diagnostic> {
-        match value.ty {
-            Type::Reference(target) => {
-                let span = value.span;
-                let pointer = Expr {
-                    ty: Type::Pointer(target),
-                    ..value
-                };
-                self.deref(pointer, target, span)
-            }
-            _ => Ok(value),
-        }
-    }
-
-    /// The address of a place.
-    pub(super) fn address_of(&mut self, place: Place, span: Span) -> Result<Expr, Diagnostic> {
-        if place.bits.is_some() || matches!(place.base, Base::Value(_)) {
-            return Err(Diagnostic::error(span, "this has no address"));
-        }
-        let ty = match place.ty {
+    /// The address of a place in memory.
+    fn memory_address(&mut self, address: Expr, place_ty: Type, offset: u32, span: Span) -> Expr {
+        let ty = match place_ty {
             // What it points to is not known before the next pass.
             Type::Unknown => Type::Unknown,
             ty => self.types.pointer_to(ty),
         };
-        let Base::Memory(address) = place.base else {
-            return Ok(Expr {
-                kind: ExprKind::Address(place),
-                ty,
-                span,
-            });
-        };
-        let kind = match place.offset {
+        let kind = match offset {
             0 => address.kind,
             offset => ExprKind::Arith(
                 Arith::Add,
-                address,
+                Box::new(address),
                 Box::new(Expr::int(offset.into(), Type::I64, span)),
             ),
         };
-        Ok(Expr { kind, ty, span })
+        Expr { kind, ty, span }
+    }
+
+    /// The address of a place.
+    fn address_of(&mut self, place: Place, span: Span) -> Expr {
+        match place.base {
+            Base::Memory(address) => self.memory_address(*address, place.ty, place.offset, span),
+            _ => Expr {
+                ty: match place.ty {
+                    Type::Unknown => Type::Unknown,
+                    ty => self.types.pointer_to(ty),
+                },
+                kind: ExprKind::Address(place),
+                span,
+            },
+        }
     }
 
     /// A value for where an address is wanted: a structure or an array stands for its address, an array's being that of
     /// its first element.
-    pub(crate) fn decayed(&mut self, value: Expr) -> Result<Expr, Diagnostic> {
-        let pointer = match value.ty {
-            Type::Record(_) => None,
-            Type::Array { element, .. } => Some(Type::Pointer(element)),
-            _ => return Ok(value),
-        };
+    pub(crate) fn decayed(&mut self, value: Expr) -> Expr {
         let span = value.span;
+        let element = match (value.ty, &value.kind) {
+            (Type::Record(_), _) => None,
+            (Type::Array { element, .. }, _) => Some(element),
+            _ => return value,
+        };
         let place = self.place(value);
-        let address = self.address_of(place, span)?;
-        Ok(Expr {
-            ty: pointer.unwrap_or(address.ty),
+        let address = self.address_of(place, span);
+        Expr {
+            ty: element.map_or(address.ty, Type::Pointer),
             ..address
-        })
-    }
-
-    /// A value as a variable keeps it: of a structure or an array, a reference.
-    pub(super) fn kept(&mut self, value: Expr) -> Result<Expr, Diagnostic> {
-        if !matches!(value.ty, Type::Record(_) | Type::Array { .. }) {
-            return Ok(value);
         }
-        let ty = Type::Reference(self.types.intern(value.ty));
-        Ok(Expr {
-            ty,
-            ..self.decayed(value)?
-        })
     }
 
     /// `&operand`
@@ -134,7 +112,11 @@ impl Checker<'_> {
             return Ok(value);
         }
         match value.kind {
-            ExprKind::Load(place) => self.address_of(place, span),
+            ExprKind::Load(place)
+                if place.bits.is_none() && !matches!(place.base, Base::Value(_)) =>
+            {
+                Ok(self.address_of(place, span))
+            }
             // What the context holds in place, or points to.
             ExprKind::ReadString { address, .. } => Ok(Expr {
                 ty: Type::VOID_POINTER,
@@ -205,45 +187,20 @@ impl Checker<'_> {
             return Err(Diagnostic::error(name.span, message)
                 .suggest(&name.node, self.types.field_names(btf, record)));
         };
-        if let Some(bits) = field.bits {
-            return self.bit_field(place, &field, bits, span);
-        }
-        match field.ty {
-            Some(ty) => self.load(place.part(field.bit_offset / 8, ty), span),
+        match field.place() {
+            Some((offset, ty, bits)) => {
+                let place = place.part_in_c(offset, ty);
+                self.load(Place { bits, ..place }, span)
+            }
+            None if field.ty.is_some() => Err(Diagnostic::unsupported(
+                span,
+                "bit fields that cross 8 bytes",
+            )),
             None => Err(Diagnostic::unsupported(
                 span,
                 &format!("values of the type `{}`", field.spelled),
             )),
         }
-    }
-
-    fn bit_field(
-        &mut self,
-        place: Place,
-        field: &Field,
-        bits: u32,
-        span: Span,
-    ) -> Result<Expr, Diagnostic> {
-        // The smallest aligned access that holds all the bits.
-        let (width, start) = [Width::W8, Width::W16, Width::W32, Width::W64]
-            .into_iter()
-            .map(|width| {
-                let access = width.bytes() * 8;
-                (width, field.bit_offset / access * access)
-            })
-            .find(|(width, start)| field.bit_offset + bits <= start + width.bytes() * 8)
-            .ok_or_else(|| Diagnostic::unsupported(span, "bit fields that cross 8 bytes"))?;
-        let signed = matches!(field.ty, Some(Type::Int { signed: true, .. }));
-        let access = place.part(start / 8, Type::int(width.bytes(), signed));
-        let place = Place {
-            bits: Some(BitField {
-                width,
-                shift: field.bit_offset - start,
-                bits,
-            }),
-            ..access
-        };
-        self.load(place, span)
     }
 
     /// `args.name`
@@ -339,19 +296,12 @@ impl Checker<'_> {
     ) -> Result<Expr, Diagnostic> {
         let value = self.expr(base)?;
         let at = self.number(index)?;
-        let element = match value.ty {
-            Type::Array { element, count } => {
-                if let Some(constant) = at.constant()
-                    && !(0..i64::from(count)).contains(&constant)
-                {
-                    return Err(Diagnostic::error(
-                        index.span,
-                        format!("the array has {count} elements, counted from 0"),
-                    ));
-                }
-                element
-            }
-            Type::Pointer(target) => target,
+        let value = self.characters(value);
+        let (element, count) = match value.ty {
+            // The end of a structure whose number of elements C does not say.
+            Type::Array { element, count: 0 } if in_memory(&value) => (element, None),
+            Type::Array { element, count } => (element, Some(count)),
+            Type::Pointer(target) => (target, None),
             Type::Unknown => return Ok(value),
             other => {
                 return Err(Diagnostic::error(
@@ -360,8 +310,77 @@ impl Checker<'_> {
                 ));
             }
         };
-        let base = self.decayed(value)?;
+        if let (Some(count), Some(constant)) = (count, at.constant())
+            && !(0..i64::from(count)).contains(&constant)
+        {
+            return Err(Diagnostic::error(
+                index.span,
+                format!("the array has {count} elements, counted from 0"),
+            ));
+        }
+        if let Some(count) = count
+            && !in_memory(&value)
+        {
+            let place = self.place(value);
+            return self.element_of(place, element, count, at, span);
+        }
+        let base = self.decayed(value);
         let address = self.offset_pointer(BinaryOp::Add, base, at, element, span);
+        self.deref(address, element, span)
+    }
+
+    /// A string as the array of its characters; other values as they are.
+    pub(super) fn characters(&mut self, value: Expr) -> Expr {
+        let (ty, span) = (value.ty, value.span);
+        let place = match (value.kind, ty) {
+            // Also the characters behind those that a string would hold.
+            (ExprKind::Load(place), Type::Str { .. }) => place,
+            (kind, Type::Str { .. }) => {
+                Place::whole(Base::Value(Box::new(Expr { kind, ty, span })), ty)
+            }
+            (kind, _) => return Expr { kind, ty, span },
+        };
+        let count = match place.ty {
+            Type::Chars { count } => count,
+            other => self.types.size(other),
+        };
+        let ty = Type::Array {
+            element: self.types.intern(Type::int(1, true)),
+            count,
+        };
+        Expr {
+            kind: ExprKind::Load(place.part_in_c(0, ty)),
+            ty,
+            span,
+        }
+    }
+
+    /// An element of an array that is in a variable, a map, or nowhere yet.
+    fn element_of(
+        &mut self,
+        place: Place,
+        element: TypeId,
+        count: u32,
+        index: Expr,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        let ty = self.types.get(element);
+        let size = self.types.c_size(ty).unwrap_or(0);
+        // It is within the array, whose size is that of all elements.
+        let constant = index.constant().and_then(|index| u32::try_from(index).ok());
+        if let Some(index) = constant {
+            return self.load(place.part_in_c(index.saturating_mul(size), ty), span);
+        }
+        let address = Expr {
+            kind: ExprKind::ElementAddress {
+                place,
+                index: Box::new(index),
+                size,
+                count,
+            },
+            ty: Type::Pointer(element),
+            span,
+        };
         self.deref(address, element, span)
     }
 
@@ -399,4 +418,15 @@ impl Checker<'_> {
             span,
         }
     }
+}
+
+/// Whether a value is still in memory.
+fn in_memory(value: &Expr) -> bool {
+    matches!(
+        value.kind,
+        ExprKind::Load(Place {
+            base: Base::Memory(_),
+            ..
+        })
+    )
 }

@@ -199,7 +199,7 @@ impl Checker<'_> {
                 if self.aggregate(value)?.is_some() {
                     return Err(not_a_value(value));
                 }
-                let value = self.storable(value)?;
+                let value = self.printable(value)?;
                 let value = match op {
                     None => value,
                     Some(op) => {
@@ -312,7 +312,7 @@ impl Checker<'_> {
         }
         let value = match value {
             Some(value) if self.aggregate(value)?.is_some() => return Err(not_a_value(value)),
-            Some(value) => Some(self.storable(value)?),
+            Some(value) => Some(self.printable(value)?),
             None => None,
         };
         let declared = match ty {
@@ -452,7 +452,7 @@ impl Checker<'_> {
         };
         self.used_here(var);
         let ty = self.vars[var].ty;
-        self.referred(Expr {
+        Ok(Expr {
             kind: ExprKind::Load(Place::whole(Base::Var(var), ty)),
             ty,
             span,

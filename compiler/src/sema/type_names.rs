@@ -12,8 +12,21 @@ use pfscript_grammar::{Diagnostic, Span};
 impl<'a> Checker<'a> {
     /// The type that a name in the script means.
     pub(super) fn type_named(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
-        if name.array.is_some() {
-            return Err(Diagnostic::unsupported(name.span, "casts to arrays"));
+        if let Some(count) = name.array {
+            let element = self.type_named(&TypeName {
+                array: None,
+                ..name.clone()
+            })?;
+            return match count.and_then(|count| u32::try_from(count).ok()) {
+                Some(count) => Ok(Type::Array {
+                    element: self.types.intern(element),
+                    count,
+                }),
+                None => Err(Diagnostic::error(
+                    name.span,
+                    "how many elements has this array?",
+                )),
+            };
         }
         if name.pointers == 0 {
             return self.value_named(name);

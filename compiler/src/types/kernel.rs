@@ -91,6 +91,7 @@ impl TypeTable {
             name: btf.c_name(resolved),
             size: btf.size_of(resolved)?,
             origin: resolved,
+            members: None,
         });
         self.of_kernel.insert(resolved, record);
         Some(record)

@@ -6,6 +6,9 @@ use super::{POINTER_BYTES, Type, TypeTable};
 use crate::manifest::{self, DataType, Layout};
 use cranelift_entity::EntityRef;
 
+/// The most structures and arrays within each other that are printed. BTF is not trusted.
+const MAX_DEPTH: u32 = 32;
+
 /// The next multiple of 8.
 pub fn round_up(bytes: u32) -> u32 {
     bytes.next_multiple_of(8)
@@ -19,14 +22,15 @@ impl TypeTable {
             Type::Str { bytes } => bytes,
             Type::Tuple(tuple) => self.tuple_facts[tuple.index()].size,
             Type::UserSymbol => 16,
+            // As C lays it out, padded. There are no maps of empty values.
+            Type::Record(_) | Type::Array { .. } | Type::Chars { .. } => {
+                let bytes = self.c_size(ty).unwrap_or(u32::MAX);
+                bytes.max(1).checked_next_multiple_of(8).unwrap_or(u32::MAX)
+            }
             Type::Unknown
             | Type::Int { .. }
             | Type::Bool
             | Type::Pointer(_)
-            | Type::Reference(_)
-            | Type::Record(_)
-            | Type::Array { .. }
-            | Type::Chars { .. }
             | Type::Stack { .. }
             | Type::KernelSymbol => 8,
         }
@@ -45,7 +49,6 @@ impl TypeTable {
             Type::Chars { count } => Some(count),
             Type::Unknown
             | Type::Str { .. }
-            | Type::Reference(_)
             | Type::Tuple(_)
             | Type::Stack { .. }
             | Type::KernelSymbol
@@ -62,11 +65,13 @@ impl TypeTable {
             },
             Type::Bool => DataType::Bool,
             Type::Str { .. } => DataType::String,
-            Type::Pointer(_)
-            | Type::Reference(_)
-            | Type::Record(_)
-            | Type::Array { .. }
-            | Type::Chars { .. } => DataType::Pointer,
+            Type::Pointer(_) => DataType::Pointer,
+            Type::Record(_) | Type::Array { .. } | Type::Chars { .. } => {
+                return Layout {
+                    size: self.size(ty),
+                    ..self.c_layout(ty, MAX_DEPTH)
+                };
+            }
             Type::Tuple(tuple) => DataType::Tuple(fields(self, self.items(tuple), 0)),
             Type::Stack { user, mode, depth } => DataType::Stack { user, mode, depth },
             Type::KernelSymbol => DataType::KernelSymbol,
@@ -78,6 +83,26 @@ impl TypeTable {
         };
         Layout {
             size: self.size(ty),
+            ty: data,
+        }
+    }
+
+    /// How the runtime sees a value as C lays it out, down to `depth` structures within each other.
+    pub(super) fn c_layout(&self, ty: Type, depth: u32) -> Layout {
+        let depth = depth.saturating_sub(1);
+        let data = match ty {
+            Type::Int { bytes, signed, .. } => DataType::Int { bytes, signed },
+            Type::Chars { .. } => DataType::String,
+            Type::Array { element, count } => DataType::Array {
+                element: Box::new(self.c_layout(self.get(element), depth)),
+                count,
+            },
+            Type::Record(_) if depth == 0 => DataType::Record(Vec::new()),
+            Type::Record(record) => DataType::Record(self.member_layouts(record, depth)),
+            _ => self.layout(ty).ty,
+        };
+        Layout {
+            size: self.c_size(ty).unwrap_or(0),
             ty: data,
         }
     }

@@ -10,9 +10,11 @@
 
 mod kernel;
 mod layout;
+mod members;
 
 pub use kernel::Field;
 pub use layout::{fields, round_up};
+pub use members::{BitField, Member};
 
 use crate::btf;
 use crate::manifest::StackMode;
@@ -60,11 +62,9 @@ pub enum Type {
     },
     /// A pointer.
     Pointer(TypeId),
-    /// The address of a structure or array that a variable stands for. Whoever reads the variable gets the place there.
-    Reference(TypeId),
-    /// A structure or union. There is no value of it yet, only places that hold one.
+    /// A structure or union, laid out as C does.
     Record(RecordId),
-    /// An array. There is no value of it yet, only places that hold one.
+    /// An array, laid out as C does.
     Array {
         /// What one element is.
         element: TypeId,
@@ -124,7 +124,6 @@ impl Type {
             Type::Int { .. }
             | Type::Bool
             | Type::Pointer(_)
-            | Type::Reference(_)
             | Type::Stack { .. }
             | Type::KernelSymbol
             | Type::Unknown => true,
@@ -153,7 +152,7 @@ impl Type {
     pub fn is_signed(self) -> bool {
         match self {
             Type::Int { bytes, signed, .. } => signed || bytes < 8,
-            Type::Pointer(_) | Type::Reference(_) | Type::KernelSymbol => false,
+            Type::Pointer(_) | Type::KernelSymbol => false,
             _ => true,
         }
     }
@@ -174,6 +173,8 @@ pub struct Record {
     /// Its number in the kernel's BTF, which is asked for its members when they are wanted: `task_struct` alone has
     /// hundreds, and leads to half of the kernel's types.
     origin: btf::TypeId,
+    /// All members, once a value of it is kept: see [`TypeTable::complete`].
+    members: Option<Vec<Member>>,
 }
 
 /// What is known of a tuple beside its items.
@@ -271,7 +272,6 @@ impl TypeTable {
             Type::Pointer(_) => "a pointer".into(),
             Type::Record(_) => "a structure".into(),
             Type::Array { .. } => "an array".into(),
-            Type::Reference(target) => self.describe(self.get(target)),
             Type::Tuple(tuple) => format!("a tuple of {}", self.items(tuple).len()),
             Type::Stack { user: true, .. } => "a user stack".into(),
             Type::Stack { user: false, .. } => "a kernel stack".into(),

@@ -2,8 +2,8 @@
 //! symbols) is left out.
 
 use pfscript_compiler::manifest::{
-    Attach, Conversion, DataType, Field, FormatPiece, Layout, Manifest, MapValue, PerfScope,
-    RecordKind, Sample, Then,
+    Attach, Conversion, DataType, Field, FormatPiece, Layout, Manifest, MapValue, Member,
+    PerfScope, RecordKind, Sample, Then,
 };
 use pfscript_probes::abi::RECORD_HEADER;
 
@@ -87,6 +87,10 @@ fn layout(layout: &Layout) -> String {
             format!("{}[{count}]", self::layout(element)),
             element.size * count,
         ),
+        DataType::Record(parts) => {
+            let parts: Vec<String> = parts.iter().map(member).collect();
+            (format!("{{ {} }}", parts.join(", ")), layout.size)
+        }
         DataType::Stack { user, mode, depth } => {
             let kind = if *user { "ustack" } else { "kstack" };
             let mode = format!("{mode:?}").to_lowercase();
@@ -100,6 +104,20 @@ fn layout(layout: &Layout) -> String {
     } else {
         format!("{text} in {} bytes", layout.size)
     }
+}
+
+/// A member, and where it is.
+fn member(member: &Member) -> String {
+    let bits = match member.bits {
+        Some(bits) => format!(" bits {}+{}", bits.shift, bits.count),
+        None => String::new(),
+    };
+    format!(
+        "{}: {} at {}{bits}",
+        member.name,
+        layout(&member.field.layout),
+        member.field.offset
+    )
 }
 
 /// Fields, and where they are if not one after another from `start`.

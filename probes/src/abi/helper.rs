@@ -42,6 +42,7 @@ helpers! {
     GET_CURRENT_CGROUP_ID = "get_current_cgroup_id";
     KTIME_GET_BOOT_NS = "ktime_get_boot_ns";
     GET_CURRENT_TASK_BTF = "get_current_task_btf";
+    PROBE_READ_KERNEL = "probe_read_kernel";
     FOR_EACH_MAP_ELEM = "for_each_map_elem";
     GET_FUNC_IP = "get_func_ip";
     GET_ATTACH_COOKIE = "get_attach_cookie";

@@ -3,7 +3,9 @@
 
 use super::format::{Argument, Printf};
 use super::value::{Bucket, Frame, Histogram, Scale, Stack, Stats, Value};
-use crate::bytes::{as_number, average, field, number, signed, slice, string, unsigned};
+use crate::bytes::{
+    as_number, average, field, member_number, number, signed, slice, string, unsigned,
+};
 use pfscript_compiler::manifest::{DataType, Field, FormatPiece, Layout, MapValue, StackMode};
 use pfscript_probes::maps::{linear_bounds, log2_bounds};
 
@@ -54,6 +56,18 @@ pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names) -> Value {
             parts
                 .iter()
                 .map(|part| value(&part.layout, field(bytes, part), names))
+                .collect(),
+        ),
+        DataType::Record(members) => Value::Record(
+            members
+                .iter()
+                .map(|member| {
+                    let read = match member_number(member, bytes) {
+                        Some((number, signed)) => integer(number, signed),
+                        None => value(&member.field.layout, field(bytes, &member.field), names),
+                    };
+                    (member.name.as_str().into(), read)
+                })
                 .collect(),
         ),
         DataType::Array { element, count } => Value::Array(

@@ -19,6 +19,8 @@ pub enum Value {
     Str(Vec<u8>),
     /// `(1, "x")`, and the keys of a map that has several.
     Tuple(Vec<Value>),
+    /// Named parts in order: a structure, or `(a=1, b="x")`.
+    Record(Vec<(Arc<str>, Value)>),
     /// Elements of one type.
     Array(Vec<Value>),
     /// A stack.

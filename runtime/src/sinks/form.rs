@@ -17,7 +17,7 @@ pub fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
 
-/// Appends a value: `5`, `true`, `0x7f`, `text`, `(1, x)`, `[1,2]`, a stack or a symbol.
+/// Appends a value: `5`, `true`, `0x7f`, `text`, `(1, x)`, `[1,2]`, `{ .a = 1 }`, a stack or a symbol.
 pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
     match value {
         Value::Int(number) => push(out, format_args!("{number}")),
@@ -34,6 +34,16 @@ pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
             out.push(b'[');
             joined(elements, b",", outside, out);
             out.push(b']');
+        }
+        Value::Record(parts) => {
+            out.push(b'{');
+            for (index, (name, part)) in parts.iter().enumerate() {
+                out.extend_from_slice(if index > 0 { b", ." } else { b" ." });
+                outside(name.as_bytes(), Keep::Nothing, out);
+                out.extend_from_slice(b" = ");
+                self::value(part, outside, out);
+            }
+            out.extend_from_slice(b" }");
         }
         Value::Stack(captured) => stack(captured, outside, out),
         Value::Symbol(frame) => match &frame.function {
@@ -140,6 +150,8 @@ mod tests {
         let mut out = Vec::new();
         key(&outer, marked, &mut out);
         assert_eq!(out, b"1, <x>, (2, 3)");
+        let record = Value::Record(vec![("a".into(), Value::Int(1)), ("b".into(), string("x"))]);
+        assert_eq!(text(&record), "{ .<a> = 1, .<b> = <x> }");
         let array = Value::Array(vec![Value::Int(1), Value::UInt(255)]);
         assert_eq!(text(&array), "[1,255]");
     }

@@ -158,6 +158,18 @@ fn value(value: &Value, out: &mut Vec<u8>) {
         Value::Bool(set) => form::push(out, format_args!("{set}")),
         Value::Str(text) => string(text, out),
         Value::Tuple(parts) => array(parts, out, self::value),
+        Value::Record(parts) => {
+            out.push(b'{');
+            for (index, (name, part)) in parts.iter().enumerate() {
+                if index > 0 {
+                    out.extend_from_slice(b", ");
+                }
+                string(name.as_bytes(), out);
+                out.extend_from_slice(b": ");
+                self::value(part, out);
+            }
+            out.push(b'}');
+        }
         Value::Array(elements) => array(elements, out, self::value),
         Value::Stack(_) | Value::Symbol(_) => {
             let mut text = Vec::new();

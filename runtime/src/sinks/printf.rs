@@ -52,6 +52,7 @@ fn word(value: &Value) -> u64 {
         Value::Symbol(frame) => frame.address,
         Value::Str(_)
         | Value::Tuple(_)
+        | Value::Record(_)
         | Value::Array(_)
         | Value::Stack(_)
         | Value::Stats(_)

@@ -152,6 +152,7 @@ fn has_user_symbols(manifest: &Manifest) -> bool {
         match &layout.ty {
             DataType::UserSymbol => true,
             DataType::Tuple(fields) => fields.iter().any(|field| within(&field.layout)),
+            DataType::Record(members) => members.iter().any(|member| within(&member.field.layout)),
             DataType::Array { element, .. } => within(element),
             _ => false,
         }

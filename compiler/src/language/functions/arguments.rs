@@ -254,7 +254,7 @@ fn argument<'a>(
     }
     let mut value = checker.expr(ast)?;
     if param.types.contains(&ParamType::Ptr) {
-        value = checker.decayed(value)?;
+        value = checker.decayed(value);
     }
     if param.types.iter().any(|ty| takes_type(*ty, value.ty)) {
         return Ok(Value::Expr(value));
