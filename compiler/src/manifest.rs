@@ -161,6 +161,8 @@ pub enum DataType {
     Pointer,
     /// Bytes up to the first zero byte or the layout's size.
     String,
+    /// The same, of a string that the script itself has there, so that it is printed as it was written.
+    Literal,
     /// Fields at their offsets, printed `(a, b)` (a map's keys: `a, b`).
     Tuple(Vec<Field>),
     /// `count` elements of the same layout, printed `[a,b]`.

@@ -74,7 +74,9 @@ pub fn member_number(member: &Member, record: &[u8]) -> Option<(i128, bool)> {
 /// Orders two values of the same layout: numbers by value, strings by bytes, composites field by field.
 pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
     match &layout.ty {
-        DataType::String => string(slice(a, 0, layout.size)).cmp(string(slice(b, 0, layout.size))),
+        DataType::String | DataType::Literal => {
+            string(slice(a, 0, layout.size)).cmp(string(slice(b, 0, layout.size)))
+        }
         DataType::Tuple(fields) => fields
             .iter()
             .map(|part| compare(&part.layout, field(a, part), field(b, part)))

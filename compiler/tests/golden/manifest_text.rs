@@ -82,6 +82,7 @@ fn layout(layout: &Layout) -> String {
         DataType::Bool => ("bool".into(), 1),
         DataType::Pointer => ("pointer".into(), 8),
         DataType::String => (format!("string[{}]", layout.size), layout.size),
+        DataType::Literal => (format!("literal[{}]", layout.size), layout.size),
         DataType::Tuple(parts) => (format!("({})", fields(parts, 0)), layout.size),
         DataType::Array { element, count } => (
             format!("{}[{count}]", self::layout(element)),

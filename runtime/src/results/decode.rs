@@ -52,6 +52,7 @@ pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names) -> Value {
         DataType::Bool => Value::Bool(unsigned(slice(bytes, 0, 1)) != 0),
         DataType::Pointer => Value::Pointer(word()),
         DataType::String => Value::Str(string(slice(bytes, 0, layout.size)).to_vec()),
+        DataType::Literal => Value::Literal(string(slice(bytes, 0, layout.size)).to_vec()),
         DataType::Tuple(parts) => Value::Tuple(
             parts
                 .iter()

@@ -25,6 +25,7 @@ pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
         Value::Bool(set) => push(out, format_args!("{set}")),
         Value::Pointer(address) => push(out, format_args!("{address:#x}")),
         Value::Str(text) => outside(text, Keep::Nothing, out),
+        Value::Literal(text) => out.extend_from_slice(text),
         Value::Tuple(parts) => {
             out.push(b'(');
             joined(parts, b", ", outside, out);

@@ -156,7 +156,7 @@ fn value(value: &Value, out: &mut Vec<u8>) {
         Value::Int(number) => self::number((*number).into(), out),
         Value::UInt(number) | Value::Pointer(number) => self::number((*number).into(), out),
         Value::Bool(set) => form::push(out, format_args!("{set}")),
-        Value::Str(text) => string(text, out),
+        Value::Str(text) | Value::Literal(text) => string(text, out),
         Value::Tuple(parts) => array(parts, out, self::value),
         Value::Record(parts) => {
             out.push(b'{');

@@ -29,11 +29,9 @@ fn convert(conversion: &Conversion, argument: &Argument, outside: Outside, out: 
     let mut text = Vec::new();
     match (conversion.kind, &argument.value) {
         (b's', Value::Str(whole)) => {
-            let most = conversion
-                .precision
-                .map_or(whole.len(), |most| most as usize);
-            outside(&whole[..most.min(whole.len())], Keep::Nothing, &mut text);
+            outside(cut(conversion, whole), Keep::Nothing, &mut text);
         }
+        (b's', Value::Literal(whole)) => text.extend_from_slice(cut(conversion, whole)),
         (b's', value) => form::value(value, outside, &mut text),
         (b'c', value) => outside(&[word(value) as u8], Keep::Layout, &mut text),
         (kind, _) => {
@@ -41,6 +39,14 @@ fn convert(conversion: &Conversion, argument: &Argument, outside: Outside, out: 
         }
     }
     pad(conversion, &text, out);
+}
+
+/// What a conversion prints of a string: no more than its precision.
+fn cut<'t>(conversion: &Conversion, whole: &'t [u8]) -> &'t [u8] {
+    let most = conversion
+        .precision
+        .map_or(whole.len(), |most| most as usize);
+    &whole[..most.min(whole.len())]
 }
 
 /// An argument's 64 bits, extended by its own sign; 0 of what is no number.
@@ -51,6 +57,7 @@ fn word(value: &Value) -> u64 {
         Value::Bool(set) => u64::from(*set),
         Value::Symbol(frame) => frame.address,
         Value::Str(_)
+        | Value::Literal(_)
         | Value::Tuple(_)
         | Value::Record(_)
         | Value::Array(_)

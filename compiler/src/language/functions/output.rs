@@ -5,11 +5,12 @@ use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};
 use crate::ir::Width;
 use crate::language::format;
-use crate::manifest::{Conversion, Field, FormatPiece, RecordKind, Then};
+use crate::manifest::{Conversion, DataType, Field, FormatPiece, Layout, RecordKind, Then};
 use crate::sema::Checker;
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::EntityRef;
-use pfscript_grammar::Diagnostic;
+
+use pfscript_grammar::{Diagnostic, ast};
 use pfscript_probes::abi::RECORD_HEADER;
 
 pub(super) const ROWS: &[FunctionRow] = &[
@@ -63,10 +64,13 @@ fn print_map(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diag
 
 fn print(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let value = args.value(0)?;
-    let field = Field {
+    let mut field = Field {
         offset: RECORD_HEADER,
         layout: checker.types.layout(value.ty),
     };
+    if let Some(ast) = args.ast(0) {
+        as_written(&mut field.layout, ast);
+    }
     let size = RECORD_HEADER + checker.types.size(value.ty);
     Ok(checker.emit(
         RecordKind::PrintValue { field, size },
@@ -124,7 +128,10 @@ fn printf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnos
         }
         values.push(as_in_c(conversion.kind, value));
     }
-    let (fields, size) = record_fields(&checker.types, &values);
+    let (mut fields, size) = record_fields(&checker.types, &values);
+    for (field, ast) in fields.iter_mut().zip(given) {
+        as_written(&mut field.layout, ast);
+    }
     let kind = RecordKind::Printf {
         pieces,
         fields,
@@ -171,6 +178,19 @@ fn as_in_c(kind: u8, value: Expr) -> Expr {
         },
         ty: Type::U32,
         span,
+    }
+}
+
+/// Notes which strings are literals of the script, to be printed as they were written.
+fn as_written(layout: &mut Layout, ast: &ast::Expr) {
+    match (&mut layout.ty, &ast.kind) {
+        (DataType::String, ast::ExprKind::Str(_)) => layout.ty = DataType::Literal,
+        (DataType::Tuple(fields), ast::ExprKind::Tuple(parts)) => {
+            for (field, part) in fields.iter_mut().zip(parts) {
+                as_written(&mut field.layout, part);
+            }
+        }
+        _ => {}
     }
 }
 
