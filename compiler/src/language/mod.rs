@@ -3,6 +3,7 @@
 //! name.
 
 pub mod builtins;
+pub(crate) mod constants;
 mod format;
 pub mod functions;
 pub mod later;

@@ -8,6 +8,7 @@
 use super::integer_types::INTEGER_TYPES;
 use crate::btf::{Btf, BtfWriter, Kind, TypeId};
 use crate::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
+use crate::language::constants;
 use pfscript_grammar::ast::c::{
     Declaration, Declarator, Derived, Enumeration, Member, Record, Specifiers,
 };
@@ -480,7 +481,8 @@ impl<'a> Declarer<'a> {
             ExprKind::Int(value) => *value as i64,
             ExprKind::Ident(name) => {
                 let known = self.constants.get(name).copied();
-                match known.or_else(|| self.kernel.enumerator(name)) {
+                let known = known.or_else(|| self.kernel.enumerator(name));
+                match known.or_else(|| constants::named(name)) {
                     Some(value) => value,
                     None => return error(&format!("`{name}` is no constant")),
                 }

@@ -7,6 +7,7 @@ use super::Checker;
 use crate::hir::{Expr, ExprKind};
 use crate::language;
 use crate::language::builtins::Builtin;
+use crate::language::constants;
 use crate::language::functions::{self, Call};
 use crate::language::later::{self, Kind};
 use crate::types::Type;
@@ -226,7 +227,8 @@ impl Checker<'_> {
         if let Some(error) = later::diagnostic(name, &[Kind::Builtin], span) {
             return Err(error);
         }
-        if let Some(value) = self.facts.btf().and_then(|btf| btf.enumerator(name)) {
+        let enumerator = self.facts.btf().and_then(|btf| btf.enumerator(name));
+        if let Some(value) = enumerator.or_else(|| constants::named(name)) {
             return Ok(Expr::int(value, Type::I64, span));
         }
         if let Some(error) = later::diagnostic(name, &[Kind::Function], span) {

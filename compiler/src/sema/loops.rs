@@ -180,10 +180,7 @@ impl Checker<'_> {
         let body = self.statements(body);
         let value = value.map(|value| self.expr(value)).transpose();
         self.scopes.leave();
-        let value = match value? {
-            Some(value) if value.ty != Type::Void => Some(value),
-            other => other,
-        };
+        let value = value?;
         let ty = value.as_ref().map_or(Type::Void, |value| value.ty);
         let block = Expr {
             kind: ExprKind::Block(body, value.map(Box::new)),
