@@ -5,10 +5,13 @@
 //! x86-64 and arm64, which agree on all that scripts can read: a member is aligned by its type, a bit field does not cross
 //! a unit of its type.
 
+mod layout;
+
 use super::integer_types::INTEGER_TYPES;
 use crate::btf::{Btf, BtfWriter, Kind, TypeId};
 use crate::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
 use crate::language::constants;
+use layout::{Laid, Layout, MAX_BYTES, MAX_DEPTH, MAX_MEMBERS, alignment, too_large};
 use pfscript_grammar::ast::c::{
     Declaration, Declarator, Derived, Enumeration, Member, Record, Specifiers,
 };
@@ -18,15 +21,6 @@ use pfscript_probes::Feature;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Bytes of the greatest structure: offsets of bit fields have 24 bits.
-const MAX_BYTES: u64 = 1 << 20;
-
-/// Members of one structure, or enumerators: BTF counts them in 16 bits.
-const MAX_MEMBERS: usize = 65_535;
-
-/// How deep types of the kernel are looked into for their alignment.
-const MAX_DEPTH: u32 = 32;
 
 /// The machine, with the types that a script declares.
 pub struct WithCTypes<'a> {
@@ -123,15 +117,6 @@ impl Facts for WithCTypes<'_> {
     fn files(&self, written: &str) -> Vec<PathBuf> {
         self.facts.files(written)
     }
-}
-
-/// A type and its room in memory, in bytes.
-#[derive(Clone, Copy)]
-struct Laid {
-    id: TypeId,
-    /// `None` for what has no size: `void`, functions, structures that are only declared.
-    size: Option<u64>,
-    align: u64,
 }
 
 /// Writes declarations as BTF.
@@ -557,87 +542,4 @@ fn integer_words(text: &str) -> Option<(u32, bool)> {
         _ => 8,
     };
     Some((bytes, signed.unwrap_or(true)))
-}
-
-fn too_large(span: Span) -> Diagnostic {
-    let message = format!("this is larger than {MAX_BYTES} bytes");
-    Diagnostic::error(span, message)
-}
-
-/// The alignment of a type of the kernel: that of its greatest part.
-fn alignment(btf: &Btf, id: TypeId, depth: u32) -> u64 {
-    let Some(depth) = depth.checked_sub(1) else {
-        return 8;
-    };
-    let resolved = btf.resolve(id);
-    match btf.kind(resolved) {
-        Kind::Struct | Kind::Union => {
-            let size = btf.size_of(resolved).unwrap_or(1);
-            let members = btf.members(resolved).take(MAX_MEMBERS);
-            let greatest = members.map(|member| alignment(btf, member.ty, depth)).max();
-            // One that is no multiple of it is packed.
-            let greatest = greatest.unwrap_or(1);
-            if u64::from(size) % greatest == 0 {
-                greatest
-            } else {
-                1
-            }
-        }
-        Kind::Array => match btf.array(resolved) {
-            Some((element, _)) => alignment(btf, element, depth),
-            None => 1,
-        },
-        _ => u64::from(btf.size_of(resolved).unwrap_or(1)).clamp(1, 16),
-    }
-}
-
-/// Where the next member of a structure goes.
-struct Layout {
-    union: bool,
-    packed: bool,
-    /// Bits in use.
-    bits: u64,
-    /// Bits of the whole.
-    size_bits: u64,
-    /// In bytes.
-    align: u64,
-}
-
-impl Layout {
-    /// Places a member of `size` bytes; the bit that it begins at.
-    fn place(&mut self, laid: Laid, size: u64, span: Span) -> Result<u64, Diagnostic> {
-        let align = if self.packed { 1 } else { laid.align.max(1) };
-        self.align = self.align.max(align);
-        let start = match self.union {
-            true => 0,
-            false => self.bits.next_multiple_of(8 * align),
-        };
-        self.take(start, 8 * size, span)
-    }
-
-    /// Places a bit field in units of `size` bytes; `None` if it is one of no bits, which ends a unit.
-    fn place_bits(&mut self, size: u64, bits: u64, span: Span) -> Result<Option<u64>, Diagnostic> {
-        let unit = 8 * size;
-        if bits == 0 {
-            self.bits = self.bits.next_multiple_of(unit);
-            return Ok(None);
-        }
-        if !self.packed {
-            self.align = self.align.max(size);
-        }
-        let mut start = if self.union { 0 } else { self.bits };
-        if !self.packed && start / unit != (start + bits - 1) / unit {
-            start = start.next_multiple_of(unit);
-        }
-        self.take(start, bits, span).map(Some)
-    }
-
-    fn take(&mut self, start: u64, bits: u64, span: Span) -> Result<u64, Diagnostic> {
-        self.bits = start + bits;
-        self.size_bits = self.size_bits.max(self.bits);
-        match self.size_bits <= 8 * MAX_BYTES {
-            true => Ok(start),
-            false => Err(too_large(span)),
-        }
-    }
 }
