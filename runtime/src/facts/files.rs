@@ -232,14 +232,14 @@ mod tests {
         // A folder is no file.
         assert_eq!(
             named(&format!("{}/*", root.display()), None),
-            [PathBuf::new(); 0]
+            Vec::<PathBuf>::new()
         );
         let all = named(&format!("{}/*/tool", root.display()), None);
         assert_eq!(all.len(), 3);
         std::fs::remove_dir_all(&root).unwrap();
         assert_eq!(
             named(&format!("{}/tool", root.display()), None),
-            [PathBuf::new(); 0]
+            Vec::<PathBuf>::new()
         );
     }
 
@@ -249,7 +249,7 @@ mod tests {
         let program = std::env::current_exe().unwrap();
         for written in ["*", ""] {
             assert!(named(written, Some(own)).contains(&program));
-            assert_eq!(named(written, None), [PathBuf::new(); 0]);
+            assert_eq!(named(written, None), Vec::<PathBuf>::new());
         }
         let other = Path::new("/proc/1/root");
         assert_eq!(seen_from(other, Path::new("/bin/sh")), other.join("bin/sh"));
@@ -265,7 +265,7 @@ mod tests {
         );
         assert_eq!(
             named("no-such-program-or-library", None),
-            [PathBuf::new(); 0]
+            Vec::<PathBuf>::new()
         );
     }
 }
