@@ -119,3 +119,51 @@ pf_template(__u64, pf_strlen, const __u64 *string, __u64 room)
 	}
 	return room;
 }
+
+/* An odd number whose powers spread a byte over a word: that of the 64-bit FNV hash. */
+#define PF_HASH_FACTOR 0x100000001b3ULL
+
+/*
+ * Whether the string `needle` is in the string `haystack`, each with its room in bytes.
+ *
+ * The hash of as many bytes as the needle has is moved along the haystack, so that the time, and what the verifier has to
+ * follow, grow with the sum of the lengths and not with their product. Two texts of one length are taken for the same where
+ * their 64-bit hashes are. The byte that leaves the hash is read by a helper: before 5.12, a program may not read its stack at
+ * an offset that the verifier does not know.
+ */
+pf_template(__u64, pf_strcontains, const __u8 *haystack, __u64 room, const __u8 *needle, __u64 needle_room)
+{
+	struct { __u64 hash, power, length; } counted = { 0, 1, 0 }, wanted;
+	__u64 hash = 0;
+
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
+		if (i >= needle_room || !needle[i])
+			break;
+		counted.hash = counted.hash * PF_HASH_FACTOR + needle[i];
+		counted.power *= PF_HASH_FACTOR;
+		counted.length++;
+	}
+	/* What a helper wrote is unknown to the verifier, which else followed the second loop for each length. */
+	bpf_probe_read_kernel(&wanted, sizeof(wanted), &counted);
+	if (wanted.length == 0)
+		return 1;
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
+		__s64 place = i - wanted.length, early = (place + 1) >> 63, inside;
+		__u8 left = 0;
+
+		if (i >= room || !haystack[i])
+			break;
+		/* Masks, and no conditions, so that there is one path; and one sum with the address of the stack. */
+		asm volatile("" : "+r"(place), "+r"(early));
+		inside = ~(place >> 63);
+		place &= inside;
+		asm volatile("" : "+r"(place), "+r"(inside));
+		bpf_probe_read_kernel(&left, 1, haystack + place);
+		hash = hash * PF_HASH_FACTOR + haystack[i] - (left & inside) * wanted.power;
+		if (!((hash ^ wanted.hash) | early))
+			return 1;
+	}
+	return 0;
+}

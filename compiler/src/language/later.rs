@@ -75,7 +75,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("stack_len", Function),
     ("static_assert", Function),
     ("strcap", Function),
-    ("strcontains", Function),
     ("strerror", Function),
     ("strftime", Function),
     ("strncmp", Function),
