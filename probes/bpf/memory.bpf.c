@@ -133,19 +133,19 @@ pf_template(__u64, pf_strlen, const __u64 *string, __u64 room)
  */
 pf_template(__u64, pf_strcontains, const __u8 *haystack, __u64 room, const __u8 *needle, __u64 needle_room)
 {
-	struct { __u64 hash, power, length; } counted = { 0, 1, 0 }, wanted;
+	struct { __u64 hash, power, length; } wanted = { 0, 1, 0 };
 	__u64 hash = 0;
 
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
 		if (i >= needle_room || !needle[i])
 			break;
-		counted.hash = counted.hash * PF_HASH_FACTOR + needle[i];
-		counted.power *= PF_HASH_FACTOR;
-		counted.length++;
+		wanted.hash = wanted.hash * PF_HASH_FACTOR + needle[i];
+		wanted.power *= PF_HASH_FACTOR;
+		wanted.length++;
 	}
 	/* What a helper wrote is unknown to the verifier, which else followed the second loop for each length. */
-	bpf_probe_read_kernel(&wanted, sizeof(wanted), &counted);
+	bpf_probe_read_kernel(&wanted, sizeof(wanted), &wanted);
 	if (wanted.length == 0)
 		return 1;
 #pragma clang loop unroll(disable)
