@@ -108,25 +108,20 @@ static __always_inline int is_deep(const struct pf_stack *stack, __u64 flags, __
 }
 
 /* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
-pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
+static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 loss, struct pf_scratch *scratch)
 {
-	struct pf_scratch *scratch = pf_claim(&pf_map_captures);
-	__u64 id = 0, frames, *known;
+	__u64 id, frames, *known;
 	struct pf_stack *stack;
 	__u32 place;
 	long result;
 
-	if (pf_unlikely(!scratch)) {
-		pf_loss(loss + PF_SCRATCH_BUSY);
-		return 0;
-	}
 	stack = &((struct pf_capture *)scratch->memory)->stack;
 	result = walk(ctx, (struct pf_capture *)scratch->memory, flags, size);
 	if (pf_unlikely(result < 8)) {
 		/* None is an answer: a kernel thread has no user stack, and code of a process no kernel stack. */
 		if (result < 0)
 			pf_loss(loss + PF_STACK_FAILED);
-		goto out;
+		return 0;
 	}
 	frames = (__u64)result / 8;
 	if (pf_unlikely((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH))
@@ -145,19 +140,47 @@ pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
 	place = id % PF_KNOWN_STACKS;
 	known = bpf_map_lookup_elem(&pf_map_known, &place);
 	if (known && *known == id)
-		goto out;
+		return id;
 	if (!bpf_map_lookup_elem(&pf_map_stacks, &id)) {
 		stack->first_ns = bpf_ktime_get_ns();
 		result = bpf_map_update_elem(&pf_map_stacks, &id, stack, BPF_NOEXIST);
 		if (result && result != -EEXIST) {
 			pf_loss(loss + refusal(result, PF_STACKS_FULL));
-			goto out;
+			return id;
 		}
 	}
 	if (known)
 		*known = id;
-out:
+	return id;
+}
+
+/* The same, for programs that cannot be preempted. */
+pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
+{
+	struct pf_scratch *scratch = pf_claim(&pf_map_captures);
+	__u64 id;
+
+	if (pf_unlikely(!scratch)) {
+		pf_loss(loss + PF_SCRATCH_BUSY);
+		return 0;
+	}
+	id = stored(ctx, flags, size, loss, scratch);
 	pf_release(scratch);
+	return id;
+}
+
+/* The same, for programs that can be preempted. */
+pf_template(__u64, pf_stack_preemptible, void *ctx, __u64 flags, __u64 size, __u64 loss)
+{
+	struct pf_scratch *scratch = pf_claim_counted(&pf_map_captures);
+	__u64 id;
+
+	if (pf_unlikely(!scratch)) {
+		pf_loss(loss + PF_SCRATCH_BUSY);
+		return 0;
+	}
+	id = stored(ctx, flags, size, loss, scratch);
+	pf_release_counted(scratch);
 	return id;
 }
 

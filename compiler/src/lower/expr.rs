@@ -83,8 +83,13 @@ impl Lower<'_> {
                 let flags = self.builder.constant(flags as i64);
                 let size = self.builder.constant(i64::from(*depth) * 8);
                 let loss = self.loss();
+                let program = self.action.provider.info().kind.info();
+                let routine = match program.preemptible {
+                    true => "pf_stack_preemptible",
+                    false => "pf_stack",
+                };
                 self.builder
-                    .routine("pf_stack", vec![context, flags, size, loss])
+                    .routine(routine, vec![context, flags, size, loss])
             }
             ExprKind::Global(offset) => self.global(*offset, expr.span),
             ExprKind::Add {

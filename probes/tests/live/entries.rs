@@ -94,27 +94,29 @@ fn counts_runs_without_a_level(entry: &'static str) {
 #[test]
 fn every_entry_loads_as_every_program_type() {
     let session = session!(MapTemplate::Count, 1);
-    let body = Code::body()
-        .set(1, 7)
-        .spill(-8, 1)
-        .map(1, "map")
-        .stack(2, -8)
-        .set(3, LOSS)
-        .call("pf_count")
-        .copy(1, 6)
-        .set(2, STACK_USER | STACK_DEFAULT_DEPTH)
-        .set(3, u64::from(MAX_STACK_FRAMES) * 8)
-        .set(4, LOSS)
-        .call("pf_stack")
-        .exit();
-    for entry in library().entries() {
-        for program_type in [
-            program::PERF_EVENT,
-            program::TRACEPOINT,
-            program::KPROBE,
-            program::RAW_TRACEPOINT,
-        ] {
-            session.load(program_type, entry.name, &body);
+    for stack in ["pf_stack", "pf_stack_preemptible"] {
+        let body = Code::body()
+            .set(1, 7)
+            .spill(-8, 1)
+            .map(1, "map")
+            .stack(2, -8)
+            .set(3, LOSS)
+            .call("pf_count")
+            .copy(1, 6)
+            .set(2, STACK_USER | STACK_DEFAULT_DEPTH)
+            .set(3, u64::from(MAX_STACK_FRAMES) * 8)
+            .set(4, LOSS)
+            .call(stack)
+            .exit();
+        for entry in library().entries() {
+            for program_type in [
+                program::PERF_EVENT,
+                program::TRACEPOINT,
+                program::KPROBE,
+                program::RAW_TRACEPOINT,
+            ] {
+                session.load(program_type, entry.name, &body);
+            }
         }
     }
 }
