@@ -92,7 +92,7 @@ impl Program {
         })
     }
 
-    /// Checks a script for the kernel that `facts` describe; returns warnings. Facts that are for a check may leave some of it
+    /// Checks a script for the kernel that `facts` describe. Facts that are for a check may leave some of it
     /// open ([`Facts::thorough`]), which the warnings say.
     ///
     /// # Errors
@@ -102,7 +102,7 @@ impl Program {
         source: &str,
         options: &Options,
         facts: &dyn Facts,
-    ) -> Result<Vec<Diagnostic>, CompileError> {
+    ) -> Result<compiler::Verdict, CompileError> {
         let script = grammar::parse(source);
         script
             .and_then(|script| compiler::check(&script, name, source, facts, options))

@@ -9,11 +9,12 @@ use cli::{Cli, Stage};
 use pfscript::compiler::facts::Facts;
 use pfscript::compiler::probe_list::{self, Listing};
 use pfscript::compiler::recorded::{self, RecordedFacts};
-use pfscript::compiler::{ParameterDefault, ProbeFilter, SETTINGS, ir};
+use pfscript::compiler::{Parameter, ParameterDefault, ProbeFilter, SETTINGS, ir};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
 use pfscript::runtime::{OutputFile, session};
 use pfscript::{Command, CompileError, Limits, Options, Program, Stop, Target, grammar};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
@@ -146,15 +147,16 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         (failure, _) => failure,
     };
     if checked {
-        let warnings = Program::check(&name, source, &options, &*facts).map_err(refused)?;
-        warn(&warnings);
-        if let Some(origin) = origin.filter(|_| !cli.quiet && !warnings.is_empty()) {
+        let verdict = Program::check(&name, source, &options, &*facts).map_err(refused)?;
+        known(&options.named, &verdict.parameters)?;
+        warn(&verdict.warnings);
+        if let Some(origin) = origin.filter(|_| !cli.quiet && !verdict.warnings.is_empty()) {
             complain(&origin);
         }
         return Ok(0);
     }
     let program = Program::compile_for(&name, source, &options, &*facts).map_err(refused)?;
-    known(&options.named, &program)?;
+    known(&options.named, &program.compiled.parameters)?;
     warn(&program.compiled.warnings);
     match cli.dump {
         Some(Stage::Ir) => {
@@ -307,8 +309,7 @@ fn named((before, behind): Parameters) -> (Vec<Named>, Vec<String>) {
 }
 
 /// Refuses parameters by name that the script does not ask for; `--help` among them prints those that it does.
-fn known(named: &[Named], program: &Program) -> Result<(), Failure> {
-    let parameters = &program.compiled.parameters;
+fn known(named: &[Named], parameters: &BTreeMap<String, Parameter>) -> Result<(), Failure> {
     let unknown = named
         .iter()
         .find(|(name, _)| !parameters.contains_key(name));

@@ -95,8 +95,17 @@ pub fn compile(
     }
 }
 
-/// Checks a script without making an object of it: returns warnings, among them what could not be checked because facts are
-/// hidden from us, if the facts are for a check ([`Facts::thorough`]).
+/// What a check finds out about a script that is right.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict {
+    /// Warnings, among them what could not be checked because facts are hidden from us, if the facts are for a check
+    /// ([`Facts::thorough`]).
+    pub warnings: Vec<Diagnostic>,
+    /// The script's parameters by name.
+    pub parameters: BTreeMap<String, Parameter>,
+}
+
+/// Checks a script without making an object of it.
 ///
 /// # Errors
 /// As [`compile`].
@@ -106,7 +115,7 @@ pub fn check(
     source: &str,
     facts: &dyn Facts,
     options: &Options,
-) -> Result<Vec<Diagnostic>, Vec<Diagnostic>> {
+) -> Result<Verdict, Vec<Diagnostic>> {
     let expanded = language::macros::expand(script)?;
     let declared = WithCTypes::new(&expanded.script, facts)?;
     let facts = declared
@@ -114,17 +123,29 @@ pub fn check(
         .map_or(facts, |declared| declared as &dyn Facts);
     let checked = sema::check(&expanded.script, facts, options).and_then(|mut checked| {
         if checked.unchecked.is_empty() {
-            return Ok(assemble(checked, name, source, facts)?.warnings);
+            let compiled = assemble(checked, name, source, facts)?;
+            return Ok(Verdict {
+                warnings: compiled.warnings,
+                parameters: compiled.parameters,
+            });
         }
         let mut warnings = checked.unchecked;
         warnings.append(&mut checked.warnings);
-        Ok(warnings)
+        Ok(Verdict {
+            warnings,
+            parameters: checked.needs.script_parameters,
+        })
     });
-    let explain = |mut diagnostics: Vec<Diagnostic>| {
-        expanded.explain(&mut diagnostics);
-        diagnostics
-    };
-    checked.map(explain).map_err(explain)
+    match checked {
+        Ok(mut verdict) => {
+            expanded.explain(&mut verdict.warnings);
+            Ok(verdict)
+        }
+        Err(mut errors) => {
+            expanded.explain(&mut errors);
+            Err(errors)
+        }
+    }
 }
 
 /// Makes the object of a checked script.
