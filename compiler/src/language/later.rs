@@ -75,6 +75,7 @@ pub const LATER: &[(&str, Kind)] = &[
     ("stack_len", Function),
     ("static_assert", Function),
     ("strcap", Function),
+    ("strcontains", Function),
     ("strerror", Function),
     ("strftime", Function),
     ("strncmp", Function),

@@ -27,7 +27,6 @@ shapes() {
         @[ustack(1), kstack(3), ustack(126)] = count(); @s[pid] = sum(1); @a[comm] = avg(cpu); @m[cpu] = max(-1);
         @h[pid] = hist(nsecs, 3); @l = lhist(cpu, 0, 100, 5); @t[pid] = (1, comm, str(curtask)); @x[pid]++;
         if (@t[pid].1 == comm) { printf("%s %d %d\n", @t[pid].2, len(ustack), strlen(comm)); }
-        if (strcontains(str(curtask), comm)) { @c[strcontains(comm, "sh")] = count(); }
     }'
 }
 check dry-run-shapes shapes

@@ -18,11 +18,6 @@ pub(super) const ROWS: &[FunctionRow] = &[
         FunctionKind::Routine("pf_strlen"),
         "the length of a string in bytes",
     ),
-    row(
-        "strcontains(string haystack, string needle) -> bool",
-        FunctionKind::Routine("pf_strcontains"),
-        "whether `needle` is in `haystack`",
-    ),
 ];
 
 fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
