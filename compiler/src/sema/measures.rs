@@ -30,16 +30,7 @@ impl Checker<'_> {
                 let message = format!("{} has no fields", self.types.describe(ty));
                 return Err(Diagnostic::error(name.span, message));
             };
-            let btf = self.btf(span)?;
-            let Some(field) = self.types.field(btf, record, &name.node) else {
-                let message = format!(
-                    "`{}` has no field `{}`",
-                    self.types.record(record).name,
-                    name.node
-                );
-                return Err(Diagnostic::error(name.span, message)
-                    .suggest(&name.node, self.types.field_names(btf, record)));
-            };
+            let field = self.field_of(record, name, span)?;
             if field.bits.is_some() {
                 let message = format!("`{}` is a bit field, which has no address", name.node);
                 return Err(Diagnostic::error(name.span, message));

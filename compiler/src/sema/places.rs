@@ -7,7 +7,7 @@ use super::Checker;
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::Arith;
 use crate::providers::{Argument, ArgumentType};
-use crate::types::{Type, TypeId, round_up};
+use crate::types::{Field, RecordId, Type, TypeId, round_up};
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
 
@@ -167,6 +167,25 @@ impl Checker<'_> {
         self.member(place, name, span)
     }
 
+    /// What is known of a structure's member.
+    pub(super) fn field_of(
+        &mut self,
+        record: RecordId,
+        name: &Spanned<String>,
+        span: Span,
+    ) -> Result<Field, Diagnostic> {
+        let btf = self.btf(span)?;
+        self.types.field(btf, record, &name.node).ok_or_else(|| {
+            let message = format!(
+                "`{}` has no field `{}`",
+                self.types.record(record).name,
+                name.node
+            );
+            Diagnostic::error(name.span, message)
+                .suggest(&name.node, self.types.field_names(btf, record))
+        })
+    }
+
     /// A member of a structure.
     fn member(
         &mut self,
@@ -177,16 +196,7 @@ impl Checker<'_> {
         let Type::Record(record) = place.ty else {
             return Err(Diagnostic::error(span, "this has no fields"));
         };
-        let btf = self.btf(span)?;
-        let Some(field) = self.types.field(btf, record, &name.node) else {
-            let message = format!(
-                "`{}` has no field `{}`",
-                self.types.record(record).name,
-                name.node
-            );
-            return Err(Diagnostic::error(name.span, message)
-                .suggest(&name.node, self.types.field_names(btf, record)));
-        };
+        let field = self.field_of(record, name, span)?;
         match field.place() {
             Some((offset, ty, bits)) => {
                 let place = place.part_in_c(offset, ty);
