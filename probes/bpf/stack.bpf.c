@@ -65,46 +65,46 @@ static __always_inline long walk(void *ctx, struct pf_capture *capture, __u64 fl
 }
 
 /* Return addresses that are looked at to tell a deep stack from a walk that went astray. */
-#define PF_LAST_FRAMES 8
+#define PF_LAST_FRAMES 4
+
+/* 1 for 0, else 0, without a branch: each would be two paths more for the verifier. For numbers below 2^63. */
+static __always_inline __u64 is_zero(__u64 number)
+{
+	return (number - 1) >> 63;
+}
 
 /*
  * Whether an address of the process is one that a call returns to: a call stands before it. On x86-64 `call rel32`, or
  * `call` by register or memory with its possible lengths; on arm64 `bl` or `blr`.
  */
-static __always_inline int follows_call(__u64 address)
+static __always_inline __u64 follows_call(__u64 address)
 {
-	union {
-		__u8 bytes[8];
-		__u32 words[2];
-	} before;
+	__u64 before, found;
 
-	if (bpf_probe_read_user(&before, 8, (const void *)(address - 8)))
-		return 0;
-	if (before.bytes[3] == 0xe8)
-		return 1;
+	/* What cannot be read is zeroes then. */
+	bpf_probe_read_user(&before, 8, (const void *)(address - 8));
+	found = is_zero((before >> 24 & 0xff) ^ 0xe8);
 #pragma unroll
-	for (int i = 1; i <= 6; i++) {
-		if (before.bytes[i] == 0xff && (before.bytes[i + 1] & 0x38) == 0x10)
-			return 1;
-	}
-	return (before.words[1] & 0xfc000000) == 0x94000000 ||
-	       (before.words[1] & 0xfffffc1f) == 0xd63f0000;
+	for (int i = 1; i <= 6; i++)
+		found |= is_zero((before >> 8 * i & 0x38ff) ^ 0x10ff);
+	found |= is_zero((before >> 32 & 0xfc000000) ^ 0x94000000);
+	return found | is_zero((before >> 32 & 0xfffffc1f) ^ 0xd63f0000);
 }
 
 /*
  * Whether a stack that fills its room is that deep. Code without frame pointers sends the walk to memory that is no frame,
  * and there often in circles, until the room is full: its last frames are then no return addresses.
  */
-static __always_inline int is_deep(const struct pf_stack *stack, __u64 flags, __u64 size)
+static __always_inline __u64 is_deep(const struct pf_stack *stack, __u64 flags, __u64 size)
 {
+	__u64 deep = 1;
+
 	if (!(flags & PF_STACK_USER))
 		return 1;
 #pragma clang loop unroll(disable)
-	for (__u64 i = 1; i <= PF_LAST_FRAMES && i <= size / 8; i++) {
-		if (!follows_call(stack->ips[size / 8 - i]))
-			return 0;
-	}
-	return 1;
+	for (__u64 i = 1; i <= PF_LAST_FRAMES && i <= size / 8; i++)
+		deep &= follows_call(stack->ips[size / 8 - i]);
+	return deep;
 }
 
 /* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
@@ -154,10 +154,10 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 	return id;
 }
 
-/* The same, for programs that cannot be preempted. */
-pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
+/* The same, in scratch memory claimed as programs must that can be preempted, or may that cannot. */
+static __always_inline __u64 captured(void *ctx, __u64 flags, __u64 size, __u64 loss, const int preemptible)
 {
-	struct pf_scratch *scratch = pf_claim(&pf_map_captures);
+	struct pf_scratch *scratch = preemptible ? pf_claim_counted(&pf_map_captures) : pf_claim(&pf_map_captures);
 	__u64 id;
 
 	if (pf_unlikely(!scratch)) {
@@ -165,23 +165,21 @@ pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
 		return 0;
 	}
 	id = stored(ctx, flags, size, loss, scratch);
-	pf_release(scratch);
+	if (preemptible)
+		pf_release_counted(scratch);
+	else
+		pf_release(scratch);
 	return id;
 }
 
-/* The same, for programs that can be preempted. */
+pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
+{
+	return captured(ctx, flags, size, loss, 0);
+}
+
 pf_template(__u64, pf_stack_preemptible, void *ctx, __u64 flags, __u64 size, __u64 loss)
 {
-	struct pf_scratch *scratch = pf_claim_counted(&pf_map_captures);
-	__u64 id;
-
-	if (pf_unlikely(!scratch)) {
-		pf_loss(loss + PF_SCRATCH_BUSY);
-		return 0;
-	}
-	id = stored(ctx, flags, size, loss, scratch);
-	pf_release_counted(scratch);
-	return id;
+	return captured(ctx, flags, size, loss, 1);
 }
 
 /* The frames of a stored stack; 0 if there is none of that id. */
