@@ -51,9 +51,7 @@ struct Hostile {
 /// The command line of a process with a hostile name, which opens and maps a file with one.
 fn hostile() -> Hostile {
     let scratch = Scratch::new("hostile");
-    let source = scratch.file("hostile.c", HOSTILE);
-    let program = scratch.path().join("hostile");
-    support::compile(&source, &program, &[]);
+    let program = scratch.compiled("hostile", HOSTILE);
     let mut command = format!("'{}' '", program.display()).into_bytes();
     command.extend_from_slice(NAME);
     command.extend_from_slice(b"' '");
@@ -161,8 +159,8 @@ fn names_of_files_are_escaped() {
 fn names_of_functions_are_escaped() {
     needs_root!();
     let scratch = Scratch::new("symbols");
-    let source = scratch.file(
-        "symbols.c",
+    let program = scratch.compiled(
+        "symbols",
         "#include <sys/mman.h>\n\
          void hostile(volatile char *memory) __asm__(\"\\\"evil\\033[31m\\\"\");\n\
          void hostile(volatile char *memory) { for (int i = 0; i < 60; i++) memory[i * 4096] = 1; }\n\
@@ -171,8 +169,6 @@ fn names_of_functions_are_escaped() {
          madvise(memory, 60 * 4096, MADV_NOHUGEPAGE);\n\
          hostile(memory);\nreturn 0;\n}\n",
     );
-    let program = scratch.path().join("symbols");
-    support::compile(&source, &program, &[]);
     let script = "software:page-faults:1 { @[ustack, pid, comm] = count(); }";
     let finished = Tracer::new(["-q", "-e", script, "-c", &program.display().to_string()])
         .run()

@@ -315,13 +315,13 @@ fn a_program_that_was_deleted_while_it_ran_keeps_its_names_or_they_are_counted()
 fn a_library_that_is_opened_and_closed_again_keeps_its_names() {
     needs_root!();
     let scratch = Scratch::new("library");
-    let library = scratch.file(
-        "touched.c",
+    let object = scratch.compiled(
+        "libtouched.so",
         "#include <sys/mman.h>\nvoid touched(volatile char *memory, long pages)\n\
          { for (long i = 0; i < pages; i++) memory[i * 4096] = 1; }\n",
     );
-    let opener = scratch.file(
-        "opener.c",
+    let program = scratch.compiled(
+        "opener",
         "#include <dlfcn.h>\n#include <stdio.h>\n#include <sys/mman.h>\n#include <unistd.h>\n\
          int main(int argc, char **argv)\n{\n\
          (void)argc;\n\
@@ -335,10 +335,6 @@ fn a_library_that_is_opened_and_closed_again_keeps_its_names() {
          printf(\"pid=%d pages=80\\n\", getpid());\n\
          return 0;\n}\n",
     );
-    let object = scratch.path().join("libtouched.so");
-    let program = scratch.path().join("opener");
-    support::compile(&library, &object, &["-shared", "-fPIC"]);
-    support::compile(&opener, &program, &[]);
     let command = format!("'{}' '{}'", program.display(), object.display());
     let finished = Tracer::new(["-e", ONE_LINER, "-c", &command])
         .run()

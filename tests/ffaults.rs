@@ -88,12 +88,6 @@ const AREAS: &str = r#"
 #include <unistd.h>
 #include <malloc.h>
 static char zeroes[64 * 4096];
-static __attribute__((noinline)) int down(int pages)
-{
-    volatile char page[4096];
-    page[0] = 1;
-    return pages > 1 ? down(pages - 1) + page[0] : page[0];
-}
 int main(void)
 {
     char *heap = sbrk(100 * 4096);
@@ -108,16 +102,28 @@ int main(void)
 }
 "#;
 
+/// Before programs that go down their stack, by some bytes more than a page each time.
+const DOWN: &str = "static __attribute__((noinline)) int down(int pages)
+{
+    volatile char page[4096];
+    page[0] = 1;
+    return pages > 1 ? down(pages - 1) + page[0] : page[0];
+}
+";
+
+/// The rows of a program in C.
+fn rows_of_program(name: &str, text: &str) -> Vec<(String, i64)> {
+    let scratch = Scratch::new(&format!("ffaults-{name}"));
+    let program = scratch.compiled(name, format!("{DOWN}{text}"));
+    let finished = ffaults(&program.display().to_string());
+    let (report, rest) = finished.split_report();
+    by_file(&rest, name, report.pid())
+}
+
 #[test]
 fn heap_and_stack_have_the_names_of_proc_maps() {
     needs_root!();
-    let scratch = Scratch::new("ffaults-areas");
-    let source = scratch.file("areas.c", AREAS);
-    let program = scratch.path().join("areas");
-    support::compile(&source, &program, &["-O0"]);
-    let finished = ffaults(&program.display().to_string());
-    let (report, rest) = finished.split_report();
-    let rows = by_file(&rest, "areas", report.pid());
+    let rows = rows_of_program("areas", AREAS);
     // sbrk's first page may be one that the allocator has touched before.
     let heap = count(&rows, "[heap]");
     assert!((99..=104).contains(&heap), "{rows:?}");
@@ -161,12 +167,6 @@ static void touch(char *nothing)
     if (!sigsetjmp(back, 1))
         *(volatile char *)nothing = 1;
 }
-static __attribute__((noinline)) int down(int pages)
-{
-    volatile char page[4096];
-    page[0] = 1;
-    return pages > 1 ? down(pages - 1) + page[0] : page[0];
-}
 int main(void)
 {
     char here = 0;
@@ -186,13 +186,7 @@ int main(void)
 #[test]
 fn a_stack_counts_as_one_as_far_as_it_may_grow() {
     needs_root!();
-    let scratch = Scratch::new("ffaults-deep");
-    let source = scratch.file("deep.c", DEEP);
-    let program = scratch.path().join("deep");
-    support::compile(&source, &program, &["-O0"]);
-    let finished = ffaults(&program.display().to_string());
-    let (report, rest) = finished.split_report();
-    let rows = by_file(&rest, "deep", report.pid());
+    let rows = rows_of_program("deep", DEEP);
     let stack = count(&rows, "[stack]");
     assert!((5000..5100).contains(&stack), "{rows:?}");
     assert_eq!(count(&rows, "[unmapped]"), 3, "{rows:?}");

@@ -34,11 +34,7 @@ fn program_with(scratch: &Scratch, symbols: &[String]) -> PathBuf {
         "int main(void)\n{{\n    volatile char *memory = anonymous({}, MADV_NOHUGEPAGE);\n{calls}    return 0;\n}}\n",
         symbols.len()
     );
-    let source = scratch.file("symbols.c", source);
-    let program = scratch.path().join("symbols");
-    let headers = support::repository_file("tests/workloads");
-    support::compile(&source, &program, &["-I", &headers]);
-    program
+    scratch.compiled("symbols", source)
 }
 
 /// The functions that a program with these symbols had page faults in, as the tracer calls them.
@@ -153,10 +149,7 @@ int main(int argc, char **argv)
 
 /// The compiled generator.
 fn generator(scratch: &Scratch) -> String {
-    let source = scratch.file("generator.c", GENERATOR);
-    let program = scratch.path().join("generator");
-    let headers = support::repository_file("tests/workloads");
-    support::compile(&source, &program, &["-I", &headers]);
+    let program = scratch.compiled("generator", GENERATOR);
     program.display().to_string()
 }
 
@@ -300,13 +293,8 @@ int main(int argc, char **argv)
 fn a_library_that_is_cut_short_while_it_is_mapped_does_no_harm() {
     needs_root!();
     let scratch = Scratch::new("cut");
-    let library = scratch.path().join("libcut.so");
-    let source = scratch.file("cut.c", CUT_LIBRARY);
-    support::compile(&source, &library, &["-shared", "-fPIC"]);
-    let program = scratch.path().join("cutter");
-    let source = scratch.file("cutter.c", CUTTER);
-    let headers = support::repository_file("tests/workloads");
-    support::compile(&source, &program, &["-I", &headers]);
+    let library = scratch.compiled("libcut.so", CUT_LIBRARY);
+    let program = scratch.compiled("cutter", CUTTER);
     let script = "software:page-faults:1 { @[ustack, pid, comm] = count(); } \
                   interval:ms:50 { print(@); } END { clear(@); printf(\"the end\\n\"); }";
     let command = format!("'{}' '{}'", program.display(), library.display());

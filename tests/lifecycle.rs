@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 use support::kernel::{self, Before};
-use support::{Scratch, Tracer, repository_file, workload};
+use support::{Running, Scratch, Tracer, repository_file, workload};
 
 const ONE_LINER: &str = "software:page-faults:1 { @[ustack, pid, comm] = count(); }";
 
@@ -22,14 +22,23 @@ fn alone() -> MutexGuard<'static, ()> {
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A session that does not end by itself.
+fn endless() -> Running {
+    Tracer::new(["-e", ONE_LINER, "-c", "sleep 1000"]).start()
+}
+
+/// Killed, it ends as the signal has it.
+fn kill(session: Running) {
+    session.signal(libc::SIGKILL);
+    assert_eq!(session.finish().status.signal(), Some(libc::SIGKILL));
+}
+
 #[test]
 fn the_check_for_leftovers_sees_programs_and_processes() {
     needs_root!();
     let _alone = alone();
     let before = Before::now();
-    let tracer = Tracer::new(["-e", ONE_LINER, "-c", "sleep 1000"])
-        .start()
-        .attached();
+    let tracer = endless().attached();
     let left = ids::all();
     assert!(!before.is_clean(), "{left:?}");
     // The command is not to be known by its mark for the moment in which it executes its program.
@@ -165,9 +174,7 @@ fn ctrl_c_ends_the_command() {
     needs_root!();
     let _alone = alone();
     let before = Before::now();
-    let tracer = Tracer::new(["-e", ONE_LINER, "-c", "sleep 1000"])
-        .start()
-        .attached();
+    let tracer = endless().attached();
     tracer.interrupt();
     tracer.finish().ok();
     before.nothing_left();
@@ -342,11 +349,8 @@ fn killed_it_takes_its_command_along() {
     needs_root!();
     let _alone = alone();
     let before = Before::now();
-    let tracer = Tracer::new(["-e", ONE_LINER, "-c", "sleep 1000"])
-        .start()
-        .attached();
-    tracer.signal(libc::SIGKILL);
-    assert_eq!(tracer.finish().status.signal(), Some(libc::SIGKILL));
+    let tracer = endless().attached();
+    kill(tracer);
     before.nothing_left();
 }
 
@@ -357,10 +361,9 @@ fn killed_during_start_up_it_leaves_nothing() {
     let _alone = alone();
     let before = Before::now();
     for step in 0..40 {
-        let tracer = Tracer::new(["-e", ONE_LINER, "-c", "sleep 1000"]).start();
+        let tracer = endless();
         thread::sleep(Duration::from_millis(step));
-        tracer.signal(libc::SIGKILL);
-        assert_eq!(tracer.finish().status.signal(), Some(libc::SIGKILL));
+        kill(tracer);
     }
     before.nothing_left();
 }

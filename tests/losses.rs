@@ -7,18 +7,34 @@ use std::io::Read;
 use std::path::Path;
 use support::{Finished, Scratch, Tracer, Workload, rows};
 
-/// Traces `keys N REPEAT` with a statement for each of its calls, under a limit of map keys.
-fn trace_keys(name: &str, limit: u32, statement: &str, numbers: &str, flags: &[&str]) -> Finished {
+/// A script with a statement for each call of a workload `keys`, which has a name of its own.
+fn at_each_close(comm: &str, statement: &str) -> String {
+    format!(
+        "tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/ {{ {statement} }}"
+    )
+}
+
+/// Traces `keys N REPEAT` with a statement for each of its calls.
+fn trace_closes(
+    name: &str,
+    config: &str,
+    statement: &str,
+    numbers: &str,
+    flags: &[&str],
+) -> Finished {
     let scratch = Scratch::new(name);
     let (keys, comm) = scratch.named("keys", name);
-    let script = format!(
-        "config = {{ max_map_keys = {limit} }} \
-         tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/ {{ {statement} }}"
-    );
+    let script = format!("{config} {}", at_each_close(&comm, statement));
     let command = format!("'{}' {numbers}", keys.display());
     Tracer::new(["-e", &script, "-c", &command])
         .args(flags)
         .run()
+}
+
+/// The same, under a limit of map keys.
+fn trace_keys(name: &str, limit: u32, statement: &str, numbers: &str, flags: &[&str]) -> Finished {
+    let config = format!("config = {{ max_map_keys = {limit} }}");
+    trace_closes(name, &config, statement, numbers, flags)
 }
 
 #[test]
@@ -100,15 +116,8 @@ fn a_map_that_is_large_enough_loses_nothing() {
 #[test]
 fn by_default_a_map_holds_far_more_than_four_thousand_keys() {
     needs_root!();
-    let scratch = Scratch::new("default");
-    let (keys, comm) = scratch.named("keys", "default");
-    let script = format!(
-        "tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/ {{ @[args.fd] = count(); }}"
-    );
-    let command = format!("'{}' 100000", keys.display());
-    let finished = Tracer::new(["--strict", "-e", &script, "-c", &command])
-        .run()
-        .lossless();
+    let statement = "@[args.fd] = count();";
+    let finished = trace_closes("default", "", statement, "100000", &["--strict"]).lossless();
     assert_eq!(rows(finished.text(), "").len(), 100_000);
 }
 
@@ -143,9 +152,9 @@ fn a_full_event_buffer_is_reported_with_what_it_lost() {
     let scratch = Scratch::new("events");
     let (keys, comm) = scratch.named("keys", "events");
     let (mut reader, writer) = std::io::pipe().expect("a pipe");
-    let script = format!(
-        "tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/ \
-         {{ printf(\"%d %s\\n\", args.fd, \"and some text to make it longer\"); }}"
+    let script = at_each_close(
+        &comm,
+        r#"printf("%d %s\n", args.fd, "and some text to make it longer");"#,
     );
     let tracer = Tracer::new(["--strict", "-e", &script])
         .output(writer)
@@ -182,15 +191,8 @@ fn a_full_event_buffer_is_reported_with_what_it_lost() {
 #[test]
 fn events_that_find_room_are_all_delivered() {
     needs_root!();
-    let scratch = Scratch::new("events_room");
-    let (keys, comm) = scratch.named("keys", "room");
-    let script = format!(
-        "tracepoint:syscalls:sys_enter_close /comm == \"{comm}\" && args.fd >= 1000000/ {{ printf(\"%d\\n\", args.fd); }}"
-    );
-    let command = format!("'{}' 20000", keys.display());
-    let finished = Tracer::new(["-q", "--strict", "-e", &script, "-c", &command])
-        .run()
-        .lossless();
+    let statement = r#"printf("%d\n", args.fd);"#;
+    let finished = trace_closes("room", "", statement, "20000", &["-q", "--strict"]).lossless();
     let numbers: Vec<u64> = finished
         .text()
         .lines()
@@ -317,9 +319,7 @@ int main(int argc, char **argv)
 fn a_walk_that_went_astray_is_told_from_a_stack_that_is_deeper() {
     needs_root!();
     let scratch = Scratch::new("astray");
-    let source = scratch.file("walks.c", DEEP_OR_ASTRAY);
-    let program = scratch.path().join("walks");
-    support::compile(&source, &program, &[]);
+    let program = scratch.compiled("walks", DEEP_OR_ASTRAY);
     let trace = |way: &str, script: &str, status| {
         let command = format!("'{}' {way}", program.display());
         Tracer::new(["--strict", "-e", script, "-c", &command])
@@ -408,9 +408,7 @@ int main(void)
 fn thousands_of_different_stacks_are_all_told_apart() {
     needs_root!();
     let scratch = Scratch::new("tree");
-    let source = scratch.file("tree.c", TREE);
-    let program = scratch.path().join("tree");
-    support::compile(&source, &program, &[]);
+    let program = scratch.compiled("tree", TREE);
     let script = "software:page-faults:1 { @[ustack, pid, comm] = count(); }";
     let finished = Tracer::new(["-e", script, "-c", &program.display().to_string()])
         .run()
@@ -428,9 +426,7 @@ fn thousands_of_different_stacks_are_all_told_apart() {
 fn stacks_that_find_no_room_are_reported() {
     needs_root!();
     let scratch = Scratch::new("tree_full");
-    let source = scratch.file("tree.c", TREE);
-    let program = scratch.path().join("tree");
-    support::compile(&source, &program, &[]);
+    let program = scratch.compiled("tree", TREE);
     let script = "config = { max_map_keys = 100 } \
                   software:page-faults:1 { @[ustack, pid, comm] = count(); @total = count(); }";
     let finished = Tracer::new(["-e", script, "-c", &program.display().to_string()])
@@ -456,9 +452,7 @@ fn stacks_that_find_no_room_are_reported() {
 fn a_full_table_of_stacks_is_reported_with_the_remedy() {
     needs_root!();
     let scratch = Scratch::new("tree_table");
-    let source = scratch.file("tree.c", TREE);
-    let program = scratch.path().join("tree");
-    support::compile(&source, &program, &[]);
+    let program = scratch.compiled("tree", TREE);
     let command = program.display().to_string();
     let body = "software:page-faults:1 { @[ustack] = count(); @total = count(); }";
     let total = |finished: &Finished| -> u64 {

@@ -7,22 +7,10 @@ use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
-use support::{LIMIT, Report, Tracer, Workload, rows, workload};
+use support::{LIMIT, Report, Tracer, Workload, count, rows, workload};
 
 fn trace(script: &str) -> (String, Report) {
-    let command = format!("{} 50 /no/such/file", workload("calls"));
-    let finished = Tracer::script(script).args(["-c", &command]).run();
-    let out = String::from_utf8_lossy(&finished.expect(0).out).into_owned();
-    let report = out.lines().find(|line| line.starts_with("pid="));
-    let report = Report::parse(report.expect("the workload reports"));
-    (out, report)
-}
-
-#[track_caller]
-fn count(out: &str, map: &str, key: &str) -> i64 {
-    let rows = rows(out, map);
-    let row = rows.iter().find(|(name, _)| name == key);
-    row.unwrap_or_else(|| panic!("no {map}[{key}] in {out}")).1
+    support::trace(script, &format!("{} 50 /no/such/file", workload("calls")))
 }
 
 /// Both see the same calls; arguments by name, by number and behind pointers are those of the record.

@@ -4,7 +4,7 @@
 mod support;
 
 use pfscript_testkit::needs_root;
-use support::{Finished, Report, Tracer, rows, workload};
+use support::{Finished, Report, Tracer, count, rows, workload};
 
 const CALLS: i64 = 50;
 
@@ -13,18 +13,7 @@ fn trace(script: &str) -> (String, Report) {
     let program = workload("functions");
     let script = script.replace("FILE", &program);
     let command = format!("{program} {CALLS}");
-    let finished = Tracer::script(&script).args(["-c", &command]).run();
-    let out = String::from_utf8_lossy(&finished.expect(0).out).into_owned();
-    let report = out.lines().find(|line| line.starts_with("pid="));
-    let report = Report::parse(report.expect("the workload reports"));
-    (out, report)
-}
-
-#[track_caller]
-fn count(out: &str, map: &str, key: &str) -> i64 {
-    let rows = rows(out, map);
-    let row = rows.iter().find(|(name, _)| name == key);
-    row.unwrap_or_else(|| panic!("no {map}[{key}] in {out}")).1
+    support::trace(&script, &command)
 }
 
 #[test]

@@ -10,11 +10,7 @@ fn trace(script: &str) -> (String, Report) {
     let program = workload("markers");
     let script = script.replace("FILE", &program);
     let command = format!("{program} 50");
-    let finished = Tracer::script(&script).args(["-c", &command]).run();
-    let out = String::from_utf8_lossy(&finished.expect(0).out).into_owned();
-    let report = out.lines().find(|line| line.starts_with("pid="));
-    let report = Report::parse(report.expect("the workload reports"));
-    (out, report)
+    support::trace(&script, &command)
 }
 
 #[test]

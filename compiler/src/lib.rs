@@ -70,29 +70,14 @@ pub fn compile(
     facts: &dyn Facts,
     options: &Options,
 ) -> Result<Compiled, Vec<Diagnostic>> {
-    let expanded = language::macros::expand(script)?;
-    let declared = WithCTypes::new(&expanded.script, facts)?;
-    let facts = declared
-        .as_ref()
-        .map_or(facts, |declared| declared as &dyn Facts);
-    let compiled = sema::check(&expanded.script, facts, options).and_then(|mut checked| {
+    with_checked(script, facts, options, |mut checked, facts| {
         // Only facts that are for a check may leave something open; without them there is no object.
         if let Some(error) = checked.unchecked.first_mut() {
             error.severity = Severity::Error;
             return Err(vec![error.clone()]);
         }
         assemble(checked, name, source, facts)
-    });
-    match compiled {
-        Ok(mut compiled) => {
-            expanded.explain(&mut compiled.warnings);
-            Ok(compiled)
-        }
-        Err(mut errors) => {
-            expanded.explain(&mut errors);
-            Err(errors)
-        }
-    }
+    })
 }
 
 /// What a check finds out about a script that is right.
@@ -116,12 +101,7 @@ pub fn check(
     facts: &dyn Facts,
     options: &Options,
 ) -> Result<Verdict, Vec<Diagnostic>> {
-    let expanded = language::macros::expand(script)?;
-    let declared = WithCTypes::new(&expanded.script, facts)?;
-    let facts = declared
-        .as_ref()
-        .map_or(facts, |declared| declared as &dyn Facts);
-    let checked = sema::check(&expanded.script, facts, options).and_then(|mut checked| {
+    with_checked(script, facts, options, |mut checked, facts| {
         if checked.unchecked.is_empty() {
             let compiled = assemble(checked, name, source, facts)?;
             return Ok(Verdict {
@@ -135,16 +115,44 @@ pub fn check(
             warnings,
             parameters: checked.needs.script_parameters,
         })
+    })
+}
+
+/// What is made of a script with its macros expanded and its own types among the kernel's, once it is checked; what is
+/// said about it says where macros brought it.
+fn with_checked<T: HasWarnings>(
+    script: &Script,
+    facts: &dyn Facts,
+    options: &Options,
+    make: impl FnOnce(Checked, &dyn Facts) -> Result<T, Vec<Diagnostic>>,
+) -> Result<T, Vec<Diagnostic>> {
+    let expanded = language::macros::expand(script)?;
+    let declared = WithCTypes::new(&expanded.script, facts)?;
+    let facts = declared
+        .as_ref()
+        .map_or(facts, |declared| declared as &dyn Facts);
+    let mut made =
+        sema::check(&expanded.script, facts, options).and_then(|checked| make(checked, facts));
+    expanded.explain(match &mut made {
+        Ok(made) => made.warnings(),
+        Err(errors) => errors,
     });
-    match checked {
-        Ok(mut verdict) => {
-            expanded.explain(&mut verdict.warnings);
-            Ok(verdict)
-        }
-        Err(mut errors) => {
-            expanded.explain(&mut errors);
-            Err(errors)
-        }
+    made
+}
+
+trait HasWarnings {
+    fn warnings(&mut self) -> &mut Vec<Diagnostic>;
+}
+
+impl HasWarnings for Compiled {
+    fn warnings(&mut self) -> &mut Vec<Diagnostic> {
+        &mut self.warnings
+    }
+}
+
+impl HasWarnings for Verdict {
+    fn warnings(&mut self) -> &mut Vec<Diagnostic> {
+        &mut self.warnings
     }
 }
 

@@ -13,7 +13,7 @@ pub mod workload;
 
 pub use pfscript_testkit::is_root;
 pub use run::{Finished, Running, Tracer};
-pub use workload::{Report, Workload, compile, faults_so_far, workload};
+pub use workload::{Report, Workload, faults_so_far, workload};
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -132,6 +132,22 @@ pub fn rows(text: &str, name: &str) -> Vec<(String, i64)> {
             (key.to_owned(), value)
         })
         .collect()
+}
+
+/// The number under a key of a map.
+#[track_caller]
+pub fn count(text: &str, map: &str, key: &str) -> i64 {
+    let rows = rows(text, map);
+    let row = rows.iter().find(|(name, _)| name == key);
+    row.unwrap_or_else(|| panic!("no {map}[{key}] in {text}")).1
+}
+
+/// Traces a run of a workload; what is printed, and the workload's report in it.
+#[track_caller]
+pub fn trace(script: &str, command: &str) -> (String, Report) {
+    let finished = Tracer::script(script).args(["-c", command]).run().ok();
+    let (report, text) = finished.split_report();
+    (text, report)
 }
 
 /// Copies a file that is to be executed: by another process, since a program cannot run while anybody has it open for

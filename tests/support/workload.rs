@@ -1,6 +1,6 @@
 //! The programs that are traced, and what they say that they did.
 
-use super::{LIMIT, repository};
+use super::{LIMIT, Scratch, repository, repository_file};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -70,7 +70,7 @@ fn build_workloads(folder: &Path) {
 }
 
 /// Compiles a C file with the flags of `tests/workloads/build` and some more.
-pub fn compile(source: &Path, output: &Path, flags: &[&str]) {
+fn compile(source: &Path, output: &Path, flags: &[&str]) {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let status = Command::new(compiler)
         .args(
@@ -87,6 +87,21 @@ pub fn compile(source: &Path, output: &Path, flags: &[&str]) {
         "{} doesn't compile",
         source.display()
     );
+}
+
+impl Scratch {
+    /// A program, or a library if it is named `lib….so`, made from a text in C, which may include what workloads share.
+    pub fn compiled(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let source = self.file(format!("{name}.c"), text);
+        let output = self.path().join(name);
+        let shared = repository_file("tests/workloads");
+        let mut flags = vec!["-I", &shared];
+        if name.ends_with(".so") {
+            flags.extend(["-shared", "-fPIC"]);
+        }
+        compile(&source, &output, &flags);
+        output
+    }
 }
 
 /// What a workload says that it did.

@@ -25,9 +25,7 @@ __attribute__((noinline)) long letters(const char *text)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        usage(line);
-    long calls = number(argv[1], 100000000, line);
+    long calls = only_number(argc, argv, 100000000, line);
     static const char text[] = "seventeen letters";
     /* Programs can't read a page that was never touched. */
     long sum = text[0] - 's';

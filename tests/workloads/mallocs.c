@@ -6,22 +6,16 @@
  * its threads fault. Prints the page faults of all the threads' loops taken together, each counted by its own thread.
  */
 #include <malloc.h>
-#include <pthread.h>
 
-#include "workload.h"
+#include "threads.h"
 
 static const char line[] = "mallocs THREADS ROUNDS";
 
 static long rounds;
 
-struct work {
-    pthread_t thread;
-    struct faults loop;
-};
-
 static void *worker(void *argument)
 {
-    struct work *work = argument;
+    struct thread *thread = argument;
     size_t size = page_size();
     struct faults before = faults_of(RUSAGE_THREAD);
     for (long i = 0; i < rounds; i++) {
@@ -33,7 +27,7 @@ static void *worker(void *argument)
             memory[at] = 1;
         free((void *)memory);
     }
-    work->loop = faults_since(RUSAGE_THREAD, before);
+    thread->loop = faults_since(RUSAGE_THREAD, before);
     return NULL;
 }
 
@@ -46,22 +40,7 @@ int main(int argc, char **argv)
     /* Also so that the threshold does not adapt to what is freed. */
     if (!mallopt(M_MMAP_THRESHOLD, 4096))
         refused("mallopt");
-    struct work *work = calloc((size_t)threads, sizeof *work);
-    if (!work)
-        refused("calloc");
-    for (long i = 0; i < threads; i++) {
-        errno = pthread_create(&work[i].thread, NULL, worker, &work[i]);
-        if (errno)
-            refused("pthread_create");
-    }
-    struct faults all = {0, 0};
-    for (long i = 0; i < threads; i++) {
-        errno = pthread_join(work[i].thread, NULL);
-        if (errno)
-            refused("pthread_join");
-        all.minor += work[i].loop.minor;
-        all.major += work[i].loop.major;
-    }
+    struct faults all = run_threads(threads, worker);
     printf("pid=%d threads=%ld rounds=%ld minflt=%ld majflt=%ld\n", getpid(), threads, rounds, all.minor, all.major);
     return 0;
 }

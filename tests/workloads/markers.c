@@ -38,9 +38,7 @@ __attribute__((section(".probes"))) volatile unsigned short asked_semaphore;
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        usage(line);
-    long passes = number(argv[1], 100000000, line);
+    long passes = only_number(argc, argv, 100000000, line);
     /* Programs can't read a page that was never touched. */
     static const char seven[] = "seven";
     long heard = seven[0] - 's';

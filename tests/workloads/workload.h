@@ -45,6 +45,14 @@ static inline long number(const char *text, long max, const char *line)
     return value;
 }
 
+/* The only argument, such a number. */
+static inline long only_number(int argc, char **argv, long max, const char *line)
+{
+    if (argc != 2)
+        usage(line);
+    return number(argv[1], max, line);
+}
+
 static inline size_t page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);

@@ -115,43 +115,17 @@ fn callees_first(
     probe: ProbeId,
     body: FuncId,
 ) -> Result<Vec<FuncId>, AssembleError> {
-    #[derive(Clone, Copy, Default, PartialEq)]
-    enum State {
-        #[default]
-        New,
-        Open,
-        Done,
-    }
     let fail = |what: String| AssembleError {
         probe: Some(probe),
         ..AssembleError::from(ErrorKind::Malformed(what))
     };
-    let mut states: SecondaryMap<FuncId, State> = SecondaryMap::new();
-    let mut order = Vec::new();
-    // A function to enter, or, if true, one whose callees are done.
-    let mut work = vec![(body, false)];
-    while let Some((id, done)) = work.pop() {
-        if done {
-            states[id] = State::Done;
-            order.push(id);
-            continue;
-        }
-        if states[id] != State::New {
-            continue;
-        }
-        states[id] = State::Open;
-        work.push((id, true));
-        let function = module
-            .functions
-            .get(id)
-            .ok_or_else(|| fail(format!("{id} does not exist")))?;
-        for callee in function.callees() {
-            match states[callee] {
-                State::New => work.push((callee, false)),
-                State::Open => return Err(fail(format!("{callee} calls itself"))),
-                State::Done => {}
-            }
-        }
+    let reached = module.reached([body]);
+    if let Some(recursive) = reached.recursive.first() {
+        return Err(fail(format!("{recursive} calls itself")));
     }
-    Ok(order)
+    let missing = |id: &&FuncId| module.functions.get(**id).is_none();
+    match reached.callees_first.iter().find(missing) {
+        Some(missing) => Err(fail(format!("{missing} does not exist"))),
+        None => Ok(reached.callees_first),
+    }
 }

@@ -10,6 +10,7 @@
 //! knows the language, and nothing knows registers or instructions of eBPF.
 
 mod builder;
+mod calls;
 mod dominance;
 mod function;
 mod inst;

@@ -209,18 +209,21 @@ pub enum PerfScope {
 mod tests {
     use super::*;
 
+    fn site(name: &str) -> Site {
+        Site {
+            name: name.into(),
+            function: Some("abc".into()),
+            attach: Attach::Begin,
+        }
+    }
+
     #[test]
     fn a_row_holds_the_columns_padded_and_cut() {
         let table = SiteTable {
             rows: 1,
             widths: [8, 8],
         };
-        let site = Site {
-            name: "kprobe:abcdef".into(),
-            function: Some("abc".into()),
-            attach: Attach::Begin,
-        };
-        assert_eq!(table.row(&site), b"kprobe:\0abc\0\0\0\0\0");
+        assert_eq!(table.row(&site("kprobe:abcdef")), b"kprobe:\0abc\0\0\0\0\0");
         assert_eq!(table.column(SiteColumn::Probe), (0, 8));
         assert_eq!(table.column(SiteColumn::Function), (8, 8));
     }
@@ -231,12 +234,7 @@ mod tests {
             rows: 1,
             widths: [0, 8],
         };
-        let site = Site {
-            name: "kprobe:abc".into(),
-            function: Some("abc".into()),
-            attach: Attach::Begin,
-        };
-        assert_eq!(table.row(&site), b"abc\0\0\0\0\0");
+        assert_eq!(table.row(&site("kprobe:abc")), b"abc\0\0\0\0\0");
         assert_eq!(table.column(SiteColumn::Function), (0, 8));
     }
 }

@@ -15,12 +15,10 @@ use pfscript_grammar::{Diagnostic, Spanned};
 mod begin_end;
 mod convention;
 mod hardware;
-mod interval;
 mod kprobe;
 pub mod nearest;
 mod parts;
 mod perf_event;
-mod profile;
 mod prototype;
 mod rawtracepoint;
 mod software;
@@ -38,8 +36,8 @@ static REGISTRY: &[&dyn Provider] = &[
     &begin_end::END,
     &software::SOFTWARE,
     &hardware::HARDWARE,
-    &profile::PROFILE,
-    &interval::INTERVAL,
+    &timer::PROFILE,
+    &timer::INTERVAL,
     &tracepoint::TRACEPOINT,
     &rawtracepoint::RAWTRACEPOINT,
     &kprobe::KPROBE,

@@ -1,10 +1,11 @@
-//! What the two kinds of timers share: how a rate is written.
+//! `profile` and `interval`: timers, on every CPU and on one.
 //!
 //! `hz:99`, `s:1`, `ms:10`, `us:500` as in all versions of bpftrace, `1s`, `10ms`, `500us` as in the newer ones.
 
 use super::{Provider, ProviderInfo, nearest, parts, perf_event};
 use crate::facts::{FactError, Facts};
 use crate::manifest::{Attach, PerfEvent, PerfScope, Sample, Site};
+use crate::program::ProgramKind;
 use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, Spanned};
 
@@ -33,6 +34,29 @@ pub(super) struct Timer {
     /// Which CPUs it runs on.
     pub scope: PerfScope,
 }
+
+pub(super) static PROFILE: Timer = Timer {
+    info: ProviderInfo {
+        names: &["profile", "p"],
+        syntax: "profile:hz:RATE, profile:s|ms|us:PERIOD or profile:DURATION",
+        doc: "a timer on every CPU: what runs there is sampled",
+        kind: ProgramKind::PerfEvent,
+        narrowed: true,
+        listed: false,
+    },
+    scope: PerfScope::EveryCpu,
+};
+
+pub(super) static INTERVAL: Timer = Timer {
+    info: ProviderInfo {
+        names: &["interval", "i"],
+        syntax: "interval:hz:RATE, interval:s|ms|us:PERIOD or interval:DURATION",
+        doc: "a timer on one CPU: for printing and ending, not for sampling",
+        narrowed: false,
+        ..PROFILE.info
+    },
+    scope: PerfScope::OneCpu,
+};
 
 impl Provider for Timer {
     fn info(&self) -> &ProviderInfo {

@@ -230,3 +230,27 @@ pub fn add_probe(
         body,
     })
 }
+
+/// A body that goes on if the output is there; the output.
+pub fn with_output() -> (Body, Value) {
+    output_of(Body::new())
+}
+
+/// The same for a body that is begun.
+pub fn output_of(mut body: Body) -> (Body, Value) {
+    let key = body.zeroed_slot("key", 8);
+    let arguments = [body.map(MapId::from_u32(0)), body.slot_addr(key)];
+    let output = body.helper(helper::MAP_LOOKUP_ELEM, &arguments);
+    let (missing, found) = (body.block(), body.block());
+    let zero = body.constant(0);
+    body.branch(Condition::Eq, [output, zero], missing, found);
+    body.block = missing;
+    body.push(InstData::Return(None));
+    body.block = found;
+    (body, output)
+}
+
+pub fn word(body: &mut Body, index: i32) -> Value {
+    let context = body.context();
+    body.load(context, index * 8, Width::W64)
+}

@@ -1,10 +1,10 @@
 //! Functions that bodies call or have the kernel call back: what they compute, in this kernel, and what is refused.
 
-use crate::build::{Body, add_probe, helper, loss_map, map, module};
+use crate::build::{Body, add_probe, helper, loss_map, map, module, output_of, with_output, word};
 use pfscript_compiler::emit::{AssembleError, ErrorKind, assemble};
 use pfscript_compiler::ir::{
-    Arith, Block, Condition, FuncId, Function, InstData, Kind, LINK_BYTES, MapId, Module, ProbeId,
-    Signature, Slot, Value, Width, verify,
+    Arith, Block, FuncId, Function, InstData, Kind, LINK_BYTES, MapId, Module, ProbeId, Signature,
+    Slot, Value, Width, verify,
 };
 use pfscript_compiler::program::ProgramKind;
 use pfscript_grammar::Span;
@@ -34,30 +34,6 @@ fn with_functions(functions: Vec<Function>) -> Module {
         module.functions.push(function);
     }
     module
-}
-
-/// A body that goes on if the output is there; the output.
-fn with_output() -> (Body, Value) {
-    output_of(Body::new())
-}
-
-/// The same for a body that is begun.
-fn output_of(mut body: Body) -> (Body, Value) {
-    let key = body.zeroed_slot("key", 8);
-    let arguments = [body.map(MapId::from_u32(0)), body.slot_addr(key)];
-    let output = body.helper(helper::MAP_LOOKUP_ELEM, &arguments);
-    let (missing, found) = (body.block(), body.block());
-    let zero = body.constant(0);
-    body.branch(Condition::Eq, [output, zero], missing, found);
-    body.block = missing;
-    body.push(InstData::Return(None));
-    body.block = found;
-    (body, output)
-}
-
-fn word(body: &mut Body, index: i32) -> Value {
-    let context = body.context();
-    body.load(context, index * 8, Width::W64)
 }
 
 fn call(body: &mut Body, function: u32, args: &[Value]) -> Value {

@@ -1,6 +1,6 @@
 //! What instructions are chosen, seen in the listing of a body, and the corners that random bodies rarely reach.
 
-use crate::build::{Body, helper};
+use crate::build::{Body, helper, with_output, word};
 use crate::machine::{Machine, map_number};
 use crate::mixes::{MIXES, OUTPUT_BYTES, assemble_mixed, mix};
 use pfscript_compiler::ir::{Arith, Condition, Function, InstData, MapId, Value, Width};
@@ -32,27 +32,6 @@ fn run(body: Function, context: &[u64]) -> Vec<u64> {
     machine.run();
     let (words, _) = machine.map(0).as_chunks::<8>();
     words.iter().copied().map(u64::from_le_bytes).collect()
-}
-
-/// A body that looks up the output first.
-fn with_output() -> (Body, Value) {
-    let mut body = Body::new();
-    let key = body.zeroed_slot("key", 8);
-    let output = body.map(MapId::from_u32(0));
-    let key = body.slot_addr(key);
-    let output = body.helper(helper::MAP_LOOKUP_ELEM, &[output, key]);
-    let (missing, found) = (body.block(), body.block());
-    let zero = body.constant(0);
-    body.branch(Condition::Eq, [output, zero], missing, found);
-    body.block = missing;
-    body.push(InstData::Return(None));
-    body.block = found;
-    (body, output)
-}
-
-fn word(body: &mut Body, index: i32) -> Value {
-    let context = body.context();
-    body.load(context, index * 8, Width::W64)
 }
 
 #[test]

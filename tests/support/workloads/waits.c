@@ -15,9 +15,7 @@ __attribute__((noinline)) static void touch(long pages)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2)
-        usage("waits PAGES");
-    long pages = number(argv[1], 1 << 20, "waits PAGES");
+    long pages = only_number(argc, argv, 1 << 20, "waits PAGES");
     printf("pid=%d pages=%ld\n", getpid(), pages);
     fflush(stdout);
     if (getchar() == EOF)

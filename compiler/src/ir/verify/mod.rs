@@ -40,7 +40,10 @@ pub fn verify_with(
     let mut violations = Vec::new();
     check_probes(module, &mut violations);
     check_symbols(module, &mut violations);
-    check_recursion(module, &mut violations);
+    let reached = module.reached(module.functions.keys());
+    violations.extend(
+        (reached.recursive.into_iter()).map(|callee| in_function(callee, Rule::NoRecursion)),
+    );
     check_links(module, &mut violations);
     for id in module.functions.keys() {
         Checker::new(module, arity, id, &mut violations).check();
@@ -147,43 +150,6 @@ fn check_links(module: &Module, violations: &mut Vec<Violation>) {
             let fits = real.is_some_and(|real| real.size == data.size && real.outer.is_none());
             if above != Some(owner) || !fits || data.zeroed {
                 violations.push(in_function(id, Rule::Outer(slot)));
-            }
-        }
-    }
-}
-
-/// Walks the calls in depth; a function that is met while it is being walked calls itself.
-fn check_recursion(module: &Module, violations: &mut Vec<Violation>) {
-    #[derive(Clone, Copy, Default, PartialEq)]
-    enum State {
-        #[default]
-        New,
-        Open,
-        Done,
-    }
-    let mut states: SecondaryMap<FuncId, State> = SecondaryMap::new();
-    for root in module.functions.keys() {
-        // A function to enter, or, if true, one whose callees are done.
-        let mut work = vec![(root, false)];
-        while let Some((id, done)) = work.pop() {
-            if done {
-                states[id] = State::Done;
-                continue;
-            }
-            if states[id] != State::New {
-                continue;
-            }
-            states[id] = State::Open;
-            work.push((id, true));
-            let Some(function) = module.functions.get(id) else {
-                continue;
-            };
-            for callee in function.callees() {
-                match states[callee] {
-                    State::New => work.push((callee, false)),
-                    State::Open => violations.push(in_function(callee, Rule::NoRecursion)),
-                    State::Done => {}
-                }
             }
         }
     }
