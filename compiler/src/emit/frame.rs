@@ -7,7 +7,6 @@
 //! a part of the frame behind those of the functions around it, whose slots it may use too. Functions without link get no
 //! frame: what they need must fit on the stack, and so must a link (the kernel wants `ARG_PTR_TO_STACK_OR_NULL` there).
 
-use super::select::Compiled;
 use super::simplify::{Operand, Simplified};
 use crate::ir::{FuncId, InstData, Slot};
 use cranelift_entity::{EntitySet, SecondaryMap};
@@ -59,8 +58,8 @@ pub struct Surroundings<'a> {
     pub shared: EntitySet<Slot>,
     /// It has such functions called back, and must give them the frame.
     pub links: bool,
-    /// Functions that are compiled, those around it among them.
-    pub compiled: &'a SecondaryMap<FuncId, Option<Compiled>>,
+    /// Where slots of functions are that are compiled, those around it among them.
+    pub layouts: &'a SecondaryMap<FuncId, FrameLayout>,
 }
 
 /// The slots that what is emitted refers to.
@@ -129,8 +128,7 @@ impl FrameLayout {
         by_size.sort_by_key(|&slot| (!used.pinned.contains(slot), slots[slot].size, slot));
         for slot in by_size {
             if let Some((function, outer)) = slots[slot].outer {
-                let around = surroundings.compiled[function].as_ref();
-                layout.places[slot] = around.and_then(|around| around.layout.places[outer]);
+                layout.places[slot] = surroundings.layouts[function].places[outer];
                 framed = true;
                 continue;
             }

@@ -5,7 +5,7 @@
 //! of the stack for slots, as many as are active at a time; these are compiled callers first, since slots of the callers
 //! are used in them.
 
-use super::frame::{SCRIPT_STACK_BYTES, STACK_ROUNDING, Surroundings};
+use super::frame::{FrameLayout, SCRIPT_STACK_BYTES, STACK_ROUNDING, Surroundings};
 use super::select::{self, Compiled};
 use super::{AssembleError, ErrorKind};
 use crate::ir::{FuncId, Function, Module, ProbeId, Slot};
@@ -17,6 +17,7 @@ const LEAST_SHARE: u32 = 64;
 /// Compiles all bodies, and what they call or have called back.
 pub fn compile(module: &Module) -> Result<SecondaryMap<FuncId, Option<Compiled>>, AssembleError> {
     let mut compiled: SecondaryMap<FuncId, Option<Compiled>> = SecondaryMap::new();
+    let mut layouts: SecondaryMap<FuncId, FrameLayout> = SecondaryMap::new();
     // Bytes of stack of each function and the deepest chain of calls below it.
     let mut chains: SecondaryMap<FuncId, u32> = SecondaryMap::new();
     for (probe, data) in module.probes.iter() {
@@ -44,10 +45,12 @@ pub fn compile(module: &Module) -> Result<SecondaryMap<FuncId, Option<Compiled>>
                     frame_base: 0,
                     shared: EntitySet::new(),
                     links: false,
-                    compiled: &compiled,
+                    layouts: &layouts,
                 };
-                let function = select::function(module, id, &surroundings).map_err(in_probe)?;
+                let (function, layout) =
+                    select::function(module, id, &surroundings).map_err(in_probe)?;
                 chains[id] = below + function.stack_bytes.max(1).next_multiple_of(STACK_ROUNDING);
+                layouts[id] = layout;
                 compiled[id] = Some(function);
             }
         }
@@ -73,15 +76,16 @@ pub fn compile(module: &Module) -> Result<SecondaryMap<FuncId, Option<Compiled>>
                 frame_base: bases[id],
                 shared: shared[id].clone(),
                 links: linked(module, function).next().is_some(),
-                compiled: &compiled,
+                layouts: &layouts,
             };
-            let done = select::function(module, id, &surroundings).map_err(in_probe)?;
+            let (done, layout) = select::function(module, id, &surroundings).map_err(in_probe)?;
             let stack = done.stack_bytes.max(1).next_multiple_of(STACK_ROUNDING);
             for callee in linked(module, function) {
                 above[callee] = above[id] + stack;
                 bases[callee] = done.frame_bytes.max(bases[id]);
             }
             frame_bytes = frame_bytes.max(done.frame_bytes);
+            layouts[id] = layout;
             compiled[id] = Some(done);
         }
         if let Some(body) = &mut compiled[data.body] {

@@ -39,16 +39,14 @@ pub struct Compiled {
     pub frame_bytes: u32,
     /// Bytes of stack.
     pub stack_bytes: u32,
-    /// Where its slots are.
-    pub layout: FrameLayout,
 }
 
-/// Compiles a function of the module for its place among others.
+/// Compiles a function of the module for its place among others; the code, and where its slots are.
 pub fn function(
     module: &Module,
     id: FuncId,
     surroundings: &Surroundings<'_>,
-) -> Result<Compiled, AssembleError> {
+) -> Result<(Compiled, FrameLayout), AssembleError> {
     let function = &module.functions[id];
     let fail = |span, kind| AssembleError {
         function: Some(id),
@@ -108,12 +106,12 @@ pub fn function(
         };
         fail(None, kind)
     })?;
-    Ok(Compiled {
+    let compiled = Compiled {
         code,
         frame_bytes: layout.frame_bytes,
         stack_bytes: layout.stack_bytes,
-        layout,
-    })
+    };
+    Ok((compiled, layout))
 }
 
 /// Registers and memory. A frame takes a register, so whether there is one comes first.
