@@ -34,7 +34,7 @@ pub enum Cause {
 }
 
 /// Why addresses in a file have no names, though the file may have some.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Names {
     /// It was gone, and no process had it any more, before it could be opened.

@@ -3,10 +3,12 @@
 //!
 //! A process's life is cut into epochs, each begun by a fork or an exec. Mappings of an epoch are never taken back (the
 //! kernel does not report munmap(2)); a later one that lies over an earlier one wins from its time on. Processes that
-//! ended are kept, since their stacks are named later, until [`AddressSpaces::prune`] is told that nothing needs them.
+//! ended, and what went before in those that run, are kept, since stacks are named later, until [`AddressSpaces::prune`] is
+//! told what is still needed. A process that maps ever new places has [`AddressSpaces::is_crowded`] say so.
 
 use super::files::FileId;
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// An executable mapping.
@@ -48,15 +50,17 @@ struct Process {
     read_at: Option<u64>,
     /// Whether all its mappings are known: since it was seen from its first moment, or has been read.
     complete: bool,
+    /// So many mappings an epoch may have before it is looked at which of them are left; 0 for [`MANY_MAPPINGS`].
+    room: usize,
 }
 
+/// More executable mappings than all but a few processes have at a time.
+const MANY_MAPPINGS: usize = 4096;
+
 impl Process {
-    fn new(since: u64) -> Process {
+    fn new(first: Epoch) -> Process {
         Process {
-            epochs: vec![Epoch {
-                since,
-                mappings: Rc::default(),
-            }],
+            epochs: vec![first],
             ..Process::default()
         }
     }
@@ -81,25 +85,21 @@ impl Process {
 pub struct AddressSpaces {
     processes: HashMap<u32, Process>,
     ended: usize,
+    /// Of all processes together.
+    epochs: usize,
 }
 
 impl AddressSpaces {
     /// A mapping was made.
     pub fn mapped(&mut self, tgid: u32, mapping: Mapping) {
-        let process = self
-            .processes
-            .entry(tgid)
-            .or_insert_with(|| Process::new(0));
+        let process = self.process(tgid);
         let index = process.at(mapping.time);
         add(&mut process.epochs[index], mapping);
     }
 
     /// A process began to execute another program.
     pub fn executed(&mut self, tgid: u32, time: u64) {
-        let process = self
-            .processes
-            .entry(tgid)
-            .or_insert_with(|| Process::new(0));
+        let process = self.process(tgid);
         let mut epoch = Epoch {
             since: time,
             mappings: Rc::default(),
@@ -112,6 +112,7 @@ impl AddressSpaces {
         }
         process.begin(epoch);
         process.complete = true;
+        self.epochs += 1;
     }
 
     /// A process was made, with its parent's mappings.
@@ -123,10 +124,19 @@ impl AddressSpaces {
             ),
             None => (Rc::default(), false),
         };
-        let process = self
-            .processes
-            .entry(child)
-            .or_insert_with(|| Process::new(time));
+        let epoch = Epoch {
+            since: time,
+            mappings,
+        };
+        let process = match self.processes.entry(child) {
+            Entry::Occupied(known) => {
+                let process = known.into_mut();
+                process.begin(epoch);
+                process
+            }
+            Entry::Vacant(new) => new.insert(Process::new(epoch)),
+        };
+        self.epochs += 1;
         if process.ended {
             process.ended = false;
             self.ended -= 1;
@@ -134,10 +144,6 @@ impl AddressSpaces {
         process.parent = parent;
         process.complete = complete;
         process.read_at = None;
-        process.begin(Epoch {
-            since: time,
-            mappings,
-        });
     }
 
     /// A process ended.
@@ -152,10 +158,7 @@ impl AddressSpaces {
 
     /// A process's mappings were read from /proc, at `time`.
     pub fn read(&mut self, tgid: u32, time: u64, mappings: impl IntoIterator<Item = Mapping>) {
-        let process = self
-            .processes
-            .entry(tgid)
-            .or_insert_with(|| Process::new(0));
+        let process = self.process(tgid);
         let index = process.at(time);
         let epoch = &mut process.epochs[index];
         let later = std::mem::take(&mut epoch.mappings);
@@ -213,20 +216,70 @@ impl AddressSpaces {
             .or(Some(first))
     }
 
-    /// How many processes that ended are kept.
-    pub fn ended_processes(&self) -> usize {
-        self.ended
+    /// How much is kept of what is over: processes that ended, and earlier epochs of all.
+    pub fn past(&self) -> usize {
+        self.ended + self.epochs - self.processes.len()
     }
 
-    /// Forgets the processes that ended and that `needed` does not name.
-    pub fn prune(&mut self, needed: impl Fn(u32) -> bool) {
-        self.processes
-            .retain(|tgid, process| !process.ended || needed(*tgid));
-        self.ended = self
-            .processes
-            .values()
-            .filter(|process| process.ended)
-            .count();
+    /// Forgets what is over and not needed. `needed` says since when a process is, if it is; those that run are since `now`.
+    pub fn prune(&mut self, now: u64, needed: impl Fn(u32) -> Option<u64>) {
+        self.processes.retain(|tgid, process| {
+            let since = match (needed(*tgid), process.ended) {
+                (None, true) => return false,
+                (since, _) => since.unwrap_or(now),
+            };
+            process.epochs.drain(..process.at(since));
+            true
+        });
+        let processes = self.processes.values();
+        self.ended = processes.clone().filter(|process| process.ended).count();
+        self.epochs = processes.map(|process| process.epochs.len()).sum();
+    }
+
+    /// The files that mappings are of.
+    pub fn files(&self) -> HashSet<FileId> {
+        let epochs = self.processes.values().flat_map(|process| &process.epochs);
+        let mappings = epochs.flat_map(|epoch| epoch.mappings.iter());
+        mappings.map(|mapping| mapping.file).collect()
+    }
+
+    /// Whether a process made so many mappings that those should be forgotten which it gave back.
+    pub fn is_crowded(&self, tgid: u32) -> bool {
+        self.processes.get(&tgid).is_some_and(|process| {
+            let last = process.epochs.last();
+            let mappings = last.map_or(0, |epoch| epoch.mappings.len());
+            mappings > process.room.max(MANY_MAPPINGS)
+        })
+    }
+
+    /// Forgets, of a process's mappings, the older half of those that it no longer has; `present` is what it has, empty if
+    /// that is not known.
+    pub fn make_room(&mut self, tgid: u32, present: &HashSet<(u64, u64)>) {
+        let Some(process) = self.processes.get_mut(&tgid) else {
+            return;
+        };
+        let Some(epoch) = process.epochs.last_mut() else {
+            return;
+        };
+        let is_past = |mapping: &Mapping| !present.contains(&(mapping.start, mapping.end));
+        let past = epoch.mappings.iter().filter(|mapping| is_past(mapping));
+        let mut to_forget = past.count().div_ceil(2);
+        let mappings = Rc::make_mut(&mut epoch.mappings);
+        mappings.retain(|mapping| {
+            let forgotten = to_forget > 0 && is_past(mapping);
+            to_forget -= usize::from(forgotten);
+            !forgotten
+        });
+        process.room = 2 * present.len();
+    }
+
+    /// A process, with nothing in it if it is new.
+    fn process(&mut self, tgid: u32) -> &mut Process {
+        let epochs = &mut self.epochs;
+        self.processes.entry(tgid).or_insert_with(|| {
+            *epochs += 1;
+            Process::new(Epoch::default())
+        })
     }
 }
 
@@ -258,144 +311,4 @@ fn add(epoch: &mut Epoch, mapping: Mapping) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mapping(start: u64, file: u32, time: u64) -> Mapping {
-        Mapping {
-            start,
-            end: start + 0x1000,
-            offset: 0x500,
-            file: FileId::new(file),
-            time,
-        }
-    }
-
-    fn file(spaces: &AddressSpaces, tgid: u32, time: u64, address: u64) -> Option<u32> {
-        spaces
-            .find(tgid, time, address)
-            .map(|mapping| mapping.file.index() as u32)
-    }
-
-    #[test]
-    fn an_address_is_found_by_its_offset_in_the_file() {
-        let mut spaces = AddressSpaces::default();
-        spaces.mapped(1, mapping(0x1000, 7, 10));
-        let found = spaces.find(1, 20, 0x1010).unwrap();
-        assert_eq!(found.file_offset(0x1010), 0x510);
-        assert_eq!(spaces.find(1, 20, 0x2000), None);
-        assert_eq!(spaces.find(2, 20, 0x1010), None);
-    }
-
-    #[test]
-    fn exec_begins_a_new_address_space() {
-        let mut spaces = AddressSpaces::default();
-        spaces.mapped(1, mapping(0x1000, 1, 10));
-        spaces.executed(1, 20);
-        spaces.mapped(1, mapping(0x1000, 2, 21));
-        assert_eq!(file(&spaces, 1, 15, 0x1000), Some(1));
-        assert_eq!(file(&spaces, 1, 25, 0x1000), Some(2));
-        assert_eq!(file(&spaces, 1, u64::MAX, 0x1000), Some(2));
-    }
-
-    #[test]
-    fn a_child_has_its_parents_mappings_of_that_time() {
-        let mut spaces = AddressSpaces::default();
-        spaces.mapped(1, mapping(0x1000, 1, 10));
-        spaces.forked(2, 1, 20);
-        spaces.mapped(1, mapping(0x5000, 3, 30));
-        spaces.mapped(2, mapping(0x7000, 4, 30));
-        assert_eq!(file(&spaces, 2, 40, 0x1000), Some(1));
-        assert_eq!(file(&spaces, 2, 40, 0x5000), None);
-        assert_eq!(file(&spaces, 2, 40, 0x7000), Some(4));
-        assert_eq!(file(&spaces, 1, 40, 0x7000), None);
-        assert_eq!(spaces.parent(2), Some(1));
-    }
-
-    #[test]
-    fn a_process_id_that_is_used_again_is_another_process() {
-        let mut spaces = AddressSpaces::default();
-        spaces.forked(2, 1, 10);
-        spaces.mapped(2, mapping(0x1000, 1, 11));
-        spaces.ended(2);
-        assert_eq!(spaces.ended_processes(), 1);
-        spaces.forked(2, 1, 20);
-        assert_eq!(spaces.ended_processes(), 0);
-        spaces.mapped(2, mapping(0x1000, 5, 21));
-        assert_eq!(file(&spaces, 2, 15, 0x1000), Some(1));
-        assert_eq!(file(&spaces, 2, 25, 0x1000), Some(5));
-    }
-
-    #[test]
-    fn a_later_mapping_wins_from_its_time_on() {
-        let mut spaces = AddressSpaces::default();
-        spaces.mapped(1, mapping(0x1000, 1, 10));
-        spaces.mapped(1, mapping(0x1800, 2, 20));
-        assert_eq!(file(&spaces, 1, 15, 0x1900), Some(1));
-        assert_eq!(file(&spaces, 1, 25, 0x1900), Some(2));
-        assert_eq!(file(&spaces, 1, 25, 0x1100), Some(1));
-        // Reported late: better than nothing.
-        assert_eq!(file(&spaces, 1, 15, 0x2700), Some(2));
-    }
-
-    #[test]
-    fn what_proc_says_joins_what_was_seen() {
-        let mut spaces = AddressSpaces::default();
-        assert!(spaces.is_unknown(1));
-        spaces.mapped(1, mapping(0x9000, 2, 50));
-        assert!(spaces.is_unknown(1));
-        spaces.read(1, 60, [mapping(0x1000, 1, 0), mapping(0x9000, 2, 0)]);
-        assert!(!spaces.is_unknown(1));
-        assert_eq!(file(&spaces, 1, 5, 0x1000), Some(1));
-        assert_eq!(file(&spaces, 1, 70, 0x9000), Some(2));
-        spaces.forked(3, 1, 70);
-        assert!(!spaces.is_unknown(3));
-    }
-
-    #[test]
-    fn proc_read_between_an_exec_and_its_record_is_the_new_programs() {
-        let mut spaces = AddressSpaces::default();
-        spaces.read(1, 60, [mapping(0x1000, 1, 0)]);
-        spaces.executed(1, 55);
-        assert_eq!(file(&spaces, 1, 50, 0x1000), None);
-        assert_eq!(file(&spaces, 1, 56, 0x1000), Some(1));
-    }
-
-    #[test]
-    fn mapping_the_same_place_again_and_again_does_not_grow_without_bound() {
-        let mut spaces = AddressSpaces::default();
-        for time in 0..1000 {
-            spaces.mapped(1, mapping(0x1000, (time % 2) as u32, time));
-            spaces.mapped(1, mapping(0x8000, 3, time));
-        }
-        let mappings = &spaces.processes[&1].epochs[0].mappings;
-        assert!(mappings.len() < 20, "{}", mappings.len());
-        assert_eq!(file(&spaces, 1, 2000, 0x1000), Some(1));
-        assert_eq!(file(&spaces, 1, 998, 0x1000), Some(0));
-    }
-
-    #[test]
-    fn a_file_that_is_mapped_again_over_another_one_wins_again() {
-        let mut spaces = AddressSpaces::default();
-        spaces.mapped(1, mapping(0x1000, 1, 10));
-        spaces.mapped(1, mapping(0x1800, 2, 20));
-        spaces.mapped(1, mapping(0x1000, 1, 30));
-        assert_eq!(file(&spaces, 1, 25, 0x1900), Some(2));
-        assert_eq!(file(&spaces, 1, 35, 0x1900), Some(1));
-    }
-
-    #[test]
-    fn only_ended_processes_that_nothing_needs_are_forgotten() {
-        let mut spaces = AddressSpaces::default();
-        for tgid in 1..=3 {
-            spaces.mapped(tgid, mapping(0x1000, 1, 10));
-        }
-        spaces.ended(1);
-        spaces.ended(2);
-        spaces.prune(|tgid| tgid == 2);
-        assert_eq!(spaces.ended_processes(), 1);
-        assert_eq!(file(&spaces, 1, 20, 0x1000), None);
-        assert_eq!(file(&spaces, 2, 20, 0x1000), Some(1));
-        assert_eq!(file(&spaces, 3, 20, 0x1000), Some(1));
-    }
-}
+mod tests;

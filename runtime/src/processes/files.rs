@@ -3,7 +3,8 @@
 //!
 //! In come paths and identities (device, inode), out go symbols. An open file costs a descriptor, and its disk space if it
 //! was deleted. So few are held: of the others the symbols are read into memory, or, where the file is large and can be had
-//! by its path again, nothing is kept. What can't be had any more is remembered for [`Files::losses`].
+//! by its path again, nothing is kept. What can't be had any more is remembered for [`Files::losses`]. Files that nothing
+//! refers to any more are given up, and their ids go to others.
 
 use super::generated::may_be_generated;
 use super::opening::{self, Opened, Stamp, Wanted};
@@ -11,7 +12,7 @@ use super::records::RawFile;
 use crate::elf::symbols::SymbolFile;
 use crate::loss::{Cause, Loss, Names};
 use crate::sys;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt as _;
@@ -81,6 +82,8 @@ pub struct Mapped {
     refusal: Option<Names>,
     /// When its symbols were asked for.
     used: u64,
+    /// Its bytes, if it was large and was read without being asked for.
+    unasked: u64,
 }
 
 impl Mapped {
@@ -111,6 +114,8 @@ enum State {
 pub struct Files {
     by_identity: HashMap<RawFile, FileId>,
     files: Vec<Mapped>,
+    /// Ids of files that were given up.
+    free: Vec<FileId>,
     /// Those that are open, the oldest first.
     open: VecDeque<FileId>,
     max_open: usize,
@@ -120,6 +125,8 @@ pub struct Files {
     unasked: u64,
     clock: u64,
     lost: HashMap<FileId, Names>,
+    /// Of files that were given up, why names of theirs were missed, and of how many.
+    lost_before: HashMap<Names, usize>,
 }
 
 impl Files {
@@ -246,7 +253,8 @@ impl Files {
     /// How many files' names were missed, by reason.
     pub fn losses(&self) -> Vec<Loss> {
         let of = |reason: Names| {
-            let count = self.lost.values().filter(|other| **other == reason).count();
+            let before = self.lost_before.get(&reason).copied().unwrap_or(0);
+            let count = before + self.lost.values().filter(|other| **other == reason).count();
             (count > 0).then_some(Loss {
                 probe: None,
                 cause: Cause::Names(reason),
@@ -257,10 +265,37 @@ impl Files {
         Names::ALL.into_iter().filter_map(of).collect()
     }
 
+    /// How many files are known.
+    pub fn known(&self) -> usize {
+        self.files.len() - self.free.len()
+    }
+
+    /// Gives up the files that are not `needed`. Their ids are others' from now on.
+    pub fn prune(&mut self, needed: &HashSet<FileId>) {
+        let unneeded: HashSet<FileId> = (0..self.files.len() as u32)
+            .map(FileId)
+            .filter(|id| !needed.contains(id))
+            .collect();
+        self.by_identity.retain(|_, id| needed.contains(id));
+        self.open.retain(|id| needed.contains(id));
+        for &id in &unneeded {
+            let file = &mut self.files[id.index()];
+            if let State::Read(symbols) = std::mem::replace(&mut file.state, State::Nothing) {
+                self.size -= symbols.size();
+            }
+            self.unasked -= std::mem::take(&mut file.unasked);
+            file.path = Arc::default();
+            if let Some(reason) = self.lost.remove(&id) {
+                *self.lost_before.entry(reason).or_default() += 1;
+            }
+        }
+        self.free = unneeded.into_iter().collect();
+    }
+
     /// Whether files that can't be told apart are worth an entry each.
     fn may_grow(&self) -> bool {
         const MAX_FILES: usize = 1 << 17;
-        self.files.len() < MAX_FILES
+        self.known() < MAX_FILES
     }
 
     fn id(&mut self, raw: &RawFile) -> FileId {
@@ -271,9 +306,7 @@ impl Files {
     }
 
     fn add(&mut self, raw: &RawFile) -> FileId {
-        let id = FileId(self.files.len() as u32);
-        self.by_identity.insert(identity(raw), id);
-        self.files.push(Mapped {
+        let file = Mapped {
             kind: kind(raw),
             path: raw.path.as_slice().into(),
             inode: raw.inode,
@@ -284,7 +317,19 @@ impl Files {
             mapped_by: 0,
             refusal: None,
             used: 0,
-        });
+            unasked: 0,
+        };
+        let id = match self.free.pop() {
+            Some(id) => {
+                self.files[id.index()] = file;
+                id
+            }
+            None => {
+                self.files.push(file);
+                FileId(self.files.len() as u32 - 1)
+            }
+        };
+        self.by_identity.insert(identity(raw), id);
         id
     }
 
@@ -344,6 +389,7 @@ impl Files {
                 return;
             }
             self.unasked = unasked;
+            self.files[id.index()].unasked += size;
         }
         self.read(id);
     }
@@ -408,176 +454,4 @@ fn kind(file: &RawFile) -> Kind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::opening::device;
-    use super::*;
-    use std::path::PathBuf;
-
-    fn raw(path: &Path) -> RawFile {
-        let meta = std::fs::metadata(path).unwrap();
-        RawFile {
-            device: device(meta.dev()),
-            inode: meta.ino(),
-            path: path.as_os_str().as_bytes().to_vec(),
-        }
-    }
-
-    /// A copy of this program, until the value goes.
-    struct Copy(PathBuf);
-
-    impl Copy {
-        fn new(name: &str) -> Copy {
-            let name = format!("pfscript-files-{name}-{}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            std::fs::copy("/proc/self/exe", &path).unwrap();
-            Copy(path)
-        }
-    }
-
-    impl Drop for Copy {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_file(&self.0);
-        }
-    }
-
-    impl Files {
-        fn see(&mut self, file: &RawFile) -> FileId {
-            self.take_in(file, 1, Vec::new, (0, 0))
-        }
-
-        fn has_symbols(&mut self, id: FileId) -> bool {
-            self.symbols(id, || None).is_some()
-        }
-    }
-
-    #[test]
-    fn a_file_has_symbols_after_it_was_deleted_and_closed() {
-        let copy = Copy::new("deleted");
-        let mut files = Files::default();
-        let id = files.see(&raw(&copy.0));
-        assert!(files.any_open());
-        files.close_deleted();
-        assert!(files.any_open());
-        std::fs::remove_file(&copy.0).unwrap();
-        files.close_deleted();
-        assert!(!files.any_open());
-        assert!(files.has_symbols(id));
-        files.missed(id);
-        assert_eq!(files.losses(), []);
-    }
-
-    #[test]
-    fn few_files_are_held_open_and_all_have_symbols() {
-        let copies: Vec<Copy> = (0..4).map(|n| Copy::new(&format!("few{n}"))).collect();
-        let mut files = Files {
-            max_open: 2,
-            ..Files::default()
-        };
-        let ids: Vec<FileId> = copies.iter().map(|copy| files.see(&raw(&copy.0))).collect();
-        assert_eq!(files.open.len(), 2);
-        for id in ids {
-            assert!(files.has_symbols(id));
-        }
-        assert!(!files.any_open());
-    }
-
-    #[test]
-    fn what_was_closed_and_is_gone_is_counted() {
-        let copy = Copy::new("closed");
-        let mut files = Files::default();
-        let id = files.see(&raw(&copy.0));
-        // As if it were large, and others had been opened since.
-        files.open.clear();
-        files.files[id.index()].state = State::Closed;
-        assert!(files.has_symbols(id));
-        files.forget_oldest(FileId::new(u32::MAX));
-        std::fs::remove_file(&copy.0).unwrap();
-        assert!(!files.has_symbols(id));
-        files.missed(id);
-        assert_eq!(files.losses()[0].cause, Cause::Names(Names::NoRoom));
-    }
-
-    #[test]
-    fn large_files_that_are_deleted_one_after_another_are_not_all_read() {
-        let copy = Copy::new("large");
-        let large = File::options().write(true).open(&copy.0).unwrap();
-        large.set_len(MAX_UNASKED / 2 + 1).unwrap();
-        let mut files = Files::default();
-        for _ in 0..2 {
-            files.files.clear();
-            files.by_identity.clear();
-            files.see(&raw(&copy.0));
-            assert!(files.any_open());
-            // As if it were deleted.
-            files.files[0].path = Arc::from(&b"/nowhere"[..]);
-            files.close(FileId::new(0));
-            assert!(!files.any_open());
-        }
-        assert!(matches!(files.files[0].state, State::Closed));
-        assert_eq!(files.unasked, MAX_UNASKED / 2 + 1);
-    }
-
-    #[test]
-    fn another_file_with_the_same_inode_number_is_another_file() {
-        let copy = Copy::new("inode");
-        let mut files = Files::default();
-        let id = files.see(&raw(&copy.0));
-        assert_eq!(files.see(&raw(&copy.0)), id);
-        files.read(id);
-        assert_eq!(files.see(&raw(&copy.0)), id);
-        // The same inode with other content, as a new file that is given the number of a deleted one.
-        std::fs::write(&copy.0, "text").unwrap();
-        let other = files.see(&raw(&copy.0));
-        assert_ne!(other, id);
-        assert!(files.has_symbols(id));
-        assert!(!files.has_symbols(other));
-        files.missed(other);
-        assert_eq!(files.losses(), []);
-    }
-
-    #[test]
-    fn another_file_at_the_path_is_not_taken_for_it() {
-        let mut files = Files::default();
-        let mut wrong = raw(Path::new("/proc/self/exe"));
-        wrong.path = b"/etc/passwd".to_vec();
-        let own = std::process::id();
-        let id = files.take_in(&wrong, own, || vec![own], (0, 0));
-        assert!(!files.any_open());
-        assert!(!files.has_symbols(id));
-        files.missed(id);
-        assert_eq!(files.losses()[0].cause, Cause::Names(Names::Gone));
-    }
-
-    #[test]
-    fn devices_are_never_opened() {
-        let mut files = Files::default();
-        let id = files.see(&raw(Path::new("/dev/zero")));
-        assert!(!files.any_open());
-        files.missed(id);
-        assert_eq!(files.losses(), []);
-    }
-
-    #[test]
-    fn one_inode_is_one_file_and_kinds_are_told_apart() {
-        let file = |inode, path: &str| RawFile {
-            device: (8, 1),
-            inode,
-            path: path.as_bytes().to_vec(),
-        };
-        let mut files = Files::default();
-        let a = files.see(&file(5, "/a"));
-        assert_eq!(files.see(&file(5, "/b")), a);
-        assert_ne!(files.see(&file(6, "/a")), a);
-        assert_eq!(files.get(a).kind, Kind::File);
-        for (path, kind) in [
-            ("[vdso]", Kind::Vdso),
-            ("//anon", Kind::Anonymous),
-            ("[heap]", Kind::Anonymous),
-            ("", Kind::Anonymous),
-        ] {
-            let id = files.see(&file(0, path));
-            assert_eq!(files.get(id).kind, kind, "{path}");
-        }
-        assert!(!files.any_open());
-    }
-}
+mod tests;

@@ -20,7 +20,7 @@ use address_space::{AddressSpaces, Mapping};
 use files::Files;
 use generated::Generated;
 use records::{Change, RawMapping, Record, Stream};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -57,8 +57,10 @@ pub struct Processes {
     hidden: HashSet<u32>,
     /// Processes that addresses were asked of and whose mappings are not known.
     unknown: HashSet<u32>,
-    /// So many that ended are kept before they are looked through for those that nothing needs.
-    keep_ended: usize,
+    /// So many processes that ended, and epochs that did, are kept before they are looked through for what nothing needs.
+    keep_past: usize,
+    /// The same of files.
+    keep_files: usize,
 }
 
 /// The processes that ran before, whose mappings are still to be read.
@@ -84,8 +86,8 @@ pub struct Place {
     pub offset: u64,
 }
 
-/// The least of [`Processes::keep_ended`].
-const KEEP_ENDED: usize = 4096;
+/// The least of [`Processes::keep_past`] and of [`Processes::keep_files`].
+const KEEP: usize = 4096;
 
 impl Processes {
     /// Begins to record address spaces.
@@ -153,18 +155,35 @@ impl Processes {
         self.unread != Unread::default()
     }
 
-    /// Once too many that ended are kept, `more` times as many as usual, forgets those of them that `needed` does not
-    /// name. It is asked only then; `None` keeps all.
-    pub fn tidy(&mut self, more: usize, needed: impl FnOnce() -> Option<HashSet<u32>>) {
-        let keep = self.keep_ended.max(KEEP_ENDED);
-        if self.spaces.ended_processes() <= keep.saturating_mul(more) {
-            return;
+    /// Once too much is kept that is over, `more` times as much as usual, forgets what `needed` does not say to be so: it
+    /// gives the times since when processes are needed, and is asked only then; `None` keeps all. Files that are mapped
+    /// nowhere any more are given up. True if anything was: ids of files may be others' then.
+    pub fn tidy(
+        &mut self,
+        more: usize,
+        needed: impl FnOnce() -> Option<HashMap<u32, u64>>,
+    ) -> bool {
+        let keep = |keep: usize| keep.max(KEEP).saturating_mul(more);
+        let past = self.spaces.past() > keep(self.keep_past);
+        if past {
+            let now = sys::clock_ns(libc::CLOCK_MONOTONIC);
+            if let Some(needed) = needed() {
+                self.spaces.prune(now, |tgid| needed.get(&tgid).copied());
+                self.generated.prune(|tgid| self.spaces.is_known(tgid));
+            }
+            self.keep_past = 2 * self.spaces.past();
         }
-        if let Some(needed) = needed() {
-            self.spaces.prune(|tgid| needed.contains(&tgid));
-            self.generated.prune(|tgid| self.spaces.is_known(tgid));
+        let files = self.files.known() > keep(self.keep_files);
+        if files {
+            self.files.prune(&self.spaces.files());
+            self.keep_files = 2 * self.files.known();
         }
-        self.keep_ended = 2 * self.spaces.ended_processes();
+        past || files
+    }
+
+    /// Whether anything is known of a process.
+    pub fn is_known(&self, tgid: u32) -> bool {
+        self.spaces.is_known(tgid)
     }
 
     /// What a process had mapped at an address at a time. One that was not seen before is read, if it runs.
@@ -253,6 +272,11 @@ impl Processes {
             Change::Mapped(raw) => {
                 let mapping = self.take_in(&raw, record.time);
                 self.spaces.mapped(raw.tgid, mapping);
+                if self.spaces.is_crowded(raw.tgid) {
+                    let present = proc_maps::read(raw.tgid).unwrap_or_default();
+                    let present = present.iter().map(|raw| (raw.start, raw.end)).collect();
+                    self.spaces.make_room(raw.tgid, &present);
+                }
             }
             Change::Executed { tgid } => self.spaces.executed(tgid, record.time),
             Change::Forked { child, parent } => {
@@ -342,5 +366,30 @@ mod tests {
         let own = std::env::current_exe().unwrap();
         use std::os::unix::ffi::OsStrExt as _;
         assert_eq!(&*file.path, own.as_os_str().as_bytes());
+    }
+
+    #[test]
+    fn what_is_over_is_kept_as_long_as_it_is_needed_and_not_without_bound() {
+        let mut processes = Processes::default();
+        let mut apply = |time, change| {
+            processes.apply(Record { time, change });
+            let needed = || Some(HashMap::from([(7, 50)]));
+            processes.tidy(1, needed);
+            processes.spaces.past()
+        };
+        let mut most = 0;
+        for turn in 0..10 {
+            for tgid in 2..5000 {
+                let parent = 1;
+                let child = tgid;
+                let time = 10_000 * turn + u64::from(tgid);
+                apply(time, Change::Forked { child, parent });
+                apply(time, Change::Executed { tgid });
+                apply(time, Change::Executed { tgid: 1 });
+                most = most.max(apply(time, Change::Ended { tgid }));
+            }
+        }
+        assert!(most <= KEEP + 1, "{most}");
+        assert!(processes.is_known(7));
     }
 }

@@ -7,6 +7,7 @@ use super::demangle::Demangler;
 use super::kernel::KernelSymbols;
 use crate::processes::{FileId, Place, Processes};
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// The name of a function, and how far behind its start a place is, in bytes.
@@ -17,6 +18,9 @@ pub struct Symbol {
     /// In bytes from the function's start.
     pub offset: u64,
 }
+
+/// Answers of a kind that are remembered; with one more, all are forgotten.
+const REMEMBERED: usize = 1 << 17;
 
 /// Looks functions up. Nothing is read before the first question.
 #[derive(Debug, Default)]
@@ -35,7 +39,7 @@ impl Functions {
         }
         let found = self.kernel.find(address);
         let found = found.map(|found| self.symbol(found));
-        self.addresses.insert(address, found.clone());
+        remember(&mut self.addresses, address, &found);
         found
     }
 
@@ -49,8 +53,13 @@ impl Functions {
             .symbols(place.file)
             .and_then(|symbols| symbols.find(place.offset));
         let found = found.map(|found| self.symbol(found));
-        self.files.insert(key, found.clone());
+        remember(&mut self.files, key, &found);
         found
+    }
+
+    /// Forgets what was found in files, whose ids may be others' from now on.
+    pub fn forget_files(&mut self) {
+        self.files.clear();
     }
 
     fn symbol(&mut self, (name, offset): (String, u64)) -> Symbol {
@@ -59,4 +68,11 @@ impl Functions {
             offset,
         }
     }
+}
+
+fn remember<K: Eq + Hash>(known: &mut HashMap<K, Option<Symbol>>, key: K, found: &Option<Symbol>) {
+    if known.len() >= REMEMBERED {
+        known.clear();
+    }
+    known.insert(key, found.clone());
 }

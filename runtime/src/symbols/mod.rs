@@ -43,11 +43,14 @@ impl Symbols {
         }
     }
 
-    /// Forgets processes that ended and that no captured stack is of.
-    pub fn tidy(&self, processes: &mut Processes, loaded: &Loaded) {
+    /// Forgets processes that ended and that no captured stack is of, and what was remembered of these.
+    pub fn tidy(&mut self, processes: &mut Processes, loaded: &Loaded) {
         // A symbol in a map or a record names its process alone; which are needed can't be told, so more are kept.
         let more = if self.symbols_without_time { 16 } else { 1 };
-        processes.tidy(more, || stacks::owners(loaded).ok());
+        if processes.tidy(more, || stacks::owners(loaded).ok()) {
+            self.functions.forget_files();
+            self.perf_maps.retain(|tgid, _| processes.is_known(*tgid));
+        }
     }
 
     /// Names by what is known now.

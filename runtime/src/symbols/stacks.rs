@@ -6,7 +6,7 @@ use crate::bytes::unsigned;
 use crate::load::Loaded;
 use crate::raw_table::each_entry;
 use pfscript_probes::abi::{STACK_FIRST_NS, STACK_HEADER, STACK_NR, STACK_TGID, map};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::io;
 
 /// A captured stack.
@@ -40,16 +40,19 @@ pub fn read(loaded: &Loaded, id: u64) -> Option<Captured> {
     })
 }
 
-/// The processes that stacks were captured of; all stacks have one.
+/// The processes that stacks were captured of, and when the first was; all stacks have one.
 ///
 /// # Errors
-/// The kernel's, or that the object captures no stacks.
-pub fn owners(loaded: &Loaded) -> io::Result<HashSet<u32>> {
-    let map = loaded.map(map::STACKS).ok_or(io::ErrorKind::NotFound)?;
-    let mut owners = HashSet::new();
-    each_entry(map, |_, value| {
-        owners.insert(owner(value));
-    })?;
+/// The kernel's.
+pub fn owners(loaded: &Loaded) -> io::Result<HashMap<u32, u64>> {
+    let mut owners = HashMap::new();
+    if let Some(map) = loaded.map(map::STACKS) {
+        each_entry(map, |_, value| {
+            let time = unsigned(STACK_FIRST_NS.of(value));
+            let first: &mut u64 = owners.entry(owner(value)).or_insert(time);
+            *first = time.min(*first);
+        })?;
+    }
     Ok(owners)
 }
 
