@@ -192,6 +192,41 @@ fn no_extreme_is_missing_between_a_print_and_a_clear() {
     }
 }
 
+/// A value that is printed between its parts' being written, or after they were emptied, would be another number.
+#[test]
+fn averages_and_extremes_are_whole_in_every_print() {
+    needs_root!();
+    const MAPS: [&str; 4] = ["avg", "min", "max", "stats"];
+    let count: String = MAPS
+        .iter()
+        .map(|map| format!("@{map}[args.fd] = {map}(args.fd); "))
+        .collect();
+    let ask: String = MAPS
+        .iter()
+        .map(|map| format!("print(@{map}); clear(@{map}); "))
+        .collect();
+    let script = format!("{} {{ {count} }} {TICK} {{ {ask} }}", calls("whole"));
+    let finished = trace("whole", &script);
+    let text = finished.text().lines();
+    let all: Vec<Value> = text
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    for map in MAPS {
+        let mut seen = 0;
+        for (key, value) in all
+            .iter()
+            .filter_map(|line| line["data"][format!("@{map}")].as_object())
+            .flatten()
+        {
+            let number = value.get("average").unwrap_or(value);
+            assert_eq!(number.to_string(), *key, "@{map}: {value}");
+            seen += 1;
+        }
+        assert!(seen > KEYS, "@{map} was printed {seen} times");
+    }
+    assert_eq!(prints(&finished, "@avg"), prints(&finished, "@stats"));
+}
+
 #[test]
 fn after_zero_the_keys_are_there_with_nothing_in_them() {
     needs_root!();

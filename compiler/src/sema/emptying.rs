@@ -8,19 +8,27 @@
 //! one of the two stands under a condition, it is taken to where the other one is: a print into both branches behind it, an
 //! emptying to the ends of both branches before it. Since user space prints later anyway, nobody can tell.
 
+mod inexact;
+
+pub(super) use inexact::warnings;
+
 use super::CheckedAction;
 use crate::hir::{Argument, Base, Expr, ExprKind, Iterated, Place, Stmt};
 use crate::manifest::{RecordKind, Then};
 use cranelift_entity::EntityRef;
 use std::collections::BTreeSet;
 
-/// Joins what can be joined, and drops the kinds of records that nothing sends any more.
+/// Joins each print that is followed by an emptying with that.
 pub(super) fn join(actions: &mut [CheckedAction], records: &mut Vec<RecordKind>) {
+    for action in actions {
+        Join { records }.block(&mut action.body);
+    }
+}
+
+/// Makes one record of those that follow each other, and drops the kinds of records that nothing sends any more.
+pub(super) fn merge(actions: &mut [CheckedAction], records: &mut Vec<RecordKind>) {
     for action in &mut *actions {
-        let records = &mut *records;
-        let mut join = Join { records };
-        join.block(&mut action.body);
-        join.rows(&mut action.body);
+        Join { records }.rows(&mut action.body);
     }
     renumber(actions, records);
 }

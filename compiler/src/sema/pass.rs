@@ -197,7 +197,11 @@ impl Pass<'_> {
         let mut seen = HashSet::new();
         self.unchecked.retain(|warning| seen.insert(warning.span));
         warnings.append(&mut other);
-        emptying::join(&mut self.actions, &mut self.needs.records);
+        let names: Vec<String> = self.env.maps.keys().cloned().collect();
+        let records = &mut self.needs.records;
+        emptying::join(&mut self.actions, records);
+        warnings.extend(emptying::warnings(&mut self.actions, records, &names));
+        emptying::merge(&mut self.actions, records);
         let emptied = emptying::emptied_while_used(&mut self.actions, &self.needs.records);
         for (index, map) in self.env.maps.values_mut().enumerate() {
             map.emptied_while_used = emptied.contains(&index);
