@@ -20,6 +20,7 @@ pub mod escape;
 pub mod format;
 mod literal;
 mod parse;
+mod preprocess;
 mod render;
 mod rule;
 mod scan;

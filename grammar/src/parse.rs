@@ -8,8 +8,9 @@ use pest::Parser;
 use pest::error::{Error, ErrorVariant, InputLocation};
 
 use crate::MAX_SOURCE_BYTES;
-use crate::ast::Script;
+use crate::ast::{Item, Script};
 use crate::diagnostic::Diagnostic;
+use crate::preprocess::preprocess;
 use crate::rule::{Rule, ScriptParser};
 use crate::scan::{self, Flaw, Until};
 use crate::span::Span;
@@ -54,6 +55,9 @@ pub fn parse(source: &str) -> Result<Script, Vec<Diagnostic>> {
     let mut script = Script::default();
     let mut errors = Vec::new();
     let mut at = start(source);
+    let (source, macros) = preprocess(source, at).map_err(|error| vec![error])?;
+    let source = &*source;
+    script.items.extend(macros.into_iter().map(Item::Macro));
     loop {
         at = scan::skip_trivia(source, at)
             .map_err(|flaw| vec![syntax_error::of_flaw(source, flaw)])?;
@@ -83,11 +87,7 @@ fn start(source: &str) -> usize {
 }
 
 /// The item that begins at `at`, and where it ends.
-fn item(
-    source: &str,
-    at: usize,
-    builder: &Builder<'_>,
-) -> Result<(crate::ast::Item, usize), Diagnostic> {
+fn item(source: &str, at: usize, builder: &Builder<'_>) -> Result<(Item, usize), Diagnostic> {
     let head = ScriptParser::parse(Rule::item_head, &source[at..])
         .map_err(|error| {
             let failure = failure(&error, at, at);
@@ -96,7 +96,7 @@ fn item(
         .next();
     let kind = head.as_ref().map(|pair| pair.as_rule());
     let (rule, from, until) = match kind {
-        Some(Rule::preprocessor) => (Rule::preprocessor, at, None),
+        Some(Rule::include) => (Rule::include, at, None),
         Some(Rule::config_head) => (Rule::config, at, Some(Until::Brace)),
         Some(Rule::macro_head) => (Rule::macro_item, at, Some(Until::Brace)),
         Some(Rule::fn_head) => (Rule::fn_item, at, Some(Until::Brace)),
@@ -127,7 +127,7 @@ fn item(
         let failure = failure(&error, at, from);
         syntax_error::of_failure(source, &failure, flaw)
     })?;
-    let Some(mut pair) = pairs.next() else {
+    let Some(pair) = pairs.next() else {
         // Not reached: each of these rules makes a pair.
         let failure = Failure::at(at);
         return Err(syntax_error::of_failure(source, &failure, flaw));
@@ -136,9 +136,6 @@ fn item(
         return Err(syntax_error::of_flaw(source, flaw));
     }
     let end = at + pair.as_span().end();
-    if rule == Rule::preprocessor {
-        pair = pair.clone().into_inner().next().unwrap_or(pair);
-    }
     Ok((builder.item(pair), end))
 }
 

@@ -68,24 +68,17 @@ impl<'s> Builder<'s> {
                     .map(|entry| self.config_entry(entry))
                     .collect(),
             ),
-            Rule::directive => {
-                let head = pair
-                    .as_str()
-                    .find(char::is_whitespace)
-                    .unwrap_or(pair.as_str().len());
-                let what = match &pair.as_str()[..head] {
-                    "#define" => "macro definitions with `#define`",
-                    _ => "preprocessor conditionals and other directives",
-                };
-                let line = pair.as_str().lines().next().map_or(0, str::len);
-                unsupported(what, &pair, line)
-            }
             Rule::macro_item => Item::Macro(self.macro_item(pair)),
             Rule::fn_item => unsupported("functions defined in scripts", &pair, 0),
             Rule::import => unsupported("imports", &pair, 0),
             Rule::map_decl => Item::MapDeclaration(self.map_declaration(pair)),
             _ => Item::Declaration(self.declaration(pair)),
         }
+    }
+
+    /// The expression of a pair whose rule is that.
+    pub(crate) fn expression(&self, pair: Pair<'_, Rule>) -> Expr {
+        self.expr(pair).node
     }
 
     fn include(&self, pair: Pair<'_, Rule>) -> Item {
@@ -296,7 +289,6 @@ fn end(pair: &Pair<'_, Rule>) -> usize {
     let span = pair.as_span();
     let last = || pair.clone().into_inner().next_back();
     match pair.as_rule() {
-        Rule::directive => span.start() + pair.as_str().trim_end().len(),
         Rule::pointer => last().map_or(span.start() + 1, |last| end(&last)),
         Rule::expr
         | Rule::expr_stmt

@@ -31,7 +31,10 @@ fn check(source: &str) {
         for param in &definition.params {
             assert_eq!(&source[param.span.range()], param.node.to_string());
         }
-        places_in(&definition.body, source);
+        // What `#define` names is an expression alone.
+        if source[definition.span.range()].starts_with("macro") {
+            places_in(&definition.body, source);
+        }
         definition
             .value
             .iter()

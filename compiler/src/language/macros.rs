@@ -71,11 +71,17 @@ pub fn expand(script: &Script) -> Result<Expanded<'_>, Vec<Diagnostic>> {
     expander.define(script);
     let mut expanded = script.clone();
     for item in &mut expanded.items {
-        if let Item::Probe(probe) = item {
-            if let Some(predicate) = &mut probe.predicate {
-                expander.expr(predicate);
+        match item {
+            Item::Probe(probe) => {
+                if let Some(predicate) = &mut probe.predicate {
+                    expander.expr(predicate);
+                }
+                expander.block(&mut probe.body);
             }
-            expander.block(&mut probe.body);
+            Item::Declaration(declaration) => {
+                visit::declaration(declaration, &mut |expr| expander.expr(expr));
+            }
+            _ => {}
         }
     }
     let Expander {

@@ -2,6 +2,7 @@
 //!
 //! In comes a node, out go its children, one after the other. Going deeper is left to the caller.
 
+use pfscript_grammar::ast::c::{Declaration, Declarator, Derived, Specifiers};
 use pfscript_grammar::ast::{Block, Expr, ExprKind, Iterated, Measured, Stmt, StmtKind};
 
 /// Calls `see` for each direct part of an expression.
@@ -121,5 +122,38 @@ pub(super) fn parts(stmt: &mut Stmt, visit: &mut dyn FnMut(Part<'_>)) {
         | StmtKind::Continue
         | StmtKind::Return(None)
         | StmtKind::Unsupported(_) => {}
+    }
+}
+
+/// Calls `see` for each expression in a declaration of C: lengths of arrays, widths of bit fields, values of enumerators.
+pub(super) fn declaration(declaration: &mut Declaration, see: &mut dyn FnMut(&mut Expr)) {
+    specifiers(&mut declaration.ty, see);
+    declarators(&mut declaration.declarators, see);
+}
+
+fn specifiers(ty: &mut Specifiers, see: &mut dyn FnMut(&mut Expr)) {
+    match ty {
+        Specifiers::Named { .. } => {}
+        Specifiers::Record(record) => {
+            for member in &mut record.members {
+                specifiers(&mut member.ty, see);
+                declarators(&mut member.declarators, see);
+            }
+        }
+        Specifiers::Enumeration(enumeration) => {
+            let values = enumeration.enumerators.iter_mut();
+            values.filter_map(|(_, value)| value.as_mut()).for_each(see);
+        }
+    }
+}
+
+fn declarators(all: &mut [Declarator], see: &mut dyn FnMut(&mut Expr)) {
+    for declarator in all {
+        let derived = declarator.derived.iter_mut();
+        let lengths = derived.filter_map(|derived| match derived {
+            Derived::Array(length) => length.as_mut(),
+            Derived::Pointer | Derived::Function => None,
+        });
+        lengths.chain(&mut declarator.bits).for_each(&mut *see);
     }
 }
