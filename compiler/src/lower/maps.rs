@@ -102,7 +102,8 @@ pub(super) fn define(
         }
         let map_type = match template.shared_map_type() {
             Some((shared, needs))
-                if !key.is_empty() && needs.is_none_or(|needs| facts.has(needs)) =>
+                if (!key.is_empty() || map.read_by_programs)
+                    && needs.is_none_or(|needs| facts.has(needs)) =>
             {
                 shared
             }

@@ -6,21 +6,31 @@ use super::Lower;
 use crate::hir::{Aggregate, Base, Expr, Place, ScriptMap};
 use crate::ir::{Arith, Condition, SlotPlace, Value, Width};
 use crate::providers::Access;
+use crate::sema::MapContent;
 use crate::types::Type;
 use pfscript_grammar::Span;
 use pfscript_probes::abi::layout::Extent;
 use pfscript_probes::abi::{AVERAGE_COUNT, AVERAGE_TOTAL, EXTREME_RANK, helper};
 
 impl Lower<'_> {
-    /// Copies a map element into a slot, or zeroes where there is none.
+    /// Copies a map element into a slot, or zeroes where there is none; of an aggregation, the number that it has come to.
     pub(super) fn element(&mut self, map: ScriptMap, key: &[Expr], place: SlotPlace, bytes: u32) {
         let key = self.key(map, key);
         self.builder.zero(place, bytes);
-        let map = self.map_pointer(map);
+        let pointer = self.map_pointer(map);
+        let content = &self.checked.maps[map].value;
         self.look_up(
-            map,
+            pointer,
             key,
-            |this, found| this.builder.load_bytes(found, place, bytes),
+            |this, found| match *content {
+                MapContent::Aggregate(aggregate, signed) => {
+                    let value = this.aggregated(found, aggregate, signed);
+                    this.builder.store_word(place, value);
+                }
+                MapContent::Scalar(_) | MapContent::Unknown => {
+                    this.builder.load_bytes(found, place, bytes);
+                }
+            },
             |_| {},
         );
     }

@@ -3,8 +3,9 @@
 //! In come statements and expressions of the syntax tree, out goes HIR. Which loops a variable is used in is noted here and
 //! with the variable, so that lowering knows whose memory it is in.
 
+use super::elements::number_of;
 use super::{Checker, KeyUse, MapContent};
-use crate::hir::{Aggregate, Expr, ExprKind, Iterated, Loop, Stmt};
+use crate::hir::{Expr, ExprKind, Iterated, Loop, Stmt};
 use crate::types::Type;
 use cranelift_entity::EntityRef;
 use pfscript_grammar::ast::{self, ExprKind as Ast};
@@ -89,23 +90,13 @@ impl Checker<'_> {
                 let value = match &info.value {
                     MapContent::Unknown => Type::Unknown,
                     MapContent::Scalar(ty) => *ty,
-                    MapContent::Aggregate(
-                        Aggregate::Count
-                        | Aggregate::Sum
-                        | Aggregate::Min
-                        | Aggregate::Max
-                        | Aggregate::Avg,
-                        signed,
-                    ) => match signed {
-                        true => Type::I64,
-                        false => Type::U64,
-                    },
-                    MapContent::Aggregate(aggregate, _) => {
-                        let message =
-                            format!("a `for` cannot go over a map of `{}()`", aggregate.name());
-                        return Err(Diagnostic::error(map.span, message)
-                            .help("only what is one number can be its value; print the map"));
-                    }
+                    MapContent::Aggregate(aggregate, signed) => number_of(*aggregate, *signed)
+                        .ok_or_else(|| {
+                            let message =
+                                format!("a `for` cannot go over a map of `{}()`", aggregate.name());
+                            Diagnostic::error(map.span, message)
+                                .help("only what is one number can be its value; print the map")
+                        })?,
                 };
                 let key = match key.as_deref() {
                     None => Type::Unknown,

@@ -7,6 +7,7 @@ mod attach_points;
 pub(crate) mod c_types;
 mod casts;
 mod declarations;
+mod elements;
 mod emptying;
 mod expr;
 mod flow;
@@ -122,6 +123,8 @@ pub struct MapInfo {
     pub span: Span,
     /// User space empties it while programs use it.
     pub emptied_while_used: bool,
+    /// Programs read what it has gathered, so that no CPU can have its own part.
+    pub read_by_programs: bool,
     /// What the script says of it, if it does.
     pub declared: Option<Declared>,
 }
@@ -457,6 +460,7 @@ impl Checker<'_> {
             value: MapContent::Unknown,
             span,
             emptied_while_used: false,
+            read_by_programs: false,
             declared: self.env.declared.get(name).copied(),
         });
         if let KeyUse::Element(types) = key {

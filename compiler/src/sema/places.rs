@@ -3,7 +3,7 @@
 //! A structure or array in memory is a [`Place`] until it is kept or one of its parts is read. Its address stands for it where
 //! an address is wanted, as in C.
 
-use super::Checker;
+use super::{Checker, MapContent};
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::Arith;
 use crate::providers::{Argument, ArgumentType};
@@ -112,6 +112,13 @@ impl Checker<'_> {
             return Ok(value);
         }
         match value.kind {
+            ExprKind::Load(Place {
+                base: Base::Element { map, .. },
+                ..
+            }) if let MapContent::Aggregate(..) = self.content(map) => {
+                Err(Diagnostic::error(span, "an aggregation has no address")
+                    .help("assign its value to a variable: `$x = @x`"))
+            }
             ExprKind::Load(place)
                 if place.bits.is_none() && !matches!(place.base, Base::Value(_)) =>
             {

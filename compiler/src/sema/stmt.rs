@@ -5,7 +5,7 @@
 
 use super::flow::Holder;
 use super::operators::add;
-use super::{Checker, KeyUse, MapContent};
+use super::{Checker, MapContent};
 use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap, Stmt, Var, VarData};
 use crate::language::functions::{self, Call, FunctionKind};
 use crate::types::Type;
@@ -261,22 +261,6 @@ impl Checker<'_> {
         Stmt::Assign { place, value, span }
     }
 
-    /// A map's element that a value of this type is stored in.
-    fn element_for(
-        &mut self,
-        map: ScriptMap,
-        key: Vec<Expr>,
-        ty: Type,
-        span: Span,
-    ) -> Result<Place, Diagnostic> {
-        self.store(map, MapContent::Scalar(ty), span)?;
-        let ty = match *self.content(map) {
-            MapContent::Scalar(joined) => joined,
-            MapContent::Unknown | MapContent::Aggregate(..) => ty,
-        };
-        Ok(Place::whole(Base::Element { map, key }, ty))
-    }
-
     /// An aggregation on the right of an assignment, if `value` is one.
     fn aggregate(
         &mut self,
@@ -454,70 +438,6 @@ impl Checker<'_> {
         let ty = self.vars[var].ty;
         Ok(Expr {
             kind: ExprKind::Load(Place::whole(Base::Var(var), ty)),
-            ty,
-            span,
-        })
-    }
-
-    /// A map's element: the map, and its key as values.
-    pub(crate) fn map_element(
-        &mut self,
-        name: &str,
-        keys: Option<&[ast::Expr]>,
-        span: Span,
-    ) -> Result<(ScriptMap, Vec<Expr>), Diagnostic> {
-        let key = keys
-            .unwrap_or_default()
-            .iter()
-            .map(|key| self.printable(key))
-            .collect::<Result<Vec<_>, _>>()?;
-        let map = self.map(name, KeyUse::Whole, span)?;
-        let key = self.key(map, key, span)?;
-        Ok((map, key))
-    }
-
-    /// Notes what a use of a map's element says of its key.
-    pub(crate) fn key(
-        &mut self,
-        map: ScriptMap,
-        key: Vec<Expr>,
-        span: Span,
-    ) -> Result<Vec<Expr>, Diagnostic> {
-        let types = match &key[..] {
-            // `@x[(a, b)]` and `@x[a, b]` are the same element, and so is `@x[$tuple]`.
-            [
-                Expr {
-                    ty: Type::Tuple(tuple),
-                    ..
-                },
-            ] => self.types.items(*tuple).to_vec(),
-            _ => key.iter().map(|key| key.ty).collect(),
-        };
-        let name = self.info(map).name[1..].to_string();
-        self.map(&name, KeyUse::Element(types), span)?;
-        Ok(key)
-    }
-
-    /// The value of a map's element.
-    pub(super) fn element_value(
-        &mut self,
-        map: ScriptMap,
-        key: Vec<Expr>,
-        span: Span,
-    ) -> Result<Expr, Diagnostic> {
-        let ty = match self.content(map) {
-            MapContent::Unknown => Type::Unknown,
-            MapContent::Scalar(ty) => *ty,
-            MapContent::Aggregate(aggregate, _) => {
-                return Err(Diagnostic::unsupported(
-                    span,
-                    &format!("values of `{}()` maps in expressions", aggregate.name()),
-                )
-                .help("print the map, or count in a plain map: `@x[key]++`"));
-            }
-        };
-        Ok(Expr {
-            kind: ExprKind::Load(Place::whole(Base::Element { map, key }, ty)),
             ty,
             span,
         })

@@ -67,3 +67,17 @@ blocks() {
             @s = { let $s = str(curtask); $s }; printf("%d %s\n", *$p, @s); }'
 }
 check dry-run-blocks blocks
+
+# What aggregations have come to, read by programs behind other work; min and max only where there is an atomic exchange.
+gathered() {
+    trace_well --dry-run -e 'software:page-faults:1 { @c = count(); @s[comm] = sum(pid); @a[ustack, comm] = avg(-1); @t[pid] = (1, comm);
+        if (@c > 5 && @s[comm] < 9) { $x = @a[ustack, comm] + @c; printf("%d %s %d\n", $x, @t[pid].1, (int64)@c); }
+        @d = avg(@c); if (@d == @a[ustack, "x"]) { @e[(int64)@c, comm] = sum((int64)@s["y"]); } }'
+}
+check dry-run-gathered gathered
+gathered_extremes() {
+    kernel_from 5.12 || skip "needs 5.12"
+    trace_well --dry-run -e 'software:page-faults:1 { @l = min(-pid); @g[comm] = max(pid);
+        if (@l < @g[comm]) { $s = str(curtask); printf("%d %s\n", @l - @g[$s], comm); } }'
+}
+check dry-run-gathered-extremes gathered_extremes
