@@ -19,6 +19,7 @@ mod operators;
 mod options;
 mod pass;
 mod places;
+mod pointers;
 mod scope;
 mod stmt;
 mod type_names;

@@ -87,11 +87,9 @@ impl Checker<'_> {
             Ast::Variable(name) => {
                 let value = self.variable(name, target.span)?;
                 let ty = value.ty;
-                match value.kind {
-                    ExprKind::Load(place) if ty.is_number() => {
-                        let delta = Expr::int(delta, Type::I64, span);
-                        Ok(add(place, delta, prefix, ty, span))
-                    }
+                let delta = self.distance_of(Expr::int(delta, Type::I64, span), ty);
+                match (value.kind, delta) {
+                    (ExprKind::Load(place), Some(delta)) => Ok(add(place, delta, prefix, ty, span)),
                     _ => Err(Diagnostic::error(
                         span,
                         format!("`${name}` is {}, not a number", self.types.describe(ty)),
@@ -101,17 +99,19 @@ impl Checker<'_> {
             Ast::Map { name, keys } => {
                 let (map, key) = self.map_element(name, keys.as_deref(), target.span)?;
                 self.store(map, MapContent::Scalar(Expr::literal(0, span).ty), span)?;
-                match *self.content(map) {
-                    MapContent::Scalar(ty) if ty.is_number() => {
-                        let place = Place::whole(Base::Element { map, key }, ty);
-                        let delta = Expr::int(delta, Type::I64, span);
-                        Ok(add(place, delta, prefix, ty, span))
-                    }
-                    _ => Err(Diagnostic::error(
+                let delta = Expr::int(delta, Type::I64, span);
+                let added = match *self.content(map) {
+                    MapContent::Scalar(ty) => self.distance_of(delta, ty).map(|delta| (delta, ty)),
+                    MapContent::Unknown | MapContent::Aggregate(..) => None,
+                };
+                let Some((delta, ty)) = added else {
+                    return Err(Diagnostic::error(
                         span,
-                        "only numbers can be incremented or decremented",
-                    )),
-                }
+                        "only numbers and pointers can be incremented or decremented",
+                    ));
+                };
+                let place = Place::whole(Base::Element { map, key }, ty);
+                Ok(add(place, delta, prefix, ty, span))
             }
             _ => Err(Diagnostic::error(
                 target.span,
@@ -190,6 +190,11 @@ impl Checker<'_> {
             && right.ty.is_number()
         {
             return Ok(self.offset_pointer(op, left, right, pointee, span));
+        }
+        if let (BinaryOp::Add, Type::Pointer(pointee)) = (op, right.ty)
+            && left.ty.is_number()
+        {
+            return Ok(self.offset_pointer(op, right, left, pointee, span));
         }
         let signed = left.ty.is_signed() && right.ty.is_signed();
         let ty = match (&left.ty, &right.ty) {

@@ -400,41 +400,6 @@ impl Checker<'_> {
         };
         self.deref(address, element, span)
     }
-
-    /// `pointer + number` and `pointer - number`, in elements.
-    pub(super) fn offset_pointer(
-        &mut self,
-        op: BinaryOp,
-        pointer: Expr,
-        number: Expr,
-        target: TypeId,
-        span: Span,
-    ) -> Expr {
-        let size = self.types.c_size(self.types.get(target));
-        let size = i64::from(size.unwrap_or(1));
-        let scaled = match number.constant() {
-            Some(constant) => Expr::int(constant.wrapping_mul(size), Type::I64, span),
-            None if size == 1 => number,
-            None => Expr {
-                kind: ExprKind::Arith(
-                    Arith::Mul,
-                    Box::new(number),
-                    Box::new(Expr::int(size, Type::I64, span)),
-                ),
-                ty: Type::I64,
-                span,
-            },
-        };
-        let arith = match op {
-            BinaryOp::Sub => Arith::Sub,
-            _ => Arith::Add,
-        };
-        Expr {
-            kind: ExprKind::Arith(arith, Box::new(pointer), Box::new(scaled)),
-            ty: Type::Pointer(target),
-            span,
-        }
-    }
 }
 
 /// Whether a value is still in memory.

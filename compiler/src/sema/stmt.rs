@@ -241,8 +241,16 @@ impl Checker<'_> {
                     BinaryOp::Add => value,
                     _ => self.negated(value),
                 };
-                let place = self.element_for(map, key, Type::I64, span)?;
-                out.push(Stmt::Expr(add(place, delta, true, Type::I64, span)));
+                let (delta, ty) = match *self.content(map) {
+                    MapContent::Scalar(ty @ Type::Pointer(target)) => {
+                        (self.in_bytes(delta, target), ty)
+                    }
+                    // A later assignment may say that it is a pointer.
+                    MapContent::Unknown => (delta, Expr::literal(0, span).ty),
+                    MapContent::Scalar(_) | MapContent::Aggregate(..) => (delta, Type::I64),
+                };
+                let place = self.element_for(map, key, ty, span)?;
+                out.push(Stmt::Expr(add(place, delta, true, ty, span)));
             }
             Some(op) => {
                 let old = self.element_value(map, key.clone(), span)?;
