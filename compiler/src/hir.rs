@@ -204,6 +204,12 @@ pub enum ExprKind {
         /// The script chose the limit: what is cut there is no loss.
         chosen: bool,
     },
+    /// The bytes at a place, as many as `length` says, which is cut to `most`, or `most` of them.
+    Buffer {
+        from: Place,
+        length: Option<Box<Expr>>,
+        most: u32,
+    },
     /// `(a, b)`
     Tuple(Vec<Expr>),
     /// `{ statement; … value }`; of the type of nothing if there is no value.
@@ -233,6 +239,8 @@ pub enum Argument {
     /// A string, as its address and the bytes of room there: the size of its type. It ends within the room, which is
     /// zero-padded.
     Text(Expr),
+    /// The address of such a string alone.
+    Address(Expr),
     /// The address of a map.
     Map(ScriptMap),
 }

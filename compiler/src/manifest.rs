@@ -163,6 +163,8 @@ pub enum DataType {
     String,
     /// The same, of a string that the script itself has there, so that it is printed as it was written.
     Literal,
+    /// `u64` length, then so many bytes; zeros behind them.
+    Buffer,
     /// Fields at their offsets, printed `(a, b)` (a map's keys: `a, b`).
     Tuple(Vec<Field>),
     /// `count` elements of the same layout, printed `[a,b]`.
@@ -321,6 +323,20 @@ pub struct Conversion {
     pub precision: Option<u32>,
     /// Integer arguments are cut to so many bytes first (`hh` 1, `h` 2, `l`/`ll`/`j`/`z`/`t` 8); `None`: the argument's own.
     pub length: Option<u32>,
-    /// The letter: `d i u x X o s c p`.
+    /// The letter: `d i u x X o s c p r`.
     pub kind: u8,
+    /// How the bytes of a buffer are written (`r`).
+    pub bytes: BytesForm,
+}
+
+/// How the bytes of a buffer are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum BytesForm {
+    /// `%r`: printable ones as characters, others as `\x0a`.
+    #[default]
+    Characters,
+    /// `%rx`: `\x68\x0a`
+    Escaped,
+    /// `%rh`: `68 0a`
+    Hexadecimal,
 }

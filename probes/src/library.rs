@@ -31,6 +31,7 @@ const OBJECTS: &[(&str, &[u8])] = &[
     ("memory.bpf.o", include_bytes!("../prebuilt/memory.bpf.o")),
     ("process.bpf.o", include_bytes!("../prebuilt/process.bpf.o")),
     ("stack.bpf.o", include_bytes!("../prebuilt/stack.bpf.o")),
+    ("strings.bpf.o", include_bytes!("../prebuilt/strings.bpf.o")),
     ("vma.bpf.o", include_bytes!("../prebuilt/vma.bpf.o")),
 ];
 

@@ -41,6 +41,12 @@ pub fn string(bytes: &[u8]) -> &[u8] {
     &bytes[..end]
 }
 
+/// The bytes of a buffer, behind their length.
+pub fn buffer(bytes: &[u8]) -> &[u8] {
+    let length = u32::try_from(unsigned(slice(bytes, 0, 8))).unwrap_or(u32::MAX);
+    slice(bytes, 8, length)
+}
+
 /// The value of an integer (`Int`, `Bool`, `Pointer`), as wide as any of them.
 pub fn number(layout: &Layout, bytes: &[u8]) -> Option<i128> {
     match &layout.ty {
@@ -77,6 +83,7 @@ pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
         DataType::String | DataType::Literal => {
             string(slice(a, 0, layout.size)).cmp(string(slice(b, 0, layout.size)))
         }
+        DataType::Buffer => buffer(slice(a, 0, layout.size)).cmp(buffer(slice(b, 0, layout.size))),
         DataType::Tuple(fields) => fields
             .iter()
             .map(|part| compare(&part.layout, field(a, part), field(b, part)))

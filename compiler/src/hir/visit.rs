@@ -109,7 +109,9 @@ impl Expr {
             ExprKind::Helper { args, .. } | ExprKind::Routine { args, .. } => {
                 for arg in args {
                     match arg {
-                        Argument::Value(expr) | Argument::Text(expr) => expr.visit(see),
+                        Argument::Value(expr) | Argument::Text(expr) | Argument::Address(expr) => {
+                            expr.visit(see);
+                        }
                         Argument::Map(_) => {}
                     }
                 }
@@ -136,6 +138,12 @@ impl Expr {
                 address.visit(see);
                 if let Some(limit) = limit {
                     limit.visit(see);
+                }
+            }
+            ExprKind::Buffer { from, length, .. } => {
+                from.visit(see);
+                if let Some(length) = length {
+                    length.visit(see);
                 }
             }
             ExprKind::Block(body, value) => {

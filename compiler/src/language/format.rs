@@ -2,7 +2,7 @@
 //! out are its pieces; the values are counted and checked by those who have them.
 
 use super::later::{self, Kind};
-use crate::manifest::{Conversion, FormatPiece};
+use crate::manifest::{BytesForm, Conversion, FormatPiece};
 use crate::types::Type;
 
 /// The largest width or precision.
@@ -14,6 +14,7 @@ pub(super) fn prints(kind: u8, ty: Type) -> bool {
         b's' => matches!(
             ty,
             Type::Str { .. }
+                | Type::Buffer { .. }
                 | Type::Stack { .. }
                 | Type::KernelSymbol
                 | Type::UserSymbol
@@ -23,6 +24,7 @@ pub(super) fn prints(kind: u8, ty: Type) -> bool {
                 | Type::Array { .. }
                 | Type::Unknown
         ),
+        b'r' => matches!(ty, Type::Buffer { .. } | Type::Unknown),
         _ => ty.is_condition(),
     }
 }
@@ -94,6 +96,14 @@ pub(super) fn parse(format: &[u8]) -> Result<Vec<FormatPiece>, String> {
             Some(kind @ (b'd' | b'i' | b'u' | b'x' | b'X' | b'o' | b's' | b'c' | b'p')) => {
                 conversion.kind = kind;
             }
+            Some(b'r') => {
+                conversion.kind = b'r';
+                if bytes.next_if_eq(&b'x').is_some() {
+                    conversion.bytes = BytesForm::Escaped;
+                } else if bytes.next_if_eq(&b'h').is_some() {
+                    conversion.bytes = BytesForm::Hexadecimal;
+                }
+            }
             Some(kind) => {
                 let name = format!("%{}", kind.escape_ascii());
                 return Err(later::later(&name, &[Kind::Conversion]).unwrap_or_else(|| {
@@ -142,6 +152,28 @@ mod tests {
                 kind: b'd',
                 ..Conversion::default()
             })]
+        );
+    }
+
+    #[test]
+    fn bytes_are_printed_in_three_ways() {
+        let forms: Vec<BytesForm> = parse(b"%r%10rx%rh")
+            .unwrap()
+            .into_iter()
+            .map(|piece| match piece {
+                FormatPiece::Conversion(Conversion {
+                    kind: b'r', bytes, ..
+                }) => bytes,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(
+            forms,
+            [
+                BytesForm::Characters,
+                BytesForm::Escaped,
+                BytesForm::Hexadecimal
+            ]
         );
     }
 

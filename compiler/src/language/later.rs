@@ -41,7 +41,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("assert", Function),
     ("assert_str", Function),
     ("bswap", Function),
-    ("buf", Function),
     ("cat", Function),
     ("cgroup_path", Function),
     ("cgroupid", Function),
@@ -75,10 +74,8 @@ pub const LATER: &[(&str, Kind)] = &[
     ("stack_len", Function),
     ("static_assert", Function),
     ("strcap", Function),
-    ("strcontains", Function),
     ("strerror", Function),
     ("strftime", Function),
-    ("strncmp", Function),
     ("strstr", Function),
     ("syscall_name", Function),
     ("system", Function),
@@ -92,7 +89,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("warnf", Function),
     ("build_id", StackMode),
     ("%b", Conversion),
-    ("%r", Conversion),
 ];
 
 impl Kind {

@@ -19,6 +19,10 @@ impl Lower<'_> {
                     let room = self.size(text.ty);
                     values.push(self.builder.constant(room.into()));
                 }
+                Argument::Address(text) => {
+                    let place = self.materialize(text);
+                    values.push(self.builder.address(place));
+                }
                 Argument::Map(map) => values.push(self.map_pointer(*map)),
             }
         }
@@ -69,7 +73,7 @@ impl Lower<'_> {
     /// Whether one of the strings may be in the slot of a place.
     fn reads(&mut self, args: &[Argument], place: SlotPlace) -> bool {
         args.iter().any(|arg| match arg {
-            Argument::Text(text) => self.is_in(text, place),
+            Argument::Text(text) | Argument::Address(text) => self.is_in(text, place),
             Argument::Value(_) | Argument::Map(_) => false,
         })
     }

@@ -188,6 +188,7 @@ impl Lower<'_> {
             ExprKind::Str(_)
             | ExprKind::SiteText(_)
             | ExprKind::ReadString { .. }
+            | ExprKind::Buffer { .. }
             | ExprKind::UserSymbol(_)
             | ExprKind::Tuple(_)
             | ExprKind::Block(_, None)

@@ -6,6 +6,7 @@
 //! Nothing is checked here that the checker has checked. Where a checked script should say otherwise, that is an
 //! internal error with its place, and there is no object.
 
+mod buffer;
 mod call;
 mod expr;
 mod loops;

@@ -30,6 +30,9 @@ impl Lower<'_> {
                 |this| this.store(otherwise, place, ty),
             ),
             (_, Type::Str { bytes }) => self.store_string(expr, place, bytes),
+            (ExprKind::Buffer { from, length, most }, Type::Buffer { bytes }) => {
+                self.store_buffer(from, length.as_deref(), *most, place, bytes);
+            }
             (ExprKind::Tuple(items), Type::Tuple(tuple)) => {
                 self.store_all(items, place, self.checked.types.items(tuple));
             }
@@ -39,7 +42,11 @@ impl Lower<'_> {
                     offset: 0,
                     ..
                 }),
-                Type::Tuple(_) | Type::UserSymbol | Type::Record(_) | Type::Array { .. },
+                Type::Tuple(_)
+                | Type::UserSymbol
+                | Type::Buffer { .. }
+                | Type::Record(_)
+                | Type::Array { .. },
             ) if expr.ty == ty && self.size(ty) == self.element_size(*map) => {
                 self.element(*map, key, place, self.size(ty))
             }
@@ -50,13 +57,13 @@ impl Lower<'_> {
                     offset,
                     ..
                 }),
-                Type::Tuple(_) | Type::UserSymbol,
+                Type::Tuple(_) | Type::UserSymbol | Type::Buffer { .. },
             ) if expr.ty == ty => {
                 let address = self.address_at(address, *offset);
                 self.read_bytes(place, self.size(ty), address);
             }
             (_, Type::Record(_) | Type::Array { .. }) => self.store_whole(expr, place),
-            (_, Type::Tuple(_)) => {
+            (_, Type::Tuple(_) | Type::Buffer { .. }) => {
                 let from = self.materialize(expr);
                 self.convert(from, expr.ty, place, ty);
             }
@@ -159,6 +166,11 @@ impl Lower<'_> {
                 let copied = have.min(room);
                 self.builder.copy(from, to, copied);
                 self.builder.zero(to.at(copied), room - copied);
+            }
+            (Type::Buffer { bytes: have }, Type::Buffer { bytes: room }) => {
+                let copied = 8 + have.min(room);
+                self.copy(from, to, copied);
+                self.builder.zero(to.at(copied), 8 + room - copied);
             }
             (Type::Tuple(have), Type::Tuple(want)) => {
                 self.convert_all(from, types.items(have), to, types.items(want));

@@ -140,7 +140,9 @@ impl Checker<'_> {
                 span,
             });
         }
-        if let (Type::Str { .. }, Type::Str { .. }) = (&left.ty, &right.ty) {
+        if let (Type::Str { .. }, Type::Str { .. }) | (Type::Buffer { .. }, Type::Buffer { .. }) =
+            (&left.ty, &right.ty)
+        {
             let equal = match op {
                 BinaryOp::Eq => true,
                 BinaryOp::Ne => false,
@@ -148,7 +150,7 @@ impl Checker<'_> {
                     return Err(Diagnostic::error(
                         span,
                         format!(
-                            "strings can be compared with `==` and `!=`, not `{}`",
+                            "strings and buffers can be compared with `==` and `!=`, not `{}`",
                             op.symbol()
                         ),
                     ));

@@ -13,7 +13,7 @@ use pfscript_grammar::{Diagnostic, Span, Spanned};
 
 impl Checker<'_> {
     /// The place that an expression names. What is no place, such as a tuple that was just made, gets one of its own.
-    fn place(&self, value: Expr) -> Place {
+    pub(crate) fn place(&self, value: Expr) -> Place {
         match value.kind {
             ExprKind::Load(place) => place,
             _ => {
@@ -347,7 +347,7 @@ impl Checker<'_> {
     }
 
     /// A string as the array of its characters; other values as they are.
-    pub(super) fn characters(&mut self, value: Expr) -> Expr {
+    pub(crate) fn characters(&mut self, value: Expr) -> Expr {
         let (ty, span) = (value.ty, value.span);
         let place = match (value.kind, ty) {
             // Also the characters behind those that a string would hold.

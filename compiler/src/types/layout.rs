@@ -20,6 +20,7 @@ impl TypeTable {
         match ty {
             Type::Void => 0,
             Type::Str { bytes } => bytes,
+            Type::Buffer { bytes } => bytes.saturating_add(8),
             Type::Tuple(tuple) => self.tuple_facts[tuple.index()].size,
             Type::UserSymbol => 16,
             // As C lays it out, padded. There are no maps of empty values.
@@ -49,6 +50,7 @@ impl TypeTable {
             Type::Chars { count } => Some(count),
             Type::Unknown
             | Type::Str { .. }
+            | Type::Buffer { .. }
             | Type::Tuple(_)
             | Type::Stack { .. }
             | Type::KernelSymbol
@@ -65,6 +67,7 @@ impl TypeTable {
             },
             Type::Bool => DataType::Bool,
             Type::Str { .. } => DataType::String,
+            Type::Buffer { .. } => DataType::Buffer,
             Type::Pointer(_) => DataType::Pointer,
             Type::Record(_) | Type::Array { .. } | Type::Chars { .. } => {
                 return Layout {

@@ -60,6 +60,11 @@ pub enum Type {
         /// Room, terminator included.
         bytes: u32,
     },
+    /// Up to `bytes` bytes, a multiple of 8, and how many they are: a `u64`, the bytes, zeros.
+    Buffer {
+        /// Room for the bytes.
+        bytes: u32,
+    },
     /// A pointer.
     Pointer(TypeId),
     /// A structure or union, laid out as C does.
@@ -129,6 +134,7 @@ impl Type {
             | Type::Unknown => true,
             Type::Void
             | Type::Str { .. }
+            | Type::Buffer { .. }
             | Type::Record(_)
             | Type::Array { .. }
             | Type::Chars { .. }
@@ -269,6 +275,7 @@ impl TypeTable {
             Type::Int { .. } => "an integer".into(),
             Type::Bool => "a boolean".into(),
             Type::Str { .. } | Type::Chars { .. } => "a string".into(),
+            Type::Buffer { .. } => "a buffer".into(),
             Type::Pointer(_) => "a pointer".into(),
             Type::Record(_) => "a structure".into(),
             Type::Array { .. } => "an array".into(),
@@ -315,6 +322,7 @@ impl TypeTable {
             },
             (Bool, int @ Int { .. }) | (int @ Int { .. }, Bool) => int,
             (Str { bytes: a }, Str { bytes: b }) => Str { bytes: a.max(b) },
+            (Buffer { bytes: a }, Buffer { bytes: b }) => Buffer { bytes: a.max(b) },
             // A null pointer is written 0.
             (pointer @ Pointer(_), Int { literal: true, .. })
             | (Int { literal: true, .. }, pointer @ Pointer(_)) => pointer,

@@ -83,6 +83,7 @@ fn layout(layout: &Layout) -> String {
         DataType::Pointer => ("pointer".into(), 8),
         DataType::String => (format!("string[{}]", layout.size), layout.size),
         DataType::Literal => (format!("literal[{}]", layout.size), layout.size),
+        DataType::Buffer => (format!("buffer[{}]", layout.size - 8), layout.size),
         DataType::Tuple(parts) => (format!("({})", fields(parts, 0)), layout.size),
         DataType::Array { element, count } => (
             format!("{}[{count}]", self::layout(element)),

@@ -4,7 +4,7 @@
 use super::format::{Argument, Printf};
 use super::value::{Bucket, Frame, Histogram, Scale, Stack, Stats, Value};
 use crate::bytes::{
-    as_number, average, field, member_number, number, signed, slice, string, unsigned,
+    as_number, average, buffer, field, member_number, number, signed, slice, string, unsigned,
 };
 use pfscript_compiler::manifest::{DataType, Field, FormatPiece, Layout, MapValue, StackMode};
 use pfscript_probes::maps::{linear_bounds, log2_bounds};
@@ -53,6 +53,7 @@ pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names) -> Value {
         DataType::Pointer => Value::Pointer(word()),
         DataType::String => Value::Str(string(slice(bytes, 0, layout.size)).to_vec()),
         DataType::Literal => Value::Literal(string(slice(bytes, 0, layout.size)).to_vec()),
+        DataType::Buffer => Value::Buffer(buffer(slice(bytes, 0, layout.size)).to_vec()),
         DataType::Tuple(parts) => Value::Tuple(
             parts
                 .iter()

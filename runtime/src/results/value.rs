@@ -19,6 +19,8 @@ pub enum Value {
     Str(Vec<u8>),
     /// A string of the script's own: any bytes but zero.
     Literal(Vec<u8>),
+    /// Bytes, as many as there are.
+    Buffer(Vec<u8>),
     /// `(1, "x")`, and the keys of a map that has several.
     Tuple(Vec<Value>),
     /// Named parts in order: a structure, or `(a=1, b="x")`.

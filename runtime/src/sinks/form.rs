@@ -3,7 +3,7 @@
 
 use super::histogram;
 use crate::results::{Frame, Stack, Value};
-use pfscript_compiler::manifest::StackMode;
+use pfscript_compiler::manifest::{BytesForm, StackMode};
 use pfscript_grammar::escape::Keep;
 use std::io::Write as _;
 
@@ -26,6 +26,7 @@ pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
         Value::Pointer(address) => push(out, format_args!("{address:#x}")),
         Value::Str(text) => outside(text, Keep::Nothing, out),
         Value::Literal(text) => out.extend_from_slice(text),
+        Value::Buffer(bytes) => self::bytes(bytes, BytesForm::Characters, out),
         Value::Tuple(parts) => {
             out.push(b'(');
             joined(parts, b", ", outside, out);
@@ -59,6 +60,20 @@ pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
             ),
         ),
         Value::Histogram(histogram) => histogram::rows(histogram, out),
+    }
+}
+
+/// Appends the bytes of a buffer, none of which a terminal could be made to act on.
+pub fn bytes(bytes: &[u8], form: BytesForm, out: &mut Vec<u8>) {
+    for (index, byte) in bytes.iter().enumerate() {
+        match form {
+            BytesForm::Characters if matches!(byte, 0x20..0x7f) => out.push(*byte),
+            BytesForm::Characters | BytesForm::Escaped => push(out, format_args!("\\x{byte:02x}")),
+            BytesForm::Hexadecimal => {
+                let blank = if index > 0 { " " } else { "" };
+                push(out, format_args!("{blank}{byte:02x}"));
+            }
+        }
     }
 }
 
@@ -153,6 +168,7 @@ mod tests {
         assert_eq!(out, b"1, <x>, (2, 3)");
         let record = Value::Record(vec![("a".into(), Value::Int(1)), ("b".into(), string("x"))]);
         assert_eq!(text(&record), "{ .<a> = 1, .<b> = <x> }");
+        assert_eq!(text(&Value::Buffer(b"a\n\\\xff".to_vec())), "a\\x0a\\\\xff");
         let array = Value::Array(vec![Value::Int(1), Value::UInt(255)]);
         assert_eq!(text(&array), "[1,255]");
     }

@@ -157,6 +157,10 @@ fn value(value: &Value, out: &mut Vec<u8>) {
         Value::UInt(number) | Value::Pointer(number) => self::number((*number).into(), out),
         Value::Bool(set) => form::push(out, format_args!("{set}")),
         Value::Str(text) | Value::Literal(text) => string(text, out),
+        // bpftrace takes each byte above 0x7f for a negative number.
+        Value::Buffer(bytes) => array(bytes, out, |byte, out| {
+            form::push(out, format_args!("{byte}"))
+        }),
         Value::Tuple(parts) => array(parts, out, self::value),
         Value::Record(parts) => {
             out.push(b'{');

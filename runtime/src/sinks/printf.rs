@@ -32,6 +32,7 @@ fn convert(conversion: &Conversion, argument: &Argument, outside: Outside, out: 
             outside(cut(conversion, whole), Keep::Nothing, &mut text);
         }
         (b's', Value::Literal(whole)) => text.extend_from_slice(cut(conversion, whole)),
+        (b'r', Value::Buffer(bytes)) => form::bytes(bytes, conversion.bytes, &mut text),
         (b's', value) => form::value(value, outside, &mut text),
         (b'c', value) => outside(&[word(value) as u8], Keep::Layout, &mut text),
         (kind, _) => {
@@ -58,6 +59,7 @@ fn word(value: &Value) -> u64 {
         Value::Symbol(frame) => frame.address,
         Value::Str(_)
         | Value::Literal(_)
+        | Value::Buffer(_)
         | Value::Tuple(_)
         | Value::Record(_)
         | Value::Array(_)

@@ -81,3 +81,14 @@ gathered_extremes() {
         if (@l < @g[comm]) { $s = str(curtask); printf("%d %s\n", @l - @g[$s], comm); } }'
 }
 check dry-run-gathered-extremes gathered_extremes
+# Strings in strings behind other work, whose paths must not multiply what the verifier walks.
+parts_of_strings() {
+    trace_well --dry-run -e 'config = { max_strlen = 128 } tracepoint:syscalls:sys_enter_execve {
+        $f = str(args.filename); $a = str(args.argv[0]); $x = 0;
+        if ($f == "/bin/sh") { $x = 1; } if (pid == 5) { $x += cpu; } @n[comm, $x] = count(); @u[ustack] = sum($x);
+        if (strcontains($f, "bin")) { $x = pid; } if (strcontains($f, $a)) { $x += 2; } @s[strncmp($f, $a, 100)] = $x;
+        if (strcontains($a, $f) || strncmp($a, "/usr/bin/", 9) == 0) { $x = cpu; }
+        if (strcontains($f, "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so")) { printf("%s %d\n", $f, strlen($a)); }
+        @h[strcontains(comm, "k")] = hist($x); }'
+}
+check dry-run-parts-of-strings parts_of_strings

@@ -9,6 +9,7 @@
 
 mod aggregate;
 mod arguments;
+mod buffer;
 mod map;
 mod option;
 mod output;
@@ -80,6 +81,7 @@ pub struct FunctionRow {
 const TABLES: &[&[FunctionRow]] = &[
     aggregate::ROWS,
     string::ROWS,
+    buffer::ROWS,
     symbol::ROWS,
     stack::ROWS,
     map::ROWS,

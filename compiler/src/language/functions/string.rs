@@ -1,7 +1,7 @@
 //! Functions of strings: rows of the table in the parent. Comparisons with `==` are operators (`sema::operators`).
 
 use super::{Args, FunctionKind, FunctionRow, row};
-use crate::hir::{Expr, ExprKind};
+use crate::hir::{Argument, Expr, ExprKind};
 use crate::sema::Checker;
 use crate::types::{Type, round_up};
 use pfscript_grammar::Diagnostic;
@@ -18,7 +18,47 @@ pub(super) const ROWS: &[FunctionRow] = &[
         FunctionKind::Routine("pf_strlen"),
         "the length of a string in bytes",
     ),
+    row(
+        "strncmp(string a, string b, const uint n) -> int32",
+        FunctionKind::Routine("pf_strncmp"),
+        "0 if two strings are the same in their first `n` bytes, else 1",
+    ),
+    row(
+        "strcontains(string haystack, string needle) -> bool",
+        FunctionKind::Value(strcontains),
+        "whether `needle` is in `haystack`",
+    ),
 ];
+
+/// The needle's length is known before, if it is a literal: that is faster, and less for the verifier to look at.
+fn strcontains(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let (haystack, needle) = (args.value(0)?, args.value(1)?);
+    let length = match &needle.kind {
+        ExprKind::Str(text) => text.iter().take_while(|byte| **byte != 0).count(),
+        _ => 0,
+    };
+    let mut passed = vec![Argument::Text(haystack)];
+    let routine = match i64::try_from(length) {
+        Ok(length @ 1..) => {
+            let span = needle.span;
+            passed.push(Argument::Address(needle));
+            passed.push(Argument::Value(Expr::int(length, Type::I64, span)));
+            "pf_strcontains_literal"
+        }
+        _ => {
+            passed.push(Argument::Text(needle));
+            "pf_strcontains"
+        }
+    };
+    Ok(Expr {
+        kind: ExprKind::Routine {
+            routine,
+            args: passed,
+        },
+        ty: Type::Bool,
+        span: args.span,
+    })
+}
 
 fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     // A parameter of the command line is a string here even if it looks like a number.

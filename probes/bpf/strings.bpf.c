@@ -1,0 +1,140 @@
+/*
+ * Strings that are compared in part, and strings in others.
+ *
+ * Each string comes with its room in bytes, a multiple of 8, and is zero-padded there. Nothing here branches on what is in a
+ * string, and no loop ends early: the verifier has one path, however much work a program does before, and on every kernel.
+ * Linux up to 6.2 takes all numbers for exact ones in programs with functions, so that paths which differ in one never join.
+ * Newer ones (6.18, and some of 6.12) take two paths where a number that is 0 or -1 meets a mask, so factors of 0 or 1 choose
+ * here.
+ */
+#include "template.h"
+
+/* What clang would know again as a comparison, it would make a branch of: it is not to know where this number comes from. */
+#define opaque(number) asm volatile("" : "+r"(number))
+
+/* 0 for zero, 1 for others. */
+static __always_inline __u64 not_zero(__u64 value)
+{
+	__u64 negative = -value;
+
+	opaque(negative);
+	negative = (value | negative) >> 63;
+	opaque(negative);
+	return negative;
+}
+
+static __always_inline __u64 is_zero(__u64 value)
+{
+	return 1 - not_zero(value);
+}
+
+/* 0 if the first n bytes of two strings are the same, or both end before with no difference; else 1. */
+pf_template(__u64, pf_strncmp, const __u8 *a, __u64 a_room, const __u8 *b, __u64 b_room, __u64 n)
+{
+	__u64 difference = 0, goes_on = 1;
+
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
+		__u64 c = 0, d = 0;
+
+		/* These are known when the program is loaded. */
+		if (i >= n || (i >= a_room && i >= b_room))
+			break;
+		if (i < a_room)
+			c = a[i];
+		if (i < b_room)
+			d = b[i];
+		difference |= (c ^ d) * goes_on;
+		goes_on *= not_zero(c);
+	}
+	return not_zero(difference);
+}
+
+/*
+ * The hash of as many bytes as the needle has is moved along the haystack: a polynomial over 64 bits in a number that is drawn
+ * for each call, so that nobody can make strings whose hashes are the same. So the time, and what the verifier has to follow,
+ * grow with the sum of the lengths and not with their product.
+ */
+#define PF_NOWHERE 0x9e3779b97f4a7c15ULL
+
+static __always_inline __u64 draw(void)
+{
+	return bpf_get_prandom_u32() | 1;
+}
+
+/* Whether a needle of `length` bytes, which is known when the program is loaded and not 0, is in the haystack. */
+pf_template(__u64, pf_strcontains_literal, const __u8 *haystack, __u64 room, const __u8 *needle, __u64 length)
+{
+	__u64 factor = draw(), power = 1, wanted = 0, hash = 0, found = 0, goes_on = 1, left = 0;
+
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
+		if (i >= length)
+			break;
+		wanted = wanted * factor + needle[i];
+		power *= factor;
+	}
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
+		__u64 c;
+
+		if (i >= room)
+			break;
+		c = haystack[i];
+		goes_on *= not_zero(c);
+		hash = hash * factor + c;
+		if (i >= length) {
+			hash -= haystack[left] * power;
+			/* Counted, and not i - length: kernels forget what is known of a number that was negated. */
+			left++;
+			opaque(left);
+		}
+		if (i + 1 >= length)
+			found |= goes_on * is_zero(hash ^ wanted);
+	}
+	return found;
+}
+
+/*
+ * Whether any needle is in the haystack. The byte that leaves the hash is read by a helper: before 5.12, a program may not read
+ * its stack at an offset that the verifier does not know.
+ */
+pf_template(__u64, pf_strcontains, const __u8 *haystack, __u64 room, const __u8 *needle, __u64 needle_room)
+{
+	__u64 factor = draw(), power = 1, wanted = 0, length = 0, hash = 0, found, goes_on = 1;
+
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
+		__u64 c;
+
+		if (i >= needle_room)
+			break;
+		c = needle[i];
+		goes_on *= not_zero(c);
+		wanted += (wanted * (factor - 1) + c) * goes_on;
+		power += power * (factor - 1) * goes_on;
+		length += goes_on;
+	}
+	found = is_zero(length);
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
+		__u64 place = (i - length) & (PF_MAX_STRING_BYTES - 1), c, whole, begun;
+		__u8 left = 0;
+
+		if (i >= room)
+			break;
+		/* All of the string's place is one sum with its address, of a number that has bounds. */
+		opaque(place);
+		bpf_probe_read_kernel(&left, 1, haystack + place);
+		c = haystack[i];
+		whole = ~(i - length) >> 63;
+		begun = ~(i + 1 - length) >> 63;
+		opaque(whole);
+		opaque(begun);
+		/* Behind the end, nothing is what is wanted. */
+		wanted += is_zero(c) * PF_NOWHERE;
+		hash = hash * factor + c - left * whole * power;
+		found |= begun * is_zero(hash ^ wanted);
+	}
+	return found;
+}
