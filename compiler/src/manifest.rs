@@ -52,8 +52,12 @@ impl Globals {
     pub const START: u32 = 0;
     /// `u64`: process id of the command that is traced (`cpid`).
     pub const COMMAND: u32 = 8;
+    /// `u64`: what `CLOCK_TAI` was ahead of `CLOCK_BOOTTIME` in nanoseconds when tracing began.
+    pub const TAI_AHEAD: u32 = 16;
+    /// `u64`: how many CPUs there may be.
+    pub const CPUS: u32 = 24;
     /// The value's size in bytes.
-    pub const SIZE: u32 = 16;
+    pub const SIZE: u32 = 32;
 }
 
 /// A map of the script.
@@ -164,7 +168,7 @@ pub enum DataType {
     /// The same, of a string that the script itself has there, so that it is printed as it was written.
     Literal,
     /// `u64` length, then so many bytes; zeros behind them.
-    Buffer,
+    Buffer(Holds),
     /// Fields at their offsets, printed `(a, b)` (a map's keys: `a, b`).
     Tuple(Vec<Field>),
     /// `count` elements of the same layout, printed `[a,b]`.
@@ -189,6 +193,49 @@ pub enum DataType {
     KernelSymbol,
     /// `{ u64 address; u32 tgid; u32 zero }`, printed as the function's name.
     UserSymbol,
+    /// `u64`, printed as what it stands for.
+    Named(Naming),
+}
+
+/// What the bytes of a buffer are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holds {
+    /// Any bytes.
+    Bytes,
+    /// 4 bytes of an IPv4 address, or 16 of an IPv6 one: `127.0.0.1`.
+    InternetAddress,
+    /// 6 bytes: `05:04:03:02:01:02`.
+    HardwareAddress,
+}
+
+/// What a number stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Naming {
+    /// Nanoseconds since boot: a wall-clock time.
+    Time {
+        /// Of `strftime(3)`, and `%f` for microseconds.
+        format: String,
+    },
+    /// A user id: the user's name.
+    User,
+    /// An `errno`: what it means.
+    Error,
+    /// A signal's number: what it is called.
+    Signal,
+    /// A cgroup's id: where it is in the unified hierarchy.
+    Cgroup,
+}
+
+impl Naming {
+    /// As messages call it.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Naming::Time { .. } => "a time to be printed",
+            Naming::User => "the name of a user",
+            Naming::Error | Naming::Signal => "a name to be printed",
+            Naming::Cgroup => "the path of a cgroup",
+        }
+    }
 }
 
 /// How a stack is printed.

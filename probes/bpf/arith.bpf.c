@@ -30,6 +30,12 @@ pf_template(__u64, pf_smod, __u64 a, __u64 b)
 	return apply(sign(a), rest);
 }
 
+/* The low bytes of a number, as many as that is 1, 2, 4 or 8, in the other order. */
+pf_template(__u64, pf_bswap, __u64 value, __u64 bytes)
+{
+	return __builtin_bswap64(value) >> (64 - bytes * 8);
+}
+
 /*
  * The bucket of a power-of-two histogram: 0 for negative numbers, then one for each number below 2^bits, then 2^bits
  * equal parts of each power of two. `src/maps.rs` has the inverse.

@@ -33,6 +33,8 @@ pub enum Feature {
     AttachCookie,
     /// helper `bpf_ktime_get_boot_ns`
     BootTime,
+    /// helper `bpf_ktime_get_tai_ns`
+    TaiTime,
     /// helper `bpf_get_current_task_btf`
     CurrentTaskBtf,
     /// `BPF_PROG_TEST_RUN` of raw tracepoint programs
@@ -159,6 +161,13 @@ pub const FEATURES: &[FeatureInfo] = &[
         "helper bpf_ktime_get_boot_ns",
         Some(helper::KTIME_GET_BOOT_NS),
         "5.8",
+        None,
+    ),
+    row(
+        Feature::TaiTime,
+        "helper bpf_ktime_get_tai_ns",
+        Some(helper::KTIME_GET_TAI_NS),
+        "6.1",
         None,
     ),
     row(

@@ -59,7 +59,7 @@ pub fn number(layout: &Layout, bytes: &[u8]) -> Option<i128> {
             signed: false,
         } => Some(unsigned(slice(bytes, 0, *size)).into()),
         DataType::Bool => Some(unsigned(slice(bytes, 0, 1)).into()),
-        DataType::Pointer => Some(unsigned(slice(bytes, 0, 8)).into()),
+        DataType::Pointer | DataType::Named(_) => Some(unsigned(slice(bytes, 0, 8)).into()),
         _ => None,
     }
 }
@@ -83,7 +83,9 @@ pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
         DataType::String | DataType::Literal => {
             string(slice(a, 0, layout.size)).cmp(string(slice(b, 0, layout.size)))
         }
-        DataType::Buffer => buffer(slice(a, 0, layout.size)).cmp(buffer(slice(b, 0, layout.size))),
+        DataType::Buffer(_) => {
+            buffer(slice(a, 0, layout.size)).cmp(buffer(slice(b, 0, layout.size)))
+        }
         DataType::Tuple(fields) => fields
             .iter()
             .map(|part| compare(&part.layout, field(a, part), field(b, part)))

@@ -14,6 +14,7 @@ mod generations;
 mod load;
 mod local_time;
 pub mod loss;
+mod naming;
 mod output_file;
 mod perform;
 mod processes;

@@ -5,8 +5,9 @@
 
 use crate::facts::Arch;
 use crate::hir::{Base, Expr, ExprKind, Place};
-use crate::ir::{Arith, Width};
-use crate::manifest::{Globals, SiteColumn, StackMode};
+use crate::ir::{Arith, Condition, Width};
+use crate::manifest::{Globals, Naming, SiteColumn, StackMode};
+use crate::program::{Context, ProgramKind};
 use crate::providers::{self, Access, Argument, ArgumentType};
 use crate::sema::Checker;
 use crate::types::{COMM_BYTES, Type};
@@ -62,6 +63,17 @@ builtins! {
             span,
         })
     };
+    "ncpus", "uint64", "number of CPUs that there may be", |checker, span| {
+        checker.needs.globals = true;
+        Ok(Expr { kind: ExprKind::Global(Globals::CPUS), ty: Type::U64, span })
+    };
+    "jiffies", "uint64", "the kernel's count of timer ticks", |_, span| Ok(call(helper::JIFFIES64, Type::U64, span));
+    "numaid", "uint32", "number of the NUMA node of the current CPU", |_, span| Ok(call(helper::GET_NUMA_NODE_ID, Type::U32, span));
+    "username", "name", "name of the current user", |checker, span| Ok(Expr {
+        ty: checker.types.named(Naming::User),
+        ..low_half(helper::GET_CURRENT_UID_GID, span)
+    });
+    "usermode", "uint8", "1 where the processor ran code of a process, 0 where it ran the kernel's; on x86-64", |checker, span| usermode(checker, span);
     "rand", "uint32", "a random number", |_, span| Ok(call(helper::GET_PRANDOM_U32, Type::U32, span));
     "ustack", "stack", "the user stack; `ustack(depth)`, `ustack(mode, depth)` with mode `bpftrace`, `perf` or `raw`", |checker, span| {
         stack(checker, true, None, None, span)
@@ -162,6 +174,49 @@ pub(crate) fn nsecs(checker: &mut Checker<'_>, span: Span) -> Expr {
         helper::KTIME_GET_NS
     };
     call(helper, Type::U64, span)
+}
+
+/// Whether the code that was interrupted is that of a process, or what runs the program by itself is.
+fn usermode(checker: &mut Checker<'_>, span: Span) -> Result<Expr, Diagnostic> {
+    /// Where `struct pt_regs` has `cs`, whose low bits are the level of privilege.
+    const CS: u32 = 136;
+    const PRIVILEGE: i64 = 3;
+    if checker.facts.arch() != Arch::X86_64 {
+        return Err(Diagnostic::error(
+            span,
+            "`usermode` is available on x86-64 alone",
+        ));
+    }
+    let ty = Type::int(1, false);
+    let kind = checker.probe.provider.info().kind;
+    let constant = |number| Ok(Expr::int(number, ty, span));
+    match (kind, kind.info().context) {
+        (ProgramKind::Uprobe | ProgramKind::Once, _) => constant(1),
+        (ProgramKind::Kprobe, _) | (_, Context::Record | Context::Arguments) => constant(0),
+        (_, Context::PerfEvent | Context::Registers | Context::Nothing) => {
+            let access = Access::Context {
+                offset: CS,
+                width: Width::W64,
+                signed: false,
+            };
+            let cs = Expr {
+                kind: ExprKind::Argument(access),
+                ty: Type::U64,
+                span,
+            };
+            let mask = Expr::int(PRIVILEGE, Type::I64, span);
+            let level = Expr {
+                kind: ExprKind::Arith(Arith::And, Box::new(cs), Box::new(mask.clone())),
+                ty: Type::U64,
+                span,
+            };
+            Ok(Expr {
+                kind: ExprKind::Compare(Condition::Eq, Box::new(level), Box::new(mask)),
+                ty,
+                span,
+            })
+        }
+    }
 }
 
 fn not_here(checker: &Checker<'_>, name: &str, span: Span) -> Diagnostic {

@@ -2,7 +2,7 @@
 //! out are its pieces; the values are counted and checked by those who have them.
 
 use super::later::{self, Kind};
-use crate::manifest::{BytesForm, Conversion, FormatPiece};
+use crate::manifest::{BytesForm, Conversion, FormatPiece, Holds};
 use crate::types::Type;
 
 /// The largest width or precision.
@@ -18,13 +18,20 @@ pub(super) fn prints(kind: u8, ty: Type) -> bool {
                 | Type::Stack { .. }
                 | Type::KernelSymbol
                 | Type::UserSymbol
+                | Type::Named(_)
                 | Type::Bool
                 | Type::Tuple(_)
                 | Type::Record(_)
                 | Type::Array { .. }
                 | Type::Unknown
         ),
-        b'r' => matches!(ty, Type::Buffer { .. } | Type::Unknown),
+        b'r' => matches!(
+            ty,
+            Type::Buffer {
+                holds: Holds::Bytes,
+                ..
+            } | Type::Unknown
+        ),
         _ => ty.is_condition(),
     }
 }

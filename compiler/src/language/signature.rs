@@ -58,6 +58,8 @@ pub enum ParamType {
     Stack,
     /// A word: how a stack is printed. It may stand among the other arguments in any place.
     Mode,
+    /// A word: a clock.
+    Clock,
     /// Anything that can be printed.
     Any,
 }
@@ -76,10 +78,16 @@ const TYPES: &[(&str, ParamType, &str)] = &[
     ("element", ParamType::Element, "a map element"),
     ("stack", ParamType::Stack, "a stack"),
     ("stack_mode", ParamType::Mode, "a stack mode"),
+    ("clock", ParamType::Clock, "a clock"),
     ("any", ParamType::Any, "a value"),
 ];
 
 impl ParamType {
+    /// Whether it takes a word, which is no value of the language.
+    pub fn is_word(self) -> bool {
+        matches!(self, ParamType::Mode | ParamType::Clock)
+    }
+
     /// What was expected, as a message says it.
     pub fn describe(self) -> &'static str {
         TYPES

@@ -30,7 +30,7 @@ impl Lower<'_> {
                 |this| this.store(otherwise, place, ty),
             ),
             (_, Type::Str { bytes }) => self.store_string(expr, place, bytes),
-            (ExprKind::Buffer { from, length, most }, Type::Buffer { bytes }) => {
+            (ExprKind::Buffer { from, length, most }, Type::Buffer { bytes, .. }) => {
                 self.store_buffer(from, length.as_deref(), *most, place, bytes);
             }
             (ExprKind::Tuple(items), Type::Tuple(tuple)) => {
@@ -167,7 +167,7 @@ impl Lower<'_> {
                 self.builder.copy(from, to, copied);
                 self.builder.zero(to.at(copied), room - copied);
             }
-            (Type::Buffer { bytes: have }, Type::Buffer { bytes: room }) => {
+            (Type::Buffer { bytes: have, .. }, Type::Buffer { bytes: room, .. }) => {
                 let copied = 8 + have.min(room);
                 self.copy(from, to, copied);
                 self.builder.zero(to.at(copied), 8 + room - copied);

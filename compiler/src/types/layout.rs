@@ -20,7 +20,7 @@ impl TypeTable {
         match ty {
             Type::Void => 0,
             Type::Str { bytes } => bytes,
-            Type::Buffer { bytes } => bytes.saturating_add(8),
+            Type::Buffer { bytes, .. } => bytes.saturating_add(8),
             Type::Tuple(tuple) => self.tuple_facts[tuple.index()].size,
             Type::UserSymbol => 16,
             // As C lays it out, padded. There are no maps of empty values.
@@ -33,7 +33,8 @@ impl TypeTable {
             | Type::Bool
             | Type::Pointer(_)
             | Type::Stack { .. }
-            | Type::KernelSymbol => 8,
+            | Type::KernelSymbol
+            | Type::Named(_) => 8,
         }
     }
 
@@ -54,7 +55,8 @@ impl TypeTable {
             | Type::Tuple(_)
             | Type::Stack { .. }
             | Type::KernelSymbol
-            | Type::UserSymbol => None,
+            | Type::UserSymbol
+            | Type::Named(_) => None,
         }
     }
 
@@ -67,7 +69,8 @@ impl TypeTable {
             },
             Type::Bool => DataType::Bool,
             Type::Str { .. } => DataType::String,
-            Type::Buffer { .. } => DataType::Buffer,
+            Type::Buffer { holds, .. } => DataType::Buffer(holds),
+            Type::Named(naming) => DataType::Named(self.namings[naming.index()].clone()),
             Type::Pointer(_) => DataType::Pointer,
             Type::Record(_) | Type::Array { .. } | Type::Chars { .. } => {
                 return Layout {

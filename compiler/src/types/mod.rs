@@ -17,7 +17,7 @@ pub use layout::{fields, round_up};
 pub use members::{BitField, Member};
 
 use crate::btf;
-use crate::manifest::StackMode;
+use crate::manifest::{Holds, Naming, StackMode};
 use cranelift_entity::{EntityRef, PrimaryMap, entity_impl};
 use indexmap::IndexSet;
 use std::collections::HashMap;
@@ -36,6 +36,11 @@ entity_impl!(TupleId, "tuple");
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RecordId(u32);
 entity_impl!(RecordId, "record");
+
+/// What numbers stand for, in the table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NamingId(u32);
+entity_impl!(NamingId, "naming");
 
 /// A type of the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +69,8 @@ pub enum Type {
     Buffer {
         /// Room for the bytes.
         bytes: u32,
+        /// What they are.
+        holds: Holds,
     },
     /// A pointer.
     Pointer(TypeId),
@@ -96,6 +103,8 @@ pub enum Type {
     KernelSymbol,
     /// A user address and its process, to be printed as a name.
     UserSymbol,
+    /// A number that is printed as what it stands for.
+    Named(NamingId),
 }
 
 /// Bytes of `comm`.
@@ -131,6 +140,7 @@ impl Type {
             | Type::Pointer(_)
             | Type::Stack { .. }
             | Type::KernelSymbol
+            | Type::Named(_)
             | Type::Unknown => true,
             Type::Void
             | Type::Str { .. }
@@ -201,6 +211,7 @@ pub struct TypeTable {
     tuple_facts: Vec<TupleFacts>,
     records: PrimaryMap<RecordId, Record>,
     of_kernel: HashMap<btf::TypeId, RecordId>,
+    namings: IndexSet<Naming>,
 }
 
 impl Default for TypeTable {
@@ -212,6 +223,7 @@ impl Default for TypeTable {
             tuple_facts: Vec::new(),
             records: PrimaryMap::new(),
             of_kernel: HashMap::new(),
+            namings: IndexSet::new(),
         }
     }
 }
@@ -233,6 +245,11 @@ impl TypeTable {
     /// A pointer to something.
     pub fn pointer_to(&mut self, target: Type) -> Type {
         Type::Pointer(self.intern(target))
+    }
+
+    /// A number that stands for something.
+    pub fn named(&mut self, naming: Naming) -> Type {
+        Type::Named(NamingId::new(self.namings.insert_full(naming).0))
     }
 
     /// The tuple of these items.
@@ -275,7 +292,11 @@ impl TypeTable {
             Type::Int { .. } => "an integer".into(),
             Type::Bool => "a boolean".into(),
             Type::Str { .. } | Type::Chars { .. } => "a string".into(),
-            Type::Buffer { .. } => "a buffer".into(),
+            Type::Buffer {
+                holds: Holds::Bytes,
+                ..
+            } => "a buffer".into(),
+            Type::Buffer { .. } => "an address of a network".into(),
             Type::Pointer(_) => "a pointer".into(),
             Type::Record(_) => "a structure".into(),
             Type::Array { .. } => "an array".into(),
@@ -283,6 +304,7 @@ impl TypeTable {
             Type::Stack { user: true, .. } => "a user stack".into(),
             Type::Stack { user: false, .. } => "a kernel stack".into(),
             Type::KernelSymbol | Type::UserSymbol => "a symbol".into(),
+            Type::Named(naming) => self.namings[naming.index()].describe().into(),
         }
     }
 
@@ -322,7 +344,10 @@ impl TypeTable {
             },
             (Bool, int @ Int { .. }) | (int @ Int { .. }, Bool) => int,
             (Str { bytes: a }, Str { bytes: b }) => Str { bytes: a.max(b) },
-            (Buffer { bytes: a }, Buffer { bytes: b }) => Buffer { bytes: a.max(b) },
+            (Buffer { bytes: a, holds }, Buffer { bytes: b, holds: o }) if holds == o => Buffer {
+                bytes: a.max(b),
+                holds,
+            },
             // A null pointer is written 0.
             (pointer @ Pointer(_), Int { literal: true, .. })
             | (Int { literal: true, .. }, pointer @ Pointer(_)) => pointer,

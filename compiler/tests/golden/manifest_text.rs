@@ -83,7 +83,11 @@ fn layout(layout: &Layout) -> String {
         DataType::Pointer => ("pointer".into(), 8),
         DataType::String => (format!("string[{}]", layout.size), layout.size),
         DataType::Literal => (format!("literal[{}]", layout.size), layout.size),
-        DataType::Buffer => (format!("buffer[{}]", layout.size - 8), layout.size),
+        DataType::Buffer(holds) => (
+            format!("{holds:?}[{}]", layout.size - 8).to_lowercase(),
+            layout.size,
+        ),
+        DataType::Named(naming) => (format!("{naming:?}").to_lowercase(), 8),
         DataType::Tuple(parts) => (format!("({})", fields(parts, 0)), layout.size),
         DataType::Array { element, count } => (
             format!("{}[{count}]", self::layout(element)),

@@ -40,6 +40,9 @@ helpers! {
     GET_CURRENT_COMM = "get_current_comm";
     GET_CURRENT_TASK = "get_current_task";
     GET_CURRENT_CGROUP_ID = "get_current_cgroup_id";
+    GET_NUMA_NODE_ID = "get_numa_node_id";
+    JIFFIES64 = "jiffies64";
+    KTIME_GET_TAI_NS = "ktime_get_tai_ns";
     KTIME_GET_BOOT_NS = "ktime_get_boot_ns";
     GET_CURRENT_TASK_BTF = "get_current_task_btf";
     PROBE_READ_KERNEL = "probe_read_kernel";

@@ -6,8 +6,11 @@ use super::value::{Bucket, Frame, Histogram, Scale, Stack, Stats, Value};
 use crate::bytes::{
     as_number, average, buffer, field, member_number, number, signed, slice, string, unsigned,
 };
-use pfscript_compiler::manifest::{DataType, Field, FormatPiece, Layout, MapValue, StackMode};
+use pfscript_compiler::manifest::{
+    DataType, Field, FormatPiece, Holds, Layout, MapValue, Naming, StackMode,
+};
 use pfscript_probes::maps::{linear_bounds, log2_bounds};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What turns addresses into frames.
 pub trait Names {
@@ -17,6 +20,8 @@ pub trait Names {
     fn kernel_symbol(&mut self, address: u64) -> Frame;
     /// A function of a process.
     fn user_symbol(&mut self, address: u64, tgid: u32) -> Frame;
+    /// What a number stands for.
+    fn named(&mut self, naming: &Naming, number: u64) -> Value;
 }
 
 /// Names nothing: addresses as they are, stacks empty.
@@ -35,6 +40,29 @@ impl Names for NoNames {
     fn user_symbol(&mut self, address: u64, _: u32) -> Frame {
         Frame::at(address)
     }
+
+    fn named(&mut self, _: &Naming, number: u64) -> Value {
+        Value::UInt(number)
+    }
+}
+
+/// What is in a buffer. Addresses are text from here on.
+fn held(holds: Holds, bytes: &[u8]) -> Value {
+    let text = match (holds, bytes) {
+        (Holds::InternetAddress, bytes) => {
+            match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {
+                (Ok(address), _) => Ipv4Addr::from(address).to_string(),
+                (_, Ok(address)) => Ipv6Addr::from(address).to_string(),
+                _ => String::new(),
+            }
+        }
+        (Holds::HardwareAddress, bytes) => {
+            let parts: Vec<String> = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+            parts.join(":")
+        }
+        (Holds::Bytes, bytes) => return Value::Buffer(bytes.to_vec()),
+    };
+    Value::Literal(text.into_bytes())
 }
 
 /// The value that `bytes` hold.
@@ -53,7 +81,8 @@ pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names) -> Value {
         DataType::Pointer => Value::Pointer(word()),
         DataType::String => Value::Str(string(slice(bytes, 0, layout.size)).to_vec()),
         DataType::Literal => Value::Literal(string(slice(bytes, 0, layout.size)).to_vec()),
-        DataType::Buffer => Value::Buffer(buffer(slice(bytes, 0, layout.size)).to_vec()),
+        DataType::Buffer(holds) => held(*holds, buffer(slice(bytes, 0, layout.size))),
+        DataType::Named(naming) => names.named(naming, word()),
         DataType::Tuple(parts) => Value::Tuple(
             parts
                 .iter()

@@ -495,10 +495,17 @@ fn fill_globals(loaded: &Loaded, target: &Target) -> Result<(), Error> {
     };
     let map = loaded.map(map::GLOBALS).ok_or_else(missing)?;
     let command = target.command().unwrap_or(0);
+    let (boot, tai) = (
+        sys::clock_ns(libc::CLOCK_BOOTTIME),
+        sys::clock_ns(libc::CLOCK_TAI),
+    );
+    let cpus = sys::possible_cpus().map_err(kernel_error("can't count the CPUs"))?;
     let mut value = vec![0; map.value_size()];
     for (place, number) in [
-        (Globals::START, sys::clock_ns(libc::CLOCK_BOOTTIME)),
+        (Globals::START, boot),
         (Globals::COMMAND, command.into()),
+        (Globals::TAI_AHEAD, tai.wrapping_sub(boot)),
+        (Globals::CPUS, cpus as u64),
     ] {
         let place = place as usize;
         value

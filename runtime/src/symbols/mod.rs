@@ -14,11 +14,14 @@ pub use kernel::hidden as hidden_kernel_names;
 
 use crate::load::Loaded;
 use crate::loss::{Cause, Loss};
+use crate::naming;
 use crate::processes::{Kind, Processes};
-use crate::results::{Frame, Names};
+use crate::results::{Frame, Names, Value};
 use functions::{Functions, Symbol};
 use perf_map::PerfMap;
-use pfscript_compiler::manifest::{DataType, Layout, Manifest, MapValue, RecordKind, StackMode};
+use pfscript_compiler::manifest::{
+    DataType, Layout, Manifest, MapValue, Naming, RecordKind, StackMode,
+};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -201,6 +204,10 @@ impl Names for SymbolNames<'_> {
 
     fn kernel_symbol(&mut self, address: u64) -> Frame {
         self.symbols.kernel_frame(address)
+    }
+
+    fn named(&mut self, naming: &Naming, number: u64) -> Value {
+        naming::name(naming, number)
     }
 
     fn user_symbol(&mut self, address: u64, tgid: u32) -> Frame {

@@ -4,10 +4,12 @@
 
 pub mod bpf;
 pub mod guard;
+mod names;
 pub mod perf;
 pub mod process;
 pub mod signals;
 
+pub use names::{cgroup_path, signal_name};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 

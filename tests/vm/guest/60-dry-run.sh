@@ -83,7 +83,7 @@ gathered_extremes() {
 check dry-run-gathered-extremes gathered_extremes
 # Strings in strings behind other work, whose paths must not multiply what the verifier walks.
 parts_of_strings() {
-    trace_well --dry-run -e 'config = { max_strlen = 128 } tracepoint:syscalls:sys_enter_execve {
+    trace_well --dry-run -e 'config = { max_strlen = 64 } tracepoint:syscalls:sys_enter_execve {
         $f = str(args.filename); $a = str(args.argv[0]); $x = 0;
         if ($f == "/bin/sh") { $x = 1; } if (pid == 5) { $x += cpu; } @n[comm, $x] = count(); @u[ustack] = sum($x);
         if (strcontains($f, "bin")) { $x = pid; } if (strcontains($f, $a)) { $x += 2; } @s[strncmp($f, $a, 100)] = $x;
@@ -92,3 +92,11 @@ parts_of_strings() {
         @h[strcontains(comm, "k")] = hist($x); }'
 }
 check dry-run-parts-of-strings parts_of_strings
+
+# Numbers that are printed as what they stand for, and addresses of networks.
+names() {
+    trace_well --dry-run -e 'software:page-faults:1 { $f = (uint64)10; @a[ntop(pid), ntop($f, pton("::1"))] = macaddr(curtask);
+        @t[strftime("%H", nsecs(monotonic))] = (username, strerror(pid), cgroup_path(cgroup), bswap(pid));
+        @b[buf(comm, 16), buf(addr, $f)] = count(); printf("%r %d %d %d %d\n", buf(curtask, 8), jiffies, numaid, ncpus, usermode); }'
+}
+check dry-run-names names

@@ -52,7 +52,8 @@ impl<'a> Args<'a> {
             // A word goes to the parameter for words, wherever it stands, and nothing else does.
             let free = |at: &usize| {
                 given[*at].is_none()
-                    && (params[*at].types != [ParamType::Mode] || matches!(ast.kind, Ast::Ident(_)))
+                    && (!params[*at].types.iter().any(|ty| ty.is_word())
+                        || matches!(ast.kind, Ast::Ident(_)))
             };
             let Some(at) = (0..params.len()).find(free) else {
                 let names: Vec<&str> = params.iter().map(|param| param.name).collect();
@@ -150,7 +151,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// A `stack_mode`, if one was given.
+    /// A word, such as a `stack_mode`, if one was given.
     pub fn word(&mut self, index: usize) -> Option<&'a str> {
         match self.take(index) {
             Some(Value::Word(word)) => Some(word),
@@ -213,7 +214,7 @@ fn argument<'a>(
             let (map, key) = checker.map_element(name, keys.as_deref(), ast.span)?;
             return Ok(Value::Element(map, key));
         }
-        [ParamType::Mode] => {
+        [ty] if ty.is_word() => {
             return match &ast.kind {
                 Ast::Ident(name) => Ok(Value::Word(name)),
                 _ => Err(takes(row, param, ast)),
@@ -294,6 +295,7 @@ fn takes_type(param: ParamType, ty: Type) -> bool {
         | ParamType::Map
         | ParamType::Element
         | ParamType::Mode
+        | ParamType::Clock
         | ParamType::Any => false,
     }
 }

@@ -11,6 +11,8 @@ mod aggregate;
 mod arguments;
 mod buffer;
 mod map;
+mod naming;
+mod number;
 mod option;
 mod output;
 mod stack;
@@ -82,6 +84,8 @@ const TABLES: &[&[FunctionRow]] = &[
     aggregate::ROWS,
     string::ROWS,
     buffer::ROWS,
+    number::ROWS,
+    naming::ROWS,
     symbol::ROWS,
     stack::ROWS,
     map::ROWS,
@@ -409,7 +413,11 @@ mod tests {
             let signature = Signature::parse(row.signature).unwrap();
             let passed = |ty: &ParamType| match ty {
                 ParamType::String | ParamType::ConstString => 2,
-                ParamType::Element | ParamType::Mode | ParamType::Format | ParamType::Any => {
+                ParamType::Element
+                | ParamType::Mode
+                | ParamType::Clock
+                | ParamType::Format
+                | ParamType::Any => {
                     panic!("`{}` cannot be passed to a routine", row.signature)
                 }
                 _ => 1,

@@ -1,0 +1,60 @@
+//! Functions of numbers that are printed as what they stand for: rows of the table in the parent. What a number stands for is
+//! found by the runtime when it is printed; in programs, maps and records it stays a number.
+
+use super::{Args, FunctionKind, FunctionRow, row};
+use crate::hir::Expr;
+use crate::manifest::Naming;
+use crate::sema::Checker;
+use pfscript_grammar::Diagnostic;
+
+pub(super) const ROWS: &[FunctionRow] = &[
+    row(
+        "strftime(const string format, int nsecs)",
+        FunctionKind::Value(strftime),
+        "the time of day at `nsecs` nanoseconds since boot, as strftime(3) formats it; `%f` are its microseconds",
+    ),
+    row(
+        "strerror(int error)",
+        FunctionKind::Value(|checker, args| named(checker, args, Naming::Error)),
+        "what an error number of the kernel means: `strerror(2)` is `No such file or directory`",
+    ),
+    row(
+        "signal_name(int signal)",
+        FunctionKind::Value(|checker, args| named(checker, args, Naming::Signal)),
+        "what a signal is called: `signal_name(9)` is `Killed`",
+    ),
+    row(
+        "cgroup_path(int id)",
+        FunctionKind::Value(|checker, args| named(checker, args, Naming::Cgroup)),
+        "where the cgroup (version 2) of that id is: `unified:/system.slice`",
+    ),
+];
+
+fn strftime(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let format = String::from_utf8_lossy(args.text(0)?).into_owned();
+    let nsecs = args.value(1)?;
+    if nsecs.constant().is_some_and(|nsecs| nsecs < 0) {
+        return Err(Diagnostic::error(
+            args.span(1),
+            "`nsecs` must not be negative",
+        ));
+    }
+    Ok(Expr {
+        ty: checker.types.named(Naming::Time { format }),
+        span: args.span,
+        ..nsecs
+    })
+}
+
+fn named(
+    checker: &mut Checker<'_>,
+    mut args: Args<'_>,
+    naming: Naming,
+) -> Result<Expr, Diagnostic> {
+    let span = args.span;
+    Ok(Expr {
+        ty: checker.types.named(naming),
+        span,
+        ..args.value(0)?
+    })
+}
