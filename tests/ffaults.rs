@@ -96,18 +96,24 @@ int main(void)
     int depth = down(200);
     for (int i = 0; i < 64; i++)
         ((volatile char *)zeroes)[i * 4096] = 1;
-    char line[64];
-    int length = snprintf(line, sizeof line, "pid=%d depth=%d\n", getpid(), depth);
-    return write(1, line, length) != length;
+    return say(depth);
 }
 "#;
 
-/// Before programs that go down their stack, by some bytes more than a page each time.
-const DOWN: &str = "static __attribute__((noinline)) int down(int pages)
+/// Before programs that go down their stack, by some bytes more than a page each time, and say how deep they were.
+const DOWN: &str = "#include <stdio.h>
+#include <unistd.h>
+static __attribute__((noinline)) int down(int pages)
 {
     volatile char page[4096];
     page[0] = 1;
     return pages > 1 ? down(pages - 1) + page[0] : page[0];
+}
+static int say(int depth)
+{
+    char line[64];
+    int length = snprintf(line, sizeof line, \"pid=%d depth=%d\\n\", getpid(), depth);
+    return write(1, line, length) != length;
 }
 ";
 
@@ -177,9 +183,7 @@ int main(void)
     touch((char *)4096);
     touch(&here - (40 << 20));
     int depth = down(5000);
-    char line[64];
-    int length = snprintf(line, sizeof line, "pid=%d depth=%d\n", getpid(), depth);
-    return write(1, line, length) != length;
+    return say(depth);
 }
 "#;
 

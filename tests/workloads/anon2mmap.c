@@ -28,12 +28,7 @@ int main(int argc, char **argv)
     if (!pages)
         pages = 1000;
 
-    size_t size = page_size();
-    volatile char *memory = anonymous(pages, advice);
-    struct faults before = faults_of(RUSAGE_SELF);
-    for (long i = 0; i < pages; i++)
-        memory[i * size] = 1;
-    struct faults loop = faults_since(RUSAGE_SELF, before);
+    struct faults loop = write_each_page(anonymous(pages, advice), pages, RUSAGE_SELF);
 
     struct faults total = faults_of(RUSAGE_SELF);
     printf("pid=%d pages=%ld minflt=%ld majflt=%ld start=%ld total=%ld\n", getpid(), pages, loop.minor, loop.major,

@@ -12,12 +12,7 @@ static const char line[] = "nproc_faults CHILDREN PAGES";
 
 __attribute__((noinline)) static void child(long pages)
 {
-    size_t size = page_size();
-    volatile char *memory = anonymous(pages, MADV_NOHUGEPAGE);
-    struct faults before = faults_of(RUSAGE_SELF);
-    for (long i = 0; i < pages; i++)
-        memory[i * size] = 1;
-    struct faults loop = faults_since(RUSAGE_SELF, before);
+    struct faults loop = write_each_page(anonymous(pages, MADV_NOHUGEPAGE), pages, RUSAGE_SELF);
     _exit(loop.minor + loop.major < pages);
 }
 

@@ -16,12 +16,7 @@ static void *worker(void *argument)
     char name[16];
     snprintf(name, sizeof name, "worker%ld", thread->index);
     pthread_setname_np(pthread_self(), name);
-    size_t size = page_size();
-    volatile char *memory = anonymous(pages, MADV_NOHUGEPAGE);
-    struct faults before = faults_of(RUSAGE_THREAD);
-    for (long i = 0; i < pages; i++)
-        memory[i * size] = 1;
-    thread->loop = faults_since(RUSAGE_THREAD, before);
+    thread->loop = write_each_page(anonymous(pages, MADV_NOHUGEPAGE), pages, RUSAGE_THREAD);
     return NULL;
 }
 

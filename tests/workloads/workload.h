@@ -3,7 +3,7 @@
  *
  * A workload does one known thing a known number of times, so that a test can compare what a tracer counted with what
  * happened. It prints one line of name=value pairs on stdout and exits 0; 1 if the system refused something, 2 on a
- * usage error. The touching loops stand in the workloads themselves, so that the caller's name is in the stack.
+ * usage error. The touching loops are parts of the functions that have them, so that these are what stacks begin with.
  */
 #ifndef WORKLOAD_H
 #define WORKLOAD_H
@@ -83,6 +83,16 @@ static inline struct faults faults_since(int who, struct faults before)
 {
     struct faults now = faults_of(who);
     return (struct faults){now.minor - before.minor, now.major - before.major};
+}
+
+/* Writes to each page once; the page faults of that, of the thread or the process. */
+__attribute__((always_inline)) static inline struct faults write_each_page(volatile char *memory, long pages, int who)
+{
+    size_t size = page_size();
+    struct faults before = faults_of(who);
+    for (long i = 0; i < pages; i++)
+        memory[i * size] = 1;
+    return faults_since(who, before);
 }
 
 #endif

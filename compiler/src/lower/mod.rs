@@ -62,15 +62,20 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         let probe: ProbeId = module.probes.next_key();
         let info = action.provider.info();
         let functions = &mut module.functions;
-        let lower = Lower::new(
+        let mut builder = FunctionBuilder::new(&format!("body_{probe}"), Signature::body());
+        builder.set_span(action.span);
+        let lower = Lower {
             checked,
             action,
-            &maps,
+            maps: &maps,
             visitor,
             probe,
-            &mut errors,
+            errors: &mut errors,
+            level: Level::new(functions.push(Function::new("", Signature::default()))),
             functions,
-        );
+            builder,
+            around: Vec::new(),
+        };
         let body = lower.action();
         module.probes.push(ProbeData {
             kind: info.kind,
@@ -166,32 +171,6 @@ impl Level {
 }
 
 impl<'a> Lower<'a> {
-    fn new(
-        checked: &'a Checked,
-        action: &'a CheckedAction,
-        maps: &'a Maps,
-        visitor: Option<FuncId>,
-        probe: ProbeId,
-        errors: &'a mut Vec<Diagnostic>,
-        functions: &'a mut PrimaryMap<FuncId, Function>,
-    ) -> Lower<'a> {
-        let symbol = format!("body_p{}", probe.index());
-        let mut builder = FunctionBuilder::new(&symbol, Signature::body());
-        builder.set_span(action.span);
-        Lower {
-            checked,
-            action,
-            maps,
-            visitor,
-            probe,
-            errors,
-            level: Level::new(functions.push(Function::new("", Signature::default()))),
-            functions,
-            builder,
-            around: Vec::new(),
-        }
-    }
-
     fn action(mut self) -> FuncId {
         let action = self.action;
         self.stmts(&action.body);

@@ -113,19 +113,23 @@ fn what_only_looks_like_a_directive_is_left() {
 
 #[test]
 fn mistakes_are_shown_at_their_place() {
-    refused("a\n#if 1\nb", "#if", "no `#endif`");
-    refused("a\n#endif", "#endif", "no `#if`");
-    refused("#else\n", "#else", "no `#if`");
-    refused("#if 1\n#else\n#else\n#endif", "#else", "`#else`");
-    refused("#if 1 +\n#endif", "1 +", "expected a condition");
-    refused("#if f(1)\n#endif", "f(1)", "no number");
-    refused("#if 1 / 0\n#endif", "1 / 0", "division by zero");
-    refused("#define A A\n#if A\n#endif", "A", "without end");
-    refused("#ifdef\n#endif", "", "expected a name");
-    refused("#define A(a", "(", "closes");
-    refused("#define A(1 b) a", "1 b", "parameter");
-    refused("#error not here\n", "#error", "not here");
-    refused("#defin A 1\n", "#defin", "no directive");
+    for (source, place, words) in [
+        ("a\n#if 1\nb", "#if", "no `#endif`"),
+        ("a\n#endif", "#endif", "no `#if`"),
+        ("#else\n", "#else", "no `#if`"),
+        ("#if 1\n#else\n#else\n#endif", "#else", "`#else`"),
+        ("#if 1 +\n#endif", "1 +", "expected a condition"),
+        ("#if f(1)\n#endif", "f(1)", "no number"),
+        ("#if 1 / 0\n#endif", "1 / 0", "division by zero"),
+        ("#define A A\n#if A\n#endif", "A", "without end"),
+        ("#ifdef\n#endif", "", "expected a name"),
+        ("#define A(a", "(", "closes"),
+        ("#define A(1 b) a", "1 b", "parameter"),
+        ("#error not here\n", "#error", "not here"),
+        ("#defin A 1\n", "#defin", "no directive"),
+    ] {
+        refused(source, place, words);
+    }
 }
 
 /// A few lines of definitions can ask for very much work.

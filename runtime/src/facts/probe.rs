@@ -139,16 +139,8 @@ fn has_helper(number: u32, program_types: &[bpf_prog_type]) -> Presence {
 
 /// The verifier of kernels before 6.1 refuses such maps to perf events.
 fn growing_hash() -> Presence {
-    let map = bpf::create_map(&MapSpec {
-        name: "pf_probe",
-        map_type: bpf_map_type::BPF_MAP_TYPE_HASH as u32,
-        key_size: 8,
-        value_size: 8,
-        max_entries: 1,
-        flags: 1, // BPF_F_NO_PREALLOC
-        inner: None,
-    });
-    let map = match map {
+    const NO_PREALLOCATION: u32 = 1;
+    let map = match map(bpf_map_type::BPF_MAP_TYPE_HASH, 8, 1, NO_PREALLOCATION) {
         Ok(map) => map,
         Err(error) => return verdict(Err(error)),
     };
@@ -184,16 +176,21 @@ fn atomic_exchange() -> Presence {
 }
 
 fn ring_buffer() -> Presence {
-    let map = bpf::create_map(&MapSpec {
+    let bytes = u32::try_from(crate::sys::page_size()).unwrap_or(4096);
+    verdict(map(bpf_map_type::BPF_MAP_TYPE_RINGBUF, 0, bytes, 0).map(drop))
+}
+
+/// A map of that type, with keys and values of so many bytes.
+fn map(map_type: bpf_map_type, bytes: u32, max_entries: u32, flags: u32) -> io::Result<OwnedFd> {
+    bpf::create_map(&MapSpec {
         name: "pf_probe",
-        map_type: bpf_map_type::BPF_MAP_TYPE_RINGBUF as u32,
-        key_size: 0,
-        value_size: 0,
-        max_entries: u32::try_from(crate::sys::page_size()).unwrap_or(4096),
-        flags: 0,
+        map_type: map_type as u32,
+        key_size: bytes,
+        value_size: bytes,
+        max_entries,
+        flags,
         inner: None,
-    });
-    verdict(map.map(drop))
+    })
 }
 
 fn test_run() -> Presence {

@@ -7,10 +7,7 @@
 
 __attribute__((noinline)) static void touch(long pages)
 {
-    size_t size = page_size();
-    volatile char *memory = anonymous(pages, MADV_NOHUGEPAGE);
-    for (long i = 0; i < pages; i++)
-        memory[i * size] = 1;
+    write_each_page(anonymous(pages, MADV_NOHUGEPAGE), pages, RUSAGE_SELF);
 }
 
 int main(int argc, char **argv)

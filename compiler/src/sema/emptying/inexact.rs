@@ -125,13 +125,7 @@ impl Walk<'_> {
                 }
             }
             Stmt::Unroll { body, .. } => self.block(body),
-            Stmt::Expr(_)
-            | Stmt::Assign { .. }
-            | Stmt::Aggregate { .. }
-            | Stmt::Clear(_)
-            | Stmt::Break(_)
-            | Stmt::Continue(_)
-            | Stmt::Return(_) => stmt.visit_exprs(&mut |expr| self.own(expr)),
+            plain => plain.visit_exprs(&mut |expr| self.own(expr)),
         }
     }
 
