@@ -149,9 +149,9 @@ pub struct Cli {
     #[arg(short = 'V', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
 
-    /// Accepted for compatibility with bpftrace
-    #[arg(long = "unsafe", hide = true)]
-    _unsafe: bool,
+    /// Let the script run commands (`system`)
+    #[arg(long = "unsafe")]
+    pub allows_unsafe: bool,
 
     /// Accepted for compatibility with bpftrace: types come from BTF
     #[arg(short = 'I', value_name = "DIR", hide = true)]

@@ -127,6 +127,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         positional,
         named,
         limits: limits(cli.quiet || cli.no_warnings)?,
+        allows_unsafe: cli.allows_unsafe,
         probe_filter: cli
             .probe_filter
             .clone()

@@ -282,8 +282,10 @@ pub struct Bits {
 /// count from the record's start.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RecordKind {
-    /// `printf`: the pieces of the format with the fields they take.
+    /// `printf`, `cat`, `system`: the pieces of the format with the fields they take.
     Printf {
+        /// What becomes of the text.
+        purpose: Purpose,
         /// Text and conversions in order.
         pieces: Vec<FormatPiece>,
         /// The arguments in order.
@@ -329,6 +331,20 @@ pub enum RecordKind {
     },
     /// `exit()`, `exit(code)`: the `u32` at offset 8 of the record is the code.
     Exit,
+}
+
+/// What becomes of a formatted text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// It is printed.
+    Print,
+    /// It is the path of a file, of which the beginning is printed.
+    Cat {
+        /// At most so many bytes.
+        most: u32,
+    },
+    /// A shell runs it, and what that writes is printed.
+    System,
 }
 
 /// What becomes of a map that was printed.

@@ -138,7 +138,6 @@ fn settings_that_change_nothing_here_are_warned_of() {
         "lazy_symbolication = true",
         "lazy_symbolication = 0",
         "use_blazesym = 1",
-        "max_cat_bytes = 10240",
         "max_ast_nodes = 1000",
         "max_type_res_iterations = 3",
         "symbol_source = dwarf",

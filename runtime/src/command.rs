@@ -56,6 +56,28 @@ impl Command {
     /// # Errors
     /// As [`Command::parse`].
     pub fn new(words: Vec<OsString>) -> Result<Command, Error> {
+        let pipes = process::Pipes::new().map_err(|error| {
+            Error::new(ErrorKind::Target, format!("can't start a command: {error}"))
+        })?;
+        Command::start(words, pipes)
+    }
+
+    /// Forks the child for a line of a shell, and gives what it writes to its standard output.
+    ///
+    /// # Errors
+    /// As [`Command::parse`].
+    pub(crate) fn shell(line: Vec<u8>) -> Result<(Command, OwnedFd), Error> {
+        let cannot =
+            |error| Error::new(ErrorKind::Target, format!("can't start a command: {error}"));
+        let mut pipes = process::Pipes::new().map_err(cannot)?;
+        let (reader, writer) = process::pipe().map_err(cannot)?;
+        let kept = reader.try_clone().map_err(cannot)?;
+        pipes.output = Some((reader, writer));
+        let words = ["/bin/sh".into(), "-c".into(), OsString::from_vec(line)];
+        Ok((Command::start(words.into(), pipes)?, kept))
+    }
+
+    fn start(words: Vec<OsString>, pipes: process::Pipes) -> Result<Command, Error> {
         let Some(name) = words.first() else {
             return Err(Error::new(ErrorKind::Target, "the command to run is empty"));
         };
@@ -72,7 +94,6 @@ impl Command {
         );
         let cannot =
             |error| Error::new(ErrorKind::Target, format!("can't start `{shown}`: {error}"));
-        let pipes = process::Pipes::new().map_err(cannot)?;
         let guard = program.fork(&pipes).map_err(cannot)?;
         let guard_pidfd = process::pidfd(guard).map_err(cannot)?;
         // The children's ends close with what is left of the pipes.
@@ -81,6 +102,7 @@ impl Command {
             failure: (failure, _),
             control: (_, control),
             status: (status, status_writer),
+            output: _,
         } = pipes;
         drop(status_writer);
         let pid = match read_number(&status).map_err(cannot)? {

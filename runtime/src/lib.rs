@@ -16,6 +16,7 @@ mod local_time;
 pub mod loss;
 mod naming;
 mod output_file;
+mod outside;
 mod perform;
 mod processes;
 mod raw_table;

@@ -8,12 +8,14 @@ use crate::error::{Error, ErrorKind};
 use crate::generations::Generations;
 use crate::load::Loaded;
 use crate::local_time::local_time;
+use crate::outside;
 use crate::raw_table::RawTable;
 use crate::results::{self, Event, MapOptions, Table};
-use crate::sinks::Sink;
+use crate::session::Stop;
+use crate::sinks::{self, Sink};
 use crate::symbols::SymbolNames;
 use crate::sys::bpf::MapHandle;
-use pfscript_compiler::manifest::{Manifest, MapManifest, MapValue, RecordKind, Then};
+use pfscript_compiler::manifest::{Manifest, MapManifest, MapValue, Purpose, RecordKind, Then};
 use pfscript_probes::abi::{AVERAGE, map};
 use std::collections::BTreeSet;
 use std::io;
@@ -44,6 +46,7 @@ pub struct Performer<'a> {
     sink: &'a mut dyn Sink,
     loaded: &'a Loaded,
     names: SymbolNames<'a>,
+    stop: &'a Stop,
     /// Maps whose past generation no program uses any more, and that is still to be read.
     changed: BTreeSet<usize>,
 }
@@ -55,12 +58,14 @@ impl<'a> Performer<'a> {
         sink: &'a mut dyn Sink,
         loaded: &'a Loaded,
         names: SymbolNames<'a>,
+        stop: &'a Stop,
     ) -> Performer<'a> {
         Performer {
             manifest,
             sink,
             loaded,
             names,
+            stop,
             changed: BTreeSet::new(),
         }
     }
@@ -71,9 +76,22 @@ impl<'a> Performer<'a> {
     /// If a map can't be read or changed, or the sink refuses.
     pub fn perform(&mut self, kind: &RecordKind, record: &[u8]) -> Result<(), Halt> {
         match kind {
-            RecordKind::Printf { pieces, fields, .. } => {
+            RecordKind::Printf {
+                purpose,
+                pieces,
+                fields,
+                ..
+            } => {
                 let format = results::printf(pieces, fields, record, &mut self.names);
-                self.sink.event(&Event::Printf(format))?;
+                match purpose {
+                    Purpose::Print => self.sink.event(&Event::Printf(format))?,
+                    Purpose::Cat { most } => {
+                        outside::cat(&sinks::formatted(&format), *most, self.sink)?
+                    }
+                    Purpose::System => {
+                        outside::system(sinks::formatted(&format), self.stop, self.sink)?
+                    }
+                }
             }
             RecordKind::PrintValue { field: printed, .. } => {
                 let bytes = field(record, printed);

@@ -17,6 +17,8 @@ pub struct Options {
     pub named: Vec<(String, Option<String>)>,
     /// Which attach points are taken; `None`: all.
     pub probe_filter: Option<ProbeFilter>,
+    /// The script may do more than look: run commands.
+    pub allows_unsafe: bool,
     /// What the environment sets.
     pub limits: Limits,
 }
@@ -42,6 +44,8 @@ pub struct Limits {
     pub stack_mode: StackMode,
     /// What becomes of attach points that match nothing.
     pub missing_probes: MissingProbes,
+    /// The most bytes that `cat()` prints of a file.
+    pub max_cat_bytes: u32,
 }
 
 /// What becomes of attach points that match nothing.
@@ -67,9 +71,13 @@ impl Default for Limits {
             print_maps: true,
             stack_mode: StackMode::Bpftrace,
             missing_probes: MissingProbes::Error,
+            max_cat_bytes: 10 << 10,
         }
     }
 }
+
+/// What `max_cat_bytes` can be at most.
+const MAX_CAT_BYTES: u32 = 64 << 20;
 
 /// What a `config` block, or the environment, can set.
 pub struct Setting {
@@ -200,7 +208,9 @@ pub const SETTINGS: &[Setting] = &[
         Value::Flag,
         "names are always found in the same way",
     ),
-    same_here("max_cat_bytes", Value::Number, "there is no `cat()` yet"),
+    number("max_cat_bytes", (0, MAX_CAT_BYTES), |limits, bytes| {
+        limits.max_cat_bytes = bytes;
+    }),
     same_here(
         "max_ast_nodes",
         Value::Number,

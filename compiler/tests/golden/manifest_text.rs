@@ -3,7 +3,7 @@
 
 use pfscript_compiler::manifest::{
     Attach, Conversion, DataType, Field, FormatPiece, Layout, Manifest, MapValue, Member,
-    PerfScope, RecordKind, Sample, Then,
+    PerfScope, Purpose, RecordKind, Sample, Then,
 };
 use pfscript_probes::abi::RECORD_HEADER;
 
@@ -160,10 +160,20 @@ fn map_value(value: &MapValue) -> String {
 fn action(action: &RecordKind, manifest: &Manifest) -> String {
     let map = |index: usize| manifest.maps[index].name.as_str();
     match action {
-        RecordKind::Printf { pieces, fields, .. } => {
+        RecordKind::Printf {
+            pieces,
+            fields,
+            purpose,
+            ..
+        } => {
             let format: String = pieces.iter().map(piece).collect();
             let values = self::fields(fields, RECORD_HEADER);
-            format!("printf \"{format}\" ({values})")
+            let name = match purpose {
+                Purpose::Print => "printf",
+                Purpose::Cat { .. } => "cat",
+                Purpose::System => "system",
+            };
+            format!("{name} \"{format}\" ({values})")
         }
         RecordKind::PrintValue { field, .. } => {
             format!(

@@ -15,6 +15,10 @@ pub enum Event<'a> {
     Printf(Printf<'a>),
     /// The script printed the time, by `strftime`.
     Time(Vec<u8>),
+    /// The script printed the beginning of a file.
+    File(Vec<u8>),
+    /// A command that the script runs wrote something: whole lines, if they are not too long.
+    Command(Vec<u8>),
     /// The script printed a value.
     Value(Value),
     /// The script printed a map, or it is printed at the end.

@@ -21,7 +21,7 @@ use crate::symbols::{self, Symbols};
 use crate::sys::signals::Phase;
 use crate::sys::{self, process};
 use aya::maps::{Map, MapData, RingBuf};
-use pfscript_compiler::manifest::{Attach, Globals, Manifest, RecordKind};
+use pfscript_compiler::manifest::{Attach, Globals, Manifest, Purpose, RecordKind};
 use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -63,7 +63,14 @@ pub struct Running<'a> {
     process: Option<OwnedFd>,
     exit_code: u32,
     command: Option<ExitStatus>,
+    /// When tracing was asked to end, while what was recorded before is delivered.
+    ending: Option<Instant>,
+    /// Commands of the script that waited too long then.
+    commands_left_out: u64,
 }
+
+/// How long commands of the script that wait when tracing ends are still begun.
+const COMMANDS_AT_END: Duration = Duration::from_secs(1);
 
 fn kernel_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
     move |error| Error::new(ErrorKind::Kernel, format!("{doing}: {error}"))
@@ -131,6 +138,8 @@ impl<'a> Running<'a> {
             process,
             exit_code: 0,
             command: None,
+            ending: None,
+            commands_left_out: 0,
         })
     }
 
@@ -186,6 +195,13 @@ impl<'a> Running<'a> {
                 Some(code) => format!("the command ended with status {code}"),
                 None => format!("the command was ended by {status}").replace(": ", " "),
             };
+            self.sink.event(&Event::Message(&text))?;
+        }
+        if self.commands_left_out > 0 {
+            let text = format!(
+                "note: {} commands of system(), which waited when tracing ended, were not run",
+                self.commands_left_out
+            );
             self.sink.event(&Event::Message(&text))?;
         }
         let merged = self.backlog.merged();
@@ -335,7 +351,9 @@ impl<'a> Running<'a> {
             if self.wait(timeout)? == Waited::End {
                 self.attached.stop(&self.loaded);
                 self.backlog.end();
+                self.ending = Some(Instant::now());
                 self.deliver_all()?;
+                self.ending = None;
                 return Ok(());
             }
         }
@@ -413,14 +431,33 @@ impl<'a> Running<'a> {
                 self.exit_code = unsigned(slice(record, RECORD_HEADER, 4)) as u32;
                 return Ok(Delivered::UpToExit);
             }
+            let runs = matches!(
+                kind,
+                RecordKind::Printf {
+                    purpose: Purpose::System,
+                    ..
+                }
+            );
+            if runs
+                && self
+                    .ending
+                    .is_some_and(|end| end.elapsed() > COMMANDS_AT_END)
+            {
+                self.commands_left_out += 1;
+                continue;
+            }
             let mut performer = Performer::new(
                 manifest,
                 &mut self.sink,
                 &self.loaded,
                 self.symbols.names(&mut self.processes, &self.loaded),
+                self.stop,
             );
             if !self.backlog.is_request(number) {
                 performer.perform(kind, record)?;
+                if runs && begin.elapsed() > LONG {
+                    return Ok(Delivered::Some);
+                }
                 continue;
             }
             // A request is all in its kind. Its record gives its place in the event buffer back, before others are taken.
@@ -457,6 +494,7 @@ impl<'a> Running<'a> {
             &mut self.sink,
             &self.loaded,
             self.symbols.names(&mut self.processes, &self.loaded),
+            self.stop,
         );
         for index in order {
             let table = performer.read(index)?;

@@ -83,6 +83,8 @@ impl<W: Write> Sink for Json<W> {
                 object("printf", line, |line| string(&text, line));
             }
             Event::Time(text) => object("time", line, |line| string(text, line)),
+            Event::File(text) => object("cat", line, |line| string(text, line)),
+            Event::Command(text) => object("system", line, |line| string(text, line)),
             Event::Value(printed) => object("value", line, |line| value(printed, line)),
             Event::Map(table) => return self.map(table),
             Event::Attached(count) => counted("attached_probes", "probes", *count as u64, "", line),
@@ -99,7 +101,7 @@ impl<W: Write> Sink for Json<W> {
 }
 
 /// Text from outside, as it is.
-fn raw(text: &[u8], _: Keep, out: &mut Vec<u8>) {
+pub(super) fn raw(text: &[u8], _: Keep, out: &mut Vec<u8>) {
     out.extend_from_slice(text);
 }
 

@@ -10,7 +10,7 @@ pub mod text;
 pub use json::Json;
 pub use text::Text;
 
-use crate::results::Event;
+use crate::results::{Event, Printf};
 use std::io::{self, Write};
 
 /// A form of output that can be asked for by name.
@@ -34,6 +34,13 @@ pub struct Writers {
 
 /// All forms; the first one is the default.
 pub const FORMS: &[Form] = &[text::FORM, json::FORM];
+
+/// What a format makes of its arguments, as it is: for what is not printed.
+pub(crate) fn formatted(format: &Printf<'_>) -> Vec<u8> {
+    let mut text = Vec::new();
+    printf::printf(format, json::raw, &mut text);
+    text
+}
 
 /// A consumer of a session's events. Errors end the session; `BrokenPipe` ends it quietly.
 pub trait Sink {

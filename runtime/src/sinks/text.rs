@@ -74,6 +74,9 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
             Event::Printf(format) => printf(format, escaped, &mut self.line),
             // The format is the script's own.
             Event::Time(text) => self.line.extend_from_slice(text),
+            Event::File(text) | Event::Command(text) => {
+                escaped(text, Keep::Layout, &mut self.line);
+            }
             Event::Value(value) => {
                 form::value(value, escaped, &mut self.line);
                 self.line.push(b'\n');

@@ -199,6 +199,8 @@ pub struct Pipes {
     pub control: (OwnedFd, OwnedFd),
     /// Says the child's pid and its wait status.
     pub status: (OwnedFd, OwnedFd),
+    /// What the child writes to its standard output; `None` if that is the tracer's.
+    pub output: Option<(OwnedFd, OwnedFd)>,
 }
 
 impl Pipes {
@@ -212,6 +214,7 @@ impl Pipes {
             failure: pipe()?,
             control: pipe()?,
             status: pipe()?,
+            output: None,
         })
     }
 }
@@ -250,6 +253,9 @@ unsafe fn child(
         if got != 1 {
             // The tracer went away or gave up.
             libc::_exit(127);
+        }
+        if let Some((_, output)) = &pipes.output {
+            libc::dup2(output.as_raw_fd(), libc::STDOUT_FILENO);
         }
         libc::execve(path.as_ptr(), argv.as_ptr(), libc_environment());
         if *libc::__errno_location() == libc::ENOEXEC {

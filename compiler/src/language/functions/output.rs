@@ -5,7 +5,9 @@ use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Expr, ExprKind};
 use crate::ir::Width;
 use crate::language::format;
-use crate::manifest::{Conversion, DataType, Field, FormatPiece, Layout, RecordKind, Then};
+use crate::manifest::{
+    Conversion, DataType, Field, FormatPiece, Layout, Purpose, RecordKind, Then,
+};
 use crate::sema::Checker;
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::EntityRef;
@@ -26,8 +28,21 @@ pub(super) const ROWS: &[FunctionRow] = &[
     ),
     row(
         "printf(format text, …)",
-        FunctionKind::Statement(printf),
+        FunctionKind::Statement(|checker, args| formatted(checker, args, Purpose::Print)),
         "prints by a format, as in C",
+    ),
+    row(
+        "cat(format path, …)",
+        FunctionKind::Statement(|checker, args| {
+            let most = checker.options.limits.max_cat_bytes;
+            formatted(checker, args, Purpose::Cat { most })
+        }),
+        "prints the file whose path a format makes, at most `max_cat_bytes` of it",
+    ),
+    row(
+        "system(format command, …)",
+        FunctionKind::Statement(system),
+        "runs a command in `/bin/sh`, and prints what it writes; needs `--unsafe`. What the command leaves running ends with it",
     ),
     row(
         "time([const string format])",
@@ -79,7 +94,20 @@ fn print(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
     ))
 }
 
-fn printf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+fn system(checker: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {
+    if !checker.options.allows_unsafe {
+        let message = "`system` runs commands, which a script may not do by itself";
+        return Err(Diagnostic::error(args.span, message)
+            .help("if you trust the script, allow it with `--unsafe`"));
+    }
+    formatted(checker, args, Purpose::System)
+}
+
+fn formatted(
+    checker: &mut Checker<'_>,
+    mut args: Args<'_>,
+    purpose: Purpose,
+) -> Result<Expr, Diagnostic> {
     let text = args.text(0)?;
     let pieces = format::parse(text).map_err(|message| Diagnostic::error(args.span(0), message))?;
     let conversions: Vec<&Conversion> = pieces
@@ -133,6 +161,7 @@ fn printf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnos
         as_written(&mut field.layout, ast);
     }
     let kind = RecordKind::Printf {
+        purpose,
         pieces,
         fields,
         size,
