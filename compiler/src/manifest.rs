@@ -24,6 +24,9 @@ pub struct Manifest {
     pub user_symbols: bool,
     /// Whether any probe captures kernel stacks or kernel symbols.
     pub kernel_symbols: bool,
+    /// Whether stacks that nothing holds any more are given up: there are two tables then, `pf_map_stack_tables`, in the place
+    /// of `pf_map_stacks`.
+    pub renews_stacks: bool,
     /// Whether the map `pf_map_globals` is there; see [`Globals`].
     pub globals: bool,
     /// The script's `config` says that its maps are not printed at the end.
@@ -147,6 +150,41 @@ pub struct Layout {
     pub size: u32,
     /// The type.
     pub ty: DataType,
+}
+
+impl Layout {
+    /// Where the stacks in it are, in bytes from its start.
+    pub fn stacks(&self) -> Vec<u32> {
+        let within = |field: &Field| -> Vec<u32> {
+            let stacks = field.layout.stacks().into_iter();
+            stacks.map(|offset| field.offset + offset).collect()
+        };
+        match &self.ty {
+            DataType::Stack { .. } => vec![0],
+            DataType::Tuple(fields) => fields.iter().flat_map(within).collect(),
+            DataType::Record(members) => {
+                let fields = members.iter().map(|member| &member.field);
+                fields.flat_map(within).collect()
+            }
+            DataType::Array { element, count } => {
+                let stacks = element.stacks();
+                let elements = (0..*count).map(|index| index * element.size);
+                elements
+                    .filter(|_| !stacks.is_empty())
+                    .flat_map(|start| stacks.iter().map(move |offset| start + offset))
+                    .collect()
+            }
+            DataType::Int { .. }
+            | DataType::Bool
+            | DataType::Pointer
+            | DataType::String
+            | DataType::Literal
+            | DataType::Buffer(_)
+            | DataType::Named(_)
+            | DataType::KernelSymbol
+            | DataType::UserSymbol => Vec::new(),
+        }
+    }
 }
 
 /// The types that cross from the kernel to the user: keys, values, fields of records.

@@ -26,6 +26,12 @@ enum pf_loss_cause {
 #define PF_MAX_STACK_FRAMES 127
 /* Stacks that are remembered to be stored; a power of two. */
 #define PF_KNOWN_STACKS 512
+/* Where stacks are given up, the element of the remembered ones that is the generation of the table in use. It only rises. */
+#define PF_KNOWN_GENERATION 0
+/* Likewise, how many stacks were stored in both tables so far. */
+#define PF_KNOWN_STORED 1
+/* Likewise, the first element that is a stack. */
+#define PF_KNOWN_FIRST 2
 /* The longest room for a string; no routine looks further. */
 #define PF_MAX_STRING_BYTES 1024
 /* Flag of pf_stack: the stack of the process, not of the kernel (BPF_F_USER_STACK). */
@@ -97,8 +103,9 @@ _Static_assert(__builtin_offsetof(struct pf_extreme, set) == 8, "as in src/abi.r
 
 extern char pf_map_loss; /* PERCPU_ARRAY: __u64, by probe * PF_LOSS_CAUSES + cause */
 extern char pf_map_stacks; /* HASH: __u64 id -> struct pf_stack */
+extern char pf_map_stack_tables; /* ARRAY_OF_MAPS of two such, by the last bit of the generation */
 extern char pf_map_captures; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_scratch with a struct pf_capture */
-extern char pf_map_known; /* ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that is stored */
+extern char pf_map_known; /* ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that is stored; see PF_KNOWN_FIRST */
 extern char pf_map_events; /* RINGBUF of records, each begins with struct pf_record */
 extern char pf_map_scratch; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_scratch with a frame */
 extern char pf_map_zeros; /* ARRAY of one element as big as the biggest histogram, never written */

@@ -3,6 +3,9 @@
  *
  * The kernel's own stack table (bpf_get_stackid) drops a stack whose place is taken. Here the key is a 64-bit hash, so that
  * two stacks of a session share an id about once in 2^63 / stacks^2 sessions, and what a full table refuses is counted.
+ *
+ * Where a script gives stacks up, there are two tables (the routines `…_renewed`): the runtime has programs change over to the
+ * other one, carries along the stacks that are still held, and empties the one before. An id is the same in both.
  */
 #include "template.h"
 
@@ -107,12 +110,93 @@ static __always_inline __u64 is_deep(const struct pf_stack *stack, __u64 flags, 
 	return deep;
 }
 
-/* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
-static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 loss, struct pf_scratch *scratch)
+/* Puts a stack into a table unless it is there. 0, -EEXIST if it was there, or why the table did not take it. */
+static __always_inline long put(void *table, const __u64 *id, struct pf_stack *stack)
 {
-	__u64 id, frames, *known;
+	long result = -EEXIST;
+
+	if (!bpf_map_lookup_elem(table, id)) {
+		stack->first_ns = bpf_ktime_get_ns();
+		result = bpf_map_update_elem(table, id, stack, BPF_NOEXIST);
+	}
+	return result;
+}
+
+/* Stores a stack in the only table. */
+static __always_inline void store(struct pf_stack *stack, __u64 id, __u64 loss)
+{
+	__u32 place = id % PF_KNOWN_STACKS;
+	__u64 *known;
+	long result;
+
+	/* What one CPU remembers is true for all. */
+	known = bpf_map_lookup_elem(&pf_map_known, &place);
+	if (known && *known == id)
+		return;
+	result = put(&pf_map_stacks, &id, stack);
+	if (result && result != -EEXIST) {
+		pf_loss(loss + refusal(result, PF_STACKS_FULL));
+		return;
+	}
+	if (known)
+		*known = id;
+}
+
+/* The word at a place of pf_map_known. */
+static __always_inline __u64 *known_word(__u32 place)
+{
+	return bpf_map_lookup_elem(&pf_map_known, &place);
+}
+
+/* The table of an even or odd generation. */
+static __always_inline void *table_of(__u64 generation)
+{
+	__u32 place = generation & 1;
+
+	return bpf_map_lookup_elem(&pf_map_stack_tables, &place);
+}
+
+/*
+ * Stores a stack in the present one of two tables. Which one that is, is read once: the runtime empties the other only after
+ * the programs that began before it changed the generation have ended.
+ */
+static __always_inline void store_renewed(struct pf_stack *stack, __u64 id, __u64 loss)
+{
+	__u64 *word, *known, *stored, generation, mark;
+	void *table;
+	long result;
+
+	word = known_word(PF_KNOWN_GENERATION);
+	known = known_word(PF_KNOWN_FIRST + id % (PF_KNOWN_STACKS - PF_KNOWN_FIRST));
+	if (!word || !known)
+		return;
+	generation = *(volatile __u64 *)word;
+	/* What is remembered holds for one generation, so that nothing has to be cleared. */
+	mark = id ^ generation * PF_MULTIPLIER;
+	if (*known == mark)
+		return;
+	table = table_of(generation);
+	if (!table)
+		return;
+	result = put(table, &id, stack);
+	if (result && result != -EEXIST) {
+		pf_loss(loss + refusal(result, PF_STACKS_FULL));
+		return;
+	}
+	*known = mark;
+	if (result)
+		return;
+	stored = known_word(PF_KNOWN_STORED);
+	if (stored)
+		__sync_fetch_and_add(stored, 1);
+}
+
+/* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
+static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 loss, struct pf_scratch *scratch,
+				    const int renewed)
+{
 	struct pf_stack *stack;
-	__u32 place;
+	__u64 id, frames;
 	long result;
 
 	stack = &((struct pf_capture *)scratch->memory)->stack;
@@ -136,26 +220,16 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 	if (frames > size / 8)
 		frames = size / 8;
 	id = identify(stack, frames);
-	/* What one CPU remembers is true for all. */
-	place = id % PF_KNOWN_STACKS;
-	known = bpf_map_lookup_elem(&pf_map_known, &place);
-	if (known && *known == id)
-		return id;
-	if (!bpf_map_lookup_elem(&pf_map_stacks, &id)) {
-		stack->first_ns = bpf_ktime_get_ns();
-		result = bpf_map_update_elem(&pf_map_stacks, &id, stack, BPF_NOEXIST);
-		if (result && result != -EEXIST) {
-			pf_loss(loss + refusal(result, PF_STACKS_FULL));
-			return id;
-		}
-	}
-	if (known)
-		*known = id;
+	if (renewed)
+		store_renewed(stack, id, loss);
+	else
+		store(stack, id, loss);
 	return id;
 }
 
 /* The same, in scratch memory claimed as programs must that can be preempted, or may that cannot. */
-static __always_inline __u64 captured(void *ctx, __u64 flags, __u64 size, __u64 loss, const int preemptible)
+static __always_inline __u64 captured(void *ctx, __u64 flags, __u64 size, __u64 loss, const int preemptible,
+				      const int renewed)
 {
 	struct pf_scratch *scratch = preemptible ? pf_claim_counted(&pf_map_captures) : pf_claim(&pf_map_captures);
 	__u64 id;
@@ -164,7 +238,7 @@ static __always_inline __u64 captured(void *ctx, __u64 flags, __u64 size, __u64 
 		pf_loss(loss + PF_SCRATCH_BUSY);
 		return 0;
 	}
-	id = stored(ctx, flags, size, loss, scratch);
+	id = stored(ctx, flags, size, loss, scratch, renewed);
 	if (preemptible)
 		pf_release_counted(scratch);
 	else
@@ -174,18 +248,43 @@ static __always_inline __u64 captured(void *ctx, __u64 flags, __u64 size, __u64 
 
 pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
 {
-	return captured(ctx, flags, size, loss, 0);
+	return captured(ctx, flags, size, loss, 0, 0);
 }
 
 pf_template(__u64, pf_stack_preemptible, void *ctx, __u64 flags, __u64 size, __u64 loss)
 {
-	return captured(ctx, flags, size, loss, 1);
+	return captured(ctx, flags, size, loss, 1, 0);
 }
 
-/* The frames of a stored stack; 0 if there is none of that id. */
+pf_template(__u64, pf_stack_renewed, void *ctx, __u64 flags, __u64 size, __u64 loss)
+{
+	return captured(ctx, flags, size, loss, 0, 1);
+}
+
+pf_template(__u64, pf_stack_renewed_preemptible, void *ctx, __u64 flags, __u64 size, __u64 loss)
+{
+	return captured(ctx, flags, size, loss, 1, 1);
+}
+
+/* The frames of a stored stack, in the present table or in the past one; 0 if there is none of that id. */
 pf_template(__u64, pf_stack_len, __u64 id)
 {
-	struct pf_stack *stack = bpf_map_lookup_elem(&pf_map_stacks, &id);
+	__u64 *word = known_word(PF_KNOWN_GENERATION), generation;
+	struct pf_stack *stack;
+	void *table;
 
+	if (!word)
+		return 0;
+	generation = *(volatile __u64 *)word;
+	table = table_of(generation);
+	if (!table)
+		return 0;
+	stack = bpf_map_lookup_elem(table, &id);
+	if (stack)
+		return stack->nr;
+	table = table_of(generation + 1);
+	if (!table)
+		return 0;
+	stack = bpf_map_lookup_elem(table, &id);
 	return stack ? stack->nr : 0;
 }

@@ -100,6 +100,12 @@ constants! {
     MAX_STACK_FRAMES: u32 = 127;
     /// Stacks that are remembered to be stored; a power of two.
     KNOWN_STACKS: u32 = 512;
+    /// Where stacks are given up, the element of the remembered ones that is the generation of the table in use. It only rises.
+    KNOWN_GENERATION: u32 = 0;
+    /// Likewise, how many stacks were stored in both tables so far.
+    KNOWN_STORED: u32 = 1;
+    /// Likewise, the first element that is a stack.
+    KNOWN_FIRST: u32 = 2;
     /// The longest room for a string; no routine looks further.
     MAX_STRING_BYTES: u32 = 1024;
     /// Flag of `pf_stack`: the stack of the process, not of the kernel (`BPF_F_USER_STACK`).

@@ -10,12 +10,58 @@ use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Two maps of which programs use one, which they find in a map of both.
+#[derive(Debug)]
+pub struct Pair {
+    maps: [MapHandle; 2],
+    /// `BPF_MAP_TYPE_ARRAY_OF_MAPS`
+    both: MapHandle,
+}
+
+impl Pair {
+    /// Puts two maps into `both`.
+    ///
+    /// # Errors
+    /// The kernel's, if it does not take them.
+    pub fn new(maps: [MapHandle; 2], both: MapHandle) -> io::Result<Pair> {
+        let pair = Pair { maps, both };
+        pair.put(0)?;
+        pair.put(1)?;
+        Ok(pair)
+    }
+
+    /// The map of both, for programs.
+    pub fn fd(&self) -> BorrowedFd<'_> {
+        self.both.fd()
+    }
+
+    /// The first or the second map.
+    pub fn map(&self, number: u32) -> &MapHandle {
+        let [first, second] = &self.maps;
+        if number == 0 { first } else { second }
+    }
+
+    /// Waits until all programs that have begun have ended. Takes some milliseconds, or some dozens where all CPUs are busy.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn wait(&self) -> io::Result<()> {
+        // Changes nothing, but the kernel comes back only after those programs have ended, since they may use what was in
+        // the map of maps (maybe_wait_bpf_programs, kernel/bpf/syscall.c, Linux 4.20). That is so for programs that cannot
+        // sleep, whether they can be preempted or not.
+        self.put(0)
+    }
+
+    fn put(&self, number: u32) -> io::Result<()> {
+        let map = self.map(number).fd().as_raw_fd();
+        self.both.update(&number.to_le_bytes(), &map.to_le_bytes())
+    }
+}
+
 /// The two maps that stand for one of the script's.
 #[derive(Debug)]
 pub struct Generations {
-    maps: [MapHandle; 2],
-    /// `BPF_MAP_TYPE_ARRAY_OF_MAPS`, holds both.
-    pair: MapHandle,
+    pair: Pair,
     described: manifest::Generations,
     /// What the word is: 0 or 1.
     present: AtomicU32,
@@ -31,15 +77,11 @@ impl Generations {
         pair: MapHandle,
         described: &manifest::Generations,
     ) -> io::Result<Generations> {
-        let generations = Generations {
-            maps,
-            pair,
+        Ok(Generations {
+            pair: Pair::new(maps, pair)?,
             described: described.clone(),
             present: AtomicU32::new(0),
-        };
-        generations.put(0)?;
-        generations.put(1)?;
-        Ok(generations)
+        })
     }
 
     /// The map that programs use.
@@ -64,15 +106,12 @@ impl Generations {
         Ok(())
     }
 
-    /// Waits until all programs that have begun have ended. Takes some milliseconds, or some dozens where all CPUs are busy.
+    /// As [`Pair::wait`].
     ///
     /// # Errors
     /// The kernel's.
     pub fn wait(&self) -> io::Result<()> {
-        // Changes nothing, but the kernel comes back only after those programs have ended, since they may use what was in
-        // the map of maps (maybe_wait_bpf_programs, kernel/bpf/syscall.c, Linux 4.20). That is so for programs that cannot
-        // sleep, whether they can be preempted or not.
-        self.put(0)
+        self.pair.wait()
     }
 
     /// The ELF symbol of the map of both.
@@ -86,12 +125,6 @@ impl Generations {
     }
 
     fn map(&self, number: u32) -> &MapHandle {
-        let [first, second] = &self.maps;
-        if number == 0 { first } else { second }
-    }
-
-    fn put(&self, number: u32) -> io::Result<()> {
-        let map = self.map(number).fd().as_raw_fd();
-        self.pair.update(&number.to_le_bytes(), &map.to_le_bytes())
+        self.pair.map(number)
     }
 }

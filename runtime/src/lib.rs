@@ -24,6 +24,7 @@ mod refusal;
 pub mod results;
 pub mod session;
 pub mod sinks;
+mod stack_tables;
 mod symbols;
 mod sys;
 

@@ -7,6 +7,7 @@
 use crate::error::{Error, ErrorKind};
 use crate::generations::Generations;
 use crate::refusal::exhausted;
+use crate::stack_tables::StackTables;
 use crate::sys;
 use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
 use aya_obj::generated::{BPF_F_RDONLY_PROG, bpf_line_info};
@@ -24,6 +25,8 @@ pub struct Loaded {
     maps: BTreeMap<String, MapHandle>,
     /// By the ELF symbol of their map.
     generations: BTreeMap<String, Generations>,
+    /// In the place of the map of stacks, if stacks are given up.
+    stack_tables: Option<StackTables>,
     programs: Vec<OwnedFd>,
 }
 
@@ -43,6 +46,24 @@ impl Loaded {
     /// The two maps that stand for one of the script's, by its ELF symbol, if there are two.
     pub fn generations(&self, symbol: &str) -> Option<&Generations> {
         self.generations.get(symbol)
+    }
+
+    /// The map that programs use for one of the script's, by its ELF symbol.
+    pub fn script_map(&self, symbol: &str) -> Option<&MapHandle> {
+        let present = self.generations(symbol).map(Generations::present);
+        present.or_else(|| self.map(symbol))
+    }
+
+    /// The two tables of stacks, if stacks are given up.
+    pub fn stack_tables(&self) -> Option<&StackTables> {
+        self.stack_tables.as_ref()
+    }
+
+    /// All tables that stacks are in, the present one first; none if the object captures none.
+    pub fn stacks(&self) -> impl Iterator<Item = &MapHandle> {
+        let two = self.stack_tables.iter();
+        let two = two.flat_map(|tables| [tables.present(), tables.past()]);
+        self.map(abi::map::STACKS).into_iter().chain(two)
     }
 
     /// A probe's program.
@@ -76,8 +97,14 @@ pub fn load(
             .unwrap_or_else(|| Error::new(ErrorKind::Kernel, format!("can't {doing}: {error}")))
     })?;
     let mut maps = create_maps(&object, cpus)?;
+    if let Some(table) = maps.get(abi::map::STACKS) {
+        warm_up(table);
+    }
     let generations = create_generations(&object, manifest, &mut maps, cpus)?;
-    warm_up(&maps);
+    let stack_tables = match manifest.renews_stacks {
+        true => Some(create_stack_tables(&object, &mut maps, cpus)?),
+        false => None,
+    };
     if let Some(table) = &manifest.sites {
         fill_sites(table, manifest, &maps)?;
     }
@@ -92,7 +119,11 @@ pub fn load(
         .relocate_maps(
             definitions.iter().filter_map(|(name, map)| {
                 let own = maps.get(name).map(MapHandle::fd);
-                let fd = own.or_else(|| generations.pair(name))?;
+                let stacks = stack_tables
+                    .as_ref()
+                    .filter(|_| name == abi::map::STACK_TABLES);
+                let pair = || generations.pair(name).or(stacks.map(StackTables::pair));
+                let fd = own.or_else(pair)?;
                 Some((name.as_str(), fd.as_raw_fd(), map))
             }),
             &text,
@@ -144,6 +175,7 @@ pub fn load(
     Ok(Loaded {
         maps,
         generations: generations.0,
+        stack_tables,
         programs,
     })
 }
@@ -161,14 +193,11 @@ fn narrow(object: &mut aya_obj::Object, manifest: &Manifest, process: u32) -> Op
     Some(())
 }
 
-/// Makes the table of stacks ready for the first event.
+/// Makes a table of stacks ready for the first event.
 ///
 /// A map that grows takes its elements from a stock of each CPU, which for big elements begins with one and is filled
 /// up only after the first was taken (`bpf_mem_alloc`, Linux 6.1): an event that captures two stacks would lose one.
-fn warm_up(maps: &BTreeMap<String, MapHandle>) {
-    let Some(stacks) = maps.get(abi::map::STACKS) else {
-        return;
-    };
+fn warm_up(stacks: &MapHandle) {
     let key = vec![0; stacks.key_size()];
     let value = vec![0; stacks.value_size()];
     let cpus = sys::online_cpus().unwrap_or_default();
@@ -282,22 +311,46 @@ fn create_generations(
         let Some(described) = &info.generations else {
             continue;
         };
-        let definition = |symbol: &str| {
-            let missing = || malformed(&format!("there is no map `{symbol}`"));
-            object.maps.get(symbol).ok_or_else(missing)
-        };
-        let first = match maps.remove(&info.symbol) {
-            Some(first) => first,
-            None => create_map(&info.symbol, definition(&info.symbol)?, None, cpus)?,
-        };
-        let second = create_map(&info.symbol, definition(&info.symbol)?, None, cpus)?;
         let symbol = &described.symbol;
-        let pair = create_map(symbol, definition(symbol)?, Some(first.fd()), cpus)?;
-        let generations = Generations::new([first, second], pair, described)
-            .map_err(|error| cannot_fill(symbol, &error))?;
+        let (two, pair) = create_pair(object, maps, &info.symbol, symbol, cpus)?;
+        let generations =
+            Generations::new(two, pair, described).map_err(|error| cannot_fill(symbol, &error))?;
         all.insert(info.symbol.clone(), generations);
     }
     Ok(AllGenerations(all))
+}
+
+/// Makes the second table of stacks, and takes the first out of `maps`.
+fn create_stack_tables(
+    object: &aya_obj::Object,
+    maps: &mut BTreeMap<String, MapHandle>,
+    cpus: usize,
+) -> Result<StackTables, Error> {
+    let symbol = abi::map::STACK_TABLES;
+    let (two, pair) = create_pair(object, maps, abi::map::STACKS, symbol, cpus)?;
+    warm_up(&two[1]);
+    StackTables::new(two, pair).map_err(|error| cannot_fill(symbol, &error))
+}
+
+/// Takes a map out of `maps`, and makes another one like it and the map of both, whose symbol is `pair`.
+fn create_pair(
+    object: &aya_obj::Object,
+    maps: &mut BTreeMap<String, MapHandle>,
+    symbol: &str,
+    pair: &str,
+    cpus: usize,
+) -> Result<([MapHandle; 2], MapHandle), Error> {
+    let definition = |symbol: &str| {
+        let missing = || malformed(&format!("there is no map `{symbol}`"));
+        object.maps.get(symbol).ok_or_else(missing)
+    };
+    let first = match maps.remove(symbol) {
+        Some(first) => first,
+        None => create_map(symbol, definition(symbol)?, None, cpus)?,
+    };
+    let second = create_map(symbol, definition(symbol)?, None, cpus)?;
+    let both = create_map(pair, definition(pair)?, Some(first.fd()), cpus)?;
+    Ok(([first, second], both))
 }
 
 fn cannot_fill(symbol: &str, error: &io::Error) -> Error {

@@ -276,9 +276,9 @@ fn capacity(cause: LossCause, loaded: &Loaded, manifest: &Manifest) -> Option<u6
                 .then_some(first.into())
         }
         LossCause::EventsFull => Some(loaded.map(map::EVENTS)?.max_entries().into()),
-        LossCause::StacksFull => Some(loaded.map(map::STACKS)?.max_entries().into()),
+        LossCause::StacksFull => Some(loaded.stacks().next()?.max_entries().into()),
         LossCause::StackTruncated => {
-            let size = loaded.map(map::STACKS)?.value_size();
+            let size = loaded.stacks().next()?.value_size();
             Some((size.saturating_sub(STACK_HEADER as usize) / 8) as u64)
         }
         _ => None,

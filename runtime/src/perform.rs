@@ -142,11 +142,8 @@ impl<'a> Performer<'a> {
     fn info(&self, index: usize) -> Result<(&MapManifest, &MapHandle), Error> {
         let missing = || Error::new(ErrorKind::Bug, format!("there is no map {index}"));
         let info = self.manifest.maps.get(index).ok_or_else(missing)?;
-        let handle = match self.loaded.generations(&info.symbol) {
-            Some(generations) => generations.present(),
-            None => self.loaded.map(&info.symbol).ok_or_else(missing)?,
-        };
-        Ok((info, handle))
+        let handle = self.loaded.script_map(&info.symbol);
+        Ok((info, handle.ok_or_else(missing)?))
     }
 
     /// A map of the manifest as it is now.

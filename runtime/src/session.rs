@@ -2,7 +2,9 @@
 //! itself happens in `run`. Scripts are not compiled here: a session takes a finished object and its manifest.
 
 mod backlog;
+mod opening;
 mod output;
+mod renewal;
 mod run;
 
 use crate::command::Command;

@@ -84,9 +84,11 @@ impl Lower<'_> {
                 let size = self.builder.constant(i64::from(*depth) * 8);
                 let loss = self.loss();
                 let program = self.action.provider.info().kind.info();
-                let routine = match program.preemptible {
-                    true => "pf_stack_preemptible",
-                    false => "pf_stack",
+                let routine = match (program.preemptible, self.checked.needs.renews_stacks) {
+                    (false, false) => "pf_stack",
+                    (true, false) => "pf_stack_preemptible",
+                    (false, true) => "pf_stack_renewed",
+                    (true, true) => "pf_stack_renewed_preemptible",
                 };
                 self.builder
                     .routine(routine, vec![context, flags, size, loss])

@@ -178,8 +178,14 @@ pub(super) fn define(
     own(MapTemplate::Loss, map::LOSS, probes.max(1) * LOSS_CAUSES, 0);
     if checked.needs.stacks > 0 {
         let depth = checked.needs.stacks;
+        // Two tables of half the size take no longer to make than one.
+        let renews = checked.needs.renews_stacks;
+        let stacks = stacks / if renews { 2 } else { 1 };
         let stacks = checked.limits.max_stacks.unwrap_or(stacks);
         own(MapTemplate::Stacks { depth }, map::STACKS, stacks, flags);
+        if renews {
+            own(MapTemplate::Pair, map::STACK_TABLES, 2, 0);
+        }
         let captures = MapTemplate::Captures { depth };
         own(captures, map::CAPTURES, SCRATCH_LEVELS, 0);
         own(MapTemplate::Known, map::KNOWN, KNOWN_STACKS, 0);

@@ -20,6 +20,7 @@ mod options;
 mod pass;
 mod places;
 mod pointers;
+mod renewal;
 mod scope;
 mod stmt;
 mod type_names;
@@ -95,6 +96,8 @@ pub struct Needs {
     pub records: Vec<RecordKind>,
     /// Frames of the deepest stack that is captured; 0 for none.
     pub stacks: u32,
+    /// Stacks that nothing holds any more are given up.
+    pub renews_stacks: bool,
     /// User stacks or symbols are captured.
     pub user_symbols: bool,
     /// Kernel stacks or symbols are captured.

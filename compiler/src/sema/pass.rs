@@ -6,7 +6,7 @@ use super::attach_points::{Differences, Group, Point};
 use super::scope::Scopes;
 use super::{
     Checked, CheckedAction, Checker, Env, MapContent, Needs, Options, ProbeContext, declarations,
-    emptying,
+    emptying, renewal,
 };
 use crate::facts::Facts;
 use cranelift_entity::PrimaryMap;
@@ -206,6 +206,8 @@ impl Pass<'_> {
         for (index, map) in self.env.maps.values_mut().enumerate() {
             map.emptied_while_used = emptied.contains(&index);
         }
+        self.needs.renews_stacks = self.needs.stacks > 0
+            && renewal::is_needed(&mut self.actions, self.env.maps.values(), &self.env.types);
         Ok(Checked {
             actions: self.actions,
             maps: self.env.maps.into_values().collect(),

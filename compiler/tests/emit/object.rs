@@ -219,6 +219,7 @@ fn the_stack_is_enough_for_every_template() {
             for name in [
                 "pf_map_events",
                 "pf_map_stacks",
+                "pf_map_stack_tables",
                 "pf_map_known",
                 "pf_map_captures",
                 "pf_map_zeros",

@@ -27,6 +27,9 @@ pub fn print(manifest: &Manifest) -> String {
         lines.extend(map.key.iter().map(|key| format!("    key {}", layout(key))));
         lines.push(format!("    value {}", map_value(&map.value)));
     }
+    if manifest.renews_stacks {
+        lines.push("stacks that nothing holds are given up".into());
+    }
     for what in &manifest.records {
         lines.push(format!("action {}", action(what, manifest)));
     }

@@ -4,6 +4,8 @@
 pub const LOSS: &str = "pf_map_loss";
 /// Stacks by id.
 pub const STACKS: &str = "pf_map_stacks";
+/// Two tables of stacks by id, in the place of the one, where stacks are given up.
+pub const STACK_TABLES: &str = "pf_map_stack_tables";
 /// Memory that stacks are captured into.
 pub const CAPTURES: &str = "pf_map_captures";
 /// Ids of stacks that are stored.
@@ -31,12 +33,16 @@ pub(super) const REFERRED: &[(&str, &str)] = &[
     ),
     (STACKS, "HASH: __u64 id -> struct pf_stack"),
     (
+        STACK_TABLES,
+        "ARRAY_OF_MAPS of two such, by the last bit of the generation",
+    ),
+    (
         CAPTURES,
         "PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_scratch with a struct pf_capture",
     ),
     (
         KNOWN,
-        "ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that is stored",
+        "ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that is stored; see PF_KNOWN_FIRST",
     ),
     (
         EVENTS,

@@ -94,7 +94,12 @@ fn counts_runs_without_a_level(entry: &'static str) {
 #[test]
 fn every_entry_loads_as_every_program_type() {
     let session = session!(MapTemplate::Count, 1);
-    for stack in ["pf_stack", "pf_stack_preemptible"] {
+    for stack in [
+        "pf_stack",
+        "pf_stack_preemptible",
+        "pf_stack_renewed",
+        "pf_stack_renewed_preemptible",
+    ] {
         let body = Code::body()
             .set(1, 7)
             .spill(-8, 1)

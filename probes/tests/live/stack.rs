@@ -2,22 +2,27 @@
 
 use pfscript_probes::{
     LossCause,
-    abi::{STACK_DEFAULT_DEPTH, STACK_USER},
+    abi::{KNOWN_GENERATION, KNOWN_STORED, STACK_DEFAULT_DEPTH, STACK_USER},
 };
 
 use crate::{
     session,
-    support::{DEPTH, LOSS, STACKS, Session, link::Code},
+    support::{DEPTH, LOSS, STACKS, Session, TABLES, link::Code},
 };
 
 /// A body that captures a stack of that depth and stores its id.
 fn capture(flags: u64, depth: u32) -> Code {
+    capture_by("pf_stack", flags, depth)
+}
+
+/// The same, by one of the routines that capture stacks.
+fn capture_by(routine: &'static str, flags: u64, depth: u32) -> Code {
     Code::body()
         .copy(1, 6)
         .set(2, flags)
         .set(3, u64::from(depth) * 8)
         .set(4, LOSS)
-        .call("pf_stack")
+        .call(routine)
         .result(0)
         .exit()
 }
@@ -122,4 +127,61 @@ fn stacks_of_all_depths_are_whole_whatever_the_last_one_needed() {
         assert_eq!(deep.run(&[])[0], id, "{depth}");
     }
     assert_eq!(addresses.len() as u32, frames);
+}
+
+fn renewed_stacks_are_stored_in_the_present_table(routine: &'static str) {
+    let session = session!();
+    let known = &session.maps["pf_map_known"];
+    let stored = || known.get(&KNOWN_STORED.to_ne_bytes()).unwrap()[0];
+    let generation = |number| known.fill(&KNOWN_GENERATION.to_ne_bytes(), &[number]);
+    let tables = || TABLES.map(|name| session.maps[name].keys());
+    let first = session.program(&capture_by(routine, 0, 1));
+    let second = session.program(&capture_by(routine, 0, 2));
+    let a = first.run(&[])[0];
+    assert_eq!(first.run(&[]), [a]);
+    assert_eq!((tables(), stored()), ([vec![a], vec![]], 1));
+    // What is remembered of one generation is not in the other table.
+    generation(1);
+    assert_eq!(first.run(&[]), [a]);
+    let b = second.run(&[])[0];
+    assert_ne!(a, b);
+    let [old, new] = tables();
+    assert_eq!((old, new.len(), stored()), (vec![a], 2, 3));
+    // Nor is it remembered two generations later, but the stack is found there.
+    generation(3);
+    assert_eq!(first.run(&[]), [a]);
+    assert_eq!((tables()[1].len(), stored()), (2, 3));
+    session.assert_lost(&[]);
+    // A table that is full counts what it refuses, and nothing else.
+    for depth in 3..3 + STACKS {
+        session.program(&capture_by(routine, 0, depth)).run(&[]);
+    }
+    assert_eq!((tables()[1].len() as u32, stored()), (STACKS, 4));
+    session.assert_lost(&[(LossCause::StacksFull, 2)]);
+}
+
+#[test]
+fn a_stack_is_stored_in_the_table_of_the_present_generation() {
+    renewed_stacks_are_stored_in_the_present_table("pf_stack_renewed");
+}
+
+#[test]
+fn programs_that_can_be_preempted_store_stacks_there_too() {
+    renewed_stacks_are_stored_in_the_present_table("pf_stack_renewed_preemptible");
+}
+
+#[test]
+fn a_stack_of_either_table_can_be_measured() {
+    let session = session!();
+    let known = &session.maps["pf_map_known"];
+    let id = session
+        .program(&capture_by("pf_stack_renewed", 0, 2))
+        .run(&[])[0];
+    let body = Code::body().argument(1, 0).call("pf_stack_len").result(0);
+    let length = session.program(&body.exit());
+    for generation in 0..4 {
+        known.fill(&KNOWN_GENERATION.to_ne_bytes(), &[generation]);
+        assert_eq!(length.run(&[id]), [2], "{generation}");
+        assert_eq!(length.run(&[id ^ 1]), [0], "{generation}");
+    }
 }

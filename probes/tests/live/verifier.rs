@@ -12,6 +12,15 @@ use crate::{
 
 #[test]
 fn the_verifier_bears_many_calls_of_the_routines_with_loops_and_branches() {
+    bears_many_calls("pf_stack");
+}
+
+#[test]
+fn it_does_so_where_stacks_are_given_up() {
+    bears_many_calls("pf_stack_renewed");
+}
+
+fn bears_many_calls(stack: &'static str) {
     let template = MapTemplate::Hist { bits: 5 };
     let session = session!(template, 16);
     let mut body = Code::body();
@@ -28,7 +37,7 @@ fn the_verifier_bears_many_calls_of_the_routines_with_loops_and_branches() {
             .set(2, STACK_USER | STACK_DEFAULT_DEPTH)
             .set(3, u64::from(MAX_STACK_FRAMES) * 8)
             .set(4, LOSS)
-            .call("pf_stack")
+            .call(stack)
             .copy(1, 8)
             .op(0x0f, 1, 0, 0, 0)
             .set(2, 5)

@@ -5,7 +5,9 @@
 //! In comes a [`Session`], out goes an [`Outcome`]. What a record asks for is done in `perform`, what is shown in a sink.
 
 use super::backlog::Backlog;
+use super::opening::{fill_globals, open_process, ring_buffer};
 use super::output::Output;
+use super::renewal::Renewal;
 use super::{Outcome, Session, Stop, Target};
 use crate::attach::{self, Attached};
 use crate::bytes::{slice, unsigned};
@@ -18,10 +20,10 @@ use crate::processes::{Processes, Scope};
 use crate::results::{Event, MapOptions};
 use crate::sinks::Sink;
 use crate::symbols::{self, Symbols};
+use crate::sys;
 use crate::sys::signals::Phase;
-use crate::sys::{self, process};
-use aya::maps::{Map, MapData, RingBuf};
-use pfscript_compiler::manifest::{Attach, Globals, Manifest, Purpose, RecordKind};
+use aya::maps::{MapData, RingBuf};
+use pfscript_compiler::manifest::{Attach, Manifest, Purpose, RecordKind};
 use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -58,6 +60,7 @@ pub struct Running<'a> {
     loaded: Loaded,
     events: Option<RingBuf<MapData>>,
     backlog: Backlog,
+    renewal: Option<Renewal>,
     processes: Processes,
     symbols: Symbols,
     process: Option<OwnedFd>,
@@ -72,7 +75,8 @@ pub struct Running<'a> {
 /// How long commands of the script that wait when tracing ends are still begun.
 const COMMANDS_AT_END: Duration = Duration::from_secs(1);
 
-fn kernel_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
+/// An error of the kernel's in `doing` something.
+pub(super) fn kernel_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
     move |error| Error::new(ErrorKind::Kernel, format!("{doing}: {error}"))
 }
 
@@ -123,6 +127,7 @@ impl<'a> Running<'a> {
         let symbols = Symbols::new(manifest);
         let attached = attach::open(&loaded, manifest, session.target.process(), command)?;
         let backlog = Backlog::new(&session.object.manifest);
+        let renewal = Renewal::new(&session.object.manifest);
         let (sink, reader) = session.take_sink()?;
         let sink = Output::new(sink, reader, stop);
         Ok(Running {
@@ -133,6 +138,7 @@ impl<'a> Running<'a> {
             loaded,
             events,
             backlog,
+            renewal,
             processes,
             symbols,
             process,
@@ -341,8 +347,12 @@ impl<'a> Running<'a> {
             if delivered == Delivered::All {
                 self.sink.flush()?;
             }
+            self.renew_stacks(delivered == Delivered::All)?;
             let busy = self.processes.read_some() || delivered == Delivered::Some;
-            let timeout = match self.processes.look_around() {
+            let renewal = self.renewal.as_ref();
+            let renewal = renewal.map(|renewal| renewal.interval(&self.loaded));
+            let waits = self.processes.look_around().into_iter().chain(renewal);
+            let timeout = match waits.min() {
                 _ if busy => 0,
                 Some(wait) => wait.as_millis() as i32 + 1,
                 None => -1,
@@ -356,6 +366,17 @@ impl<'a> Running<'a> {
                 self.ending = None;
                 return Ok(());
             }
+        }
+    }
+
+    /// Gives up stacks that nothing holds any more, if it is time. `all` says that all records are delivered.
+    fn renew_stacks(&mut self, all: bool) -> Result<(), Error> {
+        let manifest = &self.session.object.manifest;
+        match &mut self.renewal {
+            Some(renewal) => renewal
+                .step(&self.loaded, manifest, all)
+                .map_err(kernel_error("can't give up stacks")),
+            None => Ok(()),
         }
     }
 
@@ -455,6 +476,9 @@ impl<'a> Running<'a> {
             );
             if !self.backlog.is_request(number) {
                 performer.perform(kind, record)?;
+                if let (Some(renewal), None) = (&mut self.renewal, &taken) {
+                    renewal.delivered(record.len());
+                }
                 if runs && begin.elapsed() > LONG {
                     return Ok(Delivered::Some);
                 }
@@ -523,59 +547,4 @@ fn fires_outside_command(manifest: &Manifest) -> bool {
     probes
         .flat_map(|probe| probe.points())
         .any(Attach::fires_in_any_process)
-}
-
-/// Tells the programs when tracing began and which command is traced.
-fn fill_globals(loaded: &Loaded, target: &Target) -> Result<(), Error> {
-    let missing = || {
-        let message = format!("the object has no map `{}`", map::GLOBALS);
-        Error::new(ErrorKind::Bug, message)
-    };
-    let map = loaded.map(map::GLOBALS).ok_or_else(missing)?;
-    let command = target.command().unwrap_or(0);
-    let (boot, tai) = (
-        sys::clock_ns(libc::CLOCK_BOOTTIME),
-        sys::clock_ns(libc::CLOCK_TAI),
-    );
-    let cpus = sys::possible_cpus().map_err(kernel_error("can't count the CPUs"))?;
-    let mut value = vec![0; map.value_size()];
-    for (place, number) in [
-        (Globals::START, boot),
-        (Globals::COMMAND, command.into()),
-        (Globals::TAI_AHEAD, tai.wrapping_sub(boot)),
-        (Globals::CPUS, cpus as u64),
-    ] {
-        let place = place as usize;
-        value
-            .get_mut(place..place + 8)
-            .ok_or_else(missing)?
-            .copy_from_slice(&number.to_le_bytes());
-    }
-    map.update(&0_u32.to_le_bytes(), &value)
-        .map_err(kernel_error("can't fill the map of globals"))
-}
-
-fn ring_buffer(map: BorrowedFd<'_>) -> Result<RingBuf<MapData>, Error> {
-    let fd = map
-        .try_clone_to_owned()
-        .map_err(kernel_error("can't read the event buffer"))?;
-    MapData::from_fd(fd)
-        .and_then(|data| RingBuf::try_from(Map::RingBuf(data)))
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::Kernel,
-                format!("can't read the event buffer: {error}"),
-            )
-        })
-}
-
-fn open_process(pid: u32) -> Result<OwnedFd, Error> {
-    process::pidfd(pid).map_err(|error| {
-        let why = match error.raw_os_error() {
-            Some(libc::ESRCH) => format!("there is no process {pid}"),
-            Some(libc::EINVAL) => format!("{pid} is not a process: it may be a thread"),
-            _ => format!("can't watch process {pid}: {error}"),
-        };
-        Error::new(ErrorKind::Target, why)
-    })
 }

@@ -5,7 +5,7 @@
 use crate::bytes::unsigned;
 use crate::load::Loaded;
 use crate::raw_table::each_entry;
-use pfscript_probes::abi::{STACK_FIRST_NS, STACK_HEADER, STACK_NR, STACK_TGID, map};
+use pfscript_probes::abi::{STACK_FIRST_NS, STACK_HEADER, STACK_NR, STACK_TGID};
 use std::collections::HashMap;
 use std::io;
 
@@ -22,11 +22,12 @@ pub struct Captured {
 
 /// The stack with an id; `None` if it could not be had.
 pub fn read(loaded: &Loaded, id: u64) -> Option<Captured> {
-    let map = loaded.map(map::STACKS)?;
-    let mut value = vec![0; map.value_size()];
-    if id == 0 || !map.lookup(&id.to_le_bytes(), &mut value).unwrap_or(false) {
-        return None;
-    }
+    let mut value = Vec::new();
+    let mut tables = loaded.stacks().filter(|_| id != 0);
+    tables.find(|table| {
+        value.resize(table.value_size(), 0);
+        table.lookup(&id.to_le_bytes(), &mut value).unwrap_or(false)
+    })?;
     let frames = unsigned(STACK_NR.of(&value)) as usize;
     let addresses = value.get(STACK_HEADER as usize..).unwrap_or_default();
     Some(Captured {
@@ -46,8 +47,8 @@ pub fn read(loaded: &Loaded, id: u64) -> Option<Captured> {
 /// The kernel's.
 pub fn owners(loaded: &Loaded) -> io::Result<HashMap<u32, u64>> {
     let mut owners = HashMap::new();
-    if let Some(map) = loaded.map(map::STACKS) {
-        each_entry(map, |_, value| {
+    for table in loaded.stacks() {
+        each_entry(table, |_, value| {
             let time = unsigned(STACK_FIRST_NS.of(value));
             let first: &mut u64 = owners.entry(owner(value)).or_insert(time);
             *first = time.min(*first);

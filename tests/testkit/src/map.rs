@@ -35,12 +35,34 @@ impl Map {
     /// # Errors
     /// The kernel's.
     pub fn new(spec: MapSpec) -> io::Result<Map> {
+        Map::create(spec, None)
+    }
+
+    /// Makes a map of maps that are like `inner`, and puts that into each place. Its key and value are of 4 bytes.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn of_maps(spec: MapSpec, inner: &[&Map]) -> io::Result<Map> {
+        let map = Map::create(spec, inner.first().copied())?;
+        for (place, inner) in inner.iter().enumerate() {
+            let (key, value) = (place as u32, inner.fd());
+            let mut attr = zeroed();
+            attr.__bindgen_anon_2.map_fd = map.fd() as u32;
+            attr.__bindgen_anon_2.key = std::ptr::from_ref(&key) as u64;
+            attr.__bindgen_anon_2.__bindgen_anon_1.value = std::ptr::from_ref(&value) as u64;
+            bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr)?;
+        }
+        Ok(map)
+    }
+
+    fn create(spec: MapSpec, inner: Option<&Map>) -> io::Result<Map> {
         let mut attr = zeroed();
         attr.__bindgen_anon_1.map_type = spec.map_type;
         attr.__bindgen_anon_1.key_size = spec.key_size;
         attr.__bindgen_anon_1.value_size = spec.value_size;
         attr.__bindgen_anon_1.max_entries = spec.max_entries;
         attr.__bindgen_anon_1.map_flags = spec.flags;
+        attr.__bindgen_anon_1.inner_map_fd = inner.map_or(0, |inner| inner.fd() as u32);
         let per_cpu = [
             bpf_map_type::BPF_MAP_TYPE_PERCPU_HASH as u32,
             bpf_map_type::BPF_MAP_TYPE_PERCPU_ARRAY as u32,

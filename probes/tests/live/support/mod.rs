@@ -15,6 +15,8 @@ use link::Code;
 pub const RING: u32 = 65536;
 /// Room for stacks in the session's table.
 pub const STACKS: u32 = 3;
+/// Where programs choose one of two such tables, these.
+pub const TABLES: [&str; 2] = ["first table", "second table"];
 /// Frames of the session's stacks.
 pub const DEPTH: u32 = MAX_STACK_FRAMES;
 /// Bytes of a frame of scratch memory.
@@ -52,6 +54,14 @@ impl Session {
         ] {
             maps.insert(template.symbol().unwrap(), map(template, 0, entries));
         }
+        // Two tables of stacks, by names of their own, and the map of both.
+        for name in TABLES {
+            let table = MapTemplate::Stacks { depth: DEPTH };
+            maps.insert(name, map(table, 0, STACKS));
+        }
+        let both = spec(MapTemplate::Pair, 0, 2);
+        let both = Map::of_maps(both, &TABLES.map(|name| &maps[name]));
+        maps.insert("pf_map_stack_tables", both.expect("a map of maps"));
         let result = MapTemplate::Scalar { size: 8 };
         maps.insert("result", map(result, 8, 64));
         Some(Session {
@@ -110,14 +120,18 @@ impl Session {
 
 /// A live map; `key_size` and `entries` count where the template leaves them open.
 fn map(template: MapTemplate, key_size: u32, entries: u32) -> Map {
-    let spec = MapSpec {
+    let spec = spec(template, key_size, entries);
+    Map::new(spec).unwrap_or_else(|error| panic!("{template:?}: {error}"))
+}
+
+fn spec(template: MapTemplate, key_size: u32, entries: u32) -> MapSpec {
+    MapSpec {
         map_type: template.bpf_map_type(),
         key_size: template.key_size().unwrap_or(key_size),
         value_size: template.value_size(),
         max_entries: template.max_entries().unwrap_or(entries),
         flags: 0,
-    };
-    Map::new(spec).unwrap_or_else(|error| panic!("{template:?}: {error}"))
+    }
 }
 
 /// A program that can be run.

@@ -1,0 +1,78 @@
+//! What a session opens and fills before it begins: the event buffer, the process that it follows, what programs and loader
+//! share.
+
+use super::Target;
+use super::run::kernel_error;
+use crate::error::{Error, ErrorKind};
+use crate::load::Loaded;
+use crate::sys::{self, process};
+use aya::maps::{Map, MapData, RingBuf};
+use pfscript_compiler::manifest::Globals;
+use pfscript_probes::abi::map;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+/// Tells the programs when tracing began and which command is traced.
+///
+/// # Errors
+/// The kernel's, or that the object has no such map.
+pub(super) fn fill_globals(loaded: &Loaded, target: &Target) -> Result<(), Error> {
+    let missing = || {
+        let message = format!("the object has no map `{}`", map::GLOBALS);
+        Error::new(ErrorKind::Bug, message)
+    };
+    let map = loaded.map(map::GLOBALS).ok_or_else(missing)?;
+    let command = target.command().unwrap_or(0);
+    let (boot, tai) = (
+        sys::clock_ns(libc::CLOCK_BOOTTIME),
+        sys::clock_ns(libc::CLOCK_TAI),
+    );
+    let cpus = sys::possible_cpus().map_err(kernel_error("can't count the CPUs"))?;
+    let mut value = vec![0; map.value_size()];
+    for (place, number) in [
+        (Globals::START, boot),
+        (Globals::COMMAND, command.into()),
+        (Globals::TAI_AHEAD, tai.wrapping_sub(boot)),
+        (Globals::CPUS, cpus as u64),
+    ] {
+        let place = place as usize;
+        value
+            .get_mut(place..place + 8)
+            .ok_or_else(missing)?
+            .copy_from_slice(&number.to_le_bytes());
+    }
+    map.update(&0_u32.to_le_bytes(), &value)
+        .map_err(kernel_error("can't fill the map of globals"))
+}
+
+/// Reads the event buffer.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn ring_buffer(map: BorrowedFd<'_>) -> Result<RingBuf<MapData>, Error> {
+    let fd = map
+        .try_clone_to_owned()
+        .map_err(kernel_error("can't read the event buffer"))?;
+    MapData::from_fd(fd)
+        .and_then(|data| RingBuf::try_from(Map::RingBuf(data)))
+        .map_err(|error| {
+            Error::new(
+                ErrorKind::Kernel,
+                format!("can't read the event buffer: {error}"),
+            )
+        })
+}
+
+/// Watches a process for its end.
+///
+/// # Errors
+/// That there is none of that id, or the kernel's.
+pub(super) fn open_process(pid: u32) -> Result<OwnedFd, Error> {
+    process::pidfd(pid).map_err(|error| {
+        let why = match error.raw_os_error() {
+            Some(libc::ESRCH) => format!("there is no process {pid}"),
+            Some(libc::EINVAL) => format!("{pid} is not a process: it may be a thread"),
+            _ => format!("can't watch process {pid}: {error}"),
+        };
+        Error::new(ErrorKind::Target, why)
+    })
+}

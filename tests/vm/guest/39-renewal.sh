@@ -1,0 +1,38 @@
+# More different stacks than the table holds: those that nothing holds any more are given up, and none is lost.
+
+processes() { # NUMBER: so many short ones, each of which has stacks of its own
+    echo "sh -c 'i=0; while [ \$i -lt $1 ]; do /bin/busybox true; i=\$((i + 1)); done'"
+}
+
+rolling() {
+    trace_well --strict -e 'config = { max_stacks = 3000 }
+        software:page-faults:1 { @[ustack, pid, comm] = count(); @n++; if (@n % 1000 == 1) { @kept[ustack, pid, comm] = count(); } }
+        interval:ms:500 { clear(@); print(@n); }
+        END { clear(@); }' -c "$(processes 300)"
+    [ "$(sed -n 's/^@n: //p' out | tail -n 1)" -gt 6000 ] || fail "too few stacks to prove anything"
+    # What the kernel does for a new program has no user stack.
+    awk '/^@kept\[$/ { rows++; getline; if (/^,/) blank++ } END { exit !(rows > 5 && blank * 4 < rows) }' out ||
+        fail "stacks that are held have lost their frames"
+}
+check stacks-are-given-up rolling
+
+# The same where programs can be preempted, with stacks in values and measured ones.
+overwritten() {
+    trace_well --strict -e 'config = { max_stacks = 3000 }
+        rt:sys_enter { @last[pid] = (1, ustack); @deepest = max(len(ustack)); @n++; }
+        interval:ms:500 { clear(@last); } END { clear(@last); }' -c "$(processes 300)"
+    [ "$(sed -n 's/^@n: //p' out)" -gt 3000 ] || fail "too few stacks to prove anything"
+    [ "$(sed -n 's/^@deepest: //p' out)" -gt 0 ] || fail "no stack has a length"
+}
+check stacks-are-overwritten overwritten
+
+# Programs that only ever count stacks, and those that leave some behind, with other work around the capture.
+dry_runs() {
+    trace_well --dry-run -e 'software:page-faults:1 { $s = comm; @[ustack, kstack(3), $s] = hist(nsecs, 3); @x[$s] = max(cpu);
+        if ($s == "sh") { @y[ustack(126), kstack, $s] = hist(pid, 3); } }'
+    trace_well --dry-run -e 'software:page-faults:1 { $s = comm; @[ustack, kstack(3), $s] = hist(nsecs, 3); @x[$s] = max(cpu);
+        if ($s == "sh") { @v[ustack(126), $s] = (kstack, str(curtask)); printf("%s %s", ustack, str(curtask)); } clear(@);
+        if (len(ustack) > 5 && len(kstack) < 9) { print((ustack, 1)); delete(@v[ustack(126), $s]); } }
+        rt:sys_enter { @[ustack, kstack(3), comm] = hist(nsecs, 3); if (len(ustack) > 3) { @t[tid] = ustack; } }'
+}
+check dry-run-renewal dry_runs
