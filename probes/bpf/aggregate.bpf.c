@@ -22,7 +22,7 @@ pf_template(void, pf_loss, __u64 index)
 static __always_inline void *create(void *map, const void *key, const void *initial, __u64 loss)
 {
 	void *value;
-	long error;
+	int error;
 
 	error = bpf_map_update_elem(map, key, initial, BPF_NOEXIST);
 	value = bpf_map_lookup_elem(map, key);
@@ -155,7 +155,7 @@ pf_template(void, pf_bucket, void *map, const void *key, __u64 index, __u64 buck
 
 pf_template(void, pf_set, void *map, const void *key, const void *value, __u64 loss)
 {
-	long error = bpf_map_update_elem(map, key, value, BPF_ANY);
+	int error = bpf_map_update_elem(map, key, value, BPF_ANY);
 
 	if (error)
 		pf_loss(loss + refusal(error, PF_MAP_FULL));

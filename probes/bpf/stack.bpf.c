@@ -111,9 +111,9 @@ static __always_inline __u64 is_deep(const struct pf_stack *stack, __u64 flags, 
 }
 
 /* Puts a stack into a table unless it is there. 0, -EEXIST if it was there, or why the table did not take it. */
-static __always_inline long put(void *table, const __u64 *id, struct pf_stack *stack)
+static __always_inline int put(void *table, const __u64 *id, struct pf_stack *stack)
 {
-	long result = -EEXIST;
+	int result = -EEXIST;
 
 	if (!bpf_map_lookup_elem(table, id)) {
 		stack->first_ns = bpf_ktime_get_ns();
@@ -127,7 +127,7 @@ static __always_inline void store(struct pf_stack *stack, __u64 id, __u64 loss)
 {
 	__u32 place = id % PF_KNOWN_STACKS;
 	__u64 *known;
-	long result;
+	int result;
 
 	/* What one CPU remembers is true for all. */
 	known = bpf_map_lookup_elem(&pf_map_known, &place);
@@ -164,7 +164,7 @@ static __always_inline void store_renewed(struct pf_stack *stack, __u64 id, __u6
 {
 	__u64 *word, *known, *stored, generation, mark;
 	void *table;
-	long result;
+	int result;
 
 	word = known_word(PF_KNOWN_GENERATION);
 	known = known_word(PF_KNOWN_FIRST + id % (PF_KNOWN_STACKS - PF_KNOWN_FIRST));

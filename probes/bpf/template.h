@@ -114,8 +114,13 @@ void pf_loss(__u64 index);
 
 #define E2BIG 7
 
-/* Why a map did not take a key: it was full, or the kernel had no memory for it at that moment. */
-static __always_inline __u64 refusal(long error, enum pf_loss_cause full)
+/*
+ * Why a map did not take a key: it was full, or the kernel had no memory for it at that moment.
+ *
+ * What maps return is an int: before Linux 6.4 the verifier has programs call a map's own function in the helper's place, and
+ * its result has zeroes in the upper half.
+ */
+static __always_inline __u64 refusal(int error, enum pf_loss_cause full)
 {
 	return error == -E2BIG ? full : PF_NO_MEMORY;
 }

@@ -36,3 +36,14 @@ dry_runs() {
         rt:sys_enter { @[ustack, kstack(3), comm] = hist(nsecs, 3); if (len(ustack) > 3) { @t[tid] = ustack; } }'
 }
 check dry-run-renewal dry_runs
+
+# What is full is said, with what makes it larger; on old kernels the reason is in the lower half of a register alone.
+full() {
+    trace -e 'config = { max_stacks = 20; max_map_keys = 10 }
+        software:page-faults:1 { @[pid, addr] = count(); @a[addr] = 1; printf("%s", kstack); printf("%s", ustack); }' -c "$(processes 3)"
+    [ "$status" = 0 ] || fail "pfscript ended with status $status"
+    grep -q 'a map was full (10 keys; raise it with config max_map_keys)' err || fail "no word of the full map: $(cat err)"
+    grep -q 'the table of stacks was full (20 different stacks; raise it with config max_stacks)' err || fail "no word of the table"
+    ! grep -q 'could not allocate' err || fail "a full map is taken for a lack of memory: $(cat err)"
+}
+check what-is-full-is-said full
