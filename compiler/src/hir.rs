@@ -173,6 +173,8 @@ pub enum ExprKind {
     },
     /// Arithmetic on 64 bits.
     Arith(Arith, Box<Expr>, Box<Expr>),
+    /// A division, or what is left of it: 1 if the divisor is zero, which is counted.
+    Divide(Division, Box<Expr>, Box<Expr>),
     /// A comparison of 64-bit values.
     Compare(Condition, Box<Expr>, Box<Expr>),
     /// A comparison of strings for equality (or inequality).
@@ -229,6 +231,15 @@ pub enum ExprKind {
         /// Leaves the action afterwards (`exit()`).
         leaves: bool,
     },
+}
+
+/// What a division gives, and of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Division {
+    /// Of signed numbers, rounded towards zero.
+    pub signed: bool,
+    /// What is left, with the sign of the dividend.
+    pub rest: bool,
 }
 
 /// What a helper or a routine is given.

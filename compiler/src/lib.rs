@@ -19,6 +19,7 @@ pub mod recorded;
 pub mod sema;
 pub mod types;
 
+use crate::emit::source::Source;
 use crate::sema::c_types::WithCTypes;
 use cranelift_entity::EntityRef;
 use facts::Facts;
@@ -171,6 +172,13 @@ fn assemble(
                 .map(|broken| Diagnostic::error(broken.span, format!("internal error: {broken}")))
                 .collect::<Vec<_>>()
         })?;
+    }
+    if !manifest.divisions.is_empty() {
+        let lines = Source::new(name, source);
+        for division in &mut manifest.divisions {
+            let position = lines.position(division.span);
+            (division.line, division.column) = (position.line, position.column);
+        }
     }
     let assembled = emit::assemble(&module, name, source).map_err(|error| {
         let action = error

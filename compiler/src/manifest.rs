@@ -35,6 +35,22 @@ pub struct Manifest {
     pub needs_command: Option<Span>,
     /// The map `pf_map_sites`, that the runtime fills before attaching; `None` if no program asks for its site.
     pub sites: Option<SiteTable>,
+    /// The places in the script that divide by what may be zero. The counter of each stands in `pf_map_loss` behind those of
+    /// the probes.
+    pub divisions: Vec<DivisionManifest>,
+}
+
+/// A place in the script that divides by what may be zero.
+#[derive(Clone, Debug)]
+pub struct DivisionManifest {
+    /// The probe that it is in.
+    pub probe: ProbeId,
+    /// Where it is.
+    pub span: Span,
+    /// Its line, from 1; 0 until the object is assembled.
+    pub line: u32,
+    /// Its column there, in bytes, from 1.
+    pub column: u32,
 }
 
 /// The word that programs read where there are so many of them that the kernel takes long to detach them.

@@ -31,6 +31,13 @@ pub enum Cause {
     GeneratedCode,
     /// The names of files' functions could not be had.
     Names(Names),
+    /// A division by zero at this place of the script, where the result was 1.
+    DividedByZero {
+        /// From 1.
+        line: u32,
+        /// In bytes, from 1.
+        column: u32,
+    },
 }
 
 /// Why addresses in a file have no names, though the file may have some.
@@ -179,6 +186,11 @@ impl fmt::Display for Loss {
                 "cut {n} {} names of generated code: more in /tmp/perf-PID.map than is kept",
                 plural("process's", "processes'")
             ),
+            Cause::DividedByZero { line, column } => write!(
+                f,
+                "{n} {} by zero{of}, in line {line}, column {column} (the result is 1)",
+                plural("division", "divisions")
+            ),
             Cause::Names(reason) => write!(
                 f,
                 "lost {n} {} names: {}",
@@ -234,6 +246,24 @@ pub(crate) fn read(
                 probe: Some(info.name.clone()),
                 cause: Cause::Missed,
                 count: missed,
+                capacity: None,
+            });
+        }
+    }
+    let behind = manifest.probes.len().max(1) as u32 * LOSS_CAUSES;
+    for (index, division) in (behind..).zip(&manifest.divisions) {
+        let count = counter(loaded, index)?;
+        if count > 0 {
+            losses.push(Loss {
+                probe: manifest
+                    .probes
+                    .get(division.probe)
+                    .map(|probe| probe.name.clone()),
+                cause: Cause::DividedByZero {
+                    line: division.line,
+                    column: division.column,
+                },
+                count,
                 capacity: None,
             });
         }
@@ -333,6 +363,11 @@ mod tests {
         assert_eq!(
             text(Cause::Names(Names::Gone), 2, None),
             "lost 2 files' names: gone before they could be opened"
+        );
+        let divided = Cause::DividedByZero { line: 3, column: 7 };
+        assert_eq!(
+            text(divided, 2, None),
+            "2 divisions by zero, in line 3, column 7 (the result is 1)"
         );
         for cause in LossCause::ALL {
             assert!(

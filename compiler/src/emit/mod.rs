@@ -18,7 +18,7 @@ mod object;
 mod regalloc;
 mod select;
 mod simplify;
-mod source;
+pub(crate) mod source;
 
 pub use link::TemplateSource;
 

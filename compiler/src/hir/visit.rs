@@ -124,6 +124,7 @@ impl Expr {
                 delta.visit(see);
             }
             ExprKind::Arith(_, left, right)
+            | ExprKind::Divide(_, left, right)
             | ExprKind::Compare(_, left, right)
             | ExprKind::CompareStr { left, right, .. } => {
                 left.visit(see);

@@ -38,6 +38,7 @@ impl Lower<'_> {
                 let right = self.value(right);
                 self.builder.arith(*op, left, right)
             }
+            ExprKind::Divide(division, _, right) => self.divide(*division, left, right, expr.span),
             ExprKind::Compare(condition, _, right) => {
                 let right = self.value(right);
                 self.builder.compare(*condition, left, right)
@@ -100,7 +101,9 @@ impl Lower<'_> {
                 after,
             } => self.add(place, delta, *after),
             // Seen when the left operand was looked for.
-            ExprKind::Arith(_, left, _) | ExprKind::Compare(_, left, _) => {
+            ExprKind::Arith(_, left, _)
+            | ExprKind::Divide(_, left, _)
+            | ExprKind::Compare(_, left, _) => {
                 let left = self.value(left);
                 self.operation(expr, left)
             }
@@ -259,7 +262,9 @@ impl Lower<'_> {
 /// The operand that an operation computes first, where operations may nest as deep as a script's expression is long.
 fn left_operand(expr: &Expr) -> Option<&Expr> {
     let left: &Expr = match &expr.kind {
-        ExprKind::Arith(_, left, _) | ExprKind::Compare(_, left, _) => left,
+        ExprKind::Arith(_, left, _)
+        | ExprKind::Divide(_, left, _)
+        | ExprKind::Compare(_, left, _) => left,
         ExprKind::Routine { args, .. } => match &args[..] {
             [Argument::Value(left), Argument::Value(_)] => left,
             _ => return None,

@@ -19,7 +19,7 @@ use pfscript_probes::maps::{
     BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
     BPF_MAP_TYPE_PERCPU_HASH,
 };
-use pfscript_probes::{Feature, LOSS_CAUSES, MapTemplate};
+use pfscript_probes::{Feature, MapTemplate};
 
 /// `BPF_F_NO_PREALLOC`
 const NO_PREALLOCATION: u32 = 1;
@@ -174,8 +174,12 @@ pub(super) fn define(
     let mut own = |template: MapTemplate, symbol: &str, max_entries: u32, flags: u32| {
         own(module, template, symbol, max_entries, flags)
     };
-    let probes = checked.actions.len() as u32;
-    own(MapTemplate::Loss, map::LOSS, probes.max(1) * LOSS_CAUSES, 0);
+    own(
+        MapTemplate::Loss,
+        map::LOSS,
+        super::counters_of_probes(checked),
+        0,
+    );
     if checked.needs.stacks > 0 {
         let depth = checked.needs.stacks;
         // Two tables of half the size take no longer to make than one.

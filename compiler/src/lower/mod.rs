@@ -8,6 +8,7 @@
 
 mod buffer;
 mod call;
+mod divide;
 mod expr;
 mod loops;
 mod maps;
@@ -23,13 +24,15 @@ use crate::ir::{
     Signature, Slot, SlotPlace, Value,
 };
 use crate::language::parameters;
-use crate::manifest::{Manifest, ProbeManifest};
+use crate::manifest::{DivisionManifest, Manifest, ProbeManifest};
 use crate::sema::{Checked, CheckedAction};
 use crate::types::Type;
 use cranelift_entity::{EntityRef, PrimaryMap};
+use indexmap::IndexSet;
 use maps::Maps;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::LOSS_CAUSES;
+use pfscript_probes::abi::map;
 use std::collections::HashMap;
 
 /// Lowers a checked script.
@@ -57,6 +60,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
     let maps = maps::define(checked, facts, &mut module, &mut manifest)?;
     let visitor = (checked.needs.visits_elements).then(|| module.functions.push(visitor()));
     let mut errors = Vec::new();
+    let mut divisions = IndexSet::new();
     let mut rows = 0;
     let stops = has_slow_detaching(checked);
     for action in &checked.actions {
@@ -72,6 +76,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
             visitor,
             probe,
             errors: &mut errors,
+            divisions: &mut divisions,
             level: Level::new(functions.push(Function::new("", Signature::default()))),
             functions,
             builder,
@@ -94,11 +99,28 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
             sites: action.sites.clone(),
         });
     }
+    if let Some(counters) = module.maps.values_mut().find(|map| map.symbol == map::LOSS) {
+        counters.max_entries += divisions.len() as u32;
+    }
+    manifest.divisions = divisions
+        .into_iter()
+        .map(|(probe, span)| DivisionManifest {
+            probe,
+            span,
+            line: 0,
+            column: 0,
+        })
+        .collect();
     if errors.is_empty() {
         Ok((module, manifest))
     } else {
         Err(errors)
     }
+}
+
+/// How many counters of losses the probes have together.
+fn counters_of_probes(checked: &Checked) -> u32 {
+    (checked.actions.len() as u32).max(1) * LOSS_CAUSES
 }
 
 /// Whether the kernel takes so long to detach all programs that they are to be stopped before: some 50 to 100 ms for each
@@ -137,6 +159,8 @@ struct Lower<'a> {
     errors: &'a mut Vec<Diagnostic>,
     /// The module's functions. One that is begun has its place there.
     functions: &'a mut PrimaryMap<FuncId, Function>,
+    /// The places that divide by zero, perhaps: each has a counter.
+    divisions: &'a mut IndexSet<(ProbeId, Span)>,
     builder: FunctionBuilder,
     /// What belongs to the function that is being built.
     level: Level,

@@ -3,7 +3,7 @@
 //! In come an operator and checked operands, out goes HIR or a diagnostic. Assignment is a statement.
 
 use super::{Checker, MapContent};
-use crate::hir::{Argument, Base, Expr, ExprKind, Place};
+use crate::hir::{Base, Division, Expr, ExprKind, Place};
 use crate::ir::{Arith, Condition};
 use crate::types::Type;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast, UnaryOp};
@@ -208,36 +208,36 @@ impl Checker<'_> {
             BinaryOp::Shr => left.ty.is_signed(),
             _ => signed,
         };
+        let divides = matches!(op, BinaryOp::Div | BinaryOp::Mod);
         if let (Some(a), Some(b)) = (left.constant(), right.constant()) {
-            return Ok(Expr::int(fold(op, a, b, signed), ty, span));
+            if !divides || b != 0 {
+                return Ok(Expr::int(fold(op, a, b, signed), ty, span));
+            }
+            if left.ty.is_literal() && right.ty.is_literal() {
+                return Err(Diagnostic::error(span, "this divides by zero"));
+            }
+        }
+        if divides {
+            let division = Division {
+                signed,
+                rest: op == BinaryOp::Mod,
+            };
+            return Ok(Expr {
+                kind: ExprKind::Divide(division, Box::new(left), Box::new(right)),
+                ty,
+                span,
+            });
         }
         let arith = match (op, signed) {
             (BinaryOp::Add, _) => Arith::Add,
             (BinaryOp::Sub, _) => Arith::Sub,
             (BinaryOp::Mul, _) => Arith::Mul,
-            (BinaryOp::Div, false) => Arith::UDiv,
-            (BinaryOp::Mod, false) => Arith::UMod,
             (BinaryOp::BitAnd, _) => Arith::And,
             (BinaryOp::BitOr, _) => Arith::Or,
             (BinaryOp::BitXor, _) => Arith::Xor,
             (BinaryOp::Shl, _) => Arith::Shl,
             (BinaryOp::Shr, false) => Arith::LShr,
             (BinaryOp::Shr, true) => Arith::AShr,
-            (BinaryOp::Div | BinaryOp::Mod, true) => {
-                let routine = if op == BinaryOp::Div {
-                    "pf_sdiv"
-                } else {
-                    "pf_smod"
-                };
-                return Ok(Expr {
-                    kind: ExprKind::Routine {
-                        routine,
-                        args: vec![Argument::Value(left), Argument::Value(right)],
-                    },
-                    ty,
-                    span,
-                });
-            }
             _ => {
                 return Err(Diagnostic::error(
                     span,
@@ -282,29 +282,17 @@ fn condition(op: BinaryOp, signed: bool) -> Option<Condition> {
     })
 }
 
-/// Arithmetic on constants, as the kernel would do it: division by zero gives 0, its remainder the dividend.
+/// Arithmetic on constants, as the kernel would do it. A divisor is not zero.
 fn fold(op: BinaryOp, a: i64, b: i64, signed: bool) -> i64 {
     let shift = b as u32 & 63;
     match (op, signed) {
         (BinaryOp::Add, _) => a.wrapping_add(b),
         (BinaryOp::Sub, _) => a.wrapping_sub(b),
         (BinaryOp::Mul, _) => a.wrapping_mul(b),
-        (BinaryOp::Div, true) => {
-            if b == 0 {
-                0
-            } else {
-                a.wrapping_div(b)
-            }
-        }
-        (BinaryOp::Mod, true) => {
-            if b == 0 {
-                a
-            } else {
-                a.wrapping_rem(b)
-            }
-        }
-        (BinaryOp::Div, false) => (a as u64).checked_div(b as u64).unwrap_or(0) as i64,
-        (BinaryOp::Mod, false) => (a as u64).checked_rem(b as u64).unwrap_or(a as u64) as i64,
+        (BinaryOp::Div, true) => a.wrapping_div(b),
+        (BinaryOp::Mod, true) => a.wrapping_rem(b),
+        (BinaryOp::Div, false) => (a as u64 / b as u64) as i64,
+        (BinaryOp::Mod, false) => (a as u64 % b as u64) as i64,
         (BinaryOp::BitAnd, _) => a & b,
         (BinaryOp::BitOr, _) => a | b,
         (BinaryOp::BitXor, _) => a ^ b,

@@ -138,6 +138,7 @@ fn lost(loss: &Loss, out: &mut Vec<u8>) {
         Cause::Counted(LossCause::StackAstray) => ("astray_stacks", "stacks"),
         Cause::Counted(LossCause::StringTruncated) => ("cut_strings", "strings"),
         Cause::Counted(LossCause::ReadFailed) => ("lost_values", "values"),
+        Cause::DividedByZero { .. } => ("runtime_error", "divisions"),
         Cause::Mappings => ("lost_mappings", "mappings"),
         Cause::GeneratedCode => ("cut_names", "processes"),
         Cause::Names(_) => ("lost_names", "files"),

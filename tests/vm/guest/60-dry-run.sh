@@ -75,6 +75,12 @@ gathered() {
         @d = avg(@c); if (@d == @a[ustack, "x"]) { @e[(int64)@c, comm] = sum((int64)@s["y"]); } }'
 }
 check dry-run-gathered gathered
+# Many divisions by what may be zero, compared, in one program.
+divisions() {
+    trace_well --dry-run -e 'software:page-faults:1 { $n = pid; $d = tid & 7; @t[pid] = (1, comm, str(curtask));
+        unroll(12) { if ($n / $d > 5) { $n = $n % ($d - 3); } $d = $d % @d; @d++; } @q[comm] = $n / @d; @d /= $n; @m = avg($n % $d); }'
+}
+check dry-run-divisions divisions
 gathered_extremes() {
     kernel_from 5.12 || skip "needs 5.12"
     trace_well --dry-run -e 'software:page-faults:1 { @l = min(-pid); @g[comm] = max(pid);
