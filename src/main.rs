@@ -261,6 +261,7 @@ fn trace(
         .session()
         .target(target)
         .quiet(cli.quiet)
+        .warnings(!cli.no_warnings)
         .verbose(cli.verbose)
         .dry_run(cli.dry_run)
         .print_maps(!cli.no_maps);

@@ -42,6 +42,23 @@ fn files_are_printed_in_place_and_up_to_their_limit() {
 }
 
 #[test]
+fn messages_of_the_script_have_their_place_and_go_to_the_standard_error() {
+    needs_root!();
+    let script = "BEGIN { print(1);\n  warnf(\"%d of %s\\n\", 3, comm);\n  errorf(\"no \\x1b %r\", buf(\"a\", 2)); exit(); }";
+    let finished = Tracer::new(["-q", "-e", script]).run().ok();
+    assert_eq!(finished.text(), "1\n\n\n");
+    let error = "ERROR: no \\x1b a\\x00 (line 3:3)\n";
+    assert_eq!(
+        finished.messages(),
+        format!("WARNING: 3 of pfscript (line 2:3)\n{error}")
+    );
+    let silent = Tracer::new(["-q", "--no-warnings", "-e", script])
+        .run()
+        .ok();
+    assert_eq!(silent.messages(), error);
+}
+
+#[test]
 fn commands_need_a_word_of_consent_and_print_in_place() {
     needs_root!();
     let script = "BEGIN { print(1); system(\"echo %s; echo %d >&1; exit 3\", \"a b\", 2); print(3); exit(); }

@@ -399,6 +399,10 @@ pub enum Purpose {
     },
     /// A shell runs it, and what that writes is printed.
     System,
+    /// It is a message about what the script found.
+    Warning(Span),
+    /// The same, of an error. Tracing goes on.
+    Error(Span),
 }
 
 /// What becomes of a map that was printed.

@@ -10,12 +10,13 @@ use crate::load::Loaded;
 use crate::local_time::local_time;
 use crate::outside;
 use crate::raw_table::RawTable;
-use crate::results::{self, Event, MapOptions, Table};
+use crate::results::{self, Event, MapOptions, Printf, Table};
 use crate::session::Stop;
 use crate::sinks::{self, Sink};
 use crate::symbols::SymbolNames;
 use crate::sys::bpf::MapHandle;
 use pfscript_compiler::manifest::{Manifest, MapManifest, MapValue, Purpose, RecordKind, Then};
+use pfscript_grammar::Span;
 use pfscript_probes::abi::{AVERAGE, map};
 use std::collections::BTreeSet;
 use std::io;
@@ -40,13 +41,24 @@ impl From<Error> for Halt {
     }
 }
 
+/// What is the same for all records of a session.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// What ends the session.
+    pub stop: &'a Stop,
+    /// The script.
+    pub source: &'a str,
+    /// Whether the script's warnings are said.
+    pub warnings: bool,
+}
+
 /// What that takes.
 pub struct Performer<'a> {
     manifest: &'a Manifest,
     sink: &'a mut dyn Sink,
     loaded: &'a Loaded,
     names: SymbolNames<'a>,
-    stop: &'a Stop,
+    setting: Setting<'a>,
     /// Maps whose past generation no program uses any more, and that is still to be read.
     changed: BTreeSet<usize>,
 }
@@ -58,14 +70,14 @@ impl<'a> Performer<'a> {
         sink: &'a mut dyn Sink,
         loaded: &'a Loaded,
         names: SymbolNames<'a>,
-        stop: &'a Stop,
+        setting: Setting<'a>,
     ) -> Performer<'a> {
         Performer {
             manifest,
             sink,
             loaded,
             names,
-            stop,
+            setting,
             changed: BTreeSet::new(),
         }
     }
@@ -88,8 +100,11 @@ impl<'a> Performer<'a> {
                     Purpose::Cat { most } => {
                         outside::cat(&sinks::formatted(&format), *most, self.sink)?
                     }
+                    Purpose::Warning(_) if !self.setting.warnings => {}
+                    Purpose::Warning(span) => self.say("WARNING", &format, *span)?,
+                    Purpose::Error(span) => self.say("ERROR", &format, *span)?,
                     Purpose::System => {
-                        outside::system(sinks::formatted(&format), self.stop, self.sink)?
+                        outside::system(sinks::formatted(&format), self.setting.stop, self.sink)?
                     }
                 }
             }
@@ -137,6 +152,18 @@ impl<'a> Performer<'a> {
             RecordKind::Exit => {}
         }
         Ok(())
+    }
+
+    /// Hands a message of the script's to the sink, with its line and column.
+    fn say(&mut self, kind: &str, format: &Printf<'_>, span: Span) -> Result<(), Halt> {
+        let text = sinks::formatted(format);
+        let text = String::from_utf8_lossy(text.strip_suffix(b"\n").unwrap_or(&text));
+        let source = self.setting.source;
+        let before = source.get(..span.start as usize).unwrap_or(source);
+        let line = before.matches('\n').count() + 1;
+        let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1) + 1;
+        let text = format!("{kind}: {text} (line {line}:{column})");
+        Ok(self.sink.event(&Event::Message(&text))?)
     }
 
     fn info(&self, index: usize) -> Result<(&MapManifest, &MapHandle), Error> {

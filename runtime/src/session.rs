@@ -188,6 +188,7 @@ pub struct Session {
     output: Box<MakeOutput>,
     messages: Box<dyn Write>,
     quiet: bool,
+    warnings: bool,
     verbose: bool,
     dry_run: bool,
     print_maps: bool,
@@ -215,6 +216,7 @@ impl Session {
             output: Box::new(|| Ok((Box::new(io::stdout()), None))),
             messages: Box::new(io::stderr()),
             quiet: false,
+            warnings: true,
             verbose: false,
             dry_run: false,
             print_maps: true,
@@ -265,6 +267,13 @@ impl Session {
     #[must_use]
     pub fn sink(mut self, sink: impl Sink + 'static) -> Session {
         self.sink = Some(Box::new(sink));
+        self
+    }
+
+    /// With the warnings of the script's `warnf()`, as it is by default.
+    #[must_use]
+    pub fn warnings(mut self, warnings: bool) -> Session {
+        self.warnings = warnings;
         self
     }
 

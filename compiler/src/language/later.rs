@@ -38,7 +38,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("cgroupid", Function),
     ("comm", Function),
     ("default_str_length", Function),
-    ("errorf", Function),
     ("fail", Function),
     ("find", Function),
     ("is_array", Function),
@@ -71,7 +70,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("uaddr", Function),
     ("unwatch", Function),
     ("ustr", Function),
-    ("warnf", Function),
     ("build_id", StackMode),
     ("%b", Conversion),
 ];

@@ -175,6 +175,8 @@ fn action(action: &RecordKind, manifest: &Manifest) -> String {
                 Purpose::Print => "printf",
                 Purpose::Cat { .. } => "cat",
                 Purpose::System => "system",
+                Purpose::Warning(_) => "warnf",
+                Purpose::Error(_) => "errorf",
             };
             format!("{name} \"{format}\" ({values})")
         }

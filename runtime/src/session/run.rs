@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 use crate::facts::namespace;
 use crate::load::{self, Loaded};
 use crate::loss::{self, Loss};
-use crate::perform::{Halt, Performer};
+use crate::perform::{Halt, Performer, Setting};
 use crate::processes::{Processes, Scope};
 use crate::results::{Event, MapOptions};
 use crate::sinks::Sink;
@@ -472,7 +472,11 @@ impl<'a> Running<'a> {
                 &mut self.sink,
                 &self.loaded,
                 self.symbols.names(&mut self.processes, &self.loaded),
-                self.stop,
+                Setting {
+                    stop: self.stop,
+                    source: &self.session.source,
+                    warnings: self.session.warnings,
+                },
             );
             if !self.backlog.is_request(number) {
                 performer.perform(kind, record)?;
@@ -518,7 +522,11 @@ impl<'a> Running<'a> {
             &mut self.sink,
             &self.loaded,
             self.symbols.names(&mut self.processes, &self.loaded),
-            self.stop,
+            Setting {
+                stop: self.stop,
+                source: &self.session.source,
+                warnings: self.session.warnings,
+            },
         );
         for index in order {
             let table = performer.read(index)?;

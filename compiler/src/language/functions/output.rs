@@ -45,6 +45,22 @@ pub(super) const ROWS: &[FunctionRow] = &[
         "runs a command in `/bin/sh`, and prints what it writes; needs `--unsafe`. What the command leaves running ends with it",
     ),
     row(
+        "warnf(format text, …)",
+        FunctionKind::Statement(|checker, args| {
+            let purpose = Purpose::Warning(args.span);
+            formatted(checker, args, purpose)
+        }),
+        "a warning on the standard error, with its place in the script; none with `--no-warnings`",
+    ),
+    row(
+        "errorf(format text, …)",
+        FunctionKind::Statement(|checker, args| {
+            let purpose = Purpose::Error(args.span);
+            formatted(checker, args, purpose)
+        }),
+        "an error on the standard error, with its place in the script; tracing goes on",
+    ),
+    row(
         "time([const string format])",
         FunctionKind::Statement(time),
         "prints the time of day by a `strftime` format, `%H:%M:%S\\n` by default",
