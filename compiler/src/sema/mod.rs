@@ -12,6 +12,7 @@ mod emptying;
 mod expr;
 mod flow;
 pub(crate) mod integer_types;
+mod integers;
 mod loops;
 mod measures;
 mod named;

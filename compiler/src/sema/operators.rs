@@ -2,7 +2,7 @@
 //!
 //! In come an operator and checked operands, out goes HIR or a diagnostic. Assignment is a statement.
 
-use super::{Checker, MapContent};
+use super::{Checker, MapContent, integers};
 use crate::hir::{Base, Division, Expr, ExprKind, Place};
 use crate::ir::{Arith, Condition};
 use crate::types::Type;
@@ -27,15 +27,16 @@ impl Checker<'_> {
             }
             UnaryOp::Neg => {
                 let value = self.number(operand)?;
-                Ok(Expr {
-                    span,
-                    ..self.negated(value)
-                })
+                let negative = match operand.kind {
+                    // Of a literal that is too large for a signed number, the negative may be one.
+                    Ast::Int(_) => integers::negated(value),
+                    _ => integers::negative(value),
+                };
+                Ok(Expr { span, ..negative })
             }
             UnaryOp::BitNot => {
                 let value = self.number(operand)?;
-                let ones = Expr::int(-1, Type::I64, span);
-                self.binary(BinaryOp::BitXor, value, ones, span)
+                Ok(integers::complement(value, span))
             }
             UnaryOp::Deref => {
                 let value = self.expr(operand)?;
@@ -56,23 +57,6 @@ impl Checker<'_> {
                 }
             }
             UnaryOp::AddressOf => self.address(operand, span),
-        }
-    }
-
-    /// `-value`
-    pub(super) fn negated(&self, value: Expr) -> Expr {
-        let span = value.span;
-        if let ExprKind::Int(constant) = value.kind {
-            return Expr::int(constant.wrapping_neg(), Type::I64, span);
-        }
-        Expr {
-            kind: ExprKind::Arith(
-                Arith::Sub,
-                Box::new(Expr::int(0, Type::I64, span)),
-                Box::new(value),
-            ),
-            ty: Type::I64,
-            span,
         }
     }
 
@@ -98,7 +82,12 @@ impl Checker<'_> {
             }
             Ast::Map { name, keys } => {
                 let (map, key) = self.map_element(name, keys.as_deref(), target.span)?;
-                self.store(map, MapContent::Scalar(Expr::literal(0, span).ty), span)?;
+                let counted = match *self.content(map) {
+                    // Counted down, it may go below zero.
+                    MapContent::Scalar(Type::Int { .. }) if delta < 0 => Type::I64,
+                    _ => Expr::literal(0, span).ty,
+                };
+                self.store(map, MapContent::Scalar(counted), span)?;
                 let delta = Expr::int(delta, Type::I64, span);
                 let added = match *self.content(map) {
                     MapContent::Scalar(ty) => self.distance_of(delta, ty).map(|delta| (delta, ty)),
@@ -128,7 +117,8 @@ impl Checker<'_> {
         right: Expr,
         span: Span,
     ) -> Result<Expr, Diagnostic> {
-        let comparison = condition(op, left.ty.is_signed() && right.ty.is_signed());
+        let signed = integers::takes_signed(op, &left, &right);
+        let comparison = condition(op, signed);
         if let Some(condition) = comparison
             && self.env.partial
             && (left.ty == Type::Unknown || right.ty == Type::Unknown)
@@ -182,6 +172,7 @@ impl Checker<'_> {
             ));
         }
         if let Some(condition) = comparison {
+            self.warn_of_sign(&left, &right, span);
             return Ok(Expr {
                 kind: ExprKind::Compare(condition, Box::new(left), Box::new(right)),
                 ty: Type::Bool,
@@ -198,14 +189,10 @@ impl Checker<'_> {
         {
             return Ok(self.offset_pointer(op, right, left, pointee, span));
         }
-        let signed = left.ty.is_signed() && right.ty.is_signed();
-        let ty = match (&left.ty, &right.ty) {
-            (Type::Int { literal: true, .. }, Type::Int { literal: true, .. }) => left.ty,
-            _ => Type::int(8, signed),
-        };
-        // A shift's result has the type of what is shifted.
+        let ty = integers::result(op, &left, &right);
+        // A shift has the sign of what is shifted.
         let signed = match op {
-            BinaryOp::Shr => left.ty.is_signed(),
+            BinaryOp::Shr => ty.is_signed(),
             _ => signed,
         };
         let divides = matches!(op, BinaryOp::Div | BinaryOp::Mod);

@@ -4,6 +4,7 @@
 //! name means is decided in `scope`.
 
 use super::flow::Holder;
+use super::integers::negated;
 use super::operators::add;
 use super::{Checker, MapContent};
 use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap, Stmt, Var, VarData};
@@ -239,7 +240,7 @@ impl Checker<'_> {
             Some(op @ (BinaryOp::Add | BinaryOp::Sub)) if numeric => {
                 let delta = match op {
                     BinaryOp::Add => value,
-                    _ => self.negated(value),
+                    _ => negated(value),
                 };
                 let (delta, ty) = match *self.content(map) {
                     MapContent::Scalar(ty @ Type::Pointer(target)) => {

@@ -14,7 +14,7 @@ L1:
     *(u64 *)(r10 -16) = 0
     call bpf_get_current_pid_tgid#14
     r0 >>= 32
-    if r0 s<= 0x1 goto L9
+    if r0 <= 0x1 goto L9
     *(u64 *)(r10 -40) = 0
     *(u64 *)(r10 -32) = 0
     r1 = r10
@@ -49,9 +49,8 @@ L3:
 L4:
 ; control.pf:10: $y = tid % 2 == 0 ? 10 : 20;
     call bpf_get_current_pid_tgid#14
-    w1 = w0
-    r2 = 2
-    call pf_smod
+    w0 = w0
+    r0 &= 1
     if r0 != 0x0 goto L5
     *(u64 *)(r10 -24) = 10
     goto L6

@@ -10,10 +10,8 @@ raw_tracepoint/p0: p0
     *(u64 *)(r10 -24) = r0
 ; integers.pf:6: $r = pid % 7;
     call bpf_get_current_pid_tgid#14
-    r1 = r0
-    r1 >>= 32
-    r2 = 7
-    call pf_smod
+    r0 >>= 32
+    r0 %= 7
     *(u64 *)(r10 -32) = r0
 ; integers.pf:7: $d = nsecs / 1000;
     call bpf_ktime_get_boot_ns#125
@@ -31,12 +29,13 @@ raw_tracepoint/p0: p0
     call bpf_get_current_pid_tgid#14
     r0 >>= 32
     r0 ^= -1
+    w0 = w0
     r0 ^= 255
     *(u64 *)(r10 -64) = r0
 ; integers.pf:11: $c = $s < nsecs;
     r7 = *(u64 *)(r10 -16)
     call bpf_ktime_get_boot_ns#125
-    if r7 < r0 goto L1
+    if r7 s< r0 goto L1
     r1 = 0
     goto L2
 L1:
