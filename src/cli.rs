@@ -27,6 +27,7 @@ Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_MAX_STRLEN          longest string in bytes, 8 to 1024; default 256
   PFSCRIPT_MAX_MAP_KEYS        most keys of a map
   PFSCRIPT_MAX_STACKS          most different stacks that are kept
+  PFSCRIPT_MAX_CAT_BYTES       most of a file that cat() prints; default 10240
   PFSCRIPT_PERF_RB_PAGES       pages of the buffer for what scripts print
   PFSCRIPT_MAX_PROBES          most attach points; default: as many as match
   PFSCRIPT_MAX_BPF_PROGS       most BPF programs; default 1024

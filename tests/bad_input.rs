@@ -168,7 +168,7 @@ fn what_is_not_there_yet_is_said_to_be_not_supported_yet() {
         "self:signal:SIGUSR1 { }",
         "BEGIN { join(0); }",
         "BEGIN { signal(9); }",
-        "kprobe:vfs_read { override(0); }",
+        "BEGIN { override(0); }",
         "BEGIN { skboutput(\"x.pcap\", curtask, 1, 0); }",
         "fn f($a : int64) : int64 { return $a; } BEGIN { }",
     ] {

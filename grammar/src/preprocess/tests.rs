@@ -15,11 +15,10 @@ fn done(source: &str) -> (String, Vec<String>) {
     (text.replace(' ', ""), macros.collect())
 }
 
-#[track_caller]
-fn refused(source: &str, place: &str, words: &str) {
+/// What is said of a text, behind the place that it is said of.
+fn refusal(source: &str) -> String {
     let error = preprocess(source, 0).map(|_| ()).expect_err(source);
-    assert_eq!(&source[error.span.range()], place, "{source}");
-    assert!(error.message.contains(words), "{source}: {}", error.message);
+    format!("{}: {}", &source[error.span.range()], error.message)
 }
 
 #[test]
@@ -113,22 +112,31 @@ fn what_only_looks_like_a_directive_is_left() {
 
 #[test]
 fn mistakes_are_shown_at_their_place() {
-    for (source, place, words) in [
-        ("a\n#if 1\nb", "#if", "no `#endif`"),
-        ("a\n#endif", "#endif", "no `#if`"),
-        ("#else\n", "#else", "no `#if`"),
-        ("#if 1\n#else\n#else\n#endif", "#else", "`#else`"),
-        ("#if 1 +\n#endif", "1 +", "expected a condition"),
-        ("#if f(1)\n#endif", "f(1)", "no number"),
-        ("#if 1 / 0\n#endif", "1 / 0", "division by zero"),
-        ("#define A A\n#if A\n#endif", "A", "without end"),
-        ("#ifdef\n#endif", "", "expected a name"),
-        ("#define A(a", "(", "closes"),
-        ("#define A(1 b) a", "1 b", "parameter"),
-        ("#error not here\n", "#error", "not here"),
-        ("#defin A 1\n", "#defin", "no directive"),
+    for (source, said) in [
+        ("a\n#if 1\nb", "#if: no `#endif` ends this condition"),
+        ("a\n#endif", "#endif: there is no `#if` before this"),
+        ("#else\n", "#else: there is no `#if` before this"),
+        (
+            "#if 1\n#else\n#else\n#endif",
+            "#else: this condition had its `#else`",
+        ),
+        ("#if 1 +\n#endif", "1 +: expected a condition"),
+        (
+            "#if f(1)\n#endif",
+            "f(1): a part of this is no number that is known here",
+        ),
+        ("#if 1 / 0\n#endif", "1 / 0: division by zero"),
+        (
+            "#define A A\n#if A\n#endif",
+            "A: these definitions name each other without end",
+        ),
+        ("#ifdef\n#endif", ": expected a name"),
+        ("#define A(a", "(: no `)` closes these parameters"),
+        ("#define A(1 b) a", "1 b: expected the name of a parameter"),
+        ("#error not here\n", "#error: the script says: not here"),
+        ("#defin A 1\n", "#defin: there is no directive `#defin`"),
     ] {
-        refused(source, place, words);
+        assert_eq!(refusal(source), said);
     }
 }
 
@@ -140,5 +148,8 @@ fn conditions_that_double_and_double_are_refused() {
         source += &format!("#define A{n} A{0} + A{0}\n", n - 1);
     }
     source += "#if A59\n#endif\n";
-    refused(&source, "A59", "too many steps");
+    assert_eq!(
+        refusal(&source),
+        "A59: this takes too many steps to compute"
+    );
 }
