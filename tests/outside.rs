@@ -59,6 +59,36 @@ fn messages_of_the_script_have_their_place_and_go_to_the_standard_error() {
 }
 
 #[test]
+fn strings_of_an_array_are_joined() {
+    needs_root!();
+    let scratch = Scratch::new("join");
+    let many: Vec<String> = (1..=20).map(|number| number.to_string()).collect();
+    let program = scratch.program(
+        "starts",
+        &format!(
+            "#!/bin/sh\n/bin/echo 'a b' c\n/bin/echo {}\n",
+            many.join(" ")
+        ),
+    );
+    let script = "tracepoint:syscalls:sys_enter_execve /ppid == cpid/ { join(args.argv); join(args.argv, \"|\"); }";
+    let finished = Tracer::new(["-q", "-c", program.to_str().unwrap(), "-e", script])
+        .run()
+        .ok();
+    let first = many[..15].join(" ");
+    for line in [
+        "/bin/echo a b c\n".to_owned(),
+        "/bin/echo|a b|c\n".to_owned(),
+        format!("/bin/echo {first} ...\n"),
+    ] {
+        assert!(
+            finished.text().contains(&line),
+            "{line} {}",
+            finished.text()
+        );
+    }
+}
+
+#[test]
 fn commands_need_a_word_of_consent_and_print_in_place() {
     needs_root!();
     let script = "BEGIN { print(1); system(\"echo %s; echo %d >&1; exit 3\", \"a b\", 2); print(3); exit(); }

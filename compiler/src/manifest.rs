@@ -399,6 +399,9 @@ pub enum Purpose {
     },
     /// A shell runs it, and what that writes is printed.
     System,
+    /// It stands between the strings that the only field has: how many there are as a `u64`, and behind it as many of one size as
+    /// are printed at most.
+    Join,
     /// It is a message about what the script found.
     Warning(Span),
     /// The same, of an error. Tracing goes on.

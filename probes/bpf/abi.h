@@ -34,6 +34,8 @@ enum pf_loss_cause {
 #define PF_KNOWN_FIRST 2
 /* The longest room for a string; no routine looks further. */
 #define PF_MAX_STRING_BYTES 1024
+/* Strings of an array that join() prints. */
+#define PF_JOINED_STRINGS 16
 /* Flag of pf_stack: the stack of the process, not of the kernel (BPF_F_USER_STACK). */
 #define PF_STACK_USER 256
 /* Flag of pf_stack, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss. */

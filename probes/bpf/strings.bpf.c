@@ -138,3 +138,30 @@ pf_template(__u64, pf_strcontains, const __u8 *haystack, __u64 room, const __u8 
 	}
 	return found;
 }
+
+__u64 pf_read(void *to, __u64 size, __u64 address, __u64 loss);
+__u64 pf_read_str(void *to, __u64 size, __u64 address, __u64 loss);
+
+/*
+ * The strings of an array of pointers that ends in a null pointer. `to` has room for a number, of strings that there are, one more
+ * than fit if there are more, and behind it for JOINED strings of the same size; all of it is zero before.
+ */
+pf_template(__u64, pf_strings, __u64 *to, __u64 room, __u64 array, __u64 loss)
+{
+	__u64 size = (room - 8) / PF_JOINED_STRINGS, place = array, count = 0;
+
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i <= PF_JOINED_STRINGS; i++) {
+		__u64 pointer = 0, there;
+
+		pf_read(&pointer, sizeof(pointer), place, loss);
+		there = not_zero(pointer);
+		count += there;
+		/* Behind the end, nothing is read: 0 is no loss. */
+		place = (place + 8) * there;
+		if (i < PF_JOINED_STRINGS)
+			pf_read_str((void *)to + 8 + i * size, size, pointer, loss);
+	}
+	*to = count;
+	return count;
+}

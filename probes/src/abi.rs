@@ -108,6 +108,8 @@ constants! {
     KNOWN_FIRST: u32 = 2;
     /// The longest room for a string; no routine looks further.
     MAX_STRING_BYTES: u32 = 1024;
+    /// Strings of an array that `join()` prints.
+    JOINED_STRINGS: u32 = 16;
     /// Flag of `pf_stack`: the stack of the process, not of the kernel (`BPF_F_USER_STACK`).
     STACK_USER: u64 = 1 << 8;
     /// Flag of `pf_stack`, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss.

@@ -3,21 +3,23 @@
 //! In comes a record, out go events for the sink, or changes of maps (`clear`, `zero`). The order of records and the end of
 //! tracing are left to `session::run`.
 
-use crate::bytes::field;
+use crate::bytes::{field, slice, string, unsigned};
 use crate::error::{Error, ErrorKind};
 use crate::generations::Generations;
 use crate::load::Loaded;
 use crate::local_time::local_time;
 use crate::outside;
 use crate::raw_table::RawTable;
-use crate::results::{self, Event, MapOptions, Printf, Table};
+use crate::results::{self, Event, MapOptions, Printf, Table, Value};
 use crate::session::Stop;
 use crate::sinks::{self, Sink};
 use crate::symbols::SymbolNames;
 use crate::sys::bpf::MapHandle;
-use pfscript_compiler::manifest::{Manifest, MapManifest, MapValue, Purpose, RecordKind, Then};
+use pfscript_compiler::manifest::{
+    FormatPiece, Manifest, MapManifest, MapValue, Purpose, RecordKind, Then,
+};
 use pfscript_grammar::Span;
-use pfscript_probes::abi::{AVERAGE, map};
+use pfscript_probes::abi::{AVERAGE, JOINED_STRINGS, map};
 use std::collections::BTreeSet;
 use std::io;
 
@@ -94,8 +96,14 @@ impl<'a> Performer<'a> {
                 fields,
                 ..
             } => {
+                if let (Purpose::Join, [strings]) = (purpose, &fields[..]) {
+                    let text = joined(field(record, strings), pieces);
+                    return Ok(self.sink.event(&Event::Value(Value::Str(text)))?);
+                }
                 let format = results::printf(pieces, fields, record, &mut self.names);
                 match purpose {
+                    // Seen above.
+                    Purpose::Join => {}
                     Purpose::Print => self.sink.event(&Event::Printf(format))?,
                     Purpose::Cat { most } => {
                         outside::cat(&sinks::formatted(&format), *most, self.sink)?
@@ -286,6 +294,22 @@ impl<'a> Performer<'a> {
         }
         Ok(())
     }
+}
+
+/// The strings of an array, with what stands between them, and three dots for those that there is no room for.
+fn joined(strings: &[u8], between: &[FormatPiece]) -> Vec<u8> {
+    let count = unsigned(slice(strings, 0, 8)) as usize;
+    let each = strings.len().saturating_sub(8) / JOINED_STRINGS as usize;
+    let room = strings.get(8..).unwrap_or_default();
+    let mut parts: Vec<&[u8]> = room.chunks(each.max(1)).take(count).map(string).collect();
+    if count > parts.len() {
+        parts.push(b"...");
+    }
+    let between = between.iter().find_map(|piece| match piece {
+        FormatPiece::Text(text) => Some(&text[..]),
+        FormatPiece::Conversion(_) => None,
+    });
+    parts.join(between.unwrap_or_default())
 }
 
 fn change_error(error: &io::Error) -> Error {

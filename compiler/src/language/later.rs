@@ -47,7 +47,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("is_ptr", Function),
     ("is_str", Function),
     ("is_unsigned_integer", Function),
-    ("join", Function),
     ("jstr", Function),
     ("kstr", Function),
     ("memcmp", Function),

@@ -44,6 +44,8 @@ impl TypeTable {
         match ty {
             Type::Void => Some(1),
             Type::Bool => Some(1),
+            // As the script itself keeps it.
+            Type::Named(_) => Some(8),
             Type::Int { bytes, .. } => Some(bytes),
             Type::Pointer(_) => Some(POINTER_BYTES),
             Type::Record(record) => Some(self.record(record).size),
@@ -55,8 +57,7 @@ impl TypeTable {
             | Type::Tuple(_)
             | Type::Stack { .. }
             | Type::KernelSymbol
-            | Type::UserSymbol
-            | Type::Named(_) => None,
+            | Type::UserSymbol => None,
         }
     }
 

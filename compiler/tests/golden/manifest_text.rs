@@ -175,6 +175,7 @@ fn action(action: &RecordKind, manifest: &Manifest) -> String {
                 Purpose::Print => "printf",
                 Purpose::Cat { .. } => "cat",
                 Purpose::System => "system",
+                Purpose::Join => "join",
                 Purpose::Warning(_) => "warnf",
                 Purpose::Error(_) => "errorf",
             };

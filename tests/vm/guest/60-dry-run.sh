@@ -106,3 +106,8 @@ names() {
         @b[buf(comm, 16), buf(addr, $f)] = count(); printf("%r %d %d %d %d\n", buf(curtask, 8), jiffies, numaid, ncpus, usermode); }'
 }
 check dry-run-names names
+
+joined() {
+    trace_well --dry-run -e 'config = { max_strlen = 64 } tracepoint:syscalls:sys_enter_execve /pid > 5/ { @[comm] = count(); join(args.argv, ","); }'
+}
+check dry-run-joined joined

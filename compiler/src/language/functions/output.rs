@@ -2,7 +2,7 @@
 //! the records look like on the terminal is decided by the runtime's sinks.
 
 use super::{Args, FunctionKind, FunctionRow, row};
-use crate::hir::{Expr, ExprKind};
+use crate::hir::{Argument, Expr, ExprKind};
 use crate::ir::Width;
 use crate::language::format;
 use crate::manifest::{
@@ -13,7 +13,7 @@ use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::EntityRef;
 
 use pfscript_grammar::{Diagnostic, ast};
-use pfscript_probes::abi::RECORD_HEADER;
+use pfscript_probes::abi::{JOINED_STRINGS, RECORD_HEADER};
 
 pub(super) const ROWS: &[FunctionRow] = &[
     row(
@@ -38,6 +38,11 @@ pub(super) const ROWS: &[FunctionRow] = &[
             formatted(checker, args, Purpose::Cat { most })
         }),
         "prints the file whose path a format makes, at most `max_cat_bytes` of it",
+    ),
+    row(
+        "join(ptr array, [const string separator])",
+        FunctionKind::Statement(join),
+        "prints the strings of an array that ends in a null pointer, such as `args.argv`, on a line: the first 16, with blanks between",
     ),
     row(
         "system(format command, …)",
@@ -117,6 +122,34 @@ fn system(checker: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic>
             .help("if you trust the script, allow it with `--unsafe`"));
     }
     formatted(checker, args, Purpose::System)
+}
+
+fn join(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let span = args.span;
+    let separator = match args.has(1) {
+        true => args.text(1)?,
+        false => b" ",
+    };
+    let array = args.value(0)?;
+    let routine = "pf_strings";
+    let strings = Expr {
+        kind: ExprKind::Routine {
+            routine,
+            args: vec![Argument::Value(array)],
+        },
+        ty: Type::Str {
+            bytes: 8 + JOINED_STRINGS * checker.options.limits.max_strlen,
+        },
+        span,
+    };
+    let (fields, size) = record_fields(&checker.types, std::slice::from_ref(&strings));
+    let kind = RecordKind::Printf {
+        purpose: Purpose::Join,
+        pieces: vec![FormatPiece::Text(separator.to_vec())],
+        fields,
+        size,
+    };
+    Ok(checker.emit(kind, vec![strings], span))
 }
 
 fn formatted(
