@@ -72,11 +72,15 @@ impl Checker<'_> {
             array: None,
             ..name.clone()
         })?;
-        let Type::Int { bytes: size, .. } = element else {
-            return Err(Diagnostic::unsupported(
-                name.span,
-                "casts to arrays of anything but integers",
-            ));
+        let size = match element {
+            Type::Int { bytes, .. } => bytes,
+            Type::Bool => 1,
+            _ => {
+                return Err(Diagnostic::unsupported(
+                    name.span,
+                    "casts to arrays of anything but integers and booleans",
+                ));
+            }
         };
         let value = self.expr(operand)?;
         let value = self.characters(value);

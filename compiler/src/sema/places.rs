@@ -7,7 +7,7 @@ use super::{Checker, MapContent};
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::Arith;
 use crate::providers::{Argument, ArgumentType};
-use crate::types::{Field, RecordId, Type, TypeId, round_up};
+use crate::types::{Field, RecordId, TupleId, Type, TypeId, round_up};
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
 
@@ -291,11 +291,25 @@ impl Checker<'_> {
                 ));
             }
         };
+        self.item(value, tuple, index.node.into(), index.span, span)
+    }
+
+    /// An item of a tuple.
+    fn item(
+        &mut self,
+        value: Expr,
+        tuple: TupleId,
+        index: i64,
+        index_span: Span,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
         let items = self.types.items(tuple);
-        let at = index.node as usize;
-        let Some(&ty) = items.get(at) else {
+        let found = usize::try_from(index)
+            .ok()
+            .and_then(|at| Some((at, *items.get(at)?)));
+        let Some((at, ty)) = found else {
             return Err(Diagnostic::error(
-                index.span,
+                index_span,
                 format!("the tuple has {} fields, counted from 0", items.len()),
             ));
         };
@@ -319,6 +333,13 @@ impl Checker<'_> {
             Type::Array { element, count: 0 } if in_memory(&value) => (element, None),
             Type::Array { element, count } => (element, Some(count)),
             Type::Pointer(target) => (target, None),
+            Type::Tuple(tuple) => {
+                let Some(constant) = at.constant() else {
+                    let message = "the index of a tuple's field must be a constant";
+                    return Err(Diagnostic::error(index.span, message));
+                };
+                return self.item(value, tuple, constant, index.span, span);
+            }
             Type::Unknown => return Ok(value),
             other => {
                 return Err(Diagnostic::error(
