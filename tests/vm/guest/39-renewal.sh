@@ -18,11 +18,13 @@ check stacks-are-given-up rolling
 
 # The same where programs can be preempted, with stacks in values and measured ones.
 overwritten() {
-    trace_well --strict -e 'config = { max_stacks = 3000 }
+    trace_well -e 'config = { max_stacks = 3000 }
         rt:sys_enter { @last[pid] = (1, ustack); @deepest = max(len(ustack)); @n++; }
         interval:ms:500 { clear(@last); } END { clear(@last); }' -c "$(processes 300)"
     [ "$(sed -n 's/^@n: //p' out)" -gt 3000 ] || fail "too few stacks to prove anything"
     [ "$(sed -n 's/^@deepest: //p' out)" -gt 0 ] || fail "no stack has a length"
+    # Where the program is preempted by itself, the kernel leaves that run out, which is reported and is no matter of stacks.
+    ! grep 'lost' err | grep -v 'was already running' || fail "something is lost: $(cat err)"
 }
 check stacks-are-overwritten overwritten
 
