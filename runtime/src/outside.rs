@@ -113,18 +113,17 @@ fn follow(
         let ready = sys::poll(&fds, timeout_ms).unwrap_or_default();
         let at = |index: usize| ready.get(index) == Some(&true);
         let (ended, readable) = (at(0), open && at(1));
+        let to_end = ready.iter().skip(1 + usize::from(open)).any(|ready| *ready);
         if readable {
             open = read(&mut output, &mut piece)? > 0;
             print(&mut piece, !open, sink)?;
+        } else if ended {
             // All that the command wrote comes before its end.
-            continue;
-        }
-        if ended {
             print(&mut piece, true, sink)?;
             return Ok(true);
         }
         match deadline {
-            None if ready.iter().skip(1 + usize::from(open)).any(|ready| *ready) => {
+            None if to_end => {
                 deadline = Some(Instant::now() + GRACE);
             }
             Some(deadline) if Instant::now() >= deadline => {
