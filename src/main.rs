@@ -163,7 +163,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         Some(Stage::Ir) => {
             return print(&cli, ir::text::print(&program.compiled.module).as_bytes());
         }
-        Some(Stage::Asm) => return print(&cli, program.compiled.listing.as_bytes()),
+        Some(Stage::Asm) => return print(&cli, program.compiled.listing.to_string().as_bytes()),
         Some(Stage::Object) => return print(&cli, &program.compiled.object.elf),
         Some(Stage::Ast) | None => {}
     }
@@ -396,17 +396,24 @@ fn rendered(diagnostics: &[grammar::Diagnostic], name: &str, source: &str) -> Fa
 /// What the environment sets; our own names come before bpftrace's.
 fn limits(quiet: bool) -> Result<Limits, Failure> {
     let mut limits = Limits::default();
+    let ours = ["PFSCRIPT_", "BPFTRACE_"];
+    let environment: BTreeMap<String, OsString> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| ours.iter().any(|prefix| name.starts_with(prefix)))
+        .collect();
+    if environment.is_empty() {
+        return Ok(limits);
+    }
     for setting in SETTINGS {
-        let found = ["PFSCRIPT", "BPFTRACE"].iter().find_map(|prefix| {
-            let name = format!("{prefix}_{}", setting.name.to_uppercase());
-            Some((std::env::var_os(&name)?, name))
+        let found = ours.iter().find_map(|prefix| {
+            environment.get_key_value(&format!("{prefix}{}", setting.name.to_uppercase()))
         });
-        let Some((value, name)) = found else {
+        let Some((name, value)) = found else {
             continue;
         };
         let value = value.to_string_lossy();
-        let warning = setting.set(&name, &value, &mut limits).map_err(|message| {
-            match message.starts_with(&name) {
+        let warning = setting.set(name, &value, &mut limits).map_err(|message| {
+            match message.starts_with(name.as_str()) {
                 true => failure(format_args!("{message}")),
                 false => failure(format_args!("{name}: {message}")),
             }

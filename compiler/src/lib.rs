@@ -54,7 +54,7 @@ pub struct Compiled {
     /// The module that the ELF file was made from (`-d ir`).
     pub module: ir::Module,
     /// The instructions, readable (`-d asm`).
-    pub listing: String,
+    pub listing: emit::Listing,
 }
 
 /// Compiles a script.

@@ -77,7 +77,7 @@ fn a_row_of_operators_is_computed_from_left_to_right() {
         let compiled = build(&format!("BEGIN {{ @ = {row} }}")).unwrap();
         let stored = format!("= {value}");
         assert!(
-            compiled.listing.contains(&stored),
+            compiled.listing.to_string().contains(&stored),
             "{row}: {}",
             compiled.listing
         );

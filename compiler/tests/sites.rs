@@ -211,7 +211,7 @@ fn the_process_and_the_command_are_not_in_the_object() {
     let place = compiled.object.manifest.needs_command.unwrap();
     assert_eq!(&source[place.range()], "cpid");
     // The timer that samples is narrowed by what the loader says, the one that ends is not.
-    let guards = compiled.listing.matches(" = process\n").count();
+    let guards = compiled.listing.to_string().matches(" = process\n").count();
     assert_eq!(guards, 1, "{}", compiled.listing);
     assert_eq!(
         build("BEGIN { @ = 1; }").object.manifest.needs_command,

@@ -4,15 +4,10 @@
 //! that a linker fills. What clang left as a relocation, against a symbol or against a section, and what it resolved by
 //! itself (calls within a section) come out alike. Nothing is linked here.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-    fmt,
-    sync::LazyLock,
-};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::LazyLock};
 
 use object::{
-    Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget, SectionIndex,
+    Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget, SectionKind,
     SymbolKind, elf,
 };
 
@@ -130,8 +125,8 @@ impl Library {
     }
 }
 
-/// Where functions begin: `(section, offset)` to name.
-type Functions = HashMap<(SectionIndex, u64), &'static str>;
+/// Where functions begin: `(index of the section, offset)` to name.
+type Functions = BTreeMap<(usize, u64), &'static str>;
 
 /// The functions of one object.
 fn read_object(bytes: &'static [u8]) -> Result<Vec<Template<'static>>, String> {
@@ -143,12 +138,15 @@ fn read_object(bytes: &'static [u8]) -> Result<Vec<Template<'static>>, String> {
     for symbol in file.symbols() {
         if let (SymbolKind::Text, Some(section)) = (symbol.kind(), symbol.section_index()) {
             let name = symbol.name().map_err(|error| error.to_string())?;
-            functions.insert((section, symbol.address()), name);
+            functions.insert((section.0, symbol.address()), name);
         }
     }
     let signatures = signatures(&file)?;
     let mut templates = Vec::new();
     for section in file.sections() {
+        if section.kind() != SectionKind::Text {
+            continue;
+        }
         let data = section.data().map_err(|error| error.to_string())?;
         let mut relocations = BTreeMap::new();
         for (offset, relocation) in section.relocations() {
@@ -200,7 +198,7 @@ fn read_object(bytes: &'static [u8]) -> Result<Vec<Template<'static>>, String> {
                             i64::from(instruction.immediate) * INSTRUCTION as i64,
                         );
                         let target =
-                            functions.get(&(section.index(), target)).ok_or_else(|| {
+                            functions.get(&(section.index().0, target)).ok_or_else(|| {
                                 format!(
                                     "{name}, instruction {}: a call into nowhere",
                                     at / INSTRUCTION
@@ -221,9 +219,7 @@ fn read_object(bytes: &'static [u8]) -> Result<Vec<Template<'static>>, String> {
             }
             templates.push(template);
         }
-        if let Some(offset) = relocations.keys().next()
-            && section.kind() == object::SectionKind::Text
-        {
+        if let Some(offset) = relocations.keys().next() {
             return Err(format!(
                 "the relocation at {offset:#x} is in no function or amid an instruction"
             ));
@@ -233,9 +229,11 @@ fn read_object(bytes: &'static [u8]) -> Result<Vec<Template<'static>>, String> {
 }
 
 /// The signatures that the sources left as strings, by function.
-fn signatures(file: &object::File<'static>) -> Result<HashMap<&'static str, &'static str>, String> {
+fn signatures(
+    file: &object::File<'static>,
+) -> Result<BTreeMap<&'static str, &'static str>, String> {
     let Some(section) = file.section_by_name(SIGNATURES) else {
-        return Ok(HashMap::new());
+        return Ok(BTreeMap::new());
     };
     let data = section.data().map_err(|error| error.to_string())?;
     data.split(|byte| *byte == 0)
@@ -313,7 +311,7 @@ where
     if let Some(section) = symbol.section_index() {
         let target = symbol.address().wrapping_add_signed(addend);
         let name = functions
-            .get(&(section, target))
+            .get(&(section.0, target))
             .ok_or("a reference to data or into a function")?;
         return Ok(if call {
             Referent::Call(name)

@@ -102,9 +102,10 @@ impl RawTable {
         const BYTES_AT_ONCE: usize = 1 << 20;
         let mut cursor = Cursor::default();
         let per_entry = (map.key_size() + map.value_size()).max(1);
-        // A batch must have room for the fullest hash bucket.
-        let mut batch = (BYTES_AT_ONCE / per_entry).clamp(64, 4096) as u32;
-        batch = batch.min(map.max_entries().max(1));
+        let most = (BYTES_AT_ONCE / per_entry).clamp(64, 4096) as u32;
+        let most = most.min(map.max_entries().max(1));
+        // A batch must have room for the fullest hash bucket. Most maps are small, so the first batch is.
+        let mut batch = most.min(256);
         let mut raw = Vec::new();
         loop {
             raw.clear();
@@ -116,6 +117,7 @@ impl RawTable {
                     if !more {
                         return Ok(true);
                     }
+                    batch = batch.max(most.min(batch * 4));
                 }
                 Err(error) if error.raw_os_error() == Some(libc::ENOSPC) && batch < 1 << 20 => {
                     batch *= 4;

@@ -20,7 +20,7 @@ use std::collections::{HashMap, HashSet};
 pub type TemplateSource<'a> = dyn Fn(&str) -> Option<&'a Template<'a>> + 'a;
 
 /// A function with a symbol.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LinkedFunction {
     /// Its symbol.
     pub symbol: String,
@@ -31,7 +31,7 @@ pub struct LinkedFunction {
 }
 
 /// A program: an entry in a section of its own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Program {
     /// The section: program type and symbol.
     pub section: String,
@@ -40,7 +40,7 @@ pub struct Program {
 }
 
 /// What an object is written from.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Linked {
     /// The programs, by probe.
     pub programs: Vec<Program>,

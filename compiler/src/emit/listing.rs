@@ -1,35 +1,43 @@
 //! The object's code as text: what `-d asm` prints.
 //!
-//! In come linked programs and functions, out go their instructions with labels and the script's lines. Nothing here changes
-//! what is emitted.
+//! In come linked programs and functions, out go their instructions with labels and the script's lines, once somebody
+//! reads them: a start would spend a third of its compilation on them otherwise. Nothing here changes what is emitted.
 
 use super::asm::{Code, class, jump};
 use super::disasm::instruction;
 use super::link::Linked;
 use super::source::Source;
 use crate::ir::text;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
-/// Lists maps, programs and functions.
-pub fn write(linked: &Linked, source: &Source<'_>) -> String {
-    let mut out = String::new();
-    for map in &linked.maps {
-        // Writing to a string cannot fail, here and below.
-        let _ = writeln!(out, "{}", text::map(map));
+/// Maps, programs and functions, which are listed when this is displayed.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    pub(super) linked: Linked,
+    pub(super) source_name: String,
+    pub(super) source: String,
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = Source::new(&self.source_name, &self.source);
+        for map in &self.linked.maps {
+            writeln!(out, "{}", text::map(map))?;
+        }
+        for program in &self.linked.programs {
+            writeln!(out, "\n{}: {}", program.section, program.entry.symbol)?;
+            code(out, &program.entry.code, &source)?;
+        }
+        for function in &self.linked.functions {
+            writeln!(out, "\n.text: {}", function.symbol)?;
+            code(out, &function.code, &source)?;
+        }
+        Ok(())
     }
-    for program in &linked.programs {
-        let _ = writeln!(out, "\n{}: {}", program.section, program.entry.symbol);
-        code(&mut out, &program.entry.code, source);
-    }
-    for function in &linked.functions {
-        let _ = writeln!(out, "\n.text: {}", function.symbol);
-        code(&mut out, &function.code, source);
-    }
-    out
 }
 
 /// Lists a function. Where jumps go is a label, numbered in the order of the targets.
-fn code(out: &mut String, code: &Code, source: &Source<'_>) {
+fn code(out: &mut impl Write, code: &Code, source: &Source<'_>) -> fmt::Result {
     let mut targets: Vec<usize> = (0..code.insns.len())
         .filter_map(|index| target(code, index))
         .collect();
@@ -42,12 +50,12 @@ fn code(out: &mut String, code: &Code, source: &Source<'_>) {
     let mut index = 0;
     while index < code.insns.len() {
         if targets.binary_search(&index).is_ok() {
-            let _ = writeln!(out, "L{}:", label(index));
+            writeln!(out, "L{}:", label(index))?;
         }
         while let Some((_, span)) = places.next_if(|(start, _)| *start <= index) {
             let line = source.position(*span).line;
             if line != last_line {
-                let _ = writeln!(out, "; {}:{line}: {}", source.name, source.line(line));
+                writeln!(out, "; {}:{line}: {}", source.name, source.line(line))?;
                 last_line = line;
             }
         }
@@ -60,9 +68,10 @@ fn code(out: &mut String, code: &Code, source: &Source<'_>) {
         {
             text = format!("{before} L{}", label(target));
         }
-        let _ = writeln!(out, "{index:4}: {text}");
+        writeln!(out, "{index:4}: {text}")?;
         index += if wide { 2 } else { 1 };
     }
+    Ok(())
 }
 
 /// Where the instruction at `index` jumps to, if it is a jump.

@@ -28,6 +28,7 @@ use pfscript_probes::Template;
 use std::fmt;
 
 pub use link::MAX_MAPS;
+pub use listing::Listing;
 
 /// An assembled module.
 #[derive(Clone, Debug)]
@@ -35,7 +36,7 @@ pub struct Assembled {
     /// The ELF file. Programs are the symbols `p0`, `p1`, … by probe, maps have the symbols of the module.
     pub elf: Vec<u8>,
     /// The code as text, with the script's lines as comments.
-    pub listing: String,
+    pub listing: Listing,
     /// The templates in use, routines and entries, in the order in which they were reached.
     pub templates: Vec<String>,
     /// For each probe that is narrowed to a process, the instruction of its program whose immediate is the process's id: 0, for
@@ -195,14 +196,17 @@ pub fn assemble_with(
     source: &str,
     templates: &TemplateSource<'_>,
 ) -> Result<Assembled, AssembleError> {
-    let linked = link::link(module, templates)?;
-    let source = source::Source::new(source_name, source);
+    let mut linked = link::link(module, templates)?;
     Ok(Assembled {
-        elf: object::write(&linked, &source)?,
-        listing: listing::write(&linked, &source),
+        elf: object::write(&linked, &source::Source::new(source_name, source))?,
         narrowings: link::narrowings(&linked),
         too_many_maps: link::too_many_maps(&linked),
-        templates: linked.templates,
+        templates: std::mem::take(&mut linked.templates),
         frame_bytes: linked.frame_bytes,
+        listing: Listing {
+            linked,
+            source_name: source_name.to_owned(),
+            source: source.to_owned(),
+        },
     })
 }

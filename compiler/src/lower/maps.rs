@@ -74,7 +74,9 @@ pub(super) fn define(
     module: &mut Module,
     manifest: &mut Manifest,
 ) -> Result<Maps, Vec<Diagnostic>> {
-    let grows = facts.has(Feature::HashWithoutPreallocation);
+    // Trying a feature takes longer than compiling: only those are asked for that matter here.
+    let keyed = checked.maps.values().any(|map| map.key.is_some());
+    let grows = (keyed || checked.needs.stacks > 0) && facts.has(Feature::HashWithoutPreallocation);
     let (flags, keys, stacks) = if grows {
         (NO_PREALLOCATION, GROWING_KEYS, GROWING_STACKS)
     } else {
@@ -224,11 +226,17 @@ pub(super) fn define(
             0,
         )
     });
+    let extremes = checked.maps.values().any(|map| match &map.value {
+        MapContent::Aggregate(aggregate, _) => {
+            matches!(aggregate_template(*aggregate), MapTemplate::MinMax)
+        }
+        MapContent::Unknown | MapContent::Scalar(_) => false,
+    });
     let sites = manifest.sites.clone();
     let sites = sites.map(|table| (super::sites::define(&table, module), table));
     Ok(Maps {
         script,
-        exchange: facts.has(Feature::AtomicExchange),
+        exchange: extremes && facts.has(Feature::AtomicExchange),
         generations,
         globals,
         sites,

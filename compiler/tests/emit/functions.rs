@@ -353,8 +353,8 @@ fn the_verifier_shows_the_lines_of_functions() {
     let mut module = with_functions(vec![summing()]);
     add_probe(&mut module, ProgramKind::Once, false, summed(24, 8));
     let assembled = assemble(&module, "sum.pf", "fn sum(m, c)\n").unwrap();
-    assert!(assembled.listing.contains(".text: sum"));
-    assert!(assembled.listing.contains("= func[sum] ll"));
+    assert!(assembled.listing.to_string().contains(".text: sum"));
+    assert!(assembled.listing.to_string().contains("= func[sum] ll"));
     needs_root!();
     let loaded = Loaded::with_logs(&assembled.elf).unwrap();
     assert!(loaded.logs["p0"].contains("; fn sum(m, c)"));

@@ -13,7 +13,8 @@ fn check(name: &str, module: &Module, source: &str) {
     verify(module).unwrap();
     let listing = assemble(module, &format!("{name}.pf"), source)
         .unwrap()
-        .listing;
+        .listing
+        .to_string();
     let listing = listing
         .split("\n\n")
         .map(str::trim_end)

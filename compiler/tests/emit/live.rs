@@ -155,7 +155,10 @@ fn a_spilled_pointer_is_still_a_pointer() {
     let module = module(vec![map("map_seen", 2, 4, 8, 1)], vec![body.done()]);
     let assembled = assemble(&module, "seen.pf", "").unwrap();
     assert!(
-        assembled.listing.contains("r4 = *(u64 *)(r10 -"),
+        assembled
+            .listing
+            .to_string()
+            .contains("r4 = *(u64 *)(r10 -"),
         "{}",
         assembled.listing
     );

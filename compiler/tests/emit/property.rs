@@ -60,8 +60,12 @@ fn a_small_machine_computes_what_the_reference_computes() {
         let assembled = assemble_functions(functions.clone()).unwrap();
         let mut object = parse(&assembled.elf).unwrap();
         link(&mut object, &number).unwrap();
-        calls += assembled.listing.matches(": call f").count();
-        callbacks += assembled.listing.matches("= func[callback").count();
+        calls += assembled.listing.to_string().matches(": call f").count();
+        callbacks += assembled
+            .listing
+            .to_string()
+            .matches("= func[callback")
+            .count();
         let maps = [OUTPUT_BYTES, 8, 8 + assembled.frame_bytes as usize];
         let mut machine = Machine::new(&object, "p0", &context, &maps);
         machine.run();

@@ -8,7 +8,7 @@ use pfscript_testkit::object::{link, parse};
 
 /// The lines of a body's listing, without numbers.
 fn listed(body: Function) -> Vec<String> {
-    let listing = assemble_mixed(body).unwrap().listing;
+    let listing = assemble_mixed(body).unwrap().listing.to_string();
     let body = listing.split("\nraw_tracepoint/p0: ").nth(1).unwrap();
     let body = body.split("\n\n").next().unwrap();
     body.lines()

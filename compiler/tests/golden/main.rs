@@ -66,7 +66,7 @@ fn text(stage: &str, compiled: &Compiled, name: &str, source: &str) -> String {
             manifest_text::print(&compiled.object.manifest) + &warnings
         }
         "ir" => ir::text::print(&compiled.module),
-        _ => own_code(&compiled.listing),
+        _ => own_code(&compiled.listing.to_string()),
     }
 }
 
@@ -185,7 +185,7 @@ fn a_feature_that_the_kernel_lacks_is_named_with_the_kernel_that_has_it() {
 fn what_is_mapped_is_found_in_the_kernels_own_way() {
     let source = "software:faults:1 { @[vma(addr)] = count(); }";
     let calls = |facts: &RecordedFacts, routine: &str| {
-        let listing = build(source, "t", facts).unwrap().listing;
+        let listing = build(source, "t", facts).unwrap().listing.to_string();
         listing.contains(&format!("call {routine}\n"))
     };
     for (kernel, expected) in [
@@ -211,7 +211,7 @@ fn what_is_mapped_is_found_in_the_kernels_own_way() {
 #[test]
 fn process_ids_are_those_of_the_pid_namespace() {
     let source = "software:faults:1 { @[pid, tid, usym(addr), ustack] = count(); }";
-    let listing = |facts: &RecordedFacts| build(source, "t", facts).unwrap().listing;
+    let listing = |facts: &RecordedFacts| build(source, "t", facts).unwrap().listing.to_string();
     let (helper, routine) = ("call bpf_get_current_pid_tgid", "call pf_pid_tgid\n");
     let plain = listing(&facts());
     let inside = listing(&facts().in_pid_namespace(4_026_532_000));
