@@ -1,5 +1,5 @@
 //! Minutes of a rolling profile of everything, beside a hundred short processes a second: does the tracer's memory level
-//! off, do its descriptors, and do stacks keep their names?
+//! off, do its descriptors, and do stacks keep their frames? Where not, it fails.
 
 use crate::Bench;
 use crate::process;
@@ -31,7 +31,19 @@ struct Printed {
     unnamed: u64,
 }
 
+/// What a minute came to.
+#[derive(Clone, Copy)]
+struct Minute {
+    /// Resident memory in KiB.
+    rss: u64,
+    descriptors: usize,
+    blank: u64,
+}
+
 /// Runs for `SOAK_MINUTES`, ten unless told.
+///
+/// # Errors
+/// If what it measures does not hold.
 pub fn measure(bench: &Bench) -> Result<(), String> {
     let minutes: u32 = match std::env::var("SOAK_MINUTES") {
         Ok(text) => text
@@ -62,6 +74,7 @@ pub fn measure(bench: &Bench) -> Result<(), String> {
     ];
     let mut table = Table::new(&title, &columns);
     let mut messages = String::new();
+    let mut soaked = Vec::new();
     thread::scope(|scope| {
         scope.spawn(|| count(output, &printed));
         let told = scope.spawn(move || {
@@ -75,6 +88,11 @@ pub fn measure(bench: &Bench) -> Result<(), String> {
                 .lock()
                 .map(|mut seen| std::mem::take(&mut *seen))
                 .map_err(|_| "counting failed".to_owned())?;
+            soaked.push(Minute {
+                rss,
+                descriptors,
+                blank: seen.blank,
+            });
             table.row(
                 &minute.to_string(),
                 [
@@ -99,6 +117,36 @@ pub fn measure(bench: &Bench) -> Result<(), String> {
     println!("  messages of pfscript, which ended with wait status {status:#x}:");
     for line in messages.lines() {
         println!("    {line}");
+    }
+    verdict(&soaked)
+}
+
+/// Whether memory and descriptors level off, and no stack is blank. The first third of the minutes may still fill caches.
+fn verdict(minutes: &[Minute]) -> Result<(), String> {
+    let blank: u64 = minutes.iter().map(|minute| minute.blank).sum();
+    if blank > 0 {
+        return Err(format!("{blank} stacks are blank"));
+    }
+    let third = minutes.len() / 3;
+    let most = |part: &[Minute]| {
+        let rss = part.iter().map(|minute| minute.rss).max();
+        let descriptors = part.iter().map(|minute| minute.descriptors).max();
+        rss.zip(descriptors)
+    };
+    let middle = most(&minutes[third..2 * third]);
+    let last = most(&minutes[2 * third..]);
+    let (Some((rss, descriptors)), Some((last_rss, last_descriptors))) = (middle, last) else {
+        return Ok(());
+    };
+    if last_rss > rss + rss / 10 {
+        return Err(format!(
+            "resident memory does not level off: {rss} KiB in the second third, {last_rss} KiB in the last"
+        ));
+    }
+    if last_descriptors > descriptors + descriptors / 4 {
+        return Err(format!(
+            "descriptors do not level off: {descriptors} in the second third, {last_descriptors} in the last"
+        ));
     }
     Ok(())
 }
@@ -150,5 +198,34 @@ fn count(output: impl Read, printed: &Mutex<Printed>) {
             printed.blank += u64::from(empty);
             in_stack = false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minutes(rss: [u64; 6], descriptors: [usize; 6], blank: u64) -> Vec<Minute> {
+        rss.into_iter()
+            .zip(descriptors)
+            .map(|(rss, descriptors)| Minute {
+                rss,
+                descriptors,
+                blank,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_grows_or_is_blank_fails() {
+        let flat = [31; 6];
+        assert_eq!(verdict(&[]), Ok(()));
+        assert_eq!(verdict(&minutes([5, 8, 9, 9, 9, 9], flat, 0)), Ok(()));
+        let grows = verdict(&minutes([9, 10, 11, 12, 13, 14], flat, 0));
+        assert!(grows.unwrap_err().contains("memory"));
+        let leaks = verdict(&minutes([9; 6], [10, 12, 14, 16, 18, 21], 0));
+        assert!(leaks.unwrap_err().contains("descriptors"));
+        let blank = verdict(&minutes([9; 6], flat, 1));
+        assert_eq!(blank, Err("6 stacks are blank".to_owned()));
     }
 }
