@@ -24,6 +24,13 @@ static __always_inline __u64 fold(__u64 hash)
 	return hash ^ hash >> 32;
 }
 
+/*
+ * Goes to `label` unless `index` is below `count`. Verifiers before 6.3 know which way it goes only if the number that they know
+ * stands on the right, and follow impossible ways otherwise, beyond the end of what is read; the compiler would put it on either.
+ */
+#define PF_UNLESS_BELOW(index, count, label) \
+	asm volatile goto("if %[n] <= %[i] goto %l[" #label "]" : : [n] "r"(count), [i] "r"(index) : : label)
+
 /* Two lanes, so that the multiplications of neighbouring frames overlap. Each step is a bijection of the lane. */
 static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames)
 {
@@ -33,13 +40,14 @@ static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames
 
 #pragma clang loop unroll(disable)
 	for (i = 0; i < PF_MAX_STACK_FRAMES / 2 * 2; i += 2) {
-		if (i + 1 >= frames)
-			break;
+		PF_UNLESS_BELOW(i + 1, frames, last);
 		even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
 		odd = fold((odd ^ stack->ips[i + 1]) * PF_OTHER_MULTIPLIER);
 	}
-	if (i < frames)
-		even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
+last:
+	PF_UNLESS_BELOW(i, frames, done);
+	even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
+done:
 	even = fold((even ^ odd * PF_MULTIPLIER) * PF_OTHER_MULTIPLIER);
 	return even ? even : 1;
 }

@@ -30,7 +30,6 @@ pub fn refused(error: &io::Error, info: &ProbeManifest) -> Error {
         Some(libc::EOPNOTSUPP) => attach("this machine does not support the event"),
         Some(libc::ENODEV) => attach("this machine has no hardware that counts the event"),
         Some(libc::ESRCH) => attach("the process to trace has ended"),
-        Some(libc::EADDRNOTAVAIL) => attach("the function can't be probed"),
         Some(libc::EINVAL) => attach("the kernel rejected the event (EINVAL)"),
         Some(libc::EBUSY) => {
             attach("something else uses the event, and it can be used by one only")

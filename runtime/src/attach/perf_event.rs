@@ -78,10 +78,7 @@ impl Events {
                 function,
                 offset,
                 on_return,
-            } => Ok(vec![(
-                self.kprobe(info, function, *offset, *on_return)?,
-                false,
-            )]),
+            } => self.kprobe(info, function, *offset, *on_return),
             Attach::Uprobe {
                 path,
                 offset,
@@ -186,7 +183,7 @@ impl Events {
         function: &str,
         offset: u64,
         on_return: bool,
-    ) -> Result<OwnedFd, Error> {
+    ) -> Result<Vec<(OwnedFd, bool)>, Error> {
         let unit = unit(&self.kprobe, "kprobe")
             .ok_or_else(|| unavailable(FactError::lacking(Feature::Kprobes), info))?;
         let name = CString::new(function)
@@ -194,10 +191,33 @@ impl Events {
         let mut attr = perf::attributes();
         attr.__bindgen_anon_3.kprobe_func = name.as_ptr() as u64;
         unit.describe(&mut attr, offset, on_return);
-        perf::open(&attr, ANY, self.first_cpu()?).map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOENT) => no_function(info, function),
-            _ => refused(&error, info),
-        })
+        let cpu = self.first_cpu()?;
+        let error = match perf::open(&attr, ANY, cpu) {
+            Ok(event) => return Ok(vec![(event, false)]),
+            Err(error) => error,
+        };
+        match error.raw_os_error() {
+            Some(libc::ENOENT) => Err(no_function(info, function)),
+            // Several functions have that name: all of them are meant.
+            Some(libc::EADDRNOTAVAIL) => {
+                let addresses = facts::addresses_of(function);
+                if addresses.is_empty() {
+                    let why = "several functions have that name, and their addresses are hidden";
+                    return Err(cannot(info, why).with_help(
+                        "run as root, with kernel.kptr_restrict at 0 or 1, to probe all of them",
+                    ));
+                }
+                attr.__bindgen_anon_3.kprobe_func = 0;
+                let each = addresses.iter().map(|address| {
+                    attr.__bindgen_anon_4.kprobe_addr = address + offset;
+                    Ok((open(info, &attr, (ANY, cpu))?, false))
+                });
+                each.collect()
+            }
+            Some(libc::EINVAL) => Err(cannot(info, "the kernel lets no probe be put there")
+                .with_help("it may be marked `notrace`; is the offset that of an instruction?")),
+            _ => Err(refused(&error, info)),
+        }
     }
 
     /// Where one process is followed, the kernel changes the code of that process alone, so that others pay nothing.

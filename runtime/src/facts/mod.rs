@@ -313,6 +313,19 @@ pub(crate) fn variants_of(function: &str) -> Vec<String> {
     variants
 }
 
+/// Where the kernel's functions of a name are: files of its source may have one each. Empty if that is hidden from us.
+pub(crate) fn addresses_of(function: &str) -> Vec<u64> {
+    let mut addresses = Vec::new();
+    // Whoever asks says what cannot be done without them.
+    let _ = symbols(|address, kind, symbol| {
+        if symbol == function && matches!(kind, 't' | 'T') && address != 0 {
+            addresses.push(address);
+        }
+        None::<()>
+    });
+    addresses
+}
+
 /// Goes through the kernel's own symbols (address, kind, name), until `visit` gives an answer.
 fn symbols<T>(mut visit: impl FnMut(u64, char, &str) -> Option<T>) -> io::Result<Option<T>> {
     let mut reader = BufReader::with_capacity(1 << 16, File::open(KALLSYMS_PATH)?);

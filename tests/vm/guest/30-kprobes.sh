@@ -73,3 +73,14 @@ no_such_function() {
     contains err 'no_such_function_at_all' "the error"
 }
 check kprobe-missing-function no_such_function
+
+# A name that several functions have, such as that which runs programs of 64 and of 32 bits, means all of them.
+kprobe_several_functions() {
+    copies=$(grep -c ' [tT] load_elf_binary$' /proc/kallsyms)
+    [ "$copies" -gt 1 ] || skip "every name is one function's"
+    trace_well --dry-run -e 'kprobe:load_elf_binary { @ = count(); }'
+    kernel_from 6.1 || skip "this kernel takes the first one"
+    trace_well -e 'kprobe:load_elf_binary { @[comm] = count(); }' -c "opens 1 /missing"
+    at_least 1 "$(rows out | sed -n 's/^@\[[^]]*\]: //p' | sort -n | tail -1)" "programs that were run"
+}
+check kprobe-several-functions kprobe_several_functions

@@ -111,3 +111,11 @@ joined() {
     trace_well --dry-run -e 'config = { max_strlen = 64 } tracepoint:syscalls:sys_enter_execve /pid > 5/ { @[comm] = count(); join(args.argv, ","); }'
 }
 check dry-run-joined joined
+
+# Stacks of any depth: how the routine that walks them is verified depends on their number of frames.
+depths() {
+    for depth in 1 2 3 4 5 6 7 8 9 12 16 17 32 33 64 65 100 126 127; do
+        trace_well --dry-run -e "tracepoint:sched:sched_switch { @[kstack($depth)] = count(); }"
+    done
+}
+check dry-run-depths depths
