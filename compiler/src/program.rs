@@ -34,7 +34,7 @@ pub enum Context {
     Arguments,
     /// `struct pt_regs`
     Registers,
-    /// Nothing that a script could use: nobody is interrupted, so there are no registers and no stacks.
+    /// Nothing that a script could use: nobody is interrupted, so there are no registers.
     Nothing,
 }
 
@@ -219,7 +219,8 @@ impl ProgramKind {
         }
     }
 
-    /// Whether it interrupts something: then it has registers, stacks and a context to look at.
+    /// Whether it interrupts something: then it has registers and a context to look at. A stack has every program: the
+    /// tracer's own where the session runs it.
     pub fn interrupts(self) -> bool {
         match self.info().context {
             Context::PerfEvent | Context::Record | Context::Arguments | Context::Registers => true,

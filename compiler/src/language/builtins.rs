@@ -219,7 +219,7 @@ fn usermode(checker: &mut Checker<'_>, span: Span) -> Result<Expr, Diagnostic> {
     }
 }
 
-fn not_here(checker: &Checker<'_>, name: &str, span: Span) -> Diagnostic {
+pub(super) fn not_here(checker: &Checker<'_>, name: &str, span: Span) -> Diagnostic {
     Diagnostic::error(
         span,
         format!(
@@ -271,10 +271,6 @@ pub(crate) fn stack(
     depth: Option<u32>,
     span: Span,
 ) -> Result<Expr, Diagnostic> {
-    if !checker.probe.provider.info().kind.interrupts() {
-        let name = if user { "ustack" } else { "kstack" };
-        return Err(not_here(checker, name, span));
-    }
     checker.needs.stacks = checker.needs.stacks.max(depth.unwrap_or(MAX_STACK_FRAMES));
     if user {
         checker.needs.user_symbols = true;

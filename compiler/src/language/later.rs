@@ -53,7 +53,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("override", Function),
     ("path", Function),
     ("percpu_kaddr", Function),
-    ("reg", Function),
     ("signal", Function),
     ("skboutput", Function),
     ("socket_cookie", Function),

@@ -60,6 +60,8 @@ pub enum ParamType {
     Mode,
     /// A word: a clock.
     Clock,
+    /// A word: a pid namespace.
+    Namespace,
     /// Anything that can be printed.
     Any,
 }
@@ -79,13 +81,21 @@ const TYPES: &[(&str, ParamType, &str)] = &[
     ("stack", ParamType::Stack, "a stack"),
     ("stack_mode", ParamType::Mode, "a stack mode"),
     ("clock", ParamType::Clock, "a clock"),
+    (
+        "pid_ns",
+        ParamType::Namespace,
+        "a pid namespace, `curr_ns` or `init`",
+    ),
     ("any", ParamType::Any, "a value"),
 ];
 
 impl ParamType {
     /// Whether it takes a word, which is no value of the language.
     pub fn is_word(self) -> bool {
-        matches!(self, ParamType::Mode | ParamType::Clock)
+        matches!(
+            self,
+            ParamType::Mode | ParamType::Clock | ParamType::Namespace
+        )
     }
 
     /// What was expected, as a message says it.

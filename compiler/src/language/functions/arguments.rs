@@ -296,6 +296,7 @@ fn takes_type(param: ParamType, ty: Type) -> bool {
         | ParamType::Element
         | ParamType::Mode
         | ParamType::Clock
+        | ParamType::Namespace
         | ParamType::Any => false,
     }
 }

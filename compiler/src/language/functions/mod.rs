@@ -15,6 +15,8 @@ mod naming;
 mod number;
 mod option;
 mod output;
+mod probed;
+mod process;
 mod stack;
 mod string;
 mod symbol;
@@ -88,6 +90,8 @@ const TABLES: &[&[FunctionRow]] = &[
     naming::ROWS,
     symbol::ROWS,
     stack::ROWS,
+    probed::ROWS,
+    process::ROWS,
     map::ROWS,
     option::ROWS,
     output::ROWS,
@@ -416,6 +420,7 @@ mod tests {
                 ParamType::Element
                 | ParamType::Mode
                 | ParamType::Clock
+                | ParamType::Namespace
                 | ParamType::Format
                 | ParamType::Any => {
                     panic!("`{}` cannot be passed to a routine", row.signature)

@@ -1,0 +1,59 @@
+//! Functions of the current process and thread: rows of the table in the parent.
+
+use super::{Args, FunctionKind, FunctionRow, row};
+use crate::hir::Expr;
+use crate::sema::Checker;
+use pfscript_grammar::ast::{self, ExprKind as Ast};
+use pfscript_grammar::{Diagnostic, Spanned};
+
+pub(super) const ROWS: &[FunctionRow] = &[
+    row(
+        "pid([pid_ns namespace]) -> uint32",
+        FunctionKind::Value(|checker, args| id(checker, args, "pid", "tgid")),
+        "process id: in the tracer's pid namespace (`curr_ns`, as `pid` alone), or in the initial one (`init`)",
+    ),
+    row(
+        "tid([pid_ns namespace]) -> uint32",
+        FunctionKind::Value(|checker, args| id(checker, args, "tid", "pid")),
+        "thread id, likewise",
+    ),
+];
+
+/// Whose ids they are, by name.
+const NAMESPACES: [&str; 2] = ["curr_ns", "init"];
+
+/// An id of the current task: the builtin, or what the kernel itself calls it, which is the same in all namespaces.
+fn id(
+    checker: &mut Checker<'_>,
+    mut args: Args<'_>,
+    builtin: &str,
+    member: &str,
+) -> Result<Expr, Diagnostic> {
+    let span = args.span;
+    let name = |name: &str| ast::Expr {
+        kind: Ast::Ident(name.to_owned()),
+        span,
+    };
+    match args.word(0).unwrap_or("curr_ns") {
+        "curr_ns" => checker.expr(&name(builtin)),
+        "init" => {
+            let field = ast::Expr {
+                kind: Ast::Field {
+                    base: Box::new(name("curtask")),
+                    name: Spanned::new(member.to_owned(), span),
+                    arrow: true,
+                },
+                span,
+            };
+            let value = checker.expr(&field)?;
+            Ok(Expr {
+                ty: crate::types::Type::U32,
+                ..value
+            })
+        }
+        word => Err(
+            Diagnostic::error(args.span(0), format!("unknown pid namespace `{word}`"))
+                .suggest(word, NAMESPACES),
+        ),
+    }
+}
