@@ -130,6 +130,14 @@ pub struct Cli {
     #[arg(long, value_name = "REGEX", value_parser = regex_lite::Regex::new)]
     pub probe_filter: Option<regex_lite::Regex>,
 
+    /// What to do with the script: run its benchmarks (bench)
+    #[arg(long, value_name = "MODE", value_parser = mode)]
+    pub mode: Option<Mode>,
+
+    /// As --mode bench
+    #[arg(long, hide = true, conflicts_with = "mode")]
+    pub bench: bool,
+
     /// Show what this kernel supports
     #[arg(long)]
     pub info: bool,
@@ -197,9 +205,7 @@ const LATER: &[&str] = &[
     "--debuginfo",
     "--traceable-functions",
     "--no-feature",
-    "--mode",
     "--test",
-    "--bench",
     "--fmt",
     "--verify-llvm-ir",
     "--emit-llvm",
@@ -252,6 +258,27 @@ fn stage(name: &str) -> Result<Stage, String> {
         true => format!("this stage is not supported yet; {known}"),
         false => known.to_owned(),
     })
+}
+
+/// The modes of bpftrace that there are not.
+const LATER_MODES: &[&str] = &["codegen", "compiler-bench", "test", "format"];
+
+/// What `--mode` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Benchmarks are run, and no other probes
+    Bench,
+}
+
+/// The mode that `--mode` names.
+fn mode(name: &str) -> Result<Mode, String> {
+    match name {
+        "bench" => Ok(Mode::Bench),
+        _ if LATER_MODES.contains(&name) => {
+            Err("this mode is not supported yet; there is bench".to_owned())
+        }
+        _ => Err("there is the mode bench".to_owned()),
+    }
 }
 
 /// What `-d` prints.

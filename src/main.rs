@@ -5,7 +5,7 @@
 
 mod cli;
 
-use cli::{Cli, Stage};
+use cli::{Cli, Mode, Stage};
 use pfscript::compiler::facts::Facts;
 use pfscript::compiler::probe_list::{self, Listing};
 use pfscript::compiler::recorded::{self, RecordedFacts};
@@ -264,6 +264,7 @@ fn trace(
         .warnings(!cli.no_warnings)
         .verbose(cli.verbose)
         .dry_run(cli.dry_run)
+        .bench(cli.bench || cli.mode == Some(Mode::Bench))
         .print_maps(!cli.no_maps);
     // A dry run has no results: what an earlier run wrote stays.
     let file = cli.output.clone().filter(|_| !cli.dry_run);

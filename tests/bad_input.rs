@@ -165,7 +165,6 @@ fn what_is_not_there_yet_is_said_to_be_not_supported_yet() {
         "kfunc:vfs_read { }",
         "iter:task { }",
         "watchpoint:0x1000:8:w { }",
-        "self:signal:SIGUSR1 { }",
         "BEGIN { signal(9); }",
         "BEGIN { override(0); }",
         "BEGIN { skboutput(\"x.pcap\", curtask, 1, 0); }",

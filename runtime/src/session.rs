@@ -192,6 +192,7 @@ pub struct Session {
     verbose: bool,
     dry_run: bool,
     print_maps: bool,
+    bench: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -220,6 +221,7 @@ impl Session {
             verbose: false,
             dry_run: false,
             print_maps: true,
+            bench: false,
         }
     }
 
@@ -302,6 +304,13 @@ impl Session {
     #[must_use]
     pub fn print_maps(mut self, print: bool) -> Session {
         self.print_maps = print;
+        self
+    }
+
+    /// Whether it runs the script's benchmarks (`bench:NAME`), between `BEGIN` and `END`, in place of its other probes.
+    #[must_use]
+    pub fn bench(mut self, bench: bool) -> Session {
+        self.bench = bench;
         self
     }
 

@@ -119,6 +119,16 @@ pub enum Attach {
     Begin,
     /// Run once by the runtime after the last probe was detached (`END`).
     End,
+    /// Run by the runtime when the tracer gets a signal.
+    Signal {
+        /// Its number.
+        number: i32,
+    },
+    /// Run by the runtime again and again, to see how long it takes.
+    Bench {
+        /// The script's name for it.
+        name: String,
+    },
     /// A perf event.
     PerfEvent(PerfEvent),
     /// A tracepoint of tracefs.
@@ -160,7 +170,7 @@ impl Attach {
     pub fn fires_in_any_process(&self) -> bool {
         match self {
             // These run in the session's own process.
-            Attach::Begin | Attach::End => false,
+            Attach::Begin | Attach::End | Attach::Signal { .. } | Attach::Bench { .. } => false,
             Attach::PerfEvent(event) => match event.scope {
                 PerfScope::EveryCpu => false,
                 // A timer that prints and ends; nobody samples with it.

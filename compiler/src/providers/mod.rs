@@ -17,6 +17,7 @@ mod convention;
 mod hardware;
 mod kprobe;
 pub mod nearest;
+mod own;
 mod parts;
 mod perf_event;
 mod prototype;
@@ -45,6 +46,8 @@ static REGISTRY: &[&dyn Provider] = &[
     &uprobe::UPROBE,
     &uprobe::URETPROBE,
     &usdt::USDT,
+    &own::SELF,
+    &own::BENCH,
 ];
 
 /// Probe types of bpftrace's that are not here yet, by all their names.
@@ -54,8 +57,6 @@ const NOT_YET: &[&[&str]] = &[
     &["watchpoint", "w"],
     &["asyncwatchpoint", "aw"],
     &["iter", "it"],
-    &["self"],
-    &["bench"],
     &["test"],
     &["special"],
 ];

@@ -40,6 +40,8 @@ fn attach(point: &Attach) -> String {
     match point {
         Attach::Begin => "once, before the others".into(),
         Attach::End => "once, after the others".into(),
+        Attach::Signal { number } => format!("at signal {number} to the tracer"),
+        Attach::Bench { name } => format!("as benchmark {name}"),
         Attach::PerfEvent(event) => {
             let (kind, config) = (event.event_type, event.config);
             let sample = match event.sample {

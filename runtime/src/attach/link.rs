@@ -46,6 +46,8 @@ pub fn direct(
         }
         Attach::Begin
         | Attach::End
+        | Attach::Signal { .. }
+        | Attach::Bench { .. }
         | Attach::PerfEvent(_)
         | Attach::Tracepoint { .. }
         | Attach::Kprobe { .. }

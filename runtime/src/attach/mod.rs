@@ -163,7 +163,11 @@ pub fn open(
         if let Some(site) = info.sites.get(row as usize) {
             let cookie = info.rows.map(|first| u64::from(first + row));
             let early = match mechanism {
-                Mechanism::Once => continue,
+                Mechanism::Once => {
+                    // It is there as long as the session, and is to be waited for.
+                    attached.points += usize::from(matches!(site.attach, Attach::Signal { .. }));
+                    continue;
+                }
                 Mechanism::PerfEvent => Some(program(loaded, probe)?),
                 Mechanism::PerfLink => None,
                 Mechanism::Link => {
@@ -242,11 +246,15 @@ fn latest_runs_first(attach: &Attach) -> bool {
         // One array of programs, in the order of attaching (bpf_prog_array_copy); one list by priority (func_add).
         Attach::Tracepoint { .. } | Attach::RawTracepoint { .. } => false,
         // Run one after the other by ourselves.
-        Attach::Begin | Attach::End => false,
+        Attach::Begin | Attach::End | Attach::Signal { .. } | Attach::Bench { .. } => false,
     }
 }
 
-fn program(loaded: &Loaded, probe: ProbeId) -> Result<BorrowedFd<'_>, Error> {
+/// The program of a probe.
+///
+/// # Errors
+/// If there is none, which is a bug.
+pub fn program(loaded: &Loaded, probe: ProbeId) -> Result<BorrowedFd<'_>, Error> {
     loaded
         .program(probe)
         .ok_or_else(|| Error::new(ErrorKind::Bug, format!("probe {probe:?} has no program")))

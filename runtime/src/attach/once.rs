@@ -1,4 +1,4 @@
-//! Programs that the session runs by itself, without an event: `BEGIN` and `END`.
+//! Programs that the session runs by itself, without an event: `BEGIN`, `END`, those for signals to the tracer, and benchmarks.
 //!
 //! In come loaded programs, out goes how many were run. When they run is the session's decision.
 
@@ -8,7 +8,7 @@ use crate::load::Loaded;
 use crate::sys::bpf;
 use pfscript_compiler::manifest::{Attach, Manifest};
 
-/// Runs the programs of one kind of site (`BEGIN` or `END`), in order. Returns how many.
+/// Runs the programs of one kind of site (`BEGIN`, `END`, one signal), in order. Returns how many.
 ///
 /// # Errors
 /// [`ErrorKind::Kernel`] if the kernel can't (before 5.10).
@@ -21,7 +21,7 @@ pub fn run_once(which: &Attach, loaded: &Loaded, manifest: &Manifest) -> Result<
                     ErrorKind::Kernel,
                     format!("can't run `{}`: {error}", info.name),
                 )
-                .with_help("`BEGIN` and `END` need Linux 5.10 or newer")
+                .with_help("programs that the tracer runs need Linux 5.10 or newer")
                 .at(info.span)
             })?;
             runs += 1;

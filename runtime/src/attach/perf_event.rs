@@ -69,7 +69,11 @@ impl Events {
     ) -> Result<Vec<(OwnedFd, bool)>, Error> {
         match attach {
             // Without an event.
-            Attach::Begin | Attach::End | Attach::RawTracepoint { .. } => Ok(Vec::new()),
+            Attach::Begin
+            | Attach::End
+            | Attach::Signal { .. }
+            | Attach::Bench { .. }
+            | Attach::RawTracepoint { .. } => Ok(Vec::new()),
             Attach::PerfEvent(event) => self.counted(info, event),
             Attach::Tracepoint { category, name } => {
                 Ok(vec![(self.tracepoint(info, category, name)?, false)])

@@ -5,6 +5,17 @@ use super::table::Table;
 use super::value::Value;
 use crate::loss::Loss;
 
+/// What a benchmark came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Benchmark {
+    /// The script's name for it.
+    pub name: String,
+    /// How long a run takes, in nanoseconds.
+    pub average_ns: u64,
+    /// How many times it was run.
+    pub iterations: u64,
+}
+
 /// Something that happened. Strings in it are as they came from the traced system; nothing is escaped.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -23,6 +34,8 @@ pub enum Event<'a> {
     Value(Value),
     /// The script printed a map, or it is printed at the end.
     Map(Table<'a>),
+    /// All benchmarks were run, in this order.
+    Benchmarks(&'a [Benchmark]),
     /// Tracing has ended; what follows are the maps that are printed at the end, and losses.
     Ended,
     /// Something was lost.

@@ -9,7 +9,7 @@ mod table;
 mod value;
 
 pub use decode::{Names, NoNames};
-pub use event::Event;
+pub use event::{Benchmark, Event};
 pub use format::{Argument, Printf};
 pub use table::{Entry, Kind, MapOptions, Table};
 pub use value::{Bucket, Frame, Histogram, Scale, Stack, Stats, Value};

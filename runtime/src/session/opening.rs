@@ -5,10 +5,13 @@ use super::Target;
 use super::run::kernel_error;
 use crate::error::{Error, ErrorKind};
 use crate::load::Loaded;
+use crate::sys::script_signals::ScriptSignal;
 use crate::sys::{self, process};
 use aya::maps::{Map, MapData, RingBuf};
-use pfscript_compiler::manifest::Globals;
+use pfscript_compiler::manifest::{Attach, Globals, Manifest};
 use pfscript_probes::abi::map;
+use std::collections::BTreeSet;
+use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 /// Tells the programs when tracing began and which command is traced.
@@ -42,6 +45,24 @@ pub(super) fn fill_globals(loaded: &Loaded, target: &Target) -> Result<(), Error
     }
     map.update(&0_u32.to_le_bytes(), &value)
         .map_err(kernel_error("can't fill the map of globals"))
+}
+
+/// Handlers for the signals that the script has probes of.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn script_signals(manifest: &Manifest) -> Result<Vec<ScriptSignal>, Error> {
+    let points = manifest.probes.values().flat_map(|probe| probe.points());
+    let numbers: BTreeSet<i32> = points
+        .filter_map(|point| match point {
+            Attach::Signal { number } => Some(*number),
+            _ => None,
+        })
+        .collect();
+    let signals = numbers.into_iter().map(ScriptSignal::install);
+    signals
+        .collect::<io::Result<_>>()
+        .map_err(kernel_error("can't handle the signals of the script"))
 }
 
 /// Reads the event buffer.

@@ -4,8 +4,10 @@
 //!
 //! In comes a [`Session`], out goes an [`Outcome`]. What a record asks for is done in `perform`, what is shown in a sink.
 
+mod bench;
+
 use super::backlog::Backlog;
-use super::opening::{fill_globals, open_process, ring_buffer};
+use super::opening::{fill_globals, open_process, ring_buffer, script_signals};
 use super::output::Output;
 use super::renewal::Renewal;
 use super::{Outcome, Session, Stop, Target};
@@ -21,6 +23,7 @@ use crate::results::{Event, MapOptions};
 use crate::sinks::Sink;
 use crate::symbols::{self, Symbols};
 use crate::sys;
+use crate::sys::script_signals::ScriptSignal;
 use crate::sys::signals::Phase;
 use aya::maps::{MapData, RingBuf};
 use pfscript_compiler::manifest::{Attach, Manifest, Purpose, RecordKind};
@@ -64,6 +67,7 @@ pub struct Running<'a> {
     processes: Processes,
     symbols: Symbols,
     process: Option<OwnedFd>,
+    signals: Vec<ScriptSignal>,
     exit_code: u32,
     command: Option<ExitStatus>,
     /// When tracing was asked to end, while what was recorded before is delivered.
@@ -92,6 +96,7 @@ impl<'a> Running<'a> {
                 .with_help("start one with `-c COMMAND`")
                 .at(span));
         }
+        bench::are_there(manifest, session.bench)?;
         let by_id = !matches!(session.target, Target::All) || manifest.user_symbols;
         if by_id && namespace::proc_is_foreign() {
             let message = "/proc shows the processes of another pid namespace";
@@ -128,6 +133,7 @@ impl<'a> Running<'a> {
         let attached = attach::open(&loaded, manifest, session.target.process(), command)?;
         let backlog = Backlog::new(&session.object.manifest);
         let renewal = Renewal::new(&session.object.manifest);
+        let signals = script_signals(&session.object.manifest)?;
         let (sink, reader) = session.take_sink()?;
         let sink = Output::new(sink, reader, stop);
         Ok(Running {
@@ -142,6 +148,7 @@ impl<'a> Running<'a> {
             processes,
             symbols,
             process,
+            signals,
             exit_code: 0,
             command: None,
             ending: None,
@@ -259,6 +266,8 @@ impl<'a> Running<'a> {
         let begun = self.run_once(&Attach::Begin)?;
         if self.deliver_all()? == Delivered::UpToExit {
             self.announce(begun)?;
+        } else if self.session.bench {
+            self.run_benchmarks()?;
         } else {
             self.stop.phase(Phase::Tracing);
             self.attached
@@ -291,6 +300,16 @@ impl<'a> Running<'a> {
         }
         self.sink.flush()?;
         self.stop.phase(Phase::Done);
+        Ok(())
+    }
+
+    /// Runs the probes of signals that have come.
+    fn run_signalled(&mut self) -> Result<(), Error> {
+        for signal in self.signals.iter().filter(|signal| signal.take()) {
+            let number = signal.number();
+            let manifest = &self.session.object.manifest;
+            attach::run_once(&Attach::Signal { number }, &self.loaded, manifest)?;
+        }
         Ok(())
     }
 
@@ -340,6 +359,7 @@ impl<'a> Running<'a> {
         /// So that an end is seen while records keep coming.
         const AT_ONCE: usize = 4096;
         loop {
+            self.run_signalled()?;
             let delivered = self.deliver(AT_ONCE)?;
             if delivered == Delivered::UpToExit {
                 return Ok(());
@@ -359,6 +379,7 @@ impl<'a> Running<'a> {
             };
             self.symbols.tidy(&mut self.processes, &self.loaded);
             if self.wait(timeout)? == Waited::End {
+                self.run_signalled()?;
                 self.attached.stop(&self.loaded);
                 self.backlog.end();
                 self.ending = Some(Instant::now());
@@ -394,6 +415,7 @@ impl<'a> Running<'a> {
             fds.push(events.as_fd());
         }
         fds.extend(self.processes.fds());
+        fds.extend(self.signals.iter().map(ScriptSignal::fd));
         let reader: Vec<_> = self.sink.fd().into_iter().collect();
         let ready = sys::poll_all(&fds, &reader, timeout_ms)
             .map_err(kernel_error("can't wait for events"))?;

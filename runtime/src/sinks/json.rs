@@ -6,7 +6,7 @@
 use super::printf::printf;
 use super::{Form, Sink, form};
 use crate::loss::{Cause, Loss};
-use crate::results::{Bucket, Event, Kind, Scale, Table, Value};
+use crate::results::{Benchmark, Bucket, Event, Kind, Scale, Table, Value};
 use pfscript_grammar::escape::Keep;
 use pfscript_probes::LossCause;
 use std::io::{self, BufWriter, Write};
@@ -90,6 +90,11 @@ impl<W: Write> Sink for Json<W> {
             Event::Attached(count) => counted("attached_probes", "probes", *count as u64, "", line),
             Event::Lost(loss) => lost(loss, line),
             Event::Message(text) => object("message", line, |line| string(text.as_bytes(), line)),
+            Event::Benchmarks(all) => {
+                for bench in *all {
+                    object("benchmark_result", line, |line| benchmark(bench, line));
+                }
+            }
             Event::Ended => {}
         }
         self.writer.write_all(line)
@@ -110,6 +115,16 @@ fn object(kind: &str, out: &mut Vec<u8>, data: impl FnOnce(&mut Vec<u8>)) {
     form::push(out, format_args!("{{\"type\": \"{kind}\", \"data\": "));
     data(out);
     out.extend_from_slice(b"}\n");
+}
+
+fn benchmark(bench: &Benchmark, out: &mut Vec<u8>) {
+    out.push(b'{');
+    string(bench.name.as_bytes(), out);
+    let (average, runs) = (bench.average_ns, bench.iterations);
+    form::push(
+        out,
+        format_args!(": {{\"average\": {average}, \"iters\": {runs}}}}}"),
+    );
 }
 
 /// A line that says how many there are twice, as bpftrace's do. `more` is what else there is to say.

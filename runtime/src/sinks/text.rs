@@ -3,7 +3,7 @@
 
 use super::printf::printf;
 use super::{Form, Sink, form};
-use crate::results::{Event, Table, Value};
+use crate::results::{Benchmark, Event, Table, Value};
 use pfscript_grammar::escape::{Keep, escape, escape_bytes};
 use std::io::{self, BufWriter, Write};
 
@@ -82,6 +82,7 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
                 self.line.push(b'\n');
             }
             Event::Map(table) => return self.map(table),
+            Event::Benchmarks(all) => benchmarks(all, &mut self.line),
             Event::Ended => self.line.extend_from_slice(b"\n\n"),
             Event::Attached(1) => self.message("Attached 1 probe"),
             Event::Attached(count) => self.message(&format!("Attached {count} probes")),
@@ -93,6 +94,23 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.results.flush()
+    }
+}
+
+/// A table of what benchmarks came to.
+fn benchmarks(all: &[Benchmark], out: &mut Vec<u8>) {
+    const NAME: usize = 40;
+    const TIME: usize = 14;
+    const RULE: usize = 66;
+    let row = |out: &mut Vec<u8>, name: &str, time: &str, runs: &str| {
+        let name = escape(name);
+        form::push(out, format_args!("{name:<NAME$} {time:<TIME$} {runs}\n"));
+    };
+    row(out, "Benchmark", "Time(ns)", "Iterations");
+    form::push(out, format_args!("{:-<RULE$}\n", ""));
+    for bench in all {
+        let (time, runs) = (bench.average_ns.to_string(), bench.iterations.to_string());
+        row(out, &bench.name, &time, &runs);
     }
 }
 
@@ -134,9 +152,19 @@ mod tests {
             Event::Message("p\x1b: at most 5 keys"),
             Event::Time(b"12\n".to_vec()),
             Event::Value(Value::Str(b"a\x1b\n".to_vec())),
+            Event::Benchmarks(&[Benchmark {
+                name: "a".to_owned(),
+                average_ns: 70,
+                iterations: 20_000,
+            }]),
             Event::Ended,
         ]);
-        assert_eq!(results, "12\na\\x1b\\x0a\n\n\n");
+        let table = "\
+Benchmark                                Time(ns)       Iterations
+------------------------------------------------------------------
+a                                        70             20000
+";
+        assert_eq!(results, format!("12\na\\x1b\\x0a\n{table}\n\n"));
         assert_eq!(
             messages,
             "Attached 1 probe\nAttached 2 probes\np\\x1b: at most 5 keys\n"

@@ -5,6 +5,7 @@
 
 use aya_obj::generated::{
     BPF_ANY, BPF_NOEXIST, bpf_attach_type, bpf_attr, bpf_cmd, bpf_insn, bpf_prog_info,
+    bpf_stats_type,
 };
 use std::ffi::CStr;
 use std::io;
@@ -472,6 +473,41 @@ pub fn link_functions(
 /// # Errors
 /// The kernel's.
 pub fn missed_runs(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    Ok(program_info(fd)?.recursion_misses)
+}
+
+/// How long a program ran while the kernel counted.
+#[derive(Clone, Copy, Debug)]
+pub struct RunTime {
+    /// All runs together.
+    pub nanoseconds: u64,
+    /// How many they were.
+    pub runs: u64,
+}
+
+/// What [`enable_run_time`] has had counted.
+///
+/// # Errors
+/// The kernel's.
+pub fn run_time(fd: BorrowedFd<'_>) -> io::Result<RunTime> {
+    let info = program_info(fd)?;
+    Ok(RunTime {
+        nanoseconds: info.run_time_ns,
+        runs: info.run_cnt,
+    })
+}
+
+/// Has the kernel count how long all programs run, as long as the descriptor is open (Linux 5.8).
+///
+/// # Errors
+/// The kernel's.
+pub fn enable_run_time() -> io::Result<OwnedFd> {
+    let mut attr = zeroed();
+    attr.enable_stats.type_ = bpf_stats_type::BPF_STATS_RUN_TIME as u32;
+    bpf_fd(bpf_cmd::BPF_ENABLE_STATS, &mut attr)
+}
+
+fn program_info(fd: BorrowedFd<'_>) -> io::Result<bpf_prog_info> {
     // SAFETY: a struct of integers and arrays of integers, for which all zeroes is a value.
     let mut info: bpf_prog_info = unsafe { std::mem::zeroed() };
     let mut attr = zeroed();
@@ -479,7 +515,7 @@ pub fn missed_runs(fd: BorrowedFd<'_>) -> io::Result<u64> {
     attr.info.info = std::ptr::from_mut(&mut info) as u64;
     attr.info.info_len = size_of::<bpf_prog_info>() as u32;
     bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
-    Ok(info.recursion_misses)
+    Ok(info)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod guard;
 mod names;
 pub mod perf;
 pub mod process;
+pub mod script_signals;
 pub mod signals;
 
 pub use names::{cgroup_path, signal_name};

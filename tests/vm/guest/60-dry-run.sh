@@ -31,6 +31,17 @@ shapes() {
 }
 check dry-run-shapes shapes
 
+# What the tracer runs by itself: its own stacks, ids of the initial namespace, signals to it, and benchmarks by the kernel's count.
+own_probes() {
+    start_trace -e 'BEGIN { @k[kstack, pid(init) == pid] = count(); @u[ustack(raw, 2)] = 1; } END { print((kstack(3), tid(init))); }
+        self:signal:SIGUSR1 { printf("signal=%d\n", pid == pid(curr_ns)); exit(); } profile:hz:99 { @ip = reg("ip"); }'
+    end_trace USR1
+    [ "$status" = 0 ] && [ "$(value signal out)" = 1 ] || fail "the signal ran no probe: $(head -n 3 out err | tr '\n' ' ')"
+    trace_well --mode bench -e 'bench:first { @ = count(); }'
+    grep -q '^first  *[1-9]' out || fail "no benchmark was run: $(head -n 4 out err | tr '\n' ' ')"
+}
+check own-probes own_probes
+
 # The number of elements, of several maps and compared: a call of the helper for each map, and nothing that the verifier
 # could follow for ever.
 lengths() {
