@@ -276,6 +276,8 @@ pub enum Naming {
     Error,
     /// A signal's number: what it is called.
     Signal,
+    /// The number of a system call: what it is called on this architecture.
+    Syscall,
     /// A cgroup's id: where it is in the unified hierarchy.
     Cgroup,
 }
@@ -286,7 +288,7 @@ impl Naming {
         match self {
             Naming::Time { .. } => "a time to be printed",
             Naming::User => "the name of a user",
-            Naming::Error | Naming::Signal => "a name to be printed",
+            Naming::Error | Naming::Signal | Naming::Syscall => "a name to be printed",
             Naming::Cgroup => "the path of a cgroup",
         }
     }

@@ -1,4 +1,4 @@
-//! What numbers stand for: times of day, users, errors, signals, cgroups.
+//! What numbers stand for: times of day, users, errors, signals, system calls, cgroups.
 //!
 //! In come a number and what kind of number it is, out goes a value to print. What is asked of the system is asked here, and
 //! when something is printed.
@@ -34,6 +34,7 @@ pub fn name(naming: &Naming, number: u64) -> Value {
         },
         Naming::Error => Value::Literal(error(number as i32).into_bytes()),
         Naming::Signal => Value::Literal(sys::signal_name(number as i64).into_bytes()),
+        Naming::Syscall => Value::Literal(syscall(number).as_bytes().to_vec()),
         Naming::Cgroup => match sys::cgroup_path(number) {
             Some(path) => Value::Str([b"unified:", &path[..]].concat()),
             None => Value::Str(Vec::new()),
@@ -46,6 +47,14 @@ fn error(number: i32) -> String {
     let text = io::Error::from_raw_os_error(number).to_string();
     let meaning = text.rsplit_once(" (os error").map(|(meaning, _)| meaning);
     meaning.unwrap_or(&text).to_owned()
+}
+
+/// What the system call of a number is called on this architecture.
+fn syscall(number: u64) -> &'static str {
+    usize::try_from(number)
+        .ok()
+        .and_then(syscalls::Sysno::new)
+        .map_or("Unknown syscall", |call| call.name())
 }
 
 /// Reads lines `NAME:PASSWORD:ID:…`; the first of an id counts.
@@ -85,6 +94,10 @@ mod tests {
         assert_eq!(text(Naming::Error, 5000), "Unknown error 5000");
         assert_eq!(text(Naming::Signal, 9), "Killed");
         assert_eq!(text(Naming::Signal, 0), "Unknown signal 0");
+        assert_eq!(text(Naming::Syscall, libc::SYS_openat as u64), "openat");
+        for number in [99_999, u64::MAX] {
+            assert_eq!(text(Naming::Syscall, number), "Unknown syscall");
+        }
         assert_eq!(text(Naming::Signal, 1 << 40), "N/A");
     }
 

@@ -60,7 +60,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("static_assert", Function),
     ("strcap", Function),
     ("strstr", Function),
-    ("syscall_name", Function),
     ("timestamp", Function),
     ("tolower", Function),
     ("toupper", Function),

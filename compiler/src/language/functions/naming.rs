@@ -24,6 +24,11 @@ pub(super) const ROWS: &[FunctionRow] = &[
         "what a signal is called: `signal_name(9)` is `Killed`",
     ),
     row(
+        "syscall_name(int number)",
+        FunctionKind::Value(|checker, args| named(checker, args, Naming::Syscall)),
+        "what the system call of that number is called on this machine: `syscall_name(args.id)` in `raw_syscalls:sys_enter`",
+    ),
+    row(
         "cgroup_path(int id)",
         FunctionKind::Value(|checker, args| named(checker, args, Naming::Cgroup)),
         "where the cgroup (version 2) of that id is: `unified:/system.slice`",
