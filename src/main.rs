@@ -9,12 +9,12 @@ use cli::{Cli, Mode, Stage};
 use pfscript::compiler::facts::Facts;
 use pfscript::compiler::probe_list::{self, Listing};
 use pfscript::compiler::recorded::{self, RecordedFacts};
-use pfscript::compiler::{Parameter, ParameterDefault, ProbeFilter, SETTINGS, ir};
+use pfscript::compiler::{PREFIXES, Parameter, ParameterDefault, ProbeFilter, SETTINGS, ir};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
 use pfscript::runtime::{OutputFile, session};
 use pfscript::{Command, CompileError, Limits, Options, Program, Stop, Target, grammar};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
@@ -123,10 +123,12 @@ fn run(cli: Cli) -> Result<u8, Failure> {
             "{pid} is a thread of process {process}; trace the process with -p {process}, and choose the thread in the script: /tid == {pid}/"
         )));
     }
+    let (limits, set_outside) = limits(cli.quiet || cli.no_warnings)?;
     let options = Options {
         positional,
         named,
-        limits: limits(cli.quiet || cli.no_warnings)?,
+        limits,
+        set_outside,
         allows_unsafe: cli.allows_unsafe,
         probe_filter: cli
             .probe_filter
@@ -394,24 +396,25 @@ fn rendered(diagnostics: &[grammar::Diagnostic], name: &str, source: &str) -> Fa
     Failure::Message(grammar::render(diagnostics, name, source, color()))
 }
 
-/// What the environment sets; our own names come before bpftrace's.
-fn limits(quiet: bool) -> Result<Limits, Failure> {
+/// What the environment sets, and which settings those are; our own names come before bpftrace's.
+fn limits(quiet: bool) -> Result<(Limits, BTreeSet<&'static str>), Failure> {
     let mut limits = Limits::default();
-    let ours = ["PFSCRIPT_", "BPFTRACE_"];
+    let mut set = BTreeSet::new();
     let environment: BTreeMap<String, OsString> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-        .filter(|(name, _)| ours.iter().any(|prefix| name.starts_with(prefix)))
+        .filter(|(name, _)| PREFIXES.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
     if environment.is_empty() {
-        return Ok(limits);
+        return Ok((limits, set));
     }
     for setting in SETTINGS {
-        let found = ours.iter().find_map(|prefix| {
+        let found = PREFIXES.iter().find_map(|prefix| {
             environment.get_key_value(&format!("{prefix}{}", setting.name.to_uppercase()))
         });
         let Some((name, value)) = found else {
             continue;
         };
+        set.insert(setting.name);
         let value = value.to_string_lossy();
         let warning = setting.set(name, &value, &mut limits).map_err(|message| {
             match message.starts_with(name.as_str()) {
@@ -425,7 +428,7 @@ fn limits(quiet: bool) -> Result<Limits, Failure> {
             complain(&format!("pfscript: {warning}"));
         }
     }
-    Ok(limits)
+    Ok((limits, set))
 }
 
 /// Writes to standard output, or to the file of `-o`.

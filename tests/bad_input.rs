@@ -339,9 +339,9 @@ fn config_is_checked() {
 
 #[test]
 fn parameters_are_checked_where_they_are_used() {
-    Tracer::new(["-e", "BEGIN { print($1 + 1); }", "text"])
+    Tracer::new(["-e", "BEGIN { print($1 * 2); }", "text"])
         .run()
-        .refuses(&["string", "$1 + 1", "^"]);
+        .refuses(&["string", "$1 * 2", "^"]);
     Tracer::new(["-e", "software:$1:1 { }", "page-fault"])
         .run()
         .refuses(&["page-fault", "page-faults"]);

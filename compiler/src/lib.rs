@@ -28,7 +28,8 @@ use pfscript_grammar::ast::Script;
 use pfscript_grammar::{Diagnostic, Severity};
 use sema::Checked;
 pub use sema::{
-    Limits, MissingProbes, Options, Parameter, ParameterDefault, ProbeFilter, SETTINGS, Setting,
+    Limits, MissingProbes, Options, PREFIXES, Parameter, ParameterDefault, ProbeFilter, SETTINGS,
+    Setting,
 };
 use std::collections::BTreeMap;
 

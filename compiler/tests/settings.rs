@@ -220,3 +220,34 @@ fn every_setting_answers_to_every_value() {
     }
     assert_eq!(Limits::default().missing_probes, MissingProbes::Error);
 }
+
+/// `config = { BPFTRACE_STACK_MODE = raw }` says what the environment would; and what that really says counts.
+#[test]
+fn settings_have_their_names_of_the_environment_too_and_that_comes_first() {
+    let script = "BEGIN { @ = ustack; }";
+    let mode = |config: &str, set: &[&'static str]| {
+        let source = format!("config = {{ {config} }} {script}");
+        let facts = RecordedFacts::linux_6_18();
+        let options = Options {
+            limits: Limits {
+                stack_mode: StackMode::Perf,
+                ..Limits::default()
+            },
+            set_outside: set.iter().copied().collect(),
+            ..Options::default()
+        };
+        let compiled = parse(&source)
+            .and_then(|script| compile(&script, "t", &source, &facts, &options))
+            .unwrap_or_else(|errors| panic!("{}", render(&errors, "t", &source, false)));
+        let map = &compiled.object.manifest.maps[0];
+        format!("{:?}", map.value)
+    };
+    for name in ["stack_mode", "BPFTRACE_STACK_MODE", "PFSCRIPT_STACK_MODE"] {
+        let config = format!("{name} = raw");
+        assert!(mode(&config, &[]).contains("Raw"), "{config}");
+        assert!(mode(&config, &["stack_mode"]).contains("Perf"), "{config}");
+        assert!(mode(&config, &["max_strlen"]).contains("Raw"), "{config}");
+    }
+    refused("bpftrace_stack_mode = raw", script, "unknown setting");
+    refused("BPFTRACE_STACK_MODES = raw", script, "unknown setting");
+}

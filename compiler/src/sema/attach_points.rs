@@ -185,7 +185,7 @@ pub(super) fn expand(
     }
 }
 
-/// Puts positional parameters into an attach point.
+/// Puts positional parameters into an attach point. What a parameter holds may be several parts of it: `i:ms:1`.
 ///
 /// # Errors
 /// If one was not given: in an action that would be 0, but there is no attach point that it could mean.
@@ -215,10 +215,21 @@ fn substitute(point: &ast::AttachPoint, options: &Options) -> Result<ast::Attach
             }
             rest = &rest[digits..];
         }
-        Ok(Spanned::new(out + rest, part.span))
+        Ok(out + rest)
     };
+    let mut parts = Vec::new();
+    for part in &point.parts {
+        let text = replace(part)?;
+        match text == part.node {
+            true => parts.push(part.clone()),
+            false => parts.extend(
+                text.split(':')
+                    .map(|text| Spanned::new(text.to_owned(), part.span)),
+            ),
+        }
+    }
     Ok(ast::AttachPoint {
-        parts: point.parts.iter().map(replace).collect::<Result<_, _>>()?,
+        parts,
         span: point.span,
     })
 }

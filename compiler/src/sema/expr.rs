@@ -140,7 +140,10 @@ impl Checker<'_> {
                 start: span.start,
                 end: right.span.end,
             };
-            left = self.binary(*op, left, right, so_far)?;
+            left = match parameter_from(first, *op, &left, &right) {
+                Some(rest) => Expr::string(rest, so_far),
+                None => self.binary(*op, left, right, so_far)?,
+            };
         }
         // Parentheses at the end belong to the place.
         left.span = span;
@@ -266,6 +269,21 @@ impl Checker<'_> {
                 .suggest(call.name, language::function_names()),
         )
     }
+}
+
+/// What `$1 + 2` is where the parameter is a text: the text without its first two bytes.
+fn parameter_from<'a>(
+    first: &ast::Expr,
+    op: BinaryOp,
+    left: &'a Expr,
+    right: &Expr,
+) -> Option<&'a [u8]> {
+    let (Ast::Positional(_), BinaryOp::Add, ExprKind::Str(text)) = (&first.kind, op, &left.kind)
+    else {
+        return None;
+    };
+    let skipped = usize::try_from(right.constant()?).ok()?;
+    Some(text.get(skipped..).unwrap_or_default())
 }
 
 /// A positional parameter that is a number: decimal, hexadecimal, octal (`0775`), or negative.

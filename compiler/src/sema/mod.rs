@@ -47,7 +47,7 @@ pub(crate) use expr::parse_integer;
 use flow::Flows;
 pub use named::{Parameter, ParameterDefault, ProbeFilter};
 use options::configure;
-pub use options::{Limits, MissingProbes, Options, SETTINGS, Setting};
+pub use options::{Limits, MissingProbes, Options, PREFIXES, SETTINGS, Setting};
 use pass::Pass;
 
 /// The most passes over a script. Few need more than four.
@@ -240,7 +240,7 @@ pub fn check(
     for item in &script.items {
         match item {
             Item::Config(entries) => {
-                configure(entries, &mut options.limits, &mut warnings, &mut errors);
+                configure(entries, &mut options, &mut warnings, &mut errors);
             }
             Item::Unsupported(node) => {
                 errors.push(Diagnostic::unsupported(node.span, node.what));

@@ -7,6 +7,7 @@ use crate::manifest::StackMode;
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast;
 use pfscript_probes::abi::MAX_STRING_BYTES;
+use std::collections::BTreeSet;
 
 /// What the user chose beside the script. What is traced is none of it: an object serves every target.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Options {
     pub allows_unsafe: bool,
     /// What the environment sets.
     pub limits: Limits,
+    /// Which settings those are, by their names: a script's own `config` does not change them.
+    pub set_outside: BTreeSet<&'static str>,
 }
 
 /// What a script's `config` block and the environment can set.
@@ -247,7 +250,20 @@ const DEPRECATED: &str = "bpftrace has given it up too";
 /// The most pages of the event buffer: an entry of it counts its bytes in 32 bits.
 const MAX_EVENT_PAGES: u32 = 1 << 18;
 
+/// What names of settings begin with in the environment, and may in a `config` block: ours, and bpftrace's.
+pub const PREFIXES: [&str; 2] = ["PFSCRIPT_", "BPFTRACE_"];
+
 impl Setting {
+    /// The setting that a `config` block names: as it is, or as the environment would.
+    fn named(written: &str) -> Option<&'static Setting> {
+        let bare = PREFIXES.iter().find_map(|prefix| {
+            let name = written.strip_prefix(prefix)?;
+            (name.to_uppercase() == name).then(|| name.to_lowercase())
+        });
+        let name = bare.as_deref().unwrap_or(written);
+        SETTINGS.iter().find(|setting| setting.name == name)
+    }
+
     /// Whether it changes anything; others are there for scripts that were written for bpftrace.
     pub fn has_effect(&self) -> bool {
         match self.kind {
@@ -340,22 +356,27 @@ fn one_of(words: &[&str], value: &str) -> Result<(), String> {
     }
 }
 
-/// Puts the settings of a script's `config` block in.
+/// Puts the settings of a script's `config` block in, but for those that the environment sets.
 pub(super) fn configure(
     entries: &[ast::ConfigEntry],
-    limits: &mut Limits,
+    options: &mut Options,
     warnings: &mut Vec<Diagnostic>,
     errors: &mut Vec<Diagnostic>,
 ) {
     for entry in entries {
         let name = entry.name.node.as_str();
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.name == name) else {
+        let Some(setting) = Setting::named(name) else {
             let known = SETTINGS.iter().map(|setting| setting.name);
             errors.push(
                 Diagnostic::error(entry.name.span, format!("unknown setting `{name}`"))
                     .suggest(name, known),
             );
             continue;
+        };
+        let mut unused = options.limits.clone();
+        let limits = match options.set_outside.contains(setting.name) {
+            true => &mut unused,
+            false => &mut options.limits,
         };
         match setting.set(name, &entry.value.node, limits) {
             Ok(None) => {}

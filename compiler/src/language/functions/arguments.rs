@@ -4,12 +4,13 @@
 //! that is wrong. What a function makes of them is said beside its row.
 
 use super::{Call, FunctionRow};
-use crate::hir::{Argument, Expr, ScriptMap};
+use crate::hir::{Argument, Expr, ExprKind, ScriptMap};
 use crate::language::signature::{Param, ParamType};
 use crate::sema::{Checker, KeyUse};
 use crate::types::Type;
 use pfscript_grammar::ast::{self, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span};
+use std::borrow::Cow;
 
 /// The arguments of a call, one for each parameter. A row's function takes them by the parameter's number and as the type
 /// that the signature says; to take anything else is a bug in the row, which is answered as such.
@@ -31,7 +32,7 @@ struct Given<'a> {
 enum Value<'a> {
     Expr(Expr),
     Const(i64),
-    Text(&'a [u8]),
+    Text(Cow<'a, [u8]>),
     Map(ScriptMap),
     Element(ScriptMap, Vec<Expr>),
     Word(&'a str),
@@ -122,7 +123,7 @@ impl<'a> Args<'a> {
     ///
     /// # Errors
     /// As [`Args::value`].
-    pub fn text(&mut self, index: usize) -> Result<&'a [u8], Diagnostic> {
+    pub fn text(&mut self, index: usize) -> Result<Cow<'a, [u8]>, Diagnostic> {
         match self.take(index) {
             Some(Value::Text(bytes)) => Ok(bytes),
             _ => Err(self.row.bug(self.span)),
@@ -181,7 +182,7 @@ impl<'a> Args<'a> {
                 Value::Expr(text) if param.types == [ParamType::String] => Argument::Text(text),
                 Value::Expr(value) => Argument::Value(value),
                 Value::Const(value) => Argument::Value(Expr::int(value, Type::I64, given.ast.span)),
-                Value::Text(bytes) => Argument::Text(Expr::string(bytes, given.ast.span)),
+                Value::Text(bytes) => Argument::Text(Expr::string(&bytes, given.ast.span)),
                 Value::Map(map) => Argument::Map(map),
                 Value::Element(..) | Value::Word(_) => return Err(row.bug(span)),
             });
@@ -222,7 +223,16 @@ fn argument<'a>(
         }
         [ParamType::ConstString | ParamType::Format] => {
             return match &ast.kind {
-                Ast::Str(bytes) => Ok(Value::Text(bytes)),
+                Ast::Str(bytes) => Ok(Value::Text(Cow::Borrowed(bytes))),
+                // A parameter of the command line is as constant: `$1`, `str($1)`, `getopt("name", "text")`.
+                Ast::Positional(_) | Ast::Call { .. }
+                    if param.types == [ParamType::ConstString] =>
+                {
+                    match checker.expr(ast)?.kind {
+                        ExprKind::Str(bytes) => Ok(Value::Text(Cow::Owned(bytes))),
+                        _ => Err(takes(row, param, ast)),
+                    }
+                }
                 _ if param.types == [ParamType::Format] => Err(Diagnostic::error(
                     ast.span,
                     format!("the format of `{}` must be a constant string", row.name),

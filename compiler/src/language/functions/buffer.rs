@@ -188,7 +188,8 @@ fn length_of(family: Expr) -> Expr {
 
 fn pton(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let (span, at) = (args.span, args.span(0));
-    let text = String::from_utf8_lossy(args.text(0)?);
+    let text = args.text(0)?;
+    let text = String::from_utf8_lossy(&text);
     let bytes = match text.parse() {
         Ok(IpAddr::V4(address)) => address.octets().to_vec(),
         Ok(IpAddr::V6(address)) => address.octets().to_vec(),

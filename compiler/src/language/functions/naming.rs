@@ -36,7 +36,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
 ];
 
 fn strftime(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
-    let format = String::from_utf8_lossy(args.text(0)?).into_owned();
+    let format = String::from_utf8_lossy(&args.text(0)?).into_owned();
     let nsecs = args.value(1)?;
     if nsecs.constant().is_some_and(|nsecs| nsecs < 0) {
         return Err(Diagnostic::error(

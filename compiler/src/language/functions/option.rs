@@ -18,7 +18,7 @@ pub(super) const ROWS: &[FunctionRow] = &[row(
 
 fn getopt(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let span = args.span;
-    let name = String::from_utf8_lossy(args.text(0)?).into_owned();
+    let name = String::from_utf8_lossy(&args.text(0)?).into_owned();
     if name.is_empty() || name.starts_with('-') || name.contains(['=', ' ']) {
         let message = "a parameter's name is not empty, begins with no `-` and has no `=` or space";
         return Err(Diagnostic::error(args.span(0), message));
@@ -40,7 +40,7 @@ fn getopt(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnos
         }
     };
     let description = match args.has(2) {
-        true => Some(String::from_utf8_lossy(args.text(2)?).into_owned()),
+        true => Some(String::from_utf8_lossy(&args.text(2)?).into_owned()),
         false => None,
     };
     let known = checker
@@ -100,16 +100,17 @@ fn constant(
             };
             Expr::int(value.into(), Type::Bool, span)
         }
-        ParameterDefault::Number(default) => {
-            let value = match given {
-                None => *default,
-                Some(value) => match value.and_then(parse_integer) {
-                    Some(value) => value as i64,
-                    None => return wrong("a number", "5"),
-                },
-            };
-            Expr::int(value, Type::I64, span)
-        }
+        ParameterDefault::Number(default) => match given {
+            None => Expr::int(*default, Type::I64, span),
+            Some(value) => match value.and_then(parse_integer) {
+                // What no signed number holds is none.
+                Some(number) if number as i64 >= 0 || value.is_some_and(|v| v.starts_with('-')) => {
+                    Expr::int(number as i64, Type::I64, span)
+                }
+                Some(number) => Expr::int(number as i64, Type::U64, span),
+                None => return wrong("a number", "5"),
+            },
+        },
         ParameterDefault::Text(default) => match given {
             None => Expr::string(default, span),
             Some(Some(value)) => Expr::string(value.as_bytes(), span),

@@ -14,6 +14,7 @@ use cranelift_entity::EntityRef;
 
 use pfscript_grammar::{Diagnostic, ast};
 use pfscript_probes::abi::{JOINED_STRINGS, RECORD_HEADER};
+use std::borrow::Cow;
 
 pub(super) const ROWS: &[FunctionRow] = &[
     row(
@@ -128,7 +129,7 @@ fn join(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
     let span = args.span;
     let separator = match args.has(1) {
         true => args.text(1)?,
-        false => b" ",
+        false => Cow::Borrowed(b" ".as_slice()),
     };
     let array = args.value(0)?;
     let routine = "pf_strings";
@@ -145,7 +146,7 @@ fn join(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
     let (fields, size) = record_fields(&checker.types, std::slice::from_ref(&strings));
     let kind = RecordKind::Printf {
         purpose: Purpose::Join,
-        pieces: vec![FormatPiece::Text(separator.to_vec())],
+        pieces: vec![FormatPiece::Text(separator.into_owned())],
         fields,
         size,
     };
@@ -158,7 +159,8 @@ fn formatted(
     purpose: Purpose,
 ) -> Result<Expr, Diagnostic> {
     let text = args.text(0)?;
-    let pieces = format::parse(text).map_err(|message| Diagnostic::error(args.span(0), message))?;
+    let pieces =
+        format::parse(&text).map_err(|message| Diagnostic::error(args.span(0), message))?;
     let conversions: Vec<&Conversion> = pieces
         .iter()
         .filter_map(|piece| match piece {
@@ -220,7 +222,7 @@ fn formatted(
 
 fn time(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let format = match args.has(0) {
-        true => String::from_utf8_lossy(args.text(0)?).into_owned(),
+        true => String::from_utf8_lossy(&args.text(0)?).into_owned(),
         false => "%H:%M:%S\n".to_string(),
     };
     Ok(checker.emit(RecordKind::Time { format }, Vec::new(), args.span))

@@ -94,7 +94,8 @@ fn reg(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic
         }
     }
     let at = args.span(0);
-    let name = String::from_utf8_lossy(args.text(0)?);
+    let name = args.text(0)?;
+    let name = String::from_utf8_lossy(&name);
     let registers = registers(checker.facts.arch());
     let Some(&(_, offset)) = registers.iter().find(|row| row.0 == name) else {
         let message = format!("there is no register `{}`", escape(&name));

@@ -5,7 +5,7 @@ use crate::hir::{Argument, Expr, ExprKind};
 use crate::sema::Checker;
 use crate::types::{Type, round_up};
 use pfscript_grammar::Diagnostic;
-use pfscript_grammar::ast::ExprKind as Ast;
+use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
 
 pub(super) const ROWS: &[FunctionRow] = &[
     row(
@@ -60,11 +60,27 @@ fn strcontains(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
     })
 }
 
+/// The text of a parameter of the command line, which is a string here even if it looks like a number: `$1`, and without its
+/// first bytes `$1 + 2`.
+fn parameter(checker: &Checker<'_>, ast: &ast::Expr) -> Option<Vec<u8>> {
+    let (number, skipped) = match &ast.kind {
+        Ast::Positional(number) => (*number, 0),
+        Ast::Binary { first, rest } => match (&first.kind, &rest[..]) {
+            (Ast::Positional(number), [(BinaryOp::Add, by)]) => match by.kind {
+                Ast::Int(by) => (*number, usize::try_from(by).unwrap_or(usize::MAX)),
+                _ => return None,
+            },
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let text = checker.positional(number).unwrap_or_default();
+    Some(text.as_bytes().get(skipped..).unwrap_or_default().to_vec())
+}
+
 fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
-    // A parameter of the command line is a string here even if it looks like a number.
-    if let Some(Ast::Positional(number)) = args.ast(0).map(|ast| &ast.kind) {
-        let text = checker.positional(*number).unwrap_or_default();
-        return Ok(Expr::string(text.as_bytes(), args.span));
+    if let Some(text) = args.ast(0).and_then(|ast| parameter(checker, ast)) {
+        return Ok(Expr::string(&text, args.span));
     }
     let address = args.value(0)?;
     if let Type::Str { .. } = address.ty {

@@ -59,7 +59,8 @@ fn usym(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
 }
 
 fn kaddr(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
-    let name = String::from_utf8_lossy(args.text(0)?);
+    let name = args.text(0)?;
+    let name = String::from_utf8_lossy(&name);
     match checker.facts.kernel_symbol(&name) {
         Ok(address) => Ok(Expr::int(address as i64, Type::U64, args.span)),
         Err(error) => match error.hidden(checker.facts) {
