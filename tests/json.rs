@@ -50,6 +50,19 @@ fn probes_are_counted_unless_results_alone_are_wanted() {
 }
 
 #[test]
+fn values_of_enumerations_are_numbers_and_keys_have_their_names() {
+    needs_root!();
+    prints(
+        r#"print((PIDTYPE_TGID, 1)); printf("%d %s\n", PIDTYPE_TGID, PIDTYPE_TGID); @x[PIDTYPE_TGID] = PIDTYPE_PGID;"#,
+        &[
+            r#"{"type": "value", "data": [1,1]}"#,
+            r#"{"type": "printf", "data": "1 PIDTYPE_TGID\n"}"#,
+            r#"{"type": "map", "data": {"@x": {"PIDTYPE_TGID": 2}}}"#,
+        ],
+    );
+}
+
+#[test]
 fn formats_and_times_are_strings() {
     needs_root!();
     prints(

@@ -364,6 +364,7 @@ impl Expr {
                 bytes: 8,
                 signed: true,
                 literal: true,
+                enumeration: None,
             },
             Err(_) => Type::U64,
         };

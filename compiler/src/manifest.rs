@@ -10,6 +10,8 @@ pub use probes::{
 use crate::ir::{MapId, ProbeId};
 use cranelift_entity::PrimaryMap;
 use pfscript_grammar::Span;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Everything the runtime needs beside the ELF bytes.
 #[derive(Clone, Debug, Default)]
@@ -212,6 +214,8 @@ pub enum DataType {
         bytes: u32,
         /// Two's complement.
         signed: bool,
+        /// What the values of an enumeration are printed as; others are printed as numbers.
+        names: Option<Arc<Enumeration>>,
     },
     /// One byte, printed `true` or `false`.
     Bool,
@@ -292,6 +296,13 @@ impl Naming {
             Naming::Cgroup => "the path of a cgroup",
         }
     }
+}
+
+/// The names of an enumeration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enumeration {
+    /// By value. Unsigned values of 64 bits are here by their bits.
+    pub names: BTreeMap<i64, Arc<str>>,
 }
 
 /// How a stack is printed.

@@ -53,10 +53,12 @@ pub fn number(layout: &Layout, bytes: &[u8]) -> Option<i128> {
         DataType::Int {
             bytes: size,
             signed: true,
+            ..
         } => Some(signed(slice(bytes, 0, *size)).into()),
         DataType::Int {
             bytes: size,
             signed: false,
+            ..
         } => Some(unsigned(slice(bytes, 0, *size)).into()),
         DataType::Bool => Some(unsigned(slice(bytes, 0, 1)).into()),
         DataType::Pointer | DataType::Named(_) => Some(unsigned(slice(bytes, 0, 8)).into()),
@@ -142,7 +144,11 @@ pub(crate) mod tests {
     pub(crate) fn int(bytes: u32, signed: bool) -> Layout {
         Layout {
             size: bytes,
-            ty: DataType::Int { bytes, signed },
+            ty: DataType::Int {
+                bytes,
+                signed,
+                names: None,
+            },
         }
     }
 

@@ -63,8 +63,8 @@ impl Btf {
         Some((self.trailer(header, 2 * index)?, value))
     }
 
-    /// The value of the first enumerator of that name, in any enumeration.
-    pub fn enumerator(&self, name: &str) -> Option<i64> {
+    /// The first enumerator of that name, in any enumeration: which one, and the value.
+    pub fn enumerator(&self, name: &str) -> Option<(TypeId, i64)> {
         if name.is_empty() {
             return None;
         }
@@ -87,7 +87,7 @@ impl Btf {
                     return None;
                 }
                 let signed = self.enum_signed(&header);
-                Some(self.enumerator_at(&header, signed, index)?.1)
+                Some((id, self.enumerator_at(&header, signed, index)?.1))
             })
         })
     }

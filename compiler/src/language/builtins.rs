@@ -306,6 +306,11 @@ impl Checker<'_> {
         };
         Ok(match &argument.ty {
             ArgumentType::Int { bytes, signed } => value(Type::int(*bytes, *signed)),
+            ArgumentType::Enumeration {
+                name,
+                bytes,
+                signed,
+            } => value(self.enumeration_named(name, *bytes, *signed)),
             ArgumentType::Bool => value(Type::Bool),
             ArgumentType::Unknown { reason } => {
                 let what = format!("`{}`", argument.name);

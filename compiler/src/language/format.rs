@@ -11,6 +11,7 @@ const MAX_WIDTH: u32 = 4096;
 /// Whether a conversion prints values of a type.
 pub(super) fn prints(kind: u8, ty: Type) -> bool {
     match kind {
+        b's' if ty.has_names() => true,
         b's' => matches!(
             ty,
             Type::Str { .. }

@@ -174,6 +174,15 @@ pub enum ArgumentType {
         /// Two's complement.
         signed: bool,
     },
+    /// An integer whose values have names.
+    Enumeration {
+        /// Of the enumeration.
+        name: String,
+        /// 1, 2, 4 or 8.
+        bytes: u32,
+        /// Two's complement.
+        signed: bool,
+    },
     /// One byte, 0 or 1.
     Bool,
     /// A pointer; the C type that it points to, if known, without qualifiers (`struct task_struct`, `char`, `void`).

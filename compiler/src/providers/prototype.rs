@@ -33,7 +33,8 @@ pub(super) fn parameter(btf: &Btf, ty: TypeId) -> Option<(ArgumentType, Width, b
     }
     if let Some(info) = btf.enum_info(resolved) {
         let width = Width::of(info.bytes)?;
-        let ty = ArgumentType::Int {
+        let ty = ArgumentType::Enumeration {
+            name: btf.name(resolved).to_owned(),
             bytes: info.bytes,
             signed: info.signed,
         };

@@ -205,13 +205,18 @@ impl TracepointField {
             _ => (size, self.signed),
         };
         match load(narrow, signed) {
-            Some(access) => (
-                ArgumentType::Int {
-                    bytes: narrow,
-                    signed,
-                },
-                access,
-            ),
+            Some(access) => {
+                let bytes = narrow;
+                let ty = match self.c_type.strip_prefix("enum ") {
+                    Some(name) => ArgumentType::Enumeration {
+                        name: name.to_owned(),
+                        bytes,
+                        signed,
+                    },
+                    None => ArgumentType::Int { bytes, signed },
+                };
+                (ty, access)
+            }
             // A structure, whose members the file does not tell.
             None => (bytes(size), in_context),
         }
@@ -328,7 +333,11 @@ mod tests {
             ),
             (
                 "field:enum zone_type idx; offset:8; size:4; signed:0;",
-                int(4, false),
+                ArgumentType::Enumeration {
+                    name: "zone_type".to_owned(),
+                    bytes: 4,
+                    signed: false,
+                },
             ),
             (
                 "field:pid_t pid; offset:12; size:4; signed:1;",

@@ -384,7 +384,11 @@ mod tests {
                 4,
                 "{kernel}"
             );
-            assert_eq!(btf.enumerator("PIDTYPE_TGID"), Some(1), "{kernel}");
+            assert_eq!(
+                btf.enumerator("PIDTYPE_TGID").map(|(_, value)| value),
+                Some(1),
+                "{kernel}"
+            );
         }
     }
 

@@ -466,7 +466,7 @@ impl<'a> Declarer<'a> {
             ExprKind::Int(value) => *value as i64,
             ExprKind::Ident(name) => {
                 let known = self.constants.get(name).copied();
-                let known = known.or_else(|| self.kernel.enumerator(name));
+                let known = known.or_else(|| Some(self.kernel.enumerator(name)?.1));
                 match known.or_else(|| constants::named(name)) {
                     Some(value) => value,
                     None => return error(&format!("`{name}` is no constant")),

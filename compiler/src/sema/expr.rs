@@ -230,9 +230,11 @@ impl Checker<'_> {
         if let Some(error) = later::diagnostic(name, &[Kind::Builtin], span) {
             return Err(error);
         }
-        let enumerator = self.facts.btf().and_then(|btf| btf.enumerator(name));
-        if let Some(value) = enumerator.or_else(|| constants::named(name)) {
-            return Ok(Expr::int(value, Type::I64, span));
+        let btf = self.facts.btf();
+        let enumerator = btf.and_then(|btf| self.types.enumerator(btf, name));
+        let constant = || Some((constants::named(name)?, Type::I64));
+        if let Some((value, ty)) = enumerator.or_else(constant) {
+            return Ok(Expr::int(value, ty, span));
         }
         if let Some(error) = later::diagnostic(name, &[Kind::Function], span) {
             return Err(error);

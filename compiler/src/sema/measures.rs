@@ -50,6 +50,15 @@ impl Checker<'_> {
     }
 
     fn type_measured(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
+        // What looks like the name of a type may be an enumerator's.
+        if name.tag.is_none()
+            && name.pointers == 0
+            && name.array.is_none()
+            && let Some(btf) = self.facts.btf()
+            && let Some((_, ty)) = self.types.enumerator(btf, &name.name)
+        {
+            return Ok(ty);
+        }
         let mut ty = self.target_named(name)?;
         for _ in 0..name.pointers {
             ty = self.types.pointer_to(ty);

@@ -113,6 +113,25 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// An integer of that size with the names of an enumeration of the kernel, or without if the kernel does not tell.
+    pub(crate) fn enumeration_named(&mut self, name: &str, bytes: u32, signed: bool) -> Type {
+        let btf = self.facts.btf();
+        let found = btf.and_then(|btf| self.types.import(btf, btf.find(Kind::Enum, name)?));
+        match found {
+            Some(Type::Int {
+                literal,
+                enumeration,
+                ..
+            }) => Type::Int {
+                bytes,
+                signed,
+                literal,
+                enumeration,
+            },
+            _ => Type::int(bytes, signed),
+        }
+    }
+
     /// The kernel's types.
     pub(super) fn btf(&self, span: Span) -> Result<&'a Btf, Diagnostic> {
         self.facts.btf().ok_or_else(|| {

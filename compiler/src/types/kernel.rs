@@ -1,11 +1,17 @@
 //! Types of the kernel: from BTF into the table. Structures come in by name and size; a member is looked up, and its type
 //! brought in, when a script asks for it.
 
-use super::{Record, RecordId, Type, TypeTable};
+use super::{EnumerationId, Record, RecordId, Type, TypeTable};
 use crate::btf::{self, Btf, Kind};
+use crate::manifest::Enumeration;
+use cranelift_entity::EntityRef;
+use std::sync::Arc;
 
 /// The longest chain of pointers and arrays that is followed. BTF is not trusted: a pointer may point to itself.
 const MAX_DEPTH: u32 = 32;
+
+/// What the names of one enumeration may take together, in bytes. Values behind those are printed as numbers.
+const MAX_NAMES_BYTES: usize = 1 << 20;
 
 /// A member of a structure or union.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +48,8 @@ impl TypeTable {
                 _ => None,
             };
         }
-        if let Some(enumeration) = btf.enum_info(resolved) {
-            return Some(Type::int(enumeration.bytes, enumeration.signed));
+        if let Some(enumeration) = self.enumeration(btf, resolved) {
+            return Some(enumeration);
         }
         if let Some((element, count)) = btf.array(resolved) {
             if count > 0 && is_text(btf, element) {
@@ -60,6 +66,31 @@ impl TypeTable {
             return Some(self.pointer_to(target));
         }
         self.import_record(btf, resolved).map(Type::Record)
+    }
+
+    /// An enumeration, with the names of its values.
+    fn enumeration(&mut self, btf: &Btf, id: btf::TypeId) -> Option<Type> {
+        let id = btf.resolve(id);
+        let info = btf.enum_info(id)?;
+        let entry = self.enumerations.entry(id);
+        let index = entry.index();
+        entry.or_insert_with(|| Arc::new(names(btf, id)));
+        let enumeration = EnumerationId::new(index);
+        Some(Type::enumerated(info.bytes, info.signed, enumeration))
+    }
+
+    /// An enumerator: its value, and its type, which is as wide as any.
+    pub fn enumerator(&mut self, btf: &Btf, name: &str) -> Option<(i64, Type)> {
+        let (id, value) = btf.enumerator(name)?;
+        let ty = match self.enumeration(btf, id)? {
+            // Its value is compared as a signed number.
+            Type::Int {
+                enumeration: Some(enumeration),
+                ..
+            } => Type::enumerated(8, true, enumeration),
+            other => other,
+        };
+        Some((value, ty))
     }
 
     /// What a pointer points to or an array holds.
@@ -111,6 +142,22 @@ impl TypeTable {
     /// The names of a structure's members, for suggestions.
     pub fn field_names<'b>(&self, btf: &'b Btf, record: RecordId) -> Vec<&'b str> {
         btf.member_names(self.record(record).origin)
+    }
+}
+
+/// The names of an enumeration's values; of several for one value, the last.
+fn names(btf: &Btf, id: btf::TypeId) -> Enumeration {
+    let mut room = MAX_NAMES_BYTES;
+    let within = |(name, _): &(&str, i64)| {
+        room = room.saturating_sub(name.len());
+        room > 0
+    };
+    Enumeration {
+        names: btf
+            .enumerators(id)
+            .take_while(within)
+            .map(|(name, value)| (value, name.into()))
+            .collect(),
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! In come types, out go sizes and offsets. What the runtime is told of them is in [`crate::manifest`].
 
-use super::{POINTER_BYTES, Type, TypeTable};
-use crate::manifest::{self, DataType, Layout};
+use super::{EnumerationId, POINTER_BYTES, Type, TypeTable};
+use crate::manifest::{self, DataType, Enumeration, Layout};
 use cranelift_entity::EntityRef;
+use std::sync::Arc;
 
 /// The most structures and arrays within each other that are printed. BTF is not trusted.
 const MAX_DEPTH: u32 = 32;
@@ -64,9 +65,15 @@ impl TypeTable {
     /// How the runtime sees it. Integers are 8 bytes wherever they are stored.
     pub fn layout(&self, ty: Type) -> Layout {
         let data = match ty {
-            Type::Int { bytes, signed, .. } => DataType::Int {
+            Type::Int {
+                bytes,
+                signed,
+                literal,
+                enumeration,
+            } => DataType::Int {
                 bytes: 8,
-                signed: signed || bytes < 8 && ty.is_literal(),
+                signed: signed || bytes < 8 && literal,
+                names: self.names(enumeration),
             },
             Type::Bool => DataType::Bool,
             Type::Str { .. } => DataType::String,
@@ -86,6 +93,7 @@ impl TypeTable {
             Type::Unknown | Type::Void => DataType::Int {
                 bytes: 8,
                 signed: true,
+                names: None,
             },
         };
         Layout {
@@ -94,11 +102,24 @@ impl TypeTable {
         }
     }
 
+    fn names(&self, enumeration: Option<EnumerationId>) -> Option<Arc<Enumeration>> {
+        Some(self.enumerations[enumeration?.index()].clone())
+    }
+
     /// How the runtime sees a value as C lays it out, down to `depth` structures within each other.
     pub(super) fn c_layout(&self, ty: Type, depth: u32) -> Layout {
         let depth = depth.saturating_sub(1);
         let data = match ty {
-            Type::Int { bytes, signed, .. } => DataType::Int { bytes, signed },
+            Type::Int {
+                bytes,
+                signed,
+                enumeration,
+                ..
+            } => DataType::Int {
+                bytes,
+                signed,
+                names: self.names(enumeration),
+            },
             Type::Chars { .. } => DataType::String,
             Type::Array { element, count } => DataType::Array {
                 element: Box::new(self.c_layout(self.get(element), depth)),

@@ -47,13 +47,25 @@ impl Field {
                 (width, self.bit_offset / access * access)
             })
             .find(|(width, start)| self.bit_offset + bits <= start + width.bytes() * 8)?;
-        let signed = matches!(ty, Type::Int { signed: true, .. });
         let field = BitField {
             width,
             shift: self.bit_offset - start,
             bits,
         };
-        Some((start / 8, Type::int(width.bytes(), signed), Some(field)))
+        let ty = match ty {
+            Type::Int {
+                signed,
+                enumeration,
+                ..
+            } => Type::Int {
+                bytes: width.bytes(),
+                signed,
+                literal: false,
+                enumeration,
+            },
+            _ => Type::int(width.bytes(), false),
+        };
+        Some((start / 8, ty, Some(field)))
     }
 }
 

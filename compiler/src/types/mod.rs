@@ -17,10 +17,11 @@ pub use layout::{fields, round_up};
 pub use members::{BitField, Member};
 
 use crate::btf;
-use crate::manifest::{Holds, Naming, StackMode};
+use crate::manifest::{Enumeration, Holds, Naming, StackMode};
 use cranelift_entity::{EntityRef, PrimaryMap, entity_impl};
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A type of the table: what a pointer points to, what an array holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,6 +43,11 @@ entity_impl!(RecordId, "record");
 pub struct NamingId(u32);
 entity_impl!(NamingId, "naming");
 
+/// An enumeration, in the table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EnumerationId(u32);
+entity_impl!(EnumerationId, "enumeration");
+
 /// A type of the language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Type {
@@ -57,6 +63,8 @@ pub enum Type {
         signed: bool,
         /// A literal: takes any sign that it is joined with.
         literal: bool,
+        /// The names that its values are printed by. What is computed has none.
+        enumeration: Option<EnumerationId>,
     },
     /// `true` or `false`
     Bool,
@@ -129,7 +137,29 @@ impl Type {
             bytes,
             signed,
             literal: false,
+            enumeration: None,
         }
+    }
+
+    /// An integer type whose values have names.
+    const fn enumerated(bytes: u32, signed: bool, enumeration: EnumerationId) -> Type {
+        Type::Int {
+            bytes,
+            signed,
+            literal: false,
+            enumeration: Some(enumeration),
+        }
+    }
+
+    /// Whether its values are printed by names.
+    pub fn has_names(self) -> bool {
+        matches!(
+            self,
+            Type::Int {
+                enumeration: Some(_),
+                ..
+            }
+        )
     }
 
     /// Whether values of the type are 64-bit values in registers.
@@ -211,6 +241,7 @@ pub struct TypeTable {
     tuple_facts: Vec<TupleFacts>,
     records: PrimaryMap<RecordId, Record>,
     of_kernel: HashMap<btf::TypeId, RecordId>,
+    enumerations: IndexMap<btf::TypeId, Arc<Enumeration>>,
     namings: IndexSet<Naming>,
 }
 
@@ -223,6 +254,7 @@ impl Default for TypeTable {
             tuple_facts: Vec::new(),
             records: PrimaryMap::new(),
             of_kernel: HashMap::new(),
+            enumerations: IndexMap::new(),
             namings: IndexSet::new(),
         }
     }
@@ -325,11 +357,13 @@ impl TypeTable {
                     bytes: a,
                     signed: s,
                     literal: l,
+                    enumeration: e,
                 },
                 Int {
                     bytes: b,
                     signed: t,
                     literal: m,
+                    enumeration: f,
                 },
             ) => Int {
                 bytes: a.max(b),
@@ -341,6 +375,7 @@ impl TypeTable {
                     _ => s || t,
                 },
                 literal: l && m,
+                enumeration: e.filter(|_| e == f),
             },
             (Bool, int @ Int { .. }) | (int @ Int { .. }, Bool) => int,
             (Str { bytes: a }, Str { bytes: b }) => Str { bytes: a.max(b) },
@@ -381,6 +416,7 @@ mod tests {
             bytes: 8,
             signed: true,
             literal: true,
+            enumeration: None,
         };
         assert_eq!(types.join(literal, Type::U64), Some(Type::U64));
         assert_eq!(types.join(Type::I64, Type::U64), Some(Type::I64));

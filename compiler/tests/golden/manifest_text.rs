@@ -80,9 +80,16 @@ fn attach(point: &Attach) -> String {
 /// A type, and the bytes that it takes where they are not those of the type.
 fn layout(layout: &Layout) -> String {
     let (text, size) = match &layout.ty {
-        DataType::Int { bytes, signed } => {
+        DataType::Int {
+            bytes,
+            signed,
+            names,
+        } => {
             let sign = if *signed { "" } else { "u" };
-            (format!("{sign}int{}", bytes * 8), *bytes)
+            let names = names.as_ref().map_or(String::new(), |all| {
+                format!(" with {} names", all.names.len())
+            });
+            (format!("{sign}int{}{names}", bytes * 8), *bytes)
         }
         DataType::Bool => ("bool".into(), 1),
         DataType::Pointer => ("pointer".into(), 8),

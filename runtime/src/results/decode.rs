@@ -4,7 +4,7 @@
 use super::format::{Argument, Printf};
 use super::value::{Bucket, Frame, Histogram, Scale, Stack, Stats, Value};
 use crate::bytes::{
-    as_number, average, buffer, field, member_number, number, signed, slice, string, unsigned,
+    as_number, average, buffer, field, member_number, number, slice, string, unsigned,
 };
 use pfscript_compiler::manifest::{
     DataType, Field, FormatPiece, Holds, Layout, MapValue, Naming, StackMode,
@@ -69,14 +69,7 @@ fn held(holds: Holds, bytes: &[u8]) -> Value {
 pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names) -> Value {
     let word = || unsigned(slice(bytes, 0, 8));
     match &layout.ty {
-        DataType::Int {
-            bytes: size,
-            signed: true,
-        } => Value::Int(signed(slice(bytes, 0, *size))),
-        DataType::Int {
-            bytes: size,
-            signed: false,
-        } => Value::UInt(unsigned(slice(bytes, 0, *size))),
+        DataType::Int { .. } => named(&layout.ty, number(layout, bytes).unwrap_or(0)),
         DataType::Bool => Value::Bool(unsigned(slice(bytes, 0, 1)) != 0),
         DataType::Pointer => Value::Pointer(word()),
         DataType::String => Value::Str(string(slice(bytes, 0, layout.size)).to_vec()),
@@ -94,7 +87,7 @@ pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names) -> Value {
                 .iter()
                 .map(|member| {
                     let read = match member_number(member, bytes) {
-                        Some((number, signed)) => integer(number, signed),
+                        Some((number, _)) => named(&member.field.layout.ty, number),
                         None => value(&member.field.layout, field(bytes, &member.field), names),
                     };
                     (member.name.as_str().into(), read)
@@ -127,7 +120,7 @@ pub fn map_value(kind: &MapValue, bytes: &[u8], divisor: u64, names: &mut dyn Na
     let word = |index: u32| unsigned(slice(bytes, index * 8, 8));
     match kind {
         MapValue::Scalar(layout) => match (&layout.ty, number(layout, bytes)) {
-            (DataType::Int { signed, .. }, Some(number)) => divided(number, *signed),
+            (DataType::Int { signed, .. }, Some(number)) if divisor > 1 => divided(number, *signed),
             _ => value(layout, bytes, names),
         },
         MapValue::Count => divided(word(0).into(), false),
@@ -149,6 +142,24 @@ pub fn map_value(kind: &MapValue, bytes: &[u8], divisor: u64, names: &mut dyn Na
             scale: Scale::Linear { step: *step },
             buckets: buckets(bytes, 1, |index| linear_bounds(index, *min, *max, *step)),
         }),
+    }
+}
+
+/// An integer of a type, by its name if it has one.
+fn named(ty: &DataType, number: i128) -> Value {
+    let DataType::Int { signed, names, .. } = ty else {
+        return integer(number, false);
+    };
+    // Names stand by the 64 bits of their values.
+    let name = names
+        .as_ref()
+        .and_then(|all| all.names.get(&(number as i64)));
+    match name {
+        Some(name) => Value::Enumerator {
+            number,
+            name: name.clone(),
+        },
+        None => integer(number, *signed),
     }
 }
 

@@ -11,6 +11,13 @@ pub enum Value {
     Int(i64),
     /// An unsigned integer of any size.
     UInt(u64),
+    /// A number of an enumeration.
+    Enumerator {
+        /// The number, of up to 64 bits.
+        number: i128,
+        /// Its name in the enumeration.
+        name: Arc<str>,
+    },
     /// `true` or `false`.
     Bool(bool),
     /// An address that nothing was looked up for.

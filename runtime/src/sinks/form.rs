@@ -22,6 +22,7 @@ pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
     match value {
         Value::Int(number) => push(out, format_args!("{number}")),
         Value::UInt(number) => push(out, format_args!("{number}")),
+        Value::Enumerator { name, .. } => outside(name.as_bytes(), Keep::Nothing, out),
         Value::Bool(set) => push(out, format_args!("{set}")),
         Value::Pointer(address) => push(out, format_args!("{address:#x}")),
         Value::Str(text) => outside(text, Keep::Nothing, out),

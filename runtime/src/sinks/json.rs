@@ -173,6 +173,8 @@ fn value(value: &Value, out: &mut Vec<u8>) {
     match value {
         Value::Int(number) => self::number((*number).into(), out),
         Value::UInt(number) | Value::Pointer(number) => self::number((*number).into(), out),
+        // The number, as other programs expect it.
+        Value::Enumerator { number, .. } => self::number(*number, out),
         Value::Bool(set) => form::push(out, format_args!("{set}")),
         Value::Str(text) | Value::Literal(text) => string(text, out),
         // bpftrace takes each byte above 0x7f for a negative number.

@@ -55,6 +55,7 @@ fn word(value: &Value) -> u64 {
     match value {
         Value::Int(number) => *number as u64,
         Value::UInt(number) | Value::Pointer(number) => *number,
+        Value::Enumerator { number, .. } => *number as u64,
         Value::Bool(set) => u64::from(*set),
         Value::Symbol(frame) => frame.address,
         Value::Str(_)
