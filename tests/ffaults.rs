@@ -4,7 +4,7 @@ mod support;
 
 use pfscript_testkit::needs_root;
 use std::fs;
-use support::{Scratch, Tracer, repository_file, rows, workload};
+use support::{Running, Scratch, Tracer, repository_file, rows, workload};
 
 /// The counts of a process by what is mapped, from rows `@[comm, pid, what]: count`.
 fn by_file(text: &str, comm: &str, pid: u32) -> Vec<(String, i64)> {
@@ -28,6 +28,14 @@ fn ffaults(command: &str) -> support::Finished {
     Tracer::new([&repository_file("scripts/ffaults.pf"), "-c", command])
         .run()
         .lossless()
+}
+
+/// Faults by file of one process, from now on.
+fn attached_to(pid: u32) -> Running {
+    let script = repository_file("scripts/ffaults.pf");
+    Tracer::new([&script, "-p", &pid.to_string()])
+        .start()
+        .attached()
 }
 
 #[test]
@@ -204,13 +212,7 @@ fn a_process_given_by_pid_is_the_only_one_counted() {
     workload.line();
     workload.waits();
     let before = support::faults_so_far(pid);
-    let tracer = Tracer::new([
-        &repository_file("scripts/ffaults.pf"),
-        "-p",
-        &pid.to_string(),
-    ])
-    .start()
-    .attached();
+    let tracer = attached_to(pid);
     workload.go();
     let (_, faults) = workload.end();
     let finished = tracer.finish().lossless();
@@ -254,13 +256,7 @@ fn every_area_is_named_as_proc_maps_names_it() {
         })
         .collect();
     names.push("[anon]".to_owned());
-    let tracer = Tracer::new([
-        &repository_file("scripts/ffaults.pf"),
-        "-p",
-        &pid.to_string(),
-    ])
-    .start()
-    .attached();
+    let tracer = attached_to(pid);
     workload.go();
     workload.end();
     let finished = tracer.finish().lossless();

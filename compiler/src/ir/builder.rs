@@ -5,35 +5,10 @@
 //! It knows nothing of the script: maps, variables and counters of losses are its caller's.
 
 use super::{
-    Arith, Block, Condition, FuncId, Function, InstData, MapId, Signature, Slot, SlotData, Value,
-    Width,
+    Arith, Block, Condition, FuncId, Function, InstData, MapId, Signature, Slot, SlotData,
+    SlotPlace, Value, Width,
 };
 use pfscript_grammar::Span;
-
-/// A place in a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SlotPlace {
-    /// The slot.
-    pub slot: Slot,
-    /// Bytes from its start.
-    pub offset: u32,
-}
-
-impl SlotPlace {
-    /// The place so many bytes further.
-    pub fn at(self, bytes: u32) -> SlotPlace {
-        SlotPlace {
-            offset: self.offset + bytes,
-            ..self
-        }
-    }
-}
-
-impl From<Slot> for SlotPlace {
-    fn from(slot: Slot) -> SlotPlace {
-        SlotPlace { slot, offset: 0 }
-    }
-}
 
 /// A function in the making.
 #[derive(Debug)]
@@ -388,13 +363,7 @@ impl FunctionBuilder {
         let (from, to) = (from.into(), to.into());
         for (at, bytes) in pieces(bytes) {
             let (from, to) = (from.at(at), to.at(at));
-            self.effect(InstData::SlotCopy {
-                from: from.slot,
-                from_offset: from.offset,
-                to: to.slot,
-                to_offset: to.offset,
-                bytes,
-            });
+            self.effect(InstData::SlotCopy { from, to, bytes });
         }
     }
 

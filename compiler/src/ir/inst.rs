@@ -5,6 +5,31 @@
 
 use super::{Arith, Block, Condition, FuncId, Literal, MapId, Slot, Value, Width};
 
+/// A place in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotPlace {
+    /// The slot.
+    pub slot: Slot,
+    /// Bytes from its start.
+    pub offset: u32,
+}
+
+impl SlotPlace {
+    /// The place so many bytes further.
+    pub fn at(self, bytes: u32) -> SlotPlace {
+        SlotPlace {
+            offset: self.offset + bytes,
+            ..self
+        }
+    }
+}
+
+impl From<Slot> for SlotPlace {
+    fn from(slot: Slot) -> SlotPlace {
+        SlotPlace { slot, offset: 0 }
+    }
+}
+
 /// Bytes of what [`InstData::Link`] fills: two pointers.
 pub const LINK_BYTES: u32 = 16;
 
@@ -69,10 +94,8 @@ pub enum InstData {
     SlotZero { slot: Slot, offset: u32, bytes: u32 },
     /// Copies `bytes` bytes between slots (which do not overlap).
     SlotCopy {
-        from: Slot,
-        from_offset: u32,
-        to: Slot,
-        to_offset: u32,
+        from: SlotPlace,
+        to: SlotPlace,
         bytes: u32,
     },
     /// Copies `bytes` bytes from a map value to a slot.
@@ -209,15 +232,9 @@ impl InstData {
                 bytes,
                 ..
             } => f(slot, offset, bytes),
-            InstData::SlotCopy {
-                from,
-                from_offset,
-                to,
-                to_offset,
-                bytes,
-            } => {
-                f(from, from_offset, bytes);
-                f(to, to_offset, bytes);
+            InstData::SlotCopy { from, to, bytes } => {
+                f(from.slot, from.offset, bytes);
+                f(to.slot, to.offset, bytes);
             }
             InstData::Link { slot, .. } => f(slot, 0, LINK_BYTES),
             InstData::Const(_)

@@ -19,9 +19,9 @@ mod ops;
 pub mod text;
 mod verify;
 
-pub use builder::{FunctionBuilder, SlotPlace};
+pub use builder::FunctionBuilder;
 pub use function::{BlockData, Function, Kind, Signature, SlotData, ValueDef};
-pub use inst::{InstData, LINK_BYTES};
+pub use inst::{InstData, LINK_BYTES, SlotPlace};
 pub use ops::{Arith, Condition, Width};
 pub use verify::{Rule, Violation, verify, verify_with};
 

@@ -168,16 +168,10 @@ fn instruction(
             offset,
             bytes,
         } => format!("zero {}, {bytes}", at(slot, offset)),
-        InstData::SlotCopy {
-            from,
-            from_offset,
-            to,
-            to_offset,
-            bytes,
-        } => format!(
+        InstData::SlotCopy { from, to, bytes } => format!(
             "copy {}, {}, {bytes}",
-            at(from, from_offset),
-            at(to, to_offset)
+            at(&from.slot, &from.offset),
+            at(&to.slot, &to.offset)
         ),
         InstData::LoadBytes {
             base,

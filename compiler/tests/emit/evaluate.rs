@@ -212,16 +212,10 @@ impl<'f> Evaluator<'f> {
                 self.write_slot(slot, offset, &vec![0; bytes as usize]);
                 0
             }
-            InstData::SlotCopy {
-                from,
-                from_offset,
-                to,
-                to_offset,
-                bytes,
-            } => {
-                let start = from_offset as usize;
-                let copied = self.slot(from)[start..start + bytes as usize].to_vec();
-                self.write_slot(to, to_offset, &copied);
+            InstData::SlotCopy { from, to, bytes } => {
+                let start = from.offset as usize;
+                let copied = self.slot(from.slot)[start..start + bytes as usize].to_vec();
+                self.write_slot(to.slot, to.offset, &copied);
                 0
             }
             InstData::LoadBytes {

@@ -4,7 +4,7 @@ use crate::build::{Body, helper};
 use crate::mixes::{Functions, MIXES};
 use pfscript_compiler::ir::{
     Arith, Block, Condition, FuncId, Function, InstData, Kind, LINK_BYTES, MapId, Signature, Slot,
-    Value, Width,
+    SlotPlace, Value, Width,
 };
 use std::collections::HashMap;
 
@@ -405,13 +405,8 @@ impl Maker {
                 let from = self.random.one_of(&self.slots);
                 if from != slot {
                     let bytes = bytes.min(self.body.function.slots[from].size);
-                    self.body.push(InstData::SlotCopy {
-                        from,
-                        from_offset: 0,
-                        to: slot,
-                        to_offset: offset,
-                        bytes,
-                    });
+                    let (from, to) = (from.into(), SlotPlace { slot, offset });
+                    self.body.push(InstData::SlotCopy { from, to, bytes });
                 }
             }
         }

@@ -259,15 +259,9 @@ impl Selector<'_> {
                 offset,
                 bytes,
             } => self.zero(*slot, *offset, *bytes),
-            InstData::SlotCopy {
-                from,
-                from_offset,
-                to,
-                to_offset,
-                bytes,
-            } => {
-                let from = self.slot(*from, *from_offset, *bytes)?;
-                let to = self.slot(*to, *to_offset, *bytes)?;
+            InstData::SlotCopy { from, to, bytes } => {
+                let from = self.slot(from.slot, from.offset, *bytes)?;
+                let to = self.slot(to.slot, to.offset, *bytes)?;
                 self.copy(from, to, *bytes)
             }
             InstData::LoadBytes {
