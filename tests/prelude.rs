@@ -51,3 +51,29 @@ fn names_of_parent_and_first_thread_are_those_of_the_processes() {
         "{text}"
     );
 }
+
+/// A folder's cgroup is that of the processes in it.
+#[test]
+fn cgroups_are_had_by_their_folders() {
+    needs_root!();
+    let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
+    let own = own.lines().find_map(|line| line.strip_prefix("0::/"));
+    let mount = mounts.lines().find_map(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        (words[2] == "cgroup2").then_some(words[1])
+    });
+    let (Some(own), Some(mount)) = (own, mount) else {
+        println!("skip: no cgroup2 is mounted");
+        return;
+    };
+    let folder = format!("{mount}/{own}");
+    let script = "BEGIN { printf(\"%d\\n\", cgroup == cgroupid(str($1))); exit(); }";
+    let finished = Tracer::new(["-e", script, &folder]).run().ok();
+    assert_eq!(finished.text().lines().next(), Some("1"), "{finished}");
+    for (folder, words) in [("/proc", "no cgroup"), ("/none", "no folder")] {
+        Tracer::new(["-e", script, folder])
+            .run()
+            .refuses(&[words, folder, "^"]);
+    }
+}

@@ -4,7 +4,7 @@
 mod support;
 
 use pfscript_testkit::needs_root;
-use support::{Finished, Report, Tracer, count, rows, workload};
+use support::{Finished, Report, Scratch, Tracer, count, rows, workload};
 
 const CALLS: i64 = 50;
 
@@ -160,4 +160,45 @@ fn functions_of_a_file_are_listed() {
         "{out}"
     );
     assert!(!out.contains(":letters"), "{out}");
+}
+
+/// In a program that is always at one address, in one that may be anywhere, and in a library; of each size.
+#[test]
+fn variables_of_the_probed_file_are_found_by_name() {
+    needs_root!();
+    const TEXT: &str = "unsigned char small = 0x77; unsigned short middle = 0x6666; static unsigned int number = 0x55555555; \
+                        unsigned long large = 0x4444444444444444; __attribute__((noinline)) int probed(void) { return number; }";
+    let scratch = Scratch::new("variables");
+    let library = scratch.compiled("libvariables.so", TEXT);
+    let main = format!("{TEXT} int main(void) {{ return !probed(); }}");
+    let program = scratch.compiled("variables", &main);
+    let loads = scratch.compiled(
+        "loads",
+        format!(
+            "#include <dlfcn.h>\nint main(void) {{ void *l = dlopen(\"{}\", RTLD_NOW); int (*f)(void) = l ? dlsym(l, \"probed\") : 0; return !f || !f(); }}",
+            library.display()
+        ),
+    );
+    for (file, command) in [(&program, &program), (&library, &loads)] {
+        let (file, command) = (file.display(), command.display().to_string());
+        let script = format!(
+            "uprobe:{file}:probed {{ printf(\"%x %x %x %lx\\n\", *uaddr(\"small\"), *uaddr(\"middle\"), *uaddr(\"number\"), *uaddr(\"large\")); }}"
+        );
+        let finished = Tracer::new(["-c", &command, "-e", &script])
+            .run()
+            .lossless();
+        let line = "77 6666 55555555 4444444444444444\n";
+        assert!(finished.text().contains(line), "{finished}");
+    }
+    let script = format!(
+        "uprobe:{}:probed {{ uaddr(\"none\"); uaddr(\"probed\"); }} uretprobe:{}:probed {{ uaddr(\"small\"); }} BEGIN {{ uaddr(\"small\"); }}",
+        program.display(),
+        library.display()
+    );
+    Tracer::script(&script).run().refuses(&[
+        "has no variable `none`",
+        "has no variable `probed`",
+        "not available where a function of this file returns",
+        "not available in `begin`",
+    ]);
 }

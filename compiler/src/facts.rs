@@ -5,7 +5,7 @@
 
 mod binary;
 
-pub use binary::{Binary, FunctionSymbol, Marker, Segment};
+pub use binary::{Binary, FunctionSymbol, Marker, Segment, VariableSymbol};
 
 use crate::btf::Btf;
 use pfscript_grammar::{Diagnostic, Span};
@@ -70,6 +70,22 @@ pub trait Facts {
     /// [`FactError::Unknown`] if there is no such file, [`FactError::Unavailable`] if it can't be read or is no such file.
     fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError>;
 
+    /// A variable that a program or a shared library defines.
+    ///
+    /// # Errors
+    /// [`FactError::Unknown`] if it defines none of that name, else as [`Facts::binary`].
+    fn variable(&self, _path: &Path, _name: &str) -> Result<VariableSymbol, FactError> {
+        Err(FactError::not_recorded("what variables a file has"))
+    }
+
+    /// The id of the cgroup (version 2) whose folder is at a path.
+    ///
+    /// # Errors
+    /// [`FactError::Unknown`] if there is no such folder, [`FactError::Unavailable`] if it is that of no such cgroup.
+    fn cgroup_id(&self, _path: &Path) -> Result<u64, FactError> {
+        Err(FactError::not_recorded("the id of a cgroup"))
+    }
+
     /// The files that a script means by a path, which may have wildcards, or by a bare name: a program's, looked for as a
     /// shell does, or a shared library's (`libc`, `libc.so.6`). Sorted; none if there are none.
     fn files(&self, written: &str) -> Vec<PathBuf>;
@@ -105,6 +121,14 @@ impl FactError {
             help: info
                 .config
                 .map(|config| format!("it needs a kernel built with {config}")),
+        }
+    }
+
+    /// What is asked of the machine itself when a script is compiled, and is in no record of its facts.
+    fn not_recorded(what: &str) -> FactError {
+        FactError::Unavailable {
+            reason: format!("{what} is not among the recorded facts"),
+            help: Some("check on the machine where it will run".to_owned()),
         }
     }
 

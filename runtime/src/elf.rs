@@ -9,7 +9,7 @@ mod markers;
 pub mod symbols;
 
 use crate::bytes::{slice, unsigned};
-use pfscript_compiler::facts::{Binary, FunctionSymbol, Segment};
+use pfscript_compiler::facts::{Binary, FunctionSymbol, Segment, VariableSymbol};
 
 use std::fs::File;
 use std::io;
@@ -89,6 +89,15 @@ struct Header {
 /// # Errors
 /// If it is neither or is damaged ([`io::ErrorKind::InvalidData`]), or can't be read.
 pub fn read(path: &Path) -> io::Result<Binary> {
+    let (file, header) = open(path)?;
+    let functions = functions(&file, &header)?;
+    let mut binary = layout(&file, &header)?;
+    binary.markers = markers::read(&file, &header)?;
+    Ok(binary.with_functions(functions))
+}
+
+/// Opens a program or a shared library.
+fn open(path: &Path) -> io::Result<(File, Header)> {
     const ET_EXEC: u64 = 2;
     // Devices may act on being opened, and a named pipe waits.
     if !std::fs::metadata(path)?.is_file() {
@@ -102,10 +111,36 @@ pub fn read(path: &Path) -> io::Result<Binary> {
     if ![ET_EXEC, ET_DYN].contains(&header.kind()) {
         return Err(invalid("neither a program nor a shared library"));
     }
-    let functions = functions(&file, &header)?;
-    let mut binary = layout(&file, &header)?;
-    binary.markers = markers::read(&file, &header)?;
-    Ok(binary.with_functions(functions))
+    Ok((file, header))
+}
+
+/// A variable of a program or a shared library; `None` if it defines none of that name.
+///
+/// # Errors
+/// As [`read`].
+pub fn variable(path: &Path, name: &str) -> io::Result<Option<VariableSymbol>> {
+    let (file, header) = open(path)?;
+    let position_independent = layout(&file, &header)?.position_independent;
+    let Some((symbols, strings)) = symbols(&file, &header)? else {
+        return Ok(None);
+    };
+    let mut found = None;
+    each_symbol(&file, header.class, &symbols, |symbol| {
+        let named = || {
+            let rest = strings.get(symbol.name..)?.strip_prefix(name.as_bytes())?;
+            (rest.first() == Some(&0)).then_some(())
+        };
+        let defined = symbol.kind == Symbol::OBJECT && symbol.section != Symbol::UNDEF;
+        if found.is_none() && defined && named().is_some() {
+            found = Some(VariableSymbol {
+                address: symbol.address,
+                size: symbol.size,
+                position_independent,
+            });
+        }
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// A shared library, or a position-independent program.
@@ -258,12 +293,12 @@ impl Symbol {
     }
 }
 
-/// The functions of the table of all symbols or, in a stripped file, of those for dynamic linking.
-fn functions(file: &File, header: &Header) -> io::Result<Vec<FunctionSymbol>> {
+/// The table of all symbols or, in a stripped file, of those for dynamic linking, and their names.
+fn symbols(file: &File, header: &Header) -> io::Result<Option<(Section, Vec<u8>)>> {
     let sections = sections(file, header)?;
     let of = |kind| sections.iter().find(|section| section.kind == kind);
     let Some(symbols) = of(Section::SYMTAB).or_else(|| of(Section::DYNSYM)) else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let names = names_of(file, header.class, symbols, &sections)?;
     let mut strings = vec![0; names.size as usize];
@@ -271,10 +306,18 @@ fn functions(file: &File, header: &Header) -> io::Result<Vec<FunctionSymbol>> {
     if strings.last() != Some(&0) {
         return Err(invalid("the names of symbols are damaged"));
     }
+    Ok(Some((*symbols, strings)))
+}
+
+/// The functions of that table.
+fn functions(file: &File, header: &Header) -> io::Result<Vec<FunctionSymbol>> {
+    let Some((symbols, strings)) = symbols(file, header)? else {
+        return Ok(Vec::new());
+    };
     let mut functions = Vec::new();
     // The search for the ends of names is bounded with it.
     let mut left = MAX_NAMES;
-    each_symbol(file, header.class, symbols, |symbol| {
+    each_symbol(file, header.class, &symbols, |symbol| {
         if let Some((function, length)) = function(symbol, &strings) {
             left = left
                 .checked_sub(length as u64)

@@ -58,6 +58,17 @@ pub struct FunctionSymbol {
     pub indirect: bool,
 }
 
+/// A variable that a file defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VariableSymbol {
+    /// By the file's own count.
+    pub address: u64,
+    /// In bytes.
+    pub size: u64,
+    /// Whether that count begins at an address of the kernel's choice, as [`Binary::position_independent`] has it.
+    pub position_independent: bool,
+}
+
 impl Binary {
     /// The same file with these functions.
     #[must_use]

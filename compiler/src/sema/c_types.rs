@@ -9,7 +9,7 @@ mod layout;
 
 use super::integer_types::INTEGER_TYPES;
 use crate::btf::{Btf, BtfWriter, Kind, TypeId};
-use crate::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
+use crate::facts::{Arch, Binary, FactError, Facts, TracepointFormat, VariableSymbol};
 use crate::language::constants;
 use layout::{Laid, Layout, MAX_BYTES, MAX_DEPTH, MAX_MEMBERS, alignment, too_large};
 use pfscript_grammar::ast::c::{
@@ -112,6 +112,14 @@ impl Facts for WithCTypes<'_> {
 
     fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError> {
         self.facts.binary(path)
+    }
+
+    fn variable(&self, path: &Path, name: &str) -> Result<VariableSymbol, FactError> {
+        self.facts.variable(path, name)
+    }
+
+    fn cgroup_id(&self, path: &Path) -> Result<u64, FactError> {
+        self.facts.cgroup_id(path)
     }
 
     fn files(&self, written: &str) -> Vec<PathBuf> {

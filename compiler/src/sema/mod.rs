@@ -405,6 +405,12 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// The one site that the program is for. Where the probe has several, there is a program for each.
+    pub fn only_site(&mut self) -> Option<&Site> {
+        self.probe.differences.texts |= self.probe.points.len() > 1;
+        self.probe.points.first().map(|point| &point.site)
+    }
+
     /// What the probe's sites are called, or the functions that they are in: a constant where all are the same, else what
     /// the program looks up by the site that it runs for. `None` where a site has no such thing.
     pub fn site_text(&mut self, column: SiteColumn, span: Span) -> Option<Expr> {

@@ -67,7 +67,27 @@ impl Checker<'_> {
             let result = self.stmt(stmt, &mut out);
             self.keep(result);
         }
+        self.warn_of_unreachable(&block.statements);
         out
+    }
+
+    /// What stands behind a statement that always leaves the block is there by mistake.
+    fn warn_of_unreachable(&mut self, statements: &[ast::Stmt]) {
+        let Some(at) = statements.iter().position(leaves) else {
+            return;
+        };
+        let (Some(first), Some(last)) = (statements.get(at + 1), statements.last()) else {
+            return;
+        };
+        let warning = Diagnostic::warning(first.span.to(last.span), "this is never reached");
+        let before = match &statements[at].kind {
+            StmtKind::Break => "`break`",
+            StmtKind::Continue => "`continue`",
+            StmtKind::Return(_) => "`return`",
+            _ => "`exit()`",
+        };
+        self.diagnostics
+            .push(warning.help(format!("{before} stands before it")));
     }
 
     fn stmt(&mut self, stmt: &ast::Stmt, out: &mut Vec<Stmt>) -> Result<(), Diagnostic> {
@@ -468,6 +488,18 @@ fn aggregating_block(value: &ast::Expr) -> Option<(&ast::Block, &ast::Expr)> {
         _ => aggregating_block(inner).is_some(),
     };
     aggregates.then_some((body, inner))
+}
+
+/// Whether nothing that follows a statement in its block is ever run.
+fn leaves(stmt: &ast::Stmt) -> bool {
+    match &stmt.kind {
+        StmtKind::Break | StmtKind::Continue | StmtKind::Return(_) => true,
+        StmtKind::Expr(expr) => match &expr.kind {
+            Ast::Call { name, .. } => name.node == "exit",
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 /// Whether an expression may stand alone, although it gives a value.

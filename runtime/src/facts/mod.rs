@@ -14,8 +14,9 @@ pub use describe::describe;
 pub use record::{Recorded, record};
 
 use crate::elf;
+use crate::sys;
 use pfscript_compiler::btf::{Btf, Kind};
-use pfscript_compiler::facts::{Arch, Binary, FactError, Facts, TracepointFormat};
+use pfscript_compiler::facts::{Arch, Binary, FactError, Facts, TracepointFormat, VariableSymbol};
 use pfscript_compiler::providers::tracepoint_format;
 use pfscript_probes::{FEATURES, Feature};
 use std::collections::{HashMap, HashSet};
@@ -62,6 +63,8 @@ pub struct LiveFacts {
     features: [OnceLock<Presence>; FEATURES.len()],
     /// By the path that was asked for.
     binaries: Mutex<HashMap<PathBuf, Result<Arc<Binary>, FactError>>>,
+    /// The kernel's symbols that were asked for: each takes a look at all of them, and a script is checked several times.
+    kernel_symbols: Mutex<HashMap<String, Result<u64, FactError>>>,
 }
 
 impl Default for LiveFacts {
@@ -82,6 +85,7 @@ impl LiveFacts {
             process: None,
             features: [const { OnceLock::new() }; FEATURES.len()],
             binaries: Mutex::default(),
+            kernel_symbols: Mutex::default(),
         }
     }
 
@@ -233,23 +237,35 @@ impl Facts for LiveFacts {
     }
 
     fn kernel_symbol(&self, name: &str) -> Result<u64, FactError> {
-        let found = symbols(|address, _, symbol| (symbol == name).then_some(address));
-        match found {
-            Ok(Some(0)) => Err(FactError::Hidden {
-                reason: format!("{KALLSYMS_PATH} hides the address of `{name}`"),
-                help: Some("run as root, with the sysctl kernel.kptr_restrict below 2".to_owned()),
-            }),
-            Ok(Some(address)) => Ok(address),
-            Ok(None) => Err(FactError::Unknown),
-            Err(error) => Err(FactError::Unavailable {
-                reason: format!("cannot read {KALLSYMS_PATH}: {error}"),
-                help: None,
-            }),
+        let known = self.kernel_symbols.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if let Some(address) = known.get(name) {
+            return address.clone();
         }
+        let address = kernel_symbol(name);
+        known.insert(name.to_owned(), address.clone());
+        address
     }
 
     fn files(&self, written: &str) -> Vec<PathBuf> {
         files::named(written, self.process)
+    }
+
+    fn variable(&self, path: &Path, name: &str) -> Result<VariableSymbol, FactError> {
+        elf::variable(path, name)
+            .map_err(|error| unreadable(path, &error))?
+            .ok_or(FactError::Unknown)
+    }
+
+    fn cgroup_id(&self, path: &Path) -> Result<u64, FactError> {
+        sys::cgroup_id(path)
+            .map_err(|error| unreadable(path, &error))?
+            .ok_or_else(|| FactError::Unavailable {
+                reason: format!("{} is the folder of no cgroup (version 2)", path.display()),
+                help: Some(
+                    "such folders are below /sys/fs/cgroup, or /sys/fs/cgroup/unified".to_owned(),
+                ),
+            })
     }
 
     fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError> {
@@ -258,17 +274,39 @@ impl Facts for LiveFacts {
         if let Some(binary) = known.get(path) {
             return binary.clone();
         }
-        let binary = match elf::read(path) {
-            Ok(binary) => Ok(Arc::new(binary)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(FactError::Unknown),
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(FactError::Unknown),
-            Err(error) => Err(FactError::Unavailable {
-                reason: format!("cannot read {}: {error}", path.display()),
-                help: None,
-            }),
-        };
+        let binary = elf::read(path)
+            .map(Arc::new)
+            .map_err(|error| unreadable(path, &error));
         known.insert(path.to_owned(), binary.clone());
         binary
+    }
+}
+
+/// The address of a kernel symbol.
+fn kernel_symbol(name: &str) -> Result<u64, FactError> {
+    let found = symbols(|address, _, symbol| (symbol == name).then_some(address));
+    match found {
+        Ok(Some(0)) => Err(FactError::Hidden {
+            reason: format!("{KALLSYMS_PATH} hides the address of `{name}`"),
+            help: Some("run as root, with the sysctl kernel.kptr_restrict below 2".to_owned()),
+        }),
+        Ok(Some(address)) => Ok(address),
+        Ok(None) => Err(FactError::Unknown),
+        Err(error) => Err(FactError::Unavailable {
+            reason: format!("cannot read {KALLSYMS_PATH}: {error}"),
+            help: None,
+        }),
+    }
+}
+
+/// Why a file can't be read.
+fn unreadable(path: &Path, error: &io::Error) -> FactError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => FactError::Unknown,
+        _ => FactError::Unavailable {
+            reason: format!("cannot read {}: {error}", path.display()),
+            help: None,
+        },
     }
 }
 

@@ -10,7 +10,7 @@ pub mod process;
 pub mod script_signals;
 pub mod signals;
 
-pub use names::{cgroup_path, signal_name};
+pub use names::{cgroup_id, cgroup_path, signal_name};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 

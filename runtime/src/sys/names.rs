@@ -1,8 +1,11 @@
 //! What the C library calls signals, and where the kernel has a cgroup.
 
 use std::ffi::CStr;
+use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 /// What a signal is called, `N/A` for what is none.
 pub fn signal_name(signal: i64) -> String {
@@ -55,4 +58,25 @@ pub fn cgroup_path(id: u64) -> Option<Vec<u8>> {
             let within = path.strip_prefix(mount).ok()?;
             Some([b"/", within.as_os_str().as_bytes()].concat())
         })
+}
+
+/// The id of the cgroup (version 2) whose folder is at a path, which is the number of its inode; `None` if it is the folder
+/// of something else.
+///
+/// # Errors
+/// If there is no such folder, or it can't be opened.
+pub fn cgroup_id(path: &Path) -> io::Result<Option<u64>> {
+    // Devices may act on being opened, and a named pipe waits.
+    if !std::fs::metadata(path)?.is_dir() {
+        return Ok(None);
+    }
+    let folder = std::fs::File::open(path)?;
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut system: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes the struct, which is of that type.
+    if unsafe { libc::fstatfs(folder.as_raw_fd(), &raw mut system) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let is_cgroup = system.f_type == libc::CGROUP2_SUPER_MAGIC;
+    Ok(is_cgroup.then_some(folder.metadata()?.ino()))
 }

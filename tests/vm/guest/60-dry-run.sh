@@ -42,6 +42,15 @@ own_probes() {
 }
 check own-probes own_probes
 
+# A variable that each CPU has for itself: the run queue knows which CPU it belongs to.
+per_cpu_variables() {
+    grep -q ' runqueues' /proc/kallsyms || skip "this kernel hides its variables"
+    trace_well -e 'BEGIN { $other = (struct rq *)percpu_kaddr("runqueues", ncpus - 1); $own = (struct rq *)percpu_kaddr("runqueues");
+        printf("last=%d own=%d\n", $other->cpu == ncpus - 1, $own->cpu == cpu); }'
+    grep -qx 'last=1 own=1' out || fail "it found another variable: $(head -n 2 out)"
+}
+check per-cpu-variables per_cpu_variables
+
 # The number of elements, of several maps and compared: a call of the helper for each map, and nothing that the verifier
 # could follow for ever.
 lengths() {

@@ -1,22 +1,31 @@
 //! Functions of what a probe interrupts: rows of the table in the parent.
 
 use super::{Args, FunctionKind, FunctionRow, row};
-use crate::facts::Arch;
+use crate::facts::{Arch, FactError};
 use crate::hir::{Expr, ExprKind};
-use crate::ir::Width;
+use crate::ir::{Arith, Width};
 use crate::language::builtins::not_here;
+use crate::manifest::Attach;
 use crate::program::Context;
 use crate::providers::Access;
 use crate::sema::Checker;
 use crate::types::Type;
-use pfscript_grammar::{Diagnostic, escape};
+use pfscript_grammar::{Diagnostic, Span, escape};
 
-pub(super) const ROWS: &[FunctionRow] = &[row(
-    "reg(const string name) -> uint64",
-    FunctionKind::Value(reg),
-    "what a register of the processor holds where the probe interrupts, by its name in the kernel's `struct pt_regs`: \
-     `reg(\"ip\")`",
-)];
+pub(super) const ROWS: &[FunctionRow] = &[
+    row(
+        "reg(const string name) -> uint64",
+        FunctionKind::Value(reg),
+        "what a register of the processor holds where the probe interrupts, by its name in the kernel's `struct pt_regs`: \
+         `reg(\"ip\")`",
+    ),
+    row(
+        "uaddr(const string name)",
+        FunctionKind::Value(uaddr),
+        "the address of a variable of the program or library that the probe (`uprobe`, `usdt`) is in, as a pointer to an \
+         unsigned integer of the variable's size: `*uaddr(\"count\")`",
+    ),
+];
 
 /// The registers of `struct pt_regs` and where they are there, in bytes.
 fn registers(arch: Arch) -> &'static [(&'static str, u32)] {
@@ -103,13 +112,78 @@ fn reg(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic
             Diagnostic::error(at, message).suggest(&name, registers.iter().map(|row| row.0))
         );
     };
-    Ok(Expr {
+    Ok(register(offset, span))
+}
+
+/// A register, by where it is in `struct pt_regs`.
+fn register(offset: u32, span: Span) -> Expr {
+    Expr {
         kind: ExprKind::Argument(Access::Context {
             offset,
             width: Width::W64,
             signed: false,
         }),
         ty: Type::U64,
+        span,
+    }
+}
+
+fn uaddr(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let span = args.span;
+    let at = args.span(0);
+    let name = args.text(0)?;
+    let name = String::from_utf8_lossy(&name);
+    let Some(Attach::Uprobe {
+        path,
+        offset,
+        on_return,
+        ..
+    }) = checker.only_site().map(|site| site.attach.clone())
+    else {
+        return Err(not_here(checker, "uaddr", span)
+            .help("`uprobe`, `uretprobe` and `usdt` probes are in a file that has variables"));
+    };
+    let error = |error: FactError| {
+        error.diagnostic(at, || {
+            let file = path.display().to_string();
+            format!("`{}` has no variable `{}`", escape(&file), escape(&name))
+        })
+    };
+    let variable = checker.facts.variable(&path, &name).map_err(error)?;
+    let bytes = match variable.size {
+        1 | 2 | 4 => variable.size as u32,
+        _ => 8,
+    };
+    let ty = checker.types.pointer_to(Type::int(bytes, false));
+    if !variable.position_independent {
+        return Ok(Expr::int(variable.address as i64, ty, span));
+    }
+    // Where the file is in this process, the instruction says at which the probe is.
+    if on_return {
+        let message = "`uaddr` is not available where a function of this file returns: the file may be anywhere in memory, and \
+                       the caller does not say where";
+        return Err(
+            Diagnostic::error(span, message).help("use a `uprobe`, and keep the address in a map")
+        );
+    }
+    let binary = checker.facts.binary(&path).map_err(error)?;
+    let here = binary.address(offset).unwrap_or(offset);
+    let pointer = match checker.facts.arch() {
+        Arch::X86_64 => "ip",
+        Arch::Aarch64 => "pc",
+    };
+    let mut registers = registers(checker.facts.arch()).iter();
+    let place = registers
+        .find(|row| row.0 == pointer)
+        .map_or(0, |row| row.1);
+    let distance = variable.address.wrapping_sub(here) as i64;
+    Ok(Expr {
+        kind: ExprKind::Arith(
+            Arith::Add,
+            Box::new(register(place, span)),
+            Box::new(Expr::int(distance, Type::I64, span)),
+        ),
+        ty,
         span,
     })
 }

@@ -1,10 +1,12 @@
-//! Functions of the current process and thread: rows of the table in the parent.
+//! Functions of the current process and thread, and of cgroups: rows of the table in the parent.
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::Expr;
 use crate::sema::Checker;
+use crate::types::Type;
 use pfscript_grammar::ast::{self, ExprKind as Ast};
-use pfscript_grammar::{Diagnostic, Spanned};
+use pfscript_grammar::{Diagnostic, Spanned, escape};
+use std::path::Path;
 
 pub(super) const ROWS: &[FunctionRow] = &[
     row(
@@ -16,6 +18,11 @@ pub(super) const ROWS: &[FunctionRow] = &[
         "tid([pid_ns namespace]) -> uint32",
         FunctionKind::Value(|checker, args| id(checker, args, "tid", "pid")),
         "thread id, likewise",
+    ),
+    row(
+        "cgroupid(const string path) -> uint64",
+        FunctionKind::Value(cgroup_id),
+        "the id of the cgroup (version 2) whose folder is at `path`, to compare with `cgroup`",
     ),
 ];
 
@@ -47,7 +54,7 @@ fn id(
             };
             let value = checker.expr(&field)?;
             Ok(Expr {
-                ty: crate::types::Type::U32,
+                ty: Type::U32,
                 ..value
             })
         }
@@ -56,4 +63,15 @@ fn id(
                 .suggest(word, NAMESPACES),
         ),
     }
+}
+
+fn cgroup_id(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let at = args.span(0);
+    let path = args.text(0)?;
+    let path = String::from_utf8_lossy(&path);
+    let id = checker.facts.cgroup_id(Path::new(&*path));
+    let id = id.map_err(|error| {
+        error.diagnostic(at, || format!("there is no folder `{}`", escape(&path)))
+    })?;
+    Ok(Expr::int(id as i64, Type::U64, args.span))
 }
