@@ -298,8 +298,8 @@ pub enum ExprKind {
     Ternary {
         /// The condition.
         condition: Box<Expr>,
-        /// The value when it is not zero.
-        then: Box<Expr>,
+        /// The value when it is not zero; `None` for the condition itself, which is evaluated once: `a ?: b`.
+        then: Option<Box<Expr>>,
         /// The value when it is zero.
         otherwise: Box<Expr>,
     },
@@ -344,6 +344,8 @@ pub enum ExprKind {
     },
     /// `(a, b)`: at least two, or one followed by a comma.
     Tuple(Vec<Expr>),
+    /// `(a = 1, b = 2)`: values by name, at least one. No two have the same name.
+    Record(Vec<(Spanned<String>, Expr)>),
     /// `{ statement; … value }`
     Block {
         /// The statements, without `value`.

@@ -227,7 +227,9 @@ impl Dumper {
                 otherwise,
             } => self.nest("ternary", |d| {
                 d.expr(condition);
-                d.expr(then);
+                if let Some(then) = then {
+                    d.expr(then);
+                }
                 d.expr(otherwise);
             }),
             ExprKind::Field { base, name, arrow } => {
@@ -250,6 +252,11 @@ impl Dumper {
                 self.measured(&format!("offsetof {}", path.join(".")), of);
             }
             ExprKind::Tuple(fields) => self.nest("tuple", |d| d.exprs(fields)),
+            ExprKind::Record(fields) => self.nest("record", |d| {
+                for (name, value) in fields {
+                    d.nest(format!("field {}", name.node), |d| d.expr(value));
+                }
+            }),
             ExprKind::Block { body, value } => self.nest("block", |d| {
                 d.statements(body);
                 if let Some(value) = value {

@@ -66,7 +66,7 @@ fn strength(expr: &Expr) -> u8 {
         ExprKind::Block { .. } | ExprKind::If { .. } => ANY,
         // What closes with its own parenthesis holds together; blocks, `if`, casts and the like do not.
         ExprKind::Unsupported(unsupported) => match unsupported.what {
-            "elements in offsetof" | "arrays of arrays" | "records" | "empty tuples" => PRIMARY,
+            "elements in offsetof" | "arrays of arrays" | "empty tuples" => PRIMARY,
             "typeof expressions" if unsupported.text.starts_with("type") => PRIMARY,
             _ => ANY,
         },
@@ -299,9 +299,14 @@ impl Printer {
                 otherwise,
             } => {
                 self.expr(condition, TERNARY + 1);
-                self.push(" ? ");
-                self.expr(then, ANY);
-                self.push(" : ");
+                match then {
+                    Some(then) => {
+                        self.push(" ? ");
+                        self.expr(then, ANY);
+                        self.push(" : ");
+                    }
+                    None => self.push(" ?: "),
+                }
                 self.expr(otherwise, TERNARY);
             }
             ExprKind::Field { base, name, arrow } => {
@@ -345,6 +350,14 @@ impl Printer {
                 self.push("(");
                 self.list(fields);
                 self.push(if fields.len() == 1 { ",)" } else { ")" });
+            }
+            ExprKind::Record(fields) => {
+                for (i, (name, value)) in fields.iter().enumerate() {
+                    self.push(if i == 0 { "(" } else { ", " });
+                    self.push(&format!("{} = ", name.node));
+                    self.expr(value, ANY);
+                }
+                self.push(")");
             }
             ExprKind::Block { body, value } => self.body(body, value.as_deref()),
             ExprKind::If { arms, otherwise } => {

@@ -287,18 +287,50 @@ pub(crate) fn scan(source: &str, start: usize, until: Until) -> Scan {
     found(source.len(), flaw, open)
 }
 
-/// How far a C declaration may go on behind its closing brace: to the semicolon, if that is next among `;`, `{`, `}`.
+/// How far a C declaration may go on behind its closing brace: to the semicolon, if that is next among `;`, `{`, `}`; else to the
+/// end of its attributes.
 fn declaration_end(source: &str, start: usize) -> usize {
     let mut at = start;
     while at < source.len() {
         match lexeme(source, at) {
             Ok(Lexeme::Trivia(end)) => at = end,
             Ok(Lexeme::Code(b';')) => return at + 1,
-            Ok(Lexeme::Code(b'{' | b'}') | Lexeme::Literal(_)) | Err(_) => return start,
+            Ok(Lexeme::Code(b'{' | b'}') | Lexeme::Literal(_)) | Err(_) => break,
             Ok(Lexeme::Code(_)) => at += 1,
         }
     }
-    start
+    let mut end = start;
+    while let Some(next) = attribute_end(source, end) {
+        end = next;
+    }
+    end
+}
+
+/// The end of the attribute that follows: `__attribute__((packed))`.
+fn attribute_end(source: &str, start: usize) -> Option<usize> {
+    let at = skip_trivia(source, start).ok()?;
+    let rest = &source[at..];
+    let after = rest.strip_prefix("__attribute__");
+    let after = after.or_else(|| rest.strip_prefix("__attribute"))?;
+    let mut at = skip_trivia(source, source.len() - after.len()).ok()?;
+    let mut open = 0_u32;
+    while at < source.len() {
+        match lexeme(source, at).ok()? {
+            Lexeme::Trivia(end) | Lexeme::Literal(end) => at = end,
+            Lexeme::Code(byte) => {
+                at += 1;
+                match byte {
+                    b'(' => open += 1,
+                    b')' => open = open.checked_sub(1)?,
+                    _ => {}
+                }
+                if open == 0 {
+                    return (byte == b')').then_some(at);
+                }
+            }
+        }
+    }
+    None
 }
 
 /// The bracket that closes this one.

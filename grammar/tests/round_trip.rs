@@ -69,7 +69,7 @@ fn places(expr: &Expr, source: &str) {
             otherwise,
         } => {
             places(condition, source);
-            places(then, source);
+            then.iter().for_each(|then| places(then, source));
             places(otherwise, source);
         }
         ExprKind::Field { base, name, .. } => {

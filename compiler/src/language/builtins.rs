@@ -127,6 +127,8 @@ builtins! {
 impl Builtin {
     /// The builtin of that name.
     pub fn named(name: &str) -> Option<&'static Builtin> {
+        // bpftrace's names for what its library wraps.
+        let name = name.strip_prefix("__builtin_").unwrap_or(name);
         BUILTINS.iter().find(|row| row.name == name)
     }
 }

@@ -33,7 +33,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("sarg7", Builtin),
     ("sarg8", Builtin),
     ("sarg9", Builtin),
-    ("assert", Function),
     ("assert_str", Function),
     ("comm", Function),
     ("default_str_length", Function),

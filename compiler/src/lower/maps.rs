@@ -351,7 +351,7 @@ impl Lower<'_> {
                     ty: Type::Tuple(id),
                     ..
                 },
-            ] => match &tuple.kind {
+            ] if checked.types.names(*id).is_empty() => match &tuple.kind {
                 ExprKind::Tuple(items) => self.store_all(items, place, types),
                 _ if checked.types.items(*id) == types => self.store(tuple, place, tuple.ty),
                 _ => {

@@ -6,7 +6,7 @@
 use super::Lower;
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Condition, SlotPlace, Value};
-use crate::types::Type;
+use crate::types::{TupleId, Type};
 use pfscript_probes::abi::{STRING_LIMIT_CHOSEN, helper};
 
 /// The most that one copy of the IR moves.
@@ -34,7 +34,10 @@ impl Lower<'_> {
                 self.store_buffer(from, length.as_deref(), *most, place, bytes);
             }
             (ExprKind::Tuple(items), Type::Tuple(tuple)) => {
-                self.store_all(items, place, self.checked.types.items(tuple));
+                let offsets = self.item_offsets(expr, tuple);
+                for (item, (offset, ty)) in items.iter().zip(offsets) {
+                    self.store(item, place.at(offset), ty);
+                }
             }
             (
                 ExprKind::Load(Place {
@@ -86,6 +89,21 @@ impl Lower<'_> {
                 self.builder.store_word(place, value);
             }
         }
+    }
+
+    /// Where the items of a tuple go in one of another type: offsets in bytes and types, in the order of its own items.
+    fn item_offsets(&mut self, expr: &Expr, to: TupleId) -> Vec<(u32, Type)> {
+        let types = &self.checked.types;
+        let matching = match expr.ty {
+            Type::Tuple(from) => types.matching(from, to),
+            _ => None,
+        };
+        let Some(matching) = matching else {
+            self.internal_error(expr.span, "a tuple is stored as one of other items");
+            return Vec::new();
+        };
+        let offsets = types.item_offsets(to);
+        matching.into_iter().map(|at| offsets[at]).collect()
     }
 
     /// Stores a structure or an array, from memory or from another slot.
@@ -173,7 +191,14 @@ impl Lower<'_> {
                 self.builder.zero(to.at(copied), 8 + room - copied);
             }
             (Type::Tuple(have), Type::Tuple(want)) => {
-                self.convert_all(from, types.items(have), to, types.items(want));
+                let order = types.matching(have, want).unwrap_or_default();
+                let offsets = types.item_offsets(want);
+                let mut from = from;
+                for (&have, at) in types.items(have).iter().zip(order) {
+                    let (offset, want) = offsets[at];
+                    self.convert(from, have, to.at(offset), want);
+                    from = from.at(self.size(have));
+                }
             }
             _ => self.builder.copy(from, to, types.size(to_ty)),
         }

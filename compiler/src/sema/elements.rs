@@ -52,7 +52,7 @@ impl Checker<'_> {
                     ty: Type::Tuple(tuple),
                     ..
                 },
-            ] => self.types.items(*tuple).to_vec(),
+            ] if self.types.names(*tuple).is_empty() => self.types.items(*tuple).to_vec(),
             _ => key.iter().map(|key| key.ty).collect(),
         };
         let name = self.info(map).name[1..].to_string();

@@ -13,6 +13,7 @@ use crate::language::later::{self, Kind};
 use crate::types::Type;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Span};
+use std::sync::Arc;
 
 /// The most tuples that may be within each other.
 const MAX_TUPLE_DEPTH: u32 = 16;
@@ -64,6 +65,9 @@ impl Checker<'_> {
                 then,
                 otherwise,
             } => {
+                let Some(then) = then else {
+                    return self.value_or(condition, otherwise, span);
+                };
                 let condition = self.condition(condition)?;
                 let then = self.choice(then)?;
                 let otherwise = self.choice(otherwise)?;
@@ -77,29 +81,47 @@ impl Checker<'_> {
             Ast::Cast { ty, operand } => self.cast(ty, operand, span),
             Ast::SizeOf(of) => self.size_of(of, span),
             Ast::OffsetOf { of, path } => self.offset_of(of, path, span),
-            Ast::Tuple(items) => {
-                let items = items
-                    .iter()
-                    .map(|item| self.printable(item))
-                    .collect::<Result<Vec<_>, _>>()?;
-                let types: Vec<Type> = items.iter().map(|item| item.ty).collect();
-                let ty = self.tuple_type(&types, span)?;
-                Ok(Expr {
-                    kind: ExprKind::Tuple(items),
-                    ty,
-                    span,
-                })
+            Ast::Tuple(items) => self.tuple(items.iter(), &[], span),
+            Ast::Record(fields) => {
+                let names: Vec<Arc<str>> = (fields.iter())
+                    .map(|(name, _)| name.node.as_str().into())
+                    .collect();
+                self.tuple(fields.iter().map(|(_, value)| value), &names, span)
             }
             Ast::Unsupported(node) => Err(Diagnostic::unsupported(node.span, node.what)),
         }
+    }
+
+    /// `(a, b)`, `(a = 1, b = 2)`
+    fn tuple<'e>(
+        &mut self,
+        items: impl Iterator<Item = &'e ast::Expr>,
+        names: &[Arc<str>],
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        let items = items
+            .map(|item| self.printable(item))
+            .collect::<Result<Vec<_>, _>>()?;
+        let types: Vec<Type> = items.iter().map(|item| item.ty).collect();
+        let ty = self.tuple_type(&types, names, span)?;
+        Ok(Expr {
+            kind: ExprKind::Tuple(items),
+            ty,
+            span,
+        })
     }
 
     /// The type of a tuple of these items.
     ///
     /// # Errors
     /// If no map or variable could hold it. What is stored in itself, such as `@a = (1, @a)`, grows until it is refused.
-    fn tuple_type(&mut self, items: &[Type], span: Span) -> Result<Type, Diagnostic> {
-        let ty = self.types.tuple(items);
+    fn tuple_type(
+        &mut self,
+        items: &[Type],
+        names: &[Arc<str>],
+        span: Span,
+    ) -> Result<Type, Diagnostic> {
+        let ty = self.types.named_tuple(items, names);
         let error = if self.types.depth(ty) > MAX_TUPLE_DEPTH {
             format!("tuples can be at most {MAX_TUPLE_DEPTH} deep within each other")
         } else if self.types.size(ty) > MAX_VALUE_BYTES {
@@ -198,9 +220,7 @@ impl Checker<'_> {
     /// A value that is compared with zero.
     pub(super) fn condition(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
         // `(comm = "x")` is a record with one field, which is no condition.
-        if let Ast::Unsupported(node) = &expr.kind
-            && node.what == "records"
-        {
+        if let Ast::Record(_) = &expr.kind {
             return Err(
                 Diagnostic::error(expr.span, "`=` is not allowed in a condition")
                     .help("compare with `==`"),

@@ -216,6 +216,45 @@ impl Checker<'_> {
         }
     }
 
+    /// `value ?: otherwise`: a block that has the value in a variable of its own, whose name no script can write.
+    pub(super) fn value_or(
+        &mut self,
+        value: &ast::Expr,
+        otherwise: &ast::Expr,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        self.scopes.enter();
+        let mut body = Vec::new();
+        let chosen = self.value_or_in_block(value, otherwise, span, &mut body);
+        self.scopes.leave();
+        let chosen = chosen?;
+        Ok(Expr {
+            ty: chosen.ty,
+            kind: ExprKind::Block(body, Some(Box::new(chosen))),
+            span,
+        })
+    }
+
+    fn value_or_in_block(
+        &mut self,
+        value: &ast::Expr,
+        otherwise: &ast::Expr,
+        span: Span,
+        body: &mut Vec<Stmt>,
+    ) -> Result<Expr, Diagnostic> {
+        let name = Spanned::new("?".to_owned(), value.span);
+        self.declare(&name, None, Some(value), body)?;
+        let condition = self.variable(&name.node, value.span)?;
+        if !condition.ty.is_condition() {
+            let what = self.types.describe(condition.ty);
+            let error = format!("expected a condition, found {what}");
+            return Err(Diagnostic::error(value.span, error));
+        }
+        let then = condition.clone();
+        let otherwise = self.choice(otherwise)?;
+        self.choose(condition, then, otherwise, span)
+    }
+
     /// `condition ? then : otherwise`
     pub(super) fn choose(
         &mut self,

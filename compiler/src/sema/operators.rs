@@ -8,6 +8,7 @@ use crate::ir::{Arith, Condition};
 use crate::types::Type;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast, UnaryOp};
 use pfscript_grammar::{Diagnostic, Span};
+use pfscript_probes::abi::MAX_STRING_BYTES;
 
 impl Checker<'_> {
     pub(super) fn unary(
@@ -130,31 +131,13 @@ impl Checker<'_> {
                 span,
             });
         }
-        if let (Type::Str { .. }, Type::Str { .. }) | (Type::Buffer { .. }, Type::Buffer { .. }) =
-            (&left.ty, &right.ty)
+        if let (Type::Str { .. }, Type::Str { .. })
+        | (Type::Buffer { .. }, Type::Buffer { .. })
+        | (Type::Tuple(_), Type::Tuple(_))
+        | (Type::Record(_), Type::Record(_))
+        | (Type::Array { .. }, Type::Array { .. }) = (left.ty, right.ty)
         {
-            let equal = match op {
-                BinaryOp::Eq => true,
-                BinaryOp::Ne => false,
-                _ => {
-                    return Err(Diagnostic::error(
-                        span,
-                        format!(
-                            "strings and buffers can be compared with `==` and `!=`, not `{}`",
-                            op.symbol()
-                        ),
-                    ));
-                }
-            };
-            return Ok(Expr {
-                kind: ExprKind::CompareStr {
-                    equal,
-                    left: Box::new(left),
-                    right: Box::new(right),
-                },
-                ty: Type::Bool,
-                span,
-            });
+            return self.compare_bytes(op, left, right, span);
         }
         if !(left.ty.is_condition() && right.ty.is_condition()) {
             let wrong = if left.ty.is_condition() {
@@ -235,6 +218,55 @@ impl Checker<'_> {
         Ok(Expr {
             kind: ExprKind::Arith(arith, Box::new(left), Box::new(right)),
             ty,
+            span,
+        })
+    }
+}
+
+impl Checker<'_> {
+    /// `left == right` and `left != right` of what takes more than a register.
+    fn compare_bytes(
+        &mut self,
+        op: BinaryOp,
+        left: Expr,
+        right: Expr,
+        span: Span,
+    ) -> Result<Expr, Diagnostic> {
+        let equal = match op {
+            BinaryOp::Eq => true,
+            BinaryOp::Ne => false,
+            _ => {
+                let what = self.types.describe(left.ty);
+                let sign = op.symbol();
+                let error = format!("{what} can be compared with `==` and `!=`, not `{sign}`");
+                return Err(Diagnostic::error(span, error));
+            }
+        };
+        let Some(ty) = self.types.join(left.ty, right.ty) else {
+            let (left, right) = (self.types.describe(left.ty), self.types.describe(right.ty));
+            let error = format!("{left} cannot be compared with {right} of another type");
+            return Err(Diagnostic::error(span, error));
+        };
+        if self.types.size(ty) > MAX_STRING_BYTES {
+            let error = format!("values of more than {MAX_STRING_BYTES} bytes cannot be compared");
+            return Err(Diagnostic::error(span, error).help("compare the parts that you want"));
+        }
+        // Strings and buffers end where the shorter room does, or differ there; items of tuples stand at the same places.
+        let fitted = |value: Expr| match value.ty {
+            Type::Tuple(_) if value.ty != ty => Box::new(Expr {
+                ty,
+                span: value.span,
+                kind: ExprKind::Block(Vec::new(), Some(Box::new(value))),
+            }),
+            _ => Box::new(value),
+        };
+        Ok(Expr {
+            kind: ExprKind::CompareStr {
+                equal,
+                left: fitted(left),
+                right: fitted(right),
+            },
+            ty: Type::Bool,
             span,
         })
     }

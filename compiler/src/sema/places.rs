@@ -152,6 +152,17 @@ impl Checker<'_> {
             Type::Pointer(target) if matches!(self.types.get(target), Type::Record(_)) => {
                 Place::whole(Base::Memory(Box::new(value)), self.types.get(target))
             }
+            Type::Tuple(tuple) if !self.types.names(tuple).is_empty() => {
+                let names = self.types.names(tuple);
+                return match names.iter().position(|known| **known == *name.node) {
+                    Some(at) => self.item(value, tuple, at as i64, name.span, span),
+                    None => {
+                        let message = format!("the record has no field `{}`", name.node);
+                        let names = names.iter().map(|name| &**name);
+                        Err(Diagnostic::error(name.span, message).suggest(&name.node, names))
+                    }
+                };
+            }
             Type::Unknown => return Ok(value),
             Type::Pointer(_) | Type::Int { .. } => {
                 self.btf(span)?;

@@ -96,6 +96,15 @@ impl Checker<'_> {
                 let checked = self.effect(expr)?;
                 out.push(Stmt::Expr(checked));
             }
+            // What it gives is dropped.
+            StmtKind::Assign {
+                target,
+                op: None,
+                value,
+            } if matches!(&target.kind, Ast::Ident(name) if name == "_") => {
+                let dropped = self.expr(value)?;
+                out.push(Stmt::Expr(dropped));
+            }
             StmtKind::Assign { target, op, value } => {
                 let op = op.as_ref().map(|op| op.node);
                 let result = self.assign(target, op, value, stmt.span, out);
@@ -310,7 +319,7 @@ impl Checker<'_> {
         Ok(None)
     }
 
-    fn declare(
+    pub(super) fn declare(
         &mut self,
         name: &pfscript_grammar::Spanned<String>,
         ty: Option<&ast::TypeName>,
@@ -510,7 +519,7 @@ fn has_effect(expr: &ast::Expr) -> bool {
             .is_some_and(|rows| matches!(rows[0].kind, FunctionKind::Statement(_))),
         Ast::Ternary {
             then, otherwise, ..
-        } => has_effect(then) && has_effect(otherwise),
+        } => then.as_ref().is_some_and(|then| has_effect(then)) && has_effect(otherwise),
         _ => false,
     }
 }

@@ -73,7 +73,7 @@ impl TypeTable {
             } => DataType::Int {
                 bytes: 8,
                 signed: signed || bytes < 8 && literal,
-                names: self.names(enumeration),
+                names: self.enumeration_names(enumeration),
             },
             Type::Bool => DataType::Bool,
             Type::Str { .. } => DataType::String,
@@ -86,7 +86,13 @@ impl TypeTable {
                     ..self.c_layout(ty, MAX_DEPTH)
                 };
             }
-            Type::Tuple(tuple) => DataType::Tuple(fields(self, self.items(tuple), 0)),
+            Type::Tuple(tuple) => {
+                let fields = fields(self, self.items(tuple), 0);
+                match self.names(tuple) {
+                    [] => DataType::Tuple(fields),
+                    names => DataType::Record(named(names, fields)),
+                }
+            }
             Type::Stack { user, mode, depth } => DataType::Stack { user, mode, depth },
             Type::KernelSymbol => DataType::KernelSymbol,
             Type::UserSymbol => DataType::UserSymbol,
@@ -102,7 +108,7 @@ impl TypeTable {
         }
     }
 
-    fn names(&self, enumeration: Option<EnumerationId>) -> Option<Arc<Enumeration>> {
+    fn enumeration_names(&self, enumeration: Option<EnumerationId>) -> Option<Arc<Enumeration>> {
         Some(self.enumerations[enumeration?.index()].clone())
     }
 
@@ -118,7 +124,7 @@ impl TypeTable {
             } => DataType::Int {
                 bytes,
                 signed,
-                names: self.names(enumeration),
+                names: self.enumeration_names(enumeration),
             },
             Type::Chars { .. } => DataType::String,
             Type::Array { element, count } => DataType::Array {
@@ -134,6 +140,19 @@ impl TypeTable {
             ty: data,
         }
     }
+}
+
+/// Members with these names.
+fn named(names: &[Arc<str>], fields: Vec<manifest::Field>) -> Vec<manifest::Member> {
+    let members = names
+        .iter()
+        .zip(fields)
+        .map(|(name, field)| manifest::Member {
+            name: name.to_string(),
+            field,
+            bits: None,
+        });
+    members.collect()
 }
 
 /// Lays out values one behind the other, the first at `start`.

@@ -223,6 +223,14 @@ pub struct Record {
     members: Option<Vec<Member>>,
 }
 
+/// What a tuple is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Items {
+    types: Box<[Type]>,
+    /// As many names as items; none if they are numbered.
+    names: Box<[Arc<str>]>,
+}
+
 /// What is known of a tuple beside its items.
 #[derive(Clone, Copy, Debug)]
 struct TupleFacts {
@@ -236,7 +244,7 @@ struct TupleFacts {
 #[derive(Clone, Debug)]
 pub struct TypeTable {
     types: IndexSet<Type>,
-    tuples: IndexSet<Box<[Type]>>,
+    tuples: IndexSet<Items>,
     /// What is known of each tuple beside its items.
     tuple_facts: Vec<TupleFacts>,
     records: PrimaryMap<RecordId, Record>,
@@ -286,16 +294,25 @@ impl TypeTable {
 
     /// The tuple of these items.
     pub fn tuple(&mut self, items: &[Type]) -> Type {
-        if let Some(index) = self.tuples.get_index_of(items) {
+        self.named_tuple(items, &[])
+    }
+
+    /// The tuple of items with these names, none of them twice; without names they are numbered.
+    pub fn named_tuple(&mut self, types: &[Type], names: &[Arc<str>]) -> Type {
+        let items = Items {
+            types: types.into(),
+            names: names.into(),
+        };
+        if let Some(index) = self.tuples.get_index_of(&items) {
             return Type::Tuple(TupleId::new(index));
         }
         let mut facts = TupleFacts { size: 0, depth: 1 };
-        for &item in items {
+        for &item in types {
             facts.size = facts.size.saturating_add(self.size(item));
             facts.depth = facts.depth.max(1 + self.depth(item));
         }
         self.tuple_facts.push(facts);
-        Type::Tuple(TupleId::new(self.tuples.insert_full(items.into()).0))
+        Type::Tuple(TupleId::new(self.tuples.insert_full(items).0))
     }
 
     /// How many tuples are within each other: 0 for what is none.
@@ -308,7 +325,38 @@ impl TypeTable {
 
     /// A tuple's items.
     pub fn items(&self, tuple: TupleId) -> &[Type] {
-        &self.tuples[tuple.index()]
+        &self.tuples[tuple.index()].types
+    }
+
+    /// The names of a tuple's items: as many as there are, or none if they are numbered.
+    pub fn names(&self, tuple: TupleId) -> &[Arc<str>] {
+        &self.tuples[tuple.index()].names
+    }
+
+    /// Where a tuple's items are: in bytes from its start, with their types.
+    pub fn item_offsets(&self, tuple: TupleId) -> Vec<(u32, Type)> {
+        let mut end = 0;
+        let place = |item: &Type| {
+            let at = end;
+            end += self.size(*item);
+            (at, *item)
+        };
+        self.items(tuple).iter().map(place).collect()
+    }
+
+    /// Where the items of one tuple are in another: by name, or in order if they are numbered. `None` if the two have
+    /// different names, or not as many items.
+    pub fn matching(&self, from: TupleId, to: TupleId) -> Option<Vec<usize>> {
+        let (from, to) = (&self.tuples[from.index()], &self.tuples[to.index()]);
+        if from.types.len() != to.types.len() || from.names.len() != to.names.len() {
+            return None;
+        }
+        if from.names == to.names {
+            return Some((0..to.types.len()).collect());
+        }
+        let places: HashMap<&str, usize> = (to.names.iter().map(|name| &**name)).zip(0..).collect();
+        let found = from.names.iter().map(|name| places.get(&**name).copied());
+        found.collect()
     }
 
     /// A structure or union.
@@ -332,7 +380,10 @@ impl TypeTable {
             Type::Pointer(_) => "a pointer".into(),
             Type::Record(_) => "a structure".into(),
             Type::Array { .. } => "an array".into(),
-            Type::Tuple(tuple) => format!("a tuple of {}", self.items(tuple).len()),
+            Type::Tuple(tuple) => match self.names(tuple) {
+                [] => format!("a tuple of {}", self.items(tuple).len()),
+                names => format!("a record of {}", names.join(", ")),
+            },
             Type::Stack { user: true, .. } => "a user stack".into(),
             Type::Stack { user: false, .. } => "a kernel stack".into(),
             Type::KernelSymbol | Type::UserSymbol => "a symbol".into(),
@@ -388,9 +439,15 @@ impl TypeTable {
             | (Int { literal: true, .. }, pointer @ Pointer(_)) => pointer,
             (Pointer(_), Pointer(_)) => Type::VOID_POINTER,
             (Tuple(a), Tuple(b)) => {
-                let (a, b) = (self.items(a).to_vec(), self.items(b).to_vec());
-                let items = self.join_all(&a, &b)?;
-                self.tuple(&items)
+                let order = self.matching(a, b)?;
+                let names = self.names(a).to_vec();
+                let mine = self.items(a).to_vec();
+                let theirs = order
+                    .iter()
+                    .map(|at| self.items(b)[*at])
+                    .collect::<Vec<_>>();
+                let items = self.join_all(&mine, &theirs)?;
+                self.named_tuple(&items, &names)
             }
             _ => return None,
         })

@@ -85,9 +85,10 @@ impl Condition<'_, '_> {
                 condition,
                 then,
                 otherwise,
-            } => match self.value(condition)? {
-                0 => self.value(otherwise)?,
-                _ => self.value(then)?,
+            } => match (self.value(condition)?, then) {
+                (0, _) => self.value(otherwise)?,
+                (_, Some(then)) => self.value(then)?,
+                (condition, None) => condition,
             },
             _ => return Err(not_a_number()),
         })

@@ -2,6 +2,7 @@
 //!
 //! In come the grammar's pairs, out go nodes. Types are not known here.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use pest::iterators::Pair;
@@ -266,9 +267,11 @@ impl Builder<'_> {
                 .any(|part| part.as_rule() == Rule::paren_label)
         });
         let count = items.len();
-        if labelled || count == 0 {
-            let what = if labelled { "records" } else { "empty tuples" };
-            let unsupported = self.unsupported(what, &pair, 0);
+        if labelled {
+            return self.named_items(items, span);
+        }
+        if count == 0 {
+            let unsupported = self.unsupported("empty tuples", &pair, 0);
             return self.node(ExprKind::Unsupported(unsupported), span, 0);
         }
         let tuple = count > 1
@@ -296,6 +299,38 @@ impl Builder<'_> {
                 self.node(ExprKind::Tuple(list), span, depth)
             }
         }
+    }
+
+    /// `(a = 1, b = 2)`
+    fn named_items(&self, items: Vec<Pair<'_, Rule>>, span: Span) -> Deep<Expr> {
+        let mut depth = 0;
+        let mut fields: Vec<(Spanned<String>, Expr)> = Vec::with_capacity(items.len());
+        let mut names = HashSet::new();
+        for item in items {
+            let place = self.span(&item);
+            let mut parts = item.into_inner().peekable();
+            let Some(label) = parts.next_if(|part| part.as_rule() == Rule::paren_label) else {
+                let message = "this field of the record has no name";
+                self.error(Diagnostic::error(place, message).help("write `(a = 1, b = 2)`"));
+                continue;
+            };
+            let text = label.as_str();
+            let length = text
+                .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .unwrap_or(text.len());
+            let start = self.span(&label).start as usize;
+            let name = Spanned::new(text[..length].to_owned(), Span::new(start, start + length));
+            if !names.insert(name.node.clone()) {
+                let message = format!("the record has two fields `{}`", name.node);
+                self.error(Diagnostic::error(name.span, message));
+            }
+            for expr in parts {
+                let value = self.expr(expr);
+                depth = depth.max(value.depth);
+                fields.push((name.clone(), value.node));
+            }
+        }
+        self.node(ExprKind::Record(fields), span, depth)
     }
 
     pub(super) fn prefix(&self, op: Pair<'_, Rule>, operand: Deep<Expr>) -> Deep<Expr> {
@@ -422,24 +457,15 @@ impl Builder<'_> {
         let mut depth = left.depth.max(right.depth);
         let kind = match op.as_rule() {
             Rule::ternary => {
-                let mark = self.span(&op);
                 let then = op
                     .into_inner()
                     .find(|part| part.as_rule() == Rule::expr)
                     .map(|then| self.expr(then));
-                match then {
-                    Some(then) => {
-                        depth = depth.max(then.depth);
-                        ExprKind::Ternary {
-                            condition: Box::new(left.node),
-                            then: Box::new(then.node),
-                            otherwise: Box::new(right.node),
-                        }
-                    }
-                    None => {
-                        depth = 0;
-                        self.text_of("conditionals without a second operand", span, mark)
-                    }
+                depth = then.as_ref().map_or(depth, |then| depth.max(then.depth));
+                ExprKind::Ternary {
+                    condition: Box::new(left.node),
+                    then: then.map(|then| Box::new(then.node)),
+                    otherwise: Box::new(right.node),
                 }
             }
             rule => return self.binary(left, binary(rule), right, span),

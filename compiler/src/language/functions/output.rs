@@ -270,6 +270,11 @@ fn as_written(layout: &mut Layout, ast: &ast::Expr) {
                 as_written(&mut field.layout, part);
             }
         }
+        (DataType::Record(members), ast::ExprKind::Record(parts)) => {
+            for (member, (_, part)) in members.iter_mut().zip(parts) {
+                as_written(&mut member.field.layout, part);
+            }
+        }
         _ => {}
     }
 }

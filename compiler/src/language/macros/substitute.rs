@@ -135,6 +135,11 @@ impl<'s> Substitution<'s> {
             (ExprKind::Call { name, .. }, _) => name.span = self.span,
             (ExprKind::Field { name, .. }, _) => name.span = self.span,
             (ExprKind::TupleField { index, .. }, _) => index.span = self.span,
+            (ExprKind::Record(fields), _) => {
+                fields
+                    .iter_mut()
+                    .for_each(|(name, _)| name.span = self.span);
+            }
             (ExprKind::Cast { ty, .. }, _) => ty.span = self.span,
             (ExprKind::SizeOf(Measured::Type(ty)), _) => ty.span = self.span,
             (ExprKind::OffsetOf { of, path }, _) => {

@@ -28,6 +28,7 @@ pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
         }
         | ExprKind::Call { args: parts, .. }
         | ExprKind::Tuple(parts) => parts.iter_mut().for_each(&mut visit),
+        ExprKind::Record(fields) => fields.iter_mut().for_each(|(_, value)| visit(value)),
         ExprKind::Unary { operand, .. } | ExprKind::Cast { operand, .. } => visit(operand),
         ExprKind::SizeOf(Measured::Value(value))
         | ExprKind::OffsetOf {
@@ -50,7 +51,7 @@ pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
             otherwise,
         } => {
             visit(condition);
-            visit(then);
+            then.iter_mut().for_each(|then| visit(then));
             visit(otherwise);
         }
         ExprKind::Block { body, value } => {
