@@ -298,3 +298,28 @@ fn another_form_is_refused() {
     let finished = finished.expect(2);
     assert!(finished.messages().contains("yaml"), "{finished}");
 }
+
+#[test]
+fn what_commands_write_and_what_is_joined_have_types_of_their_own() {
+    needs_root!();
+    let script = "BEGIN { system(\"echo a b c\"); }
+        tracepoint:syscalls:sys_enter_execve /pid == cpid/ { join(args.argv, \",\"); }";
+    let command = [
+        "-q",
+        "--unsafe",
+        "-f",
+        "json",
+        "-c",
+        "/bin/true 'A b'",
+        "-e",
+    ];
+    let finished = Tracer::new(command).arg(script).run().ok();
+    let lines: Vec<&str> = finished.text().lines().collect();
+    assert_eq!(
+        lines,
+        [
+            r#"{"type": "syscall", "data": "a b c\n"}"#,
+            r#"{"type": "join", "data": "/bin/true,A b"}"#
+        ]
+    );
+}

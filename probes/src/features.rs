@@ -37,6 +37,8 @@ pub enum Feature {
     TaiTime,
     /// helper `bpf_get_current_task_btf`
     CurrentTaskBtf,
+    /// helper `bpf_probe_write_user`, which kernels in lockdown and some hosts refuse
+    WriteUserMemory,
     /// `BPF_PROG_TEST_RUN` of raw tracepoint programs
     RawTracepointTestRun,
     /// helper `bpf_get_attach_cookie` in raw tracepoint programs
@@ -175,6 +177,13 @@ pub const FEATURES: &[FeatureInfo] = &[
         "helper bpf_get_current_task_btf",
         Some(helper::GET_CURRENT_TASK_BTF),
         "5.11",
+        None,
+    ),
+    row(
+        Feature::WriteUserMemory,
+        "helper bpf_probe_write_user",
+        Some(helper::PROBE_WRITE_USER),
+        "4.8",
         None,
     ),
     row(

@@ -10,7 +10,7 @@ use crate::load::Loaded;
 use crate::local_time::local_time;
 use crate::outside;
 use crate::raw_table::RawTable;
-use crate::results::{self, Event, MapOptions, Printf, Table, Value};
+use crate::results::{self, Event, MapOptions, Printf, Table};
 use crate::session::Stop;
 use crate::sinks::{self, Sink};
 use crate::symbols::SymbolNames;
@@ -98,7 +98,7 @@ impl<'a> Performer<'a> {
             } => {
                 if let (Purpose::Join, [strings]) = (purpose, &fields[..]) {
                     let text = joined(field(record, strings), pieces);
-                    return Ok(self.sink.event(&Event::Value(Value::Str(text)))?);
+                    return Ok(self.sink.event(&Event::Joined(text))?);
                 }
                 let format = results::printf(pieces, fields, record, &mut self.names);
                 match purpose {

@@ -19,6 +19,7 @@ pub struct PreludeMacro {
 const FILES: &[&str] = &[
     include_str!("prelude/checking.pf"),
     include_str!("prelude/kernel.pf"),
+    include_str!("prelude/map.pf"),
     include_str!("prelude/pointer.pf"),
     include_str!("prelude/process.pf"),
 ];

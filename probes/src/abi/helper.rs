@@ -51,6 +51,10 @@ helpers! {
     GET_ATTACH_COOKIE = "get_attach_cookie";
     FIND_VMA = "find_vma";
     LOOP = "loop";
+    TRACE_PRINTK = "trace_printk";
+    PROBE_WRITE_USER = "probe_write_user";
+    SEND_SIGNAL = "send_signal";
+    SEND_SIGNAL_THREAD = "send_signal_thread";
 }
 
 /// `enum bpf_func_id` of Linux 6.18, which has been closed to additions since 6.2.

@@ -30,6 +30,8 @@ pub enum Event<'a> {
     File(Vec<u8>),
     /// A command that the script runs wrote something: whole lines, if they are not too long.
     Command(Vec<u8>),
+    /// The script printed the strings of an array, joined.
+    Joined(Vec<u8>),
     /// The script printed a value.
     Value(Value),
     /// The script printed a map, or it is printed at the end.

@@ -84,7 +84,8 @@ impl<W: Write> Sink for Json<W> {
             }
             Event::Time(text) => object("time", line, |line| string(text, line)),
             Event::File(text) => object("cat", line, |line| string(text, line)),
-            Event::Command(text) => object("system", line, |line| string(text, line)),
+            Event::Command(text) => object("syscall", line, |line| string(text, line)),
+            Event::Joined(text) => object("join", line, |line| string(text, line)),
             Event::Value(printed) => object("value", line, |line| value(printed, line)),
             Event::Map(table) => return self.map(table),
             Event::Attached(count) => counted("attached_probes", "probes", *count as u64, "", line),

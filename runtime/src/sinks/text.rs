@@ -77,6 +77,10 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
             Event::File(text) | Event::Command(text) => {
                 escaped(text, Keep::Layout, &mut self.line);
             }
+            Event::Joined(text) => {
+                escaped(text, Keep::Nothing, &mut self.line);
+                self.line.push(b'\n');
+            }
             Event::Value(value) => {
                 form::value(value, escaped, &mut self.line);
                 self.line.push(b'\n');

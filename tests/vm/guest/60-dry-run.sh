@@ -88,6 +88,14 @@ blocks() {
 }
 check dry-run-blocks blocks
 
+# What acts on processes, and the kernel's own trace, behind other work.
+acting() {
+    trace_well --unsafe --dry-run -e 'tracepoint:syscalls:sys_enter_openat { $s = str(args.filename); @a[comm, $s] = count();
+        $number = pid % 2 + 10; signal($number); signal_thread("SIGUSR2"); if (write_user(args.filename, $s, 16)) { @ok++; }
+        debugf("%s: %d %x\n", $s, $number, args.flags); @m[1] = (1, $s); let $v; if (find(@m, 1, $v)) { print($v); } }'
+}
+check dry-run-acting acting
+
 # What aggregations have come to, read by programs behind other work; min and max only where there is an atomic exchange.
 gathered() {
     trace_well --dry-run -e 'software:page-faults:1 { @c = count(); @s[comm] = sum(pid); @a[ustack, comm] = avg(-1); @t[pid] = (1, comm);

@@ -7,9 +7,12 @@
 //!
 //! Left to others: where a call may stand (`sema`), and what becomes of it (`lower`).
 
+mod acting;
 mod aggregate;
 mod arguments;
 mod buffer;
+mod consent;
+mod kind;
 mod map;
 mod naming;
 mod number;
@@ -92,9 +95,11 @@ const TABLES: &[&[FunctionRow]] = &[
     stack::ROWS,
     probed::ROWS,
     process::ROWS,
+    kind::ROWS,
     map::ROWS,
     option::ROWS,
     output::ROWS,
+    acting::ROWS,
 ];
 
 /// The most arguments of a function that takes any number of them.

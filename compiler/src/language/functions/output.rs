@@ -1,6 +1,7 @@
 //! Functions that print, and the one that ends tracing: rows of the table in the parent, and the records that they send. What
 //! the records look like on the terminal is decided by the runtime's sinks.
 
+use super::consent::consent;
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::{Argument, Expr, ExprKind};
 use crate::ir::Width;
@@ -12,7 +13,7 @@ use crate::sema::Checker;
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::EntityRef;
 
-use pfscript_grammar::{Diagnostic, ast};
+use pfscript_grammar::{Diagnostic, Span, ast};
 use pfscript_probes::abi::{JOINED_STRINGS, RECORD_HEADER};
 use std::borrow::Cow;
 
@@ -117,11 +118,7 @@ fn print(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
 }
 
 fn system(checker: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {
-    if !checker.options.allows_unsafe {
-        let message = "`system` runs commands, which a script may not do by itself";
-        return Err(Diagnostic::error(args.span, message)
-            .help("if you trust the script, allow it with `--unsafe`"));
-    }
+    consent(checker, "`system` runs commands", args.span)?;
     formatted(checker, args, Purpose::System)
 }
 
@@ -161,6 +158,28 @@ fn formatted(
     let text = args.text(0)?;
     let pieces =
         format::parse(&text).map_err(|message| Diagnostic::error(args.span(0), message))?;
+    let given = args.rest();
+    let values = printed(checker, &pieces, given, args.span)?;
+    let (mut fields, size) = record_fields(&checker.types, &values);
+    for (field, ast) in fields.iter_mut().zip(given) {
+        as_written(&mut field.layout, ast);
+    }
+    let kind = RecordKind::Printf {
+        purpose,
+        pieces,
+        fields,
+        size,
+    };
+    Ok(checker.emit(kind, values, args.span))
+}
+
+/// The values that a format prints, checked by its conversions. `span` is the call.
+pub(super) fn printed(
+    checker: &mut Checker<'_>,
+    pieces: &[FormatPiece],
+    given: &[ast::Expr],
+    span: Span,
+) -> Result<Vec<Expr>, Diagnostic> {
     let conversions: Vec<&Conversion> = pieces
         .iter()
         .filter_map(|piece| match piece {
@@ -168,10 +187,9 @@ fn formatted(
             FormatPiece::Text(_) => None,
         })
         .collect();
-    let given = args.rest();
     if conversions.len() != given.len() {
         return Err(Diagnostic::error(
-            args.span,
+            span,
             format!(
                 "the format takes {} argument{}, but {} {} given",
                 conversions.len(),
@@ -207,17 +225,7 @@ fn formatted(
         }
         values.push(as_in_c(conversion.kind, value));
     }
-    let (mut fields, size) = record_fields(&checker.types, &values);
-    for (field, ast) in fields.iter_mut().zip(given) {
-        as_written(&mut field.layout, ast);
-    }
-    let kind = RecordKind::Printf {
-        purpose,
-        pieces,
-        fields,
-        size,
-    };
-    Ok(checker.emit(kind, values, args.span))
+    Ok(values)
 }
 
 fn time(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
