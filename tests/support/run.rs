@@ -65,9 +65,12 @@ pub struct Tracer {
 impl Tracer {
     /// Any command.
     pub fn command(program: impl AsRef<OsStr>) -> Tracer {
-        // A job in the background of a script inherits SIGINT ignored, and would lose those that come before it has a handler.
-        // SAFETY: a signal that this process has no handler of its own for.
-        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        // A job in the background of a script inherits SIGINT ignored, one of nohup SIGHUP, and the command would lose those
+        // that come before it has a handler, or leave them ignored on purpose.
+        for signal in [libc::SIGINT, libc::SIGHUP] {
+            // SAFETY: a signal that this process has no handler of its own for.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
         let mut command = Command::new(program);
         command.env_remove("NO_COLOR");
         // cargo's own, which makes the loader of every traced program search more folders.
