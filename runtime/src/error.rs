@@ -5,6 +5,7 @@
 
 use pfscript_grammar::Span;
 use std::fmt;
+use std::io;
 
 /// What kind of thing went wrong; the exit status and the place of the blame depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,3 +87,28 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// An error of the kernel's in `doing` something.
+pub(crate) fn kernel_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
+    move |error| Error::new(ErrorKind::Kernel, format!("{doing}: {error}"))
+}
+
+/// Why delivery stopped.
+pub(crate) enum Halt {
+    /// The sink refuses.
+    Output(io::Error),
+    /// Anything else.
+    Error(Error),
+}
+
+impl From<io::Error> for Halt {
+    fn from(error: io::Error) -> Halt {
+        Halt::Output(error)
+    }
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Halt {
+        Halt::Error(error)
+    }
+}

@@ -25,6 +25,7 @@ pub mod results;
 pub mod session;
 pub mod sinks;
 mod stack_tables;
+mod stop;
 mod symbols;
 mod sys;
 

@@ -4,10 +4,10 @@
 //! may go on once the session is to end.
 
 use crate::command::Command;
-use crate::perform::Halt;
+use crate::error::Halt;
 use crate::results::Event;
-use crate::session::Stop;
 use crate::sinks::Sink;
+use crate::stop::Stop;
 use crate::sys;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};

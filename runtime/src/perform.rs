@@ -4,15 +4,15 @@
 //! tracing are left to `session::run`.
 
 use crate::bytes::{field, slice, string, unsigned};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Halt};
 use crate::generations::Generations;
 use crate::load::Loaded;
 use crate::local_time::local_time;
 use crate::outside;
 use crate::raw_table::RawTable;
 use crate::results::{self, Event, MapOptions, Printf, Table};
-use crate::session::Stop;
 use crate::sinks::{self, Sink};
+use crate::stop::Stop;
 use crate::symbols::SymbolNames;
 use crate::sys::bpf::MapHandle;
 use pfscript_compiler::manifest::{
@@ -22,26 +22,6 @@ use pfscript_grammar::Span;
 use pfscript_probes::abi::{AVERAGE, JOINED_STRINGS, map};
 use std::collections::BTreeSet;
 use std::io;
-
-/// Why delivery stopped.
-pub enum Halt {
-    /// The sink refuses.
-    Output(io::Error),
-    /// Anything else.
-    Error(Error),
-}
-
-impl From<io::Error> for Halt {
-    fn from(error: io::Error) -> Halt {
-        Halt::Output(error)
-    }
-}
-
-impl From<Error> for Halt {
-    fn from(error: Error) -> Halt {
-        Halt::Error(error)
-    }
-}
 
 /// What is the same for all records of a session.
 #[derive(Clone, Copy)]

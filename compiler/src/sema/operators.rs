@@ -137,7 +137,7 @@ impl Checker<'_> {
         | (Type::Record(_), Type::Record(_))
         | (Type::Array { .. }, Type::Array { .. }) = (left.ty, right.ty)
         {
-            return self.compare_bytes(op, left, right, span);
+            return self.compare_bytes(op, (left, right), span);
         }
         if !(left.ty.is_condition() && right.ty.is_condition()) {
             let wrong = if left.ty.is_condition() {
@@ -228,8 +228,7 @@ impl Checker<'_> {
     fn compare_bytes(
         &mut self,
         op: BinaryOp,
-        left: Expr,
-        right: Expr,
+        (left, right): (Expr, Expr),
         span: Span,
     ) -> Result<Expr, Diagnostic> {
         let equal = match op {

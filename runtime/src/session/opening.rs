@@ -2,8 +2,7 @@
 //! share.
 
 use super::Target;
-use super::run::kernel_error;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, kernel_error};
 use crate::load::Loaded;
 use crate::sys::script_signals::ScriptSignal;
 use crate::sys::{self, process};

@@ -3,9 +3,9 @@
 //! What is said to the sink passes through here, so that the answer to signals knows when a write may be blocked, and a
 //! reader who left is noticed also while there is nothing to write.
 
-use super::Stop;
 use crate::results::Event;
 use crate::sinks::Sink;
+use crate::stop::Stop;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 

@@ -13,11 +13,11 @@ use super::renewal::Renewal;
 use super::{Outcome, Session, Stop, Target};
 use crate::attach::{self, Attached};
 use crate::bytes::{slice, unsigned};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Halt, kernel_error};
 use crate::facts::namespace;
 use crate::load::{self, Loaded};
 use crate::loss::{self, Loss};
-use crate::perform::{Halt, Performer, Setting};
+use crate::perform::{Performer, Setting};
 use crate::processes::{Processes, Scope};
 use crate::results::{Event, MapOptions};
 use crate::sinks::Sink;
@@ -79,9 +79,13 @@ pub struct Running<'a> {
 /// How long commands of the script that wait when tracing ends are still begun.
 const COMMANDS_AT_END: Duration = Duration::from_secs(1);
 
-/// An error of the kernel's in `doing` something.
-pub(super) fn kernel_error(doing: &'static str) -> impl Fn(io::Error) -> Error {
-    move |error| Error::new(ErrorKind::Kernel, format!("{doing}: {error}"))
+/// What is the same for all records of a session.
+fn setting<'a>(stop: &'a Stop, session: &'a Session) -> Setting<'a> {
+    Setting {
+        stop,
+        source: &session.source,
+        warnings: session.warnings,
+    }
 }
 
 impl<'a> Running<'a> {
@@ -489,17 +493,10 @@ impl<'a> Running<'a> {
                 self.commands_left_out += 1;
                 continue;
             }
-            let mut performer = Performer::new(
-                manifest,
-                &mut self.sink,
-                &self.loaded,
-                self.symbols.names(&mut self.processes, &self.loaded),
-                Setting {
-                    stop: self.stop,
-                    source: &self.session.source,
-                    warnings: self.session.warnings,
-                },
-            );
+            let names = self.symbols.names(&mut self.processes, &self.loaded);
+            let setting = setting(self.stop, &self.session);
+            let mut performer =
+                Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
             if !self.backlog.is_request(number) {
                 performer.perform(kind, record)?;
                 if let (Some(renewal), None) = (&mut self.renewal, &taken) {
@@ -539,17 +536,9 @@ impl<'a> Running<'a> {
         let manifest = &self.session.object.manifest;
         let mut order: Vec<usize> = (0..manifest.maps.len()).collect();
         order.sort_by_key(|index| &manifest.maps[*index].name);
-        let mut performer = Performer::new(
-            manifest,
-            &mut self.sink,
-            &self.loaded,
-            self.symbols.names(&mut self.processes, &self.loaded),
-            Setting {
-                stop: self.stop,
-                source: &self.session.source,
-                warnings: self.session.warnings,
-            },
-        );
+        let names = self.symbols.names(&mut self.processes, &self.loaded);
+        let setting = setting(self.stop, &self.session);
+        let mut performer = Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
         for index in order {
             let table = performer.read(index)?;
             performer.print(index, &table, MapOptions::default())?;

@@ -53,18 +53,12 @@ pub(super) const ROWS: &[FunctionRow] = &[
     ),
     row(
         "warnf(format text, …)",
-        FunctionKind::Statement(|checker, args| {
-            let purpose = Purpose::Warning(args.span);
-            formatted(checker, args, purpose)
-        }),
+        FunctionKind::Statement(|checker, args| said(checker, args, Purpose::Warning)),
         "a warning on the standard error, with its place in the script; none with `--no-warnings`",
     ),
     row(
         "errorf(format text, …)",
-        FunctionKind::Statement(|checker, args| {
-            let purpose = Purpose::Error(args.span);
-            formatted(checker, args, purpose)
-        }),
+        FunctionKind::Statement(|checker, args| said(checker, args, Purpose::Error)),
         "an error on the standard error, with its place in the script; tracing goes on",
     ),
     row(
@@ -115,6 +109,16 @@ fn print(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
         vec![value],
         args.span,
     ))
+}
+
+/// A message with the place of the call.
+fn said(
+    checker: &mut Checker<'_>,
+    args: Args<'_>,
+    purpose: fn(Span) -> Purpose,
+) -> Result<Expr, Diagnostic> {
+    let purpose = purpose(args.span);
+    formatted(checker, args, purpose)
 }
 
 fn system(checker: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {

@@ -5,34 +5,19 @@ use crate::manifest::{PerfScope, Sample};
 
 #[test]
 fn timers_take_all_spellings_of_a_rate() {
+    let (hz, ns) = (Sample::Frequency, Sample::Period);
     for (text, name, sample) in [
-        ("profile:hz:99", "profile:hz:99", Sample::Frequency(99)),
-        ("p:99", "profile:hz:99", Sample::Frequency(99)),
-        ("profile:99hz", "profile:hz:99", Sample::Frequency(99)),
-        ("profile:s:1", "profile:s:1", Sample::Period(1_000_000_000)),
-        ("profile:ms:10", "profile:ms:10", Sample::Period(10_000_000)),
-        ("profile:us:500", "profile:us:500", Sample::Period(500_000)),
-        (
-            "profile:1s",
-            "profile:us:1000000",
-            Sample::Period(1_000_000_000),
-        ),
-        (
-            "interval:100ms",
-            "interval:us:100000",
-            Sample::Period(100_000_000),
-        ),
-        ("i:s:1", "interval:s:1", Sample::Period(1_000_000_000)),
-        (
-            "interval:1e9",
-            "interval:us:1000000",
-            Sample::Period(1_000_000_000),
-        ),
-        (
-            "interval:2m",
-            "interval:us:120000000",
-            Sample::Period(120_000_000_000),
-        ),
+        ("profile:hz:99", "profile:hz:99", hz(99)),
+        ("p:99", "profile:hz:99", hz(99)),
+        ("profile:99hz", "profile:hz:99", hz(99)),
+        ("profile:s:1", "profile:s:1", ns(1_000_000_000)),
+        ("profile:ms:10", "profile:ms:10", ns(10_000_000)),
+        ("profile:us:500", "profile:us:500", ns(500_000)),
+        ("profile:1s", "profile:us:1000000", ns(1_000_000_000)),
+        ("interval:100ms", "interval:us:100000", ns(100_000_000)),
+        ("i:s:1", "interval:s:1", ns(1_000_000_000)),
+        ("interval:1e9", "interval:us:1000000", ns(1_000_000_000)),
+        ("interval:2m", "interval:us:120000000", ns(120_000_000_000)),
     ] {
         assert_eq!(names(text), [name], "{text}");
         let event = perf_event(text);

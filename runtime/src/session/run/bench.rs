@@ -5,9 +5,8 @@
 
 use super::{Running, Waited};
 use crate::attach;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Halt};
 use crate::load::Loaded;
-use crate::perform::Halt;
 use crate::results::{Benchmark, Event};
 use crate::sinks::Sink as _;
 use crate::sys::bpf;
