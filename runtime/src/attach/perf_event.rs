@@ -213,14 +213,13 @@ impl Events {
                 }
                 attr.__bindgen_anon_3.kprobe_func = 0;
                 let each = addresses.iter().map(|address| {
-                    attr.__bindgen_anon_4.kprobe_addr = address + offset;
-                    Ok((open(info, &attr, (ANY, cpu))?, false))
+                    attr.__bindgen_anon_4.kprobe_addr = address.wrapping_add(offset);
+                    let event = perf::open(&attr, ANY, cpu);
+                    Ok((event.map_err(|error| not_probed(&error, info))?, false))
                 });
                 each.collect()
             }
-            Some(libc::EINVAL) => Err(cannot(info, "the kernel lets no probe be put there")
-                .with_help("it may be marked `notrace`; is the offset that of an instruction?")),
-            _ => Err(refused(&error, info)),
+            _ => Err(not_probed(&error, info)),
         }
     }
 
@@ -267,6 +266,17 @@ impl ProbeUnit {
         attr.config = if on_return { self.return_bit } else { 0 };
         attr.__bindgen_anon_4.probe_offset = offset;
         attr.set_disabled(1);
+    }
+}
+
+/// A place in the kernel's code that takes no kprobe.
+fn not_probed(error: &io::Error, info: &ProbeManifest) -> Error {
+    match error.raw_os_error() {
+        Some(libc::EINVAL | libc::ENOENT | libc::EILSEQ) => {
+            cannot(info, "the kernel lets no probe be put there")
+                .with_help("it may be marked `notrace`; is the offset that of an instruction?")
+        }
+        _ => refused(error, info),
     }
 }
 

@@ -80,6 +80,12 @@ kprobe_several_functions() {
     [ "$copies" -gt 1 ] || skip "every name is one function's"
     trace_well --dry-run -e 'kprobe:load_elf_binary { @ = count(); }'
     kernel_from 6.1 || skip "this kernel takes the first one"
+    # No place for a probe, by far: said as such, wherever adding it up ends.
+    for offset in 0x7fffffffffffffff 0xffffffffffffffff; do
+        trace --dry-run -e "kprobe:load_elf_binary+$offset { @ = count(); }"
+        exactly 1 "$status" "status at $offset"
+        contains err 'lets no probe be put there' "the message at $offset"
+    done
     trace_well -e 'kprobe:load_elf_binary { @[comm] = count(); }' -c "opens 1 /missing"
     at_least 1 "$(rows out | sed -n 's/^@\[[^]]*\]: //p' | sort -n | tail -1)" "programs that were run"
 }
