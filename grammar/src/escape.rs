@@ -35,6 +35,12 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 /// assert_eq!(escape_bytes(b"a\n\xff", Keep::Layout), "a\n\\xff");
 /// ```
 pub fn escape_bytes(bytes: &[u8], keep: Keep) -> Cow<'_, str> {
+    // Nearly all that is shown.
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && let Ok(text) = std::str::from_utf8(bytes)
+    {
+        return Cow::Borrowed(text);
+    }
     let passes = |c: char| !is_unprintable(c) || (keep == Keep::Layout && matches!(c, '\n' | '\t'));
     if let Ok(text) = std::str::from_utf8(bytes)
         && text.chars().all(passes)

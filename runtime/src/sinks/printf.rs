@@ -25,21 +25,17 @@ pub fn printf(format: &Printf<'_>, outside: Outside, out: &mut Vec<u8>) {
 }
 
 fn convert(conversion: &Conversion, argument: &Argument, outside: Outside, out: &mut Vec<u8>) {
-    // Strings are cut as they came, and padded as they are shown.
-    let mut text = Vec::new();
+    let begin = out.len();
     match (conversion.kind, &argument.value) {
-        (b's', Value::Str(whole)) => {
-            outside(cut(conversion, whole), Keep::Nothing, &mut text);
-        }
-        (b's', Value::Literal(whole)) => text.extend_from_slice(cut(conversion, whole)),
-        (b'r', Value::Buffer(bytes)) => form::bytes(bytes, conversion.bytes, &mut text),
-        (b's', value) => form::value(value, outside, &mut text),
-        (b'c', value) => outside(&[word(value) as u8], Keep::Layout, &mut text),
-        (kind, _) => {
-            return pad_number(conversion, &integer(conversion, kind, argument), out);
-        }
+        // Strings are cut as they came, and padded as they are shown.
+        (b's', Value::Str(whole)) => outside(cut(conversion, whole), Keep::Nothing, out),
+        (b's', Value::Literal(whole)) => out.extend_from_slice(cut(conversion, whole)),
+        (b'r', Value::Buffer(bytes)) => form::bytes(bytes, conversion.bytes, out),
+        (b's', value) => form::value(value, outside, out),
+        (b'c', value) => outside(&[word(value) as u8], Keep::Layout, out),
+        (kind, _) => integer(conversion, kind, argument, out),
     }
-    pad(conversion, &text, out);
+    pad(conversion, begin, out);
 }
 
 /// What a conversion prints of a string: no more than its precision.
@@ -70,91 +66,87 @@ fn word(value: &Value) -> u64 {
     }
 }
 
-/// A number on its way to text.
-struct Digits {
-    /// `-`, `+`, ` `, `0x` or nothing.
-    prefix: &'static str,
-    digits: String,
-}
-
-fn integer(conversion: &Conversion, kind: u8, argument: &Argument) -> Digits {
+/// Appends a number with its sign or prefix and its zeros, but without blanks.
+fn integer(conversion: &Conversion, kind: u8, argument: &Argument, out: &mut Vec<u8>) {
     // Arguments narrower than an `int` become one, as C's promotions have it.
     let own = argument.size.max(4);
     let unused = 64 - 8 * conversion.length.unwrap_or(own).clamp(1, 8);
     let word = word(&argument.value) << unused;
-    if matches!(kind, b'd' | b'i') {
-        let number = (word as i64) >> unused;
-        return Digits {
-            prefix: match number {
+    let signed = (word as i64) >> unused;
+    let (number, prefix, base) = match kind {
+        b'd' | b'i' => {
+            let sign = match signed {
                 ..0 => "-",
                 _ if conversion.plus => "+",
                 _ if conversion.space => " ",
                 _ => "",
-            },
-            digits: with_precision(conversion, number.unsigned_abs(), |n| n.to_string()),
-        };
-    }
-    let number = word >> unused;
-    let (prefix, digits) = match kind {
-        b'x' => (
-            "0x",
-            with_precision(conversion, number, |n| format!("{n:x}")),
-        ),
-        b'X' => (
-            "0X",
-            with_precision(conversion, number, |n| format!("{n:X}")),
-        ),
-        b'p' => ("0x", format!("{number:x}")),
-        b'o' => {
-            let digits = with_precision(conversion, number, |n| format!("{n:o}"));
-            if conversion.alternate && !digits.starts_with('0') {
-                ("", format!("0{digits}"))
-            } else {
-                ("", digits)
+            };
+            (signed.unsigned_abs(), sign, 10)
+        }
+        _ => {
+            let number = word >> unused;
+            let with_prefix = number != 0 && (kind == b'p' || conversion.alternate);
+            match kind {
+                b'x' | b'p' => (number, if with_prefix { "0x" } else { "" }, 16),
+                b'X' => (number, if with_prefix { "0X" } else { "" }, 16),
+                b'o' => (number, "", 8),
+                _ => (number, "", 10),
             }
         }
-        _ => ("", with_precision(conversion, number, |n| n.to_string())),
     };
-    let with_prefix = number != 0 && (kind == b'p' || conversion.alternate);
-    Digits {
-        prefix: if with_prefix { prefix } else { "" },
-        digits,
+    let alphabet: &[u8; 16] = match kind {
+        b'X' => b"0123456789ABCDEF",
+        _ => b"0123456789abcdef",
+    };
+    let mut room = [0; MAX_DIGITS];
+    let mut digits = digits(number, base, alphabet, &mut room);
+    let precision = conversion.precision.filter(|_| kind != b'p');
+    if number == 0 && precision == Some(0) {
+        digits = &[];
     }
-}
-
-/// At least as many digits as the precision says; none for zero with precision zero.
-fn with_precision(conversion: &Conversion, number: u64, digits: impl Fn(u64) -> String) -> String {
-    match conversion.precision {
-        Some(0) if number == 0 => String::new(),
-        Some(least) => format!("{:0>1$}", digits(number), least as usize),
-        None => digits(number),
-    }
-}
-
-fn pad_number(conversion: &Conversion, number: &Digits, out: &mut Vec<u8>) {
     let width = conversion.width.unwrap_or(0) as usize;
-    let len = number.prefix.len() + number.digits.len();
-    if conversion.zero && !conversion.left && conversion.precision.is_none() {
-        out.extend_from_slice(number.prefix.as_bytes());
-        out.resize(out.len() + width.saturating_sub(len), b'0');
-        out.extend_from_slice(number.digits.as_bytes());
-    } else {
-        pad(
-            conversion,
-            format!("{}{}", number.prefix, number.digits).as_bytes(),
-            out,
-        );
+    let mut least = match precision {
+        Some(least) => least as usize,
+        None if conversion.zero && !conversion.left => width.saturating_sub(prefix.len()),
+        None => 0,
+    };
+    if kind == b'o' && conversion.alternate {
+        // The first digit is to be a zero.
+        least = least.max(digits.len() + usize::from(number != 0)).max(1);
+    }
+    out.extend_from_slice(prefix.as_bytes());
+    out.resize(out.len() + least.saturating_sub(digits.len()), b'0');
+    out.extend_from_slice(digits);
+}
+
+/// The digits of 64 bits in octal.
+const MAX_DIGITS: usize = 22;
+
+/// The digits of a number to a base of 8 to 16.
+fn digits<'r>(
+    mut number: u64,
+    base: u64,
+    alphabet: &[u8; 16],
+    room: &'r mut [u8; MAX_DIGITS],
+) -> &'r [u8] {
+    let mut begin = room.len();
+    loop {
+        begin -= 1;
+        room[begin] = alphabet[(number % base) as usize];
+        number /= base;
+        if number == 0 {
+            return &room[begin..];
+        }
     }
 }
 
-fn pad(conversion: &Conversion, text: &[u8], out: &mut Vec<u8>) {
-    let blanks = (conversion.width.unwrap_or(0) as usize).saturating_sub(text.len());
+/// Fills what was appended since `begin` up to the width.
+fn pad(conversion: &Conversion, begin: usize, out: &mut Vec<u8>) {
+    let len = out.len() - begin;
+    let blanks = (conversion.width.unwrap_or(0) as usize).saturating_sub(len);
+    out.resize(out.len() + blanks, b' ');
     if !conversion.left {
-        out.resize(out.len() + blanks, b' ');
-    }
-    out.extend_from_slice(text);
-    if conversion.left {
-        out.resize(out.len() + blanks, b' ');
+        out[begin..].rotate_right(blanks);
     }
 }
 
@@ -259,6 +251,10 @@ mod tests {
         assert_eq!(number("%#o", 0), "0");
         assert_eq!(number("%p", 0), "0");
         assert_eq!(number("%.0d", 0), "");
+        assert_eq!(number("%#.0o", 0), "0");
+        assert_eq!(number("%#.4o", 42), "0052");
+        assert_eq!(number("%#06o", 42), "000052");
+        assert_eq!(number("%lo", -1), "1777777777777777777777");
         assert_eq!(number("%d", i64::MIN), "-9223372036854775808");
     }
 
