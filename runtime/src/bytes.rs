@@ -120,6 +120,35 @@ pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
     }
 }
 
+/// A word that is less than another's only if [`compare`] puts the value before the other.
+pub fn beginning(layout: &Layout, bytes: &[u8]) -> u64 {
+    let text = |text: &[u8]| {
+        let mut word = [0; 8];
+        let len = text.len().min(8);
+        word[..len].copy_from_slice(&text[..len]);
+        u64::from_be_bytes(word)
+    };
+    match &layout.ty {
+        DataType::String | DataType::Literal => text(string(slice(bytes, 0, layout.size))),
+        DataType::Buffer(_) => text(buffer(slice(bytes, 0, layout.size))),
+        DataType::Tuple(fields) => fields
+            .first()
+            .map_or(0, |first| beginning(&first.layout, field(bytes, first))),
+        DataType::Record(_) => 0,
+        DataType::Array { element, .. } => beginning(element, slice(bytes, 0, element.size)),
+        DataType::Int { signed, .. } => risen(number(layout, bytes).unwrap_or(0) as u64, *signed),
+        _ => match number(layout, bytes) {
+            Some(number) => number as u64,
+            None => text(bytes),
+        },
+    }
+}
+
+/// A 64-bit number as an unsigned one, in the same order.
+pub fn risen(word: u64, signed: bool) -> u64 {
+    word ^ u64::from(signed) << 63
+}
+
 /// A 64-bit word as the number that it stands for.
 pub fn as_number(word: u64, signed: bool) -> i128 {
     if signed {
@@ -140,6 +169,7 @@ pub fn average(value: &[u8], signed: bool) -> i128 {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
+    use pfscript_compiler::manifest::Holds;
 
     pub(crate) fn int(bytes: u32, signed: bool) -> Layout {
         Layout {
@@ -171,5 +201,61 @@ pub(crate) mod tests {
         assert_eq!(average(&words(&[2, 11]), false), 5);
         assert_eq!(average(&words(&[2, -7]), true), -3);
         assert_eq!(average(&words(&[0, 0]), true), 0);
+    }
+
+    #[test]
+    fn what_begins_with_less_is_less() {
+        let text = |ty| Layout { size: 16, ty };
+        let at = |offset, layout| Field { offset, layout };
+        let array = DataType::Array {
+            element: Box::new(int(2, true)),
+            count: 8,
+        };
+        let layouts = [
+            int(1, true),
+            int(4, false),
+            int(8, true),
+            int(8, false),
+            text(DataType::String),
+            text(DataType::Buffer(Holds::Bytes)),
+            text(array),
+            text(DataType::Tuple(vec![
+                at(8, int(8, true)),
+                at(0, text(DataType::Pointer)),
+            ])),
+            text(DataType::KernelSymbol),
+        ];
+        let word = [
+            0,
+            1,
+            2,
+            7,
+            0x41,
+            0x4142,
+            -1,
+            -2,
+            i64::MIN,
+            i64::MAX,
+            1 << 31,
+        ];
+        let all: Vec<Vec<u8>> = word
+            .iter()
+            .flat_map(|a| word.iter().map(|b| words(&[*a, *b])))
+            .collect();
+        let mut told = 0;
+        for layout in &layouts {
+            for (a, b) in all.iter().flat_map(|a| all.iter().map(move |b| (a, b))) {
+                let by_beginning = beginning(layout, a).cmp(&beginning(layout, b));
+                if by_beginning.is_ne() {
+                    assert_eq!(
+                        compare(layout, a, b),
+                        by_beginning,
+                        "{layout:?} {a:?} {b:?}"
+                    );
+                    told += 1;
+                }
+            }
+        }
+        assert!(told > layouts.len() * all.len(), "{told}");
     }
 }

@@ -1,7 +1,7 @@
 //! A map of the script as the kernel gives it: keys and values as bytes, the CPUs' parts of a value put together, and
 //! the order of the entries. What the bytes mean is told in [`crate::results`].
 
-use crate::bytes::{as_number, average, compare, number, slice, unsigned};
+use crate::bytes::{average, beginning, compare, risen, slice, unsigned};
 use crate::sys::bpf::{Cursor, MapHandle};
 use pfscript_compiler::manifest::{DataType, MapManifest, MapValue};
 use pfscript_probes::abi::{EXTREME_RANK, EXTREME_SET};
@@ -166,18 +166,34 @@ impl RawTable {
 
     /// The entries in the order of printing: by rising value where values are numbers, else by key; equal ones by key.
     pub fn order(&self, info: &MapManifest) -> Vec<usize> {
-        let weights: Vec<i128> = (0..self.len())
-            .map(|index| weight(&info.value, self.value(index)))
-            .collect();
-        let mut order: Vec<usize> = (0..self.len()).collect();
-        order.sort_unstable_by(|a, b| {
-            weights[*a].cmp(&weights[*b]).then_with(|| match &info.key {
-                Some(layout) => compare(layout, self.key(*a), self.key(*b)),
-                None => Ordering::Equal,
+        let mut order: Vec<Place> = (0..self.len())
+            .map(|index| Place {
+                weight: weight(&info.value, self.value(index)),
+                beginning: info
+                    .key
+                    .as_ref()
+                    .map_or(0, |layout| beginning(layout, self.key(index))),
+                index,
             })
+            .collect();
+        order.sort_unstable_by(|a, b| {
+            (a.weight, a.beginning)
+                .cmp(&(b.weight, b.beginning))
+                .then_with(|| match &info.key {
+                    Some(layout) => compare(layout, self.key(a.index), self.key(b.index)),
+                    None => Ordering::Equal,
+                })
         });
-        order
+        order.iter().map(|place| place.index).collect()
     }
+}
+
+/// What an entry's place among the others depends on.
+struct Place {
+    weight: u64,
+    /// Of the key.
+    beginning: u64,
+    index: usize,
 }
 
 /// Puts the CPUs' values together into `out`, which is zero and has the size of one.
@@ -209,7 +225,7 @@ fn merge(kind: &MapValue, per_cpu: &[u8], out: &mut [u8]) {
 
 /// The value of a rank, or the rank of a value: see [`EXTREME_RANK`].
 fn turn(word: u64, least: bool, signed: bool) -> u64 {
-    let flipped = word ^ u64::from(signed) << 63;
+    let flipped = risen(word, signed);
     if least { !flipped } else { flipped }
 }
 
@@ -218,23 +234,26 @@ fn out_size(per_cpu: &[u8], out: usize) -> usize {
     out.clamp(1, per_cpu.len().max(1))
 }
 
-/// What a map's entries are ordered by; 0 for all where values are no numbers.
-fn weight(kind: &MapValue, value: &[u8]) -> i128 {
+/// What a map's entries are ordered by, as an unsigned number; 0 for all where values are no numbers.
+fn weight(kind: &MapValue, value: &[u8]) -> u64 {
     let word = |index: u32| unsigned(slice(value, index * 8, 8));
     match kind {
         MapValue::Scalar(layout) => match layout.ty {
-            DataType::Int { .. } => number(layout, value).unwrap_or(0),
+            DataType::Int { .. } => beginning(layout, value),
             _ => 0,
         },
-        MapValue::Count => word(0).into(),
+        MapValue::Count => word(0),
         MapValue::Sum { signed } | MapValue::Min { signed } | MapValue::Max { signed } => {
-            as_number(word(0), *signed)
+            risen(word(0), *signed)
         }
-        MapValue::Avg { signed } | MapValue::Stats { signed } => average(value, *signed),
+        // An average of 64-bit numbers is one.
+        MapValue::Avg { signed } | MapValue::Stats { signed } => {
+            risen(average(value, *signed) as u64, *signed)
+        }
         MapValue::Hist { .. } | MapValue::LHist { .. } => value
             .chunks_exact(8)
-            .map(|bucket| i128::from(unsigned(bucket)))
-            .sum(),
+            .map(unsigned)
+            .fold(0, u64::saturating_add),
     }
 }
 

@@ -17,11 +17,37 @@ pub fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
 
+/// The digits of 64 bits in octal.
+pub const MAX_DIGITS: usize = 22;
+
+/// The digits of a number to a base of 8 to 16.
+pub fn digits(mut number: u64, base: u64, room: &mut [u8; MAX_DIGITS]) -> &mut [u8] {
+    let mut begin = room.len();
+    loop {
+        begin -= 1;
+        room[begin] = b"0123456789abcdef"[(number % base) as usize];
+        number /= base;
+        if number == 0 {
+            return &mut room[begin..];
+        }
+    }
+}
+
+/// Appends a number as it is written mostly.
+fn decimal(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(digits(number, 10, &mut [0; MAX_DIGITS]));
+}
+
 /// Appends a value: `5`, `true`, `0x7f`, `text`, `(1, x)`, `[1,2]`, `{ .a = 1 }`, a stack or a symbol.
 pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
     match value {
-        Value::Int(number) => push(out, format_args!("{number}")),
-        Value::UInt(number) => push(out, format_args!("{number}")),
+        Value::Int(number) => {
+            if *number < 0 {
+                out.push(b'-');
+            }
+            decimal(number.unsigned_abs(), out);
+        }
+        Value::UInt(number) => decimal(*number, out),
         Value::Enumerator { name, .. } => outside(name.as_bytes(), Keep::Nothing, out),
         Value::Bool(set) => push(out, format_args!("{set}")),
         Value::Pointer(address) => push(out, format_args!("{address:#x}")),
@@ -128,7 +154,8 @@ fn place(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
     match &frame.function {
         Some(name) => {
             outside(name.as_bytes(), Keep::Nothing, out);
-            push(out, format_args!("+{}", frame.offset));
+            out.push(b'+');
+            decimal(frame.offset, out);
         }
         None => push(out, format_args!("{:#x}", frame.address)),
     }

@@ -3,7 +3,7 @@
 //! In come a parsed format and decoded values, out goes text, not escaped. What fits which conversion was checked by
 //! the compiler.
 
-use super::form::{self, Outside};
+use super::form::{self, MAX_DIGITS, Outside, digits};
 use crate::results::{Argument, Printf, Value};
 use pfscript_compiler::manifest::{Conversion, FormatPiece};
 use pfscript_grammar::escape::Keep;
@@ -94,15 +94,14 @@ fn integer(conversion: &Conversion, kind: u8, argument: &Argument, out: &mut Vec
             }
         }
     };
-    let alphabet: &[u8; 16] = match kind {
-        b'X' => b"0123456789ABCDEF",
-        _ => b"0123456789abcdef",
-    };
     let mut room = [0; MAX_DIGITS];
-    let mut digits = digits(number, base, alphabet, &mut room);
+    let mut digits = digits(number, base, &mut room);
+    if kind == b'X' {
+        digits.make_ascii_uppercase();
+    }
     let precision = conversion.precision.filter(|_| kind != b'p');
     if number == 0 && precision == Some(0) {
-        digits = &[];
+        digits = &mut [];
     }
     let width = conversion.width.unwrap_or(0) as usize;
     let mut least = match precision {
@@ -117,27 +116,6 @@ fn integer(conversion: &Conversion, kind: u8, argument: &Argument, out: &mut Vec
     out.extend_from_slice(prefix.as_bytes());
     out.resize(out.len() + least.saturating_sub(digits.len()), b'0');
     out.extend_from_slice(digits);
-}
-
-/// The digits of 64 bits in octal.
-const MAX_DIGITS: usize = 22;
-
-/// The digits of a number to a base of 8 to 16.
-fn digits<'r>(
-    mut number: u64,
-    base: u64,
-    alphabet: &[u8; 16],
-    room: &'r mut [u8; MAX_DIGITS],
-) -> &'r [u8] {
-    let mut begin = room.len();
-    loop {
-        begin -= 1;
-        room[begin] = alphabet[(number % base) as usize];
-        number /= base;
-        if number == 0 {
-            return &room[begin..];
-        }
-    }
 }
 
 /// Fills what was appended since `begin` up to the width.
