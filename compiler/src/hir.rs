@@ -371,6 +371,20 @@ impl Expr {
         Expr::int(value as i64, ty, span)
     }
 
+    /// The size of the smallest integer type that holds a literal.
+    pub fn literal_bytes(&self) -> Option<u32> {
+        let Type::Int { literal: true, .. } = self.ty else {
+            return None;
+        };
+        let number = self.constant()?;
+        let fits = |bytes: &u32| {
+            let unused = 64 - 8 * bytes;
+            let kept = (number as u64) << unused;
+            kept >> unused == number as u64 || (kept as i64) >> unused == number
+        };
+        Some([1, 2, 4].into_iter().find(fits).unwrap_or(8))
+    }
+
     /// A constant string.
     pub fn string(bytes: &[u8], span: Span) -> Expr {
         let room = u32::try_from(bytes.len() + 1).unwrap_or(u32::MAX - 7);

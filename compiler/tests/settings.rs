@@ -95,6 +95,12 @@ fn attach_points_that_match_nothing_are_what_the_setting_says() {
     let ignored = with("missing_probes = ignore", script).unwrap();
     assert!(ignored.warnings.is_empty(), "{:?}", ignored.warnings);
     assert_eq!(ignored.object.manifest.probes.len(), 1);
+    // What they would have assigned is not there.
+    let reads =
+        "BEGIN /@n/ { printf(\"%s\", @s[1]); @x[@s[1]] = count(); print(@h); delete(@s, 1); }";
+    let script = format!("tracepoint:no:thing {{ @s[1] = comm; @h[1] = hist(1); @n = 1 }} {reads}");
+    assert!(with("missing_probes = ignore", &script).is_ok());
+    refused("missing_probes = ignore", reads, "never assigned");
     // What is misspelt is no missing probe, and nothing at all is no script.
     refused("missing_probes = ignore", "tracepint:a:b { }", "tracepint");
     refused(

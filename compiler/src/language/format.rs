@@ -21,6 +21,7 @@ pub(super) fn prints(kind: u8, ty: Type) -> bool {
                 | Type::UserSymbol
                 | Type::Named(_)
                 | Type::Bool
+                | Type::Int { .. }
                 | Type::Tuple(_)
                 | Type::Record(_)
                 | Type::Array { .. }

@@ -252,7 +252,15 @@ impl Lower<'_> {
                 most,
                 chosen,
             } => {
-                let address = self.value(address);
+                let address = match address.ty {
+                    // The beginning of a string, which may be what it is stored in.
+                    Type::Str { .. } => {
+                        let whole = self.builder.temporary(self.size(address.ty), "string");
+                        self.store(address, whole, address.ty);
+                        self.builder.address(whole)
+                    }
+                    _ => self.value(address),
+                };
                 let most = (*most).min(room);
                 let (size, loss) = match limit {
                     None => {

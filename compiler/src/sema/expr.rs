@@ -243,7 +243,7 @@ impl Checker<'_> {
         })
     }
 
-    fn ident(&mut self, name: &str, span: Span) -> Result<Expr, Diagnostic> {
+    pub(super) fn ident(&mut self, name: &str, span: Span) -> Result<Expr, Diagnostic> {
         if let Some(builtin) = Builtin::named(name) {
             return (builtin.check)(self, span);
         }

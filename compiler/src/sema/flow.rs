@@ -40,6 +40,16 @@ impl Checker<'_> {
 }
 
 impl Env {
+    /// Makes maps that nothing assigns hold numbers; false if there are none.
+    pub(super) fn nothing_assigns(&mut self) -> bool {
+        let maps = self.maps.values_mut();
+        let unknown = maps.filter(|map| map.value == MapContent::Unknown);
+        unknown
+            .map(|map| map.value = MapContent::Scalar(Type::I64))
+            .count()
+            > 0
+    }
+
     /// Carries types along what was noted, and forgets it. Only what is not known is set; the next pass joins the rest.
     pub(super) fn flow(&mut self) {
         let flows = std::mem::take(&mut self.flows);

@@ -4,15 +4,18 @@
 
 use super::Checker;
 use crate::hir::Expr;
+use crate::language::builtins::Builtin;
 use crate::types::Type;
 use pfscript_grammar::ast::{Measured, TypeName};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
 
 impl Checker<'_> {
-    /// `sizeof(type)`, `sizeof(x)`: in bytes, as C has it; of a string its room, of a tuple what it takes.
+    /// `sizeof(type)`, `sizeof(x)`: in bytes, as C has it; of a string its room, of a tuple what it takes, of a literal the
+    /// least that holds it.
     pub(super) fn size_of(&mut self, of: &Measured, span: Span) -> Result<Expr, Diagnostic> {
-        let ty = self.measured(of)?;
-        let bytes = self.types.c_size(ty).unwrap_or(self.types.size(ty));
+        let (ty, least) = self.measured(of)?;
+        let size = |this: &Self| this.types.c_size(ty).unwrap_or(this.types.size(ty));
+        let bytes = least.unwrap_or_else(|| size(self));
         Ok(Expr::int(bytes.into(), Type::U64, span))
     }
 
@@ -23,7 +26,7 @@ impl Checker<'_> {
         path: &[Spanned<String>],
         span: Span,
     ) -> Result<Expr, Diagnostic> {
-        let mut ty = self.measured(of)?;
+        let (mut ty, _) = self.measured(of)?;
         let mut bytes = 0;
         for name in path {
             let Type::Record(record) = ty else {
@@ -41,24 +44,27 @@ impl Checker<'_> {
         Ok(Expr::int(bytes.into(), Type::U64, span))
     }
 
-    /// The type that is looked at.
-    fn measured(&mut self, of: &Measured) -> Result<Type, Diagnostic> {
-        match of {
-            Measured::Type(name) => self.type_measured(name),
-            Measured::Value(value) => Ok(self.expr(value)?.ty),
-        }
+    /// The type that is looked at, and how many bytes hold it if it is a literal's.
+    fn measured(&mut self, of: &Measured) -> Result<(Type, Option<u32>), Diagnostic> {
+        let value = match of {
+            Measured::Type(name) if self.is_value(name) => self.ident(&name.name, name.span)?,
+            Measured::Type(name) => return Ok((self.type_measured(name)?, None)),
+            Measured::Value(value) => self.expr(value)?,
+        };
+        Ok((value.ty, value.literal_bytes()))
+    }
+
+    /// Whether what looks like the name of a type is that of a builtin or an enumerator.
+    fn is_value(&mut self, name: &TypeName) -> bool {
+        let bare = name.tag.is_none() && name.pointers == 0 && name.array.is_none();
+        let enumerator = |this: &mut Self| {
+            let btf = this.facts.btf();
+            btf.is_some_and(|btf| this.types.enumerator(btf, &name.name).is_some())
+        };
+        bare && (Builtin::named(&name.name).is_some() || enumerator(self))
     }
 
     fn type_measured(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
-        // What looks like the name of a type may be an enumerator's.
-        if name.tag.is_none()
-            && name.pointers == 0
-            && name.array.is_none()
-            && let Some(btf) = self.facts.btf()
-            && let Some((_, ty)) = self.types.enumerator(btf, &name.name)
-        {
-            return Ok(ty);
-        }
         let mut ty = self.target_named(name)?;
         for _ in 0..name.pointers {
             ty = self.types.pointer_to(ty);

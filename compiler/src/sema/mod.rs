@@ -297,7 +297,10 @@ pub fn check(
                 pass.group(probe, group);
             }
         }
-        if !pass.env.changed {
+        // Nothing will be in a map that the probes which are not there would have assigned.
+        let left_out = expanded.iter().any(|(_, groups)| groups.is_empty());
+        let settled = !pass.env.changed;
+        if settled && !(left_out && pass.env.nothing_assigns()) {
             return pass.finish(&mut warnings);
         }
         env = pass.env;

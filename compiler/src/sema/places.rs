@@ -125,7 +125,7 @@ impl Checker<'_> {
                 Ok(self.address_of(place, span))
             }
             // What the context holds in place, or points to.
-            ExprKind::ReadString { address, .. } => Ok(Expr {
+            ExprKind::ReadString { address, .. } if address.ty.is_scalar() => Ok(Expr {
                 ty: Type::VOID_POINTER,
                 span,
                 ..*address

@@ -31,12 +31,12 @@ pub fn rows(histogram: &Histogram, out: &mut Vec<u8>) {
 }
 
 /// `[a, b)`, or `[a]` where there is nothing else in it.
-fn interval(bucket: &Bucket, edge: impl Fn(i64) -> String) -> String {
-    match (bucket.from, bucket.to) {
+fn interval(from: Option<i64>, to: Option<i128>, edge: impl Fn(i128) -> String) -> String {
+    match (from.map(i128::from), to) {
         (None, None) => "(..., ...)".to_owned(),
         (None, Some(to)) => format!("(..., {})", edge(to)),
         (Some(from), None) => format!("[{}, ...)", edge(from)),
-        (Some(from), Some(to)) if from.checked_add(1) == Some(to) => format!("[{}]", edge(from)),
+        (Some(from), Some(to)) if from + 1 == to => format!("[{}]", edge(from)),
         (Some(from), Some(to)) => format!("[{}, {})", edge(from), edge(to)),
     }
 }
@@ -44,7 +44,9 @@ fn interval(bucket: &Bucket, edge: impl Fn(i64) -> String) -> String {
 /// A bucket of `hist`: powers of two above 2^10 times the number of parts get a suffix, so that they stay short.
 fn log2_label(bucket: &Bucket, bits: u32) -> String {
     const SUFFIXES: [&str; 7] = ["", "K", "M", "G", "T", "P", "E"];
-    interval(bucket, |edge| {
+    // What people take for the bound of all 64-bit numbers is just above the greatest.
+    let to = bucket.to.map_or(1 << 63, i128::from);
+    interval(bucket.from, Some(to), |edge| {
         let decade = edge.checked_ilog2().unwrap_or(0).saturating_sub(bits) / 10;
         let suffix = SUFFIXES.get(decade as usize).copied().unwrap_or("");
         format!("{}{suffix}", edge >> (10 * decade))
@@ -53,10 +55,10 @@ fn log2_label(bucket: &Bucket, bits: u32) -> String {
 
 /// A bucket of `lhist`: edges get a suffix only where the step is a multiple of 1024.
 fn linear_label(bucket: &Bucket, step: i64) -> String {
-    const KILO: i64 = 1 << 10;
-    const MEGA: i64 = 1 << 20;
-    interval(bucket, |edge| {
-        if step % KILO != 0 || edge == 0 {
+    const KILO: i128 = 1 << 10;
+    const MEGA: i128 = 1 << 20;
+    interval(bucket.from, bucket.to.map(i128::from), |edge| {
+        if i128::from(step) % KILO != 0 || edge == 0 {
             format!("{edge}")
         } else if edge % MEGA == 0 {
             format!("{}M", edge / MEGA)

@@ -70,11 +70,11 @@ fn nsecs(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
 fn bswap(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let span = args.span;
     let value = args.value(0)?;
-    let bytes = match (value.ty, value.constant()) {
-        (Type::Int { literal: true, .. }, Some(constant)) => least_bytes(constant),
-        (Type::Int { bytes, .. }, _) => bytes,
-        (Type::Bool, _) => 1,
-        _ => 8,
+    let bytes = match (value.literal_bytes(), value.ty) {
+        (Some(bytes), _) => bytes,
+        (None, Type::Int { bytes, .. }) => bytes,
+        (None, Type::Bool) => 1,
+        (None, _) => 8,
     };
     let size = Expr::int(bytes.into(), Type::I64, span);
     Ok(Expr {
@@ -85,14 +85,4 @@ fn bswap(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
         ty: Type::int(bytes, false),
         span,
     })
-}
-
-/// The size of the smallest integer type that holds a number.
-fn least_bytes(number: i64) -> u32 {
-    let fits = |bytes: &u32| {
-        let unused = 64 - 8 * bytes;
-        let kept = (number as u64) << unused;
-        kept >> unused == number as u64 || (kept as i64) >> unused == number
-    };
-    [1, 2, 4].into_iter().find(fits).unwrap_or(8)
 }

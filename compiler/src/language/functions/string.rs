@@ -11,7 +11,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row(
         "str(ptr|string p, [int limit]) -> string",
         FunctionKind::Value(str_),
-        "the string at `p`, from kernel or user memory, at most `limit` bytes with its terminator",
+        "the string at `p`, from kernel or user memory, or the beginning of a string: at most `limit` bytes with its terminator; of literals and parameters, `limit` bytes",
     ),
     row(
         "strlen(string s) -> uint64",
@@ -79,18 +79,13 @@ fn parameter(checker: &Checker<'_>, ast: &ast::Expr) -> Option<Vec<u8>> {
 }
 
 fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
-    if let Some(text) = args.ast(0).and_then(|ast| parameter(checker, ast)) {
-        return Ok(Expr::string(&text, args.span));
-    }
-    let address = args.value(0)?;
-    if let Type::Str { .. } = address.ty {
-        return match args.has(1) {
-            false => Ok(address),
-            true => Err(Diagnostic::error(
-                args.span(0),
-                "expected an address, found a string",
-            )),
-        };
+    let from = match args.ast(0).and_then(|ast| parameter(checker, ast)) {
+        Some(text) => Expr::string(&text, args.span(0)),
+        None => args.value(0)?,
+    };
+    let is_string = matches!(from.ty, Type::Str { .. });
+    if is_string && !args.has(1) {
+        return Ok(from);
     }
     let max = checker.options.limits.max_strlen;
     let (limit, most, chosen) = if args.has(1) {
@@ -101,6 +96,11 @@ fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
                     args.span(1),
                     "`limit` must be greater than zero",
                 ));
+            }
+            // What the script itself says has no terminator to be counted.
+            Some(n) if let ExprKind::Str(text) = &from.kind => {
+                let most = usize::try_from(n).unwrap_or(usize::MAX);
+                return Ok(Expr::string(&text[..text.len().min(most)], args.span));
             }
             Some(n) => {
                 let most = (n as u64).min(max.into());
@@ -113,7 +113,7 @@ fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
     };
     Ok(Expr {
         kind: ExprKind::ReadString {
-            address: Box::new(address),
+            address: Box::new(from),
             limit,
             most,
             chosen,
