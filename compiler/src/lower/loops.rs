@@ -5,14 +5,13 @@
 //! a slot of the probe's body, which is asked behind each loop that may do so.
 
 use super::{Level, Lower};
-use crate::hir::{Expr, Iterated, Loop, ScriptMap, Stmt, Var};
+use crate::hir::{Expr, Iterated, ScriptMap, Stmt, Var};
 use crate::ir::{
     Arith, Block, Condition, FuncId, Function, FunctionBuilder, Kind, LINK_BYTES, Signature, Slot,
     Value,
 };
 use crate::sema::MapContent;
 use crate::types::Type;
-use cranelift_entity::EntityRef;
 use pfscript_grammar::Span;
 use pfscript_probes::abi::{LOSS_ROUTINE, LossCause, MAX_LOOP_TURNS, MAX_WHILE_TURNS, helper};
 
@@ -26,9 +25,9 @@ struct Callback {
     leaves: bool,
 }
 
-/// The variable of the probe's body that says that the action was left.
+/// The word of the action that says that it was left.
 const LEFT: &str = "left";
-/// The variable of the probe's body that counts the turns of `while` loops.
+/// The word of the action that counts the turns of `while` loops.
 const TURNS: &str = "turns";
 
 impl Lower<'_> {
@@ -78,35 +77,38 @@ impl Lower<'_> {
     }
 
     /// A word of the probe's body that is zero when the action begins, as it is called here.
-    fn of_action(&mut self, name: &str) -> Slot {
-        let builder = match self.around.first_mut() {
-            Some((builder, _)) => builder,
-            None => &mut self.builder,
+    fn of_action(&mut self, name: &'static str) -> Slot {
+        let slot = match self.words.get(name) {
+            Some(slot) => *slot,
+            None => {
+                let builder = match self.around.first_mut() {
+                    Some((builder, _)) => builder,
+                    None => &mut self.builder,
+                };
+                let slot = builder.zeroed_slot(8, name);
+                self.words.insert(name, slot);
+                slot
+            }
         };
-        let mut slots = builder.function().slots.iter();
-        let known = slots
-            .find(|(_, data)| data.name == name)
-            .map(|(slot, _)| slot);
-        let slot = known.unwrap_or_else(|| builder.zeroed_slot(8, name));
         self.slot_of(0, slot)
     }
 
     /// A loop.
-    pub(super) fn repeat(&mut self, id: Loop, over: &Iterated, body: &[Stmt], span: Span) {
+    pub(super) fn repeat(&mut self, over: &Iterated, body: &[Stmt], span: Span) {
         match over {
-            Iterated::While(condition) => self.repeat_while(id, condition, body, span),
+            Iterated::While(condition) => self.repeat_while(condition, body, span),
             Iterated::Range { var, first, end } => {
-                self.repeat_range(id, *var, [first, end], body, span);
+                self.repeat_range(*var, [first, end], body, span);
             }
             Iterated::Elements { map, var, ty } => {
-                self.repeat_elements(id, *map, (*var, *ty), body, span);
+                self.repeat_elements(*map, (*var, *ty), body, span);
             }
         }
     }
 
-    fn repeat_while(&mut self, id: Loop, condition: &Expr, body: &[Stmt], span: Span) {
+    fn repeat_while(&mut self, condition: &Expr, body: &[Stmt], span: Span) {
         let params = vec![Kind::Scalar, Kind::Link];
-        let callback = self.function(id, params, span, |this| {
+        let callback = self.function(params, span, |this| {
             let turns = this.of_action(TURNS);
             let before = this.builder.load_word(turns);
             let most = this.builder.constant(MAX_WHILE_TURNS as i64);
@@ -132,21 +134,14 @@ impl Lower<'_> {
         self.call_back(helper::LOOP, turns, callback);
     }
 
-    fn repeat_range(
-        &mut self,
-        id: Loop,
-        var: Var,
-        [first, end]: [&Expr; 2],
-        body: &[Stmt],
-        span: Span,
-    ) {
+    fn repeat_range(&mut self, var: Var, [first, end]: [&Expr; 2], body: &[Stmt], span: Span) {
         let level = self.around.len();
         let start = self.builder.slot(8, "first");
         let first = self.value(first);
         let end = self.value(end);
         self.builder.store_word(start, first);
         let params = vec![Kind::Scalar, Kind::Link];
-        let callback = self.function(id, params, span, |this| {
+        let callback = self.function(params, span, |this| {
             let start = this.slot_of(level, start);
             let start = this.builder.load_word(start);
             let number = match this.builder.param(0) {
@@ -192,14 +187,13 @@ impl Lower<'_> {
 
     fn repeat_elements(
         &mut self,
-        id: Loop,
         map: ScriptMap,
         (var, ty): (Var, Type),
         body: &[Stmt],
         span: Span,
     ) {
         let params = vec![Kind::Map, Kind::MapKey, Kind::MapValue, Kind::Link];
-        let callback = self.function(id, params, span, |this| {
+        let callback = self.function(params, span, |this| {
             let key = this.checked.maps[map].key.as_deref().unwrap_or(&[]);
             let key_bytes: u32 = key.iter().map(|part| this.size(*part)).sum();
             let value_bytes = this.size(ty).saturating_sub(key_bytes);
@@ -235,12 +229,13 @@ impl Lower<'_> {
     /// Builds the function of a loop's body; what it leaves open goes on with the next turn.
     fn function(
         &mut self,
-        number: Loop,
         params: Vec<Kind>,
         span: Span,
         build: impl FnOnce(&mut Self),
     ) -> Callback {
-        let symbol = format!("body_p{}_loop{}", self.probe.as_u32(), number.index());
+        // What is unrolled has a function for each time.
+        let symbol = format!("body_p{}_loop{}", self.probe.as_u32(), self.loops);
+        self.loops += 1;
         let signature = Signature {
             params,
             result: Some(Kind::Scalar),

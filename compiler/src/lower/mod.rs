@@ -81,6 +81,8 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
             functions,
             builder,
             around: Vec::new(),
+            words: HashMap::new(),
+            loops: 0,
         };
         let body = lower.action();
         module.probes.push(ProbeData {
@@ -166,6 +168,10 @@ struct Lower<'a> {
     level: Level,
     /// The functions around it, that of the probe first.
     around: Vec<(FunctionBuilder, Level)>,
+    /// Slots in the probe's function for what the whole action has one of.
+    words: HashMap<&'static str, Slot>,
+    /// How many functions of loops there are so far.
+    loops: u32,
 }
 
 /// A function in the making: the body of a probe, or of a loop.

@@ -38,17 +38,15 @@ impl Lower<'_> {
                 value,
                 span,
             } => {
-                let value = value.as_ref().map(|value| self.value(value));
+                // In the order of bpftrace, whose assignments have the value first.
                 let key = self.key(*map, key);
+                let value = value.as_ref().map(|value| self.value(value));
                 self.aggregate(*map, key, *aggregate, value, *span);
             }
             Stmt::If { arms, otherwise } => self.if_chain(arms, otherwise),
             Stmt::Loop {
-                id,
-                over,
-                body,
-                span,
-            } => self.repeat(*id, over, body, *span),
+                over, body, span, ..
+            } => self.repeat(over, body, *span),
             Stmt::Unroll { times, body } => {
                 for _ in 0..*times {
                     self.stmts(body);

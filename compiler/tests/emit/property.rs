@@ -3,9 +3,10 @@
 use crate::evaluate::Evaluator;
 use crate::machine::{Machine, map_number};
 use crate::mixes::{Functions, OUTPUT_BYTES, assemble_functions, mix};
-use crate::random::{self, CONTEXT_WORDS, Random, Recipe};
+use crate::random::{self, CONTEXT_WORDS, Recipe};
 use pfscript_compiler::ir::MapId;
 use pfscript_testkit::object::{link, parse};
+use pfscript_testkit::random::Random;
 use pfscript_testkit::{Loaded, needs_root};
 
 /// The first map of the modules that are made here.

@@ -6,6 +6,7 @@ use pfscript_compiler::ir::{
     Arith, Block, Condition, FuncId, Function, InstData, Kind, LINK_BYTES, MapId, Signature, Slot,
     SlotPlace, Value, Width,
 };
+use pfscript_testkit::random::Random;
 use std::collections::HashMap;
 
 /// Words of context.
@@ -14,43 +15,6 @@ pub const CONTEXT_WORDS: usize = 12;
 const MAX_LEVEL: u32 = 2;
 /// Where the final results begin in the map's value.
 const RESULTS: i32 = 256;
-
-/// xorshift64*
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Random {
-        Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize]
-    }
-
-    /// Numbers that find mistakes: small, at the edges of widths, anything.
-    pub fn number(&mut self) -> i64 {
-        match self.below(4) {
-            0 => self.below(16) as i64 - 4,
-            1 => {
-                let edge = 1i64 << self.below(64);
-                edge.wrapping_add(self.below(3) as i64 - 1)
-            }
-            2 => self.next() as i32 as i64,
-            _ => self.next() as i64,
-        }
-    }
-}
 
 const OPS: [Arith; 11] = [
     Arith::Add,

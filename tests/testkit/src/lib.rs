@@ -9,6 +9,8 @@ pub mod ids;
 pub mod map;
 pub mod object;
 pub mod program;
+pub mod programs;
+pub mod random;
 
 mod sys;
 

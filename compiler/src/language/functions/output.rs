@@ -227,7 +227,7 @@ pub(super) fn printed(
                 _ => "use `%s`".to_owned(),
             }));
         }
-        values.push(as_in_c(conversion.kind, value));
+        values.push(as_in_c(conversion, value));
     }
     Ok(values)
 }
@@ -252,23 +252,37 @@ fn exit(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
     Ok(emit)
 }
 
-/// What an unsigned conversion prints of a value: of a negative one that is no wider than C's `int`, 32 bits.
-fn as_in_c(kind: u8, value: Expr) -> Expr {
-    let narrow = matches!(
-        value.ty,
-        Type::Int { bytes, signed: true, .. } if bytes < 8
-    );
-    if !narrow || !matches!(kind, b'u' | b'x' | b'X' | b'o') {
-        return value;
-    }
+/// What a conversion takes of a value that is no wider than C's `int`: 32 bits, with the conversion's sign. A length says
+/// itself how much is taken.
+fn as_in_c(conversion: &Conversion, value: Expr) -> Expr {
+    let signed = match (conversion.kind, value.ty) {
+        _ if conversion.length.is_some() => return value,
+        (
+            b'd' | b'i',
+            Type::Int {
+                bytes: 4,
+                signed: false,
+                ..
+            },
+        ) => true,
+        (
+            b'u' | b'x' | b'X' | b'o',
+            Type::Int {
+                bytes: ..8,
+                signed: true,
+                ..
+            },
+        ) => false,
+        _ => return value,
+    };
     let span = value.span;
     Expr {
         kind: ExprKind::Extend {
             width: Width::W32,
-            signed: false,
+            signed,
             value: Box::new(value),
         },
-        ty: Type::U32,
+        ty: Type::int(4, signed),
         span,
     }
 }

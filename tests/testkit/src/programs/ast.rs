@@ -1,0 +1,394 @@
+//! A part of the language as a tree, and its text.
+
+use std::fmt;
+
+/// The type of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Type {
+    Int { bytes: u32, signed: bool },
+    Bool,
+    Text,
+    Tuple(Vec<Type>),
+}
+
+pub const I64: Type = Type::Int {
+    bytes: 8,
+    signed: true,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unary {
+    Minus,
+    Complement,
+    Not,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+    And,
+    Or,
+    Xor,
+    Shl,
+    Shr,
+    Eq,
+    Ne,
+    Lt,
+    Le,
+    Gt,
+    Ge,
+}
+
+/// What a map holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    Plain(Type),
+    Count,
+    Sum,
+    Min,
+    Max,
+    Avg,
+    Stats,
+}
+
+impl Content {
+    /// The name of the function that gathers.
+    pub fn function(&self) -> Option<&'static str> {
+        match self {
+            Content::Plain(_) => None,
+            Content::Count => Some("count"),
+            Content::Sum => Some("sum"),
+            Content::Min => Some("min"),
+            Content::Max => Some("max"),
+            Content::Avg => Some("avg"),
+            Content::Stats => Some("stats"),
+        }
+    }
+}
+
+/// A map: `@m0`, `@m1`, … by their index.
+#[derive(Clone, Debug)]
+pub struct Map {
+    pub key: Vec<Type>,
+    pub content: Content,
+}
+
+/// `$v0`, `$v1`, …
+pub type Variable = usize;
+
+#[derive(Clone, Debug)]
+pub enum Expr {
+    Number(u64),
+    Bool(bool),
+    Text(String),
+    Variable(Variable),
+    Element(usize, Vec<Expr>),
+    Unary(Unary, Box<Expr>),
+    Binary(Binary, Box<Expr>, Box<Expr>),
+    /// `&&`, or else `||`
+    Logical(bool, Box<Expr>, Box<Expr>),
+    Choice(Box<Expr>, Box<Expr>, Box<Expr>),
+    Cast(u32, bool, Box<Expr>),
+    Tuple(Vec<Expr>),
+    Item(Variable, usize),
+    Step {
+        variable: Variable,
+        up: bool,
+        prefix: bool,
+    },
+    Strlen(Box<Expr>),
+    Strncmp(Box<Expr>, Box<Expr>, u64),
+    Strcontains(Box<Expr>, Box<Expr>),
+    /// `str(text, limit)`
+    Beginning(Box<Expr>, u64),
+    Bswap(Box<Expr>),
+    HasKey(usize, Vec<Expr>),
+    Delete(usize, Vec<Expr>),
+    Len(usize),
+    Block(Vec<Stmt>, Box<Expr>),
+    /// A call of the macro of that number.
+    Macro(usize, Vec<Expr>),
+    /// What a macro was given.
+    Parameter(usize),
+}
+
+#[derive(Clone, Debug)]
+pub enum Stmt {
+    Let(Variable, Expr),
+    Set(Variable, Expr),
+    SetElement(usize, Vec<Expr>, Expr),
+    /// `$v += e`
+    Change(Variable, Binary, Expr),
+    /// `@m[k] += e`
+    ChangeElement(usize, Vec<Expr>, Binary, Expr),
+    /// `@m[k] = sum(e)`
+    Gather(usize, Vec<Expr>, &'static str, Option<Expr>),
+    If(Vec<(Expr, Vec<Stmt>)>, Option<Vec<Stmt>>),
+    Unroll(u64, Vec<Stmt>),
+    /// Counts in a variable that is set to 0 before.
+    While(Variable, u64, Vec<Stmt>),
+    Range(Variable, Expr, Expr, Vec<Stmt>),
+    /// Adds the values (or keys) of a map up in a variable.
+    Each {
+        map: usize,
+        sum: Variable,
+        part: usize,
+    },
+    Break,
+    Continue,
+    Return,
+    Print(Expr),
+    Printf(Vec<(String, Conversion, Expr)>),
+    Discard(Expr),
+}
+
+/// `%-5d`
+#[derive(Clone, Copy, Debug)]
+pub struct Conversion {
+    pub left: bool,
+    pub zero: bool,
+    pub width: usize,
+    pub kind: char,
+}
+
+#[derive(Clone, Debug)]
+pub struct Probe {
+    pub end: bool,
+    pub predicate: Option<Expr>,
+    pub body: Vec<Stmt>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    pub maps: Vec<Map>,
+    /// How many parameters each has, and what it stands for.
+    pub macros: Vec<(usize, Expr)>,
+    pub probes: Vec<Probe>,
+}
+
+impl Binary {
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Binary::Add => "+",
+            Binary::Sub => "-",
+            Binary::Mul => "*",
+            Binary::Div => "/",
+            Binary::Mod => "%",
+            Binary::And => "&",
+            Binary::Or => "|",
+            Binary::Xor => "^",
+            Binary::Shl => "<<",
+            Binary::Shr => ">>",
+            Binary::Eq => "==",
+            Binary::Ne => "!=",
+            Binary::Lt => "<",
+            Binary::Le => "<=",
+            Binary::Gt => ">",
+            Binary::Ge => ">=",
+        }
+    }
+
+    pub fn compares(self) -> bool {
+        matches!(
+            self,
+            Binary::Eq | Binary::Ne | Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge
+        )
+    }
+}
+
+struct List<'a>(&'a [Expr]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, item) in self.0.iter().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            write!(f, "{comma}{item}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The key of a call: several are a tuple.
+struct Key<'a>(&'a [Expr]);
+
+impl fmt::Display for Key<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [one] => write!(f, "{one}"),
+            many => write!(f, "({})", List(many)),
+        }
+    }
+}
+
+struct Element<'a>(usize, &'a [Expr]);
+
+impl fmt::Display for Element<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.1 {
+            [] => write!(f, "@m{}", self.0),
+            keys => write!(f, "@m{}[{}]", self.0, List(keys)),
+        }
+    }
+}
+
+impl fmt::Display for Expr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Expr::Number(number) => write!(f, "{number}"),
+            Expr::Bool(set) => write!(f, "{set}"),
+            Expr::Text(text) => write!(f, "\"{text}\""),
+            Expr::Variable(number) => write!(f, "$v{number}"),
+            Expr::Element(map, keys) => write!(f, "{}", Element(*map, keys)),
+            Expr::Unary(Unary::Minus, of) => write!(f, "(-{of})"),
+            Expr::Unary(Unary::Complement, of) => write!(f, "(~{of})"),
+            Expr::Unary(Unary::Not, of) => write!(f, "(!{of})"),
+            Expr::Binary(op, a, b) => write!(f, "({a} {} {b})", op.symbol()),
+            Expr::Logical(true, a, b) => write!(f, "({a} && {b})"),
+            Expr::Logical(false, a, b) => write!(f, "({a} || {b})"),
+            Expr::Choice(when, a, b) => write!(f, "({when} ? {a} : {b})"),
+            Expr::Cast(bytes, signed, of) => {
+                let sign = if *signed { "" } else { "u" };
+                write!(f, "({sign}int{}){of}", bytes * 8)
+            }
+            Expr::Tuple(items) => write!(f, "({})", List(items)),
+            Expr::Item(variable, index) => write!(f, "$v{variable}.{index}"),
+            Expr::Step {
+                variable,
+                up,
+                prefix,
+            } => {
+                let sign = if *up { "++" } else { "--" };
+                match prefix {
+                    true => write!(f, "({sign}$v{variable})"),
+                    false => write!(f, "($v{variable}{sign})"),
+                }
+            }
+            Expr::Strlen(text) => write!(f, "strlen({text})"),
+            Expr::Strncmp(a, b, count) => write!(f, "strncmp({a}, {b}, {count})"),
+            Expr::Strcontains(a, b) => write!(f, "strcontains({a}, {b})"),
+            Expr::Beginning(text, limit) => write!(f, "str({text}, {limit})"),
+            Expr::Bswap(of) => write!(f, "bswap({of})"),
+            Expr::HasKey(map, keys) => write!(f, "has_key(@m{map}, {})", Key(keys)),
+            Expr::Delete(map, keys) => write!(f, "delete(@m{map}, {})", Key(keys)),
+            Expr::Len(map) => write!(f, "len(@m{map})"),
+            Expr::Block(body, value) => {
+                write!(f, "({{ ")?;
+                for stmt in body {
+                    write!(f, "{stmt} ")?;
+                }
+                write!(f, "{value} }})")
+            }
+            Expr::Macro(number, given) => write!(f, "mix{number}({})", List(given)),
+            Expr::Parameter(number) => write!(f, "p{number}"),
+        }
+    }
+}
+
+fn block(f: &mut fmt::Formatter<'_>, body: &[Stmt]) -> fmt::Result {
+    writeln!(f, "{{")?;
+    for stmt in body {
+        writeln!(f, "{stmt}")?;
+    }
+    write!(f, "}}")
+}
+
+impl fmt::Display for Stmt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stmt::Let(variable, value) => write!(f, "let $v{variable} = {value};"),
+            Stmt::Set(variable, value) => write!(f, "$v{variable} = {value};"),
+            Stmt::SetElement(map, keys, value) => write!(f, "{} = {value};", Element(*map, keys)),
+            Stmt::Change(variable, op, by) => write!(f, "$v{variable} {}= {by};", op.symbol()),
+            Stmt::ChangeElement(map, keys, op, by) => {
+                write!(f, "{} {}= {by};", Element(*map, keys), op.symbol())
+            }
+            Stmt::Gather(map, keys, function, None) => {
+                write!(f, "{} = {function}();", Element(*map, keys))
+            }
+            Stmt::Gather(map, keys, function, Some(value)) => {
+                write!(f, "{} = {function}({value});", Element(*map, keys))
+            }
+            Stmt::If(arms, otherwise) => {
+                for (index, (condition, body)) in arms.iter().enumerate() {
+                    let word = if index > 0 { " else if" } else { "if" };
+                    write!(f, "{word} ({condition}) ")?;
+                    block(f, body)?;
+                }
+                if let Some(body) = otherwise {
+                    write!(f, " else ")?;
+                    block(f, body)?;
+                }
+                Ok(())
+            }
+            Stmt::Unroll(times, body) => {
+                write!(f, "unroll ({times}) ")?;
+                block(f, body)
+            }
+            Stmt::While(variable, limit, body) => {
+                writeln!(f, "let $v{variable} = 0;")?;
+                writeln!(f, "while ($v{variable} < {limit}) {{\n$v{variable}++;")?;
+                for stmt in body {
+                    writeln!(f, "{stmt}")?;
+                }
+                write!(f, "}}")
+            }
+            Stmt::Range(variable, from, to, body) => {
+                write!(f, "for ($v{variable} : {from}..{to}) ")?;
+                block(f, body)
+            }
+            Stmt::Each { map, sum, part } => {
+                write!(f, "for ($kv : @m{map}) {{ $v{sum} += $kv.{part}; }}")
+            }
+            Stmt::Break => write!(f, "break;"),
+            Stmt::Continue => write!(f, "continue;"),
+            Stmt::Return => write!(f, "return;"),
+            Stmt::Print(value) => write!(f, "print({value});"),
+            Stmt::Printf(parts) => {
+                write!(f, "printf(\"")?;
+                for (text, conversion, _) in parts {
+                    write!(f, "{text}{conversion}")?;
+                }
+                write!(f, "\\n\"")?;
+                for (_, _, value) in parts {
+                    write!(f, ", {value}")?;
+                }
+                write!(f, ");")
+            }
+            Stmt::Discard(value) => write!(f, "_ = {value};"),
+        }
+    }
+}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, (count, value)) in self.macros.iter().enumerate() {
+            let names: Vec<String> = (0..*count).map(|index| format!("p{index}")).collect();
+            writeln!(f, "macro mix{number}({}) {{ {value} }}", names.join(", "))?;
+        }
+        for probe in &self.probes {
+            f.write_str(if probe.end { "END " } else { "BEGIN " })?;
+            if let Some(predicate) = &probe.predicate {
+                write!(f, "/{predicate}/ ")?;
+            }
+            block(f, &probe.body)?;
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Conversion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let left = if self.left { "-" } else { "" };
+        let zero = if self.zero { "0" } else { "" };
+        let width = match self.width {
+            0 => String::new(),
+            width => width.to_string(),
+        };
+        write!(f, "%{left}{zero}{width}{}", self.kind)
+    }
+}

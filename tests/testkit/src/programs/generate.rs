@@ -1,0 +1,657 @@
+//! Makes programs: each well-typed, and of statements that find mistakes.
+
+use super::Features;
+use super::ast::{
+    Binary, Content, Conversion, Expr, I64, Map, Probe, Script, Stmt, Type, Unary, Variable,
+};
+use crate::random::Random;
+
+const ARITHMETIC: [Binary; 10] = [
+    Binary::Add,
+    Binary::Sub,
+    Binary::Mul,
+    Binary::Div,
+    Binary::Mod,
+    Binary::And,
+    Binary::Or,
+    Binary::Xor,
+    Binary::Shl,
+    Binary::Shr,
+];
+const COMPARISONS: [Binary; 6] = [
+    Binary::Eq,
+    Binary::Ne,
+    Binary::Lt,
+    Binary::Le,
+    Binary::Gt,
+    Binary::Ge,
+];
+const WIDTHS: [u32; 4] = [1, 2, 4, 8];
+const WORDS: [&str; 9] = [
+    "",
+    "a",
+    "b",
+    "ab",
+    "abc",
+    "abcabc",
+    "one two",
+    "Z",
+    "0123456789",
+];
+/// Loops in loops.
+const MAX_LOOPS: u32 = 2;
+
+/// A variable that can be seen.
+#[derive(Clone, Debug)]
+struct Seen {
+    variable: Variable,
+    ty: Type,
+    /// Only read: what a loop counts in.
+    fixed: bool,
+}
+
+struct Generator {
+    random: Random,
+    features: Features,
+    script: Script,
+    seen: Vec<Seen>,
+    next_variable: Variable,
+    loops: u32,
+    /// Inside a macro: how many parameters there are, all of which are integers. Nothing else is known there.
+    parameters: usize,
+}
+
+/// The program of a seed.
+pub fn program(seed: u64, features: Features) -> Script {
+    let mut generator = Generator {
+        random: Random::new(seed),
+        features,
+        script: Script::default(),
+        seen: Vec::new(),
+        next_variable: 0,
+        loops: 0,
+        parameters: 0,
+    };
+    generator.maps();
+    generator.macros();
+    let probes = 1 + generator.random.below(3);
+    for _ in 0..probes {
+        let end = generator.chance(4);
+        generator.probe(end);
+    }
+    // Whatever the others do, there is a BEGIN, and each map is assigned.
+    generator.probe(false);
+    generator.seen.clear();
+    for map in 0..generator.script.maps.len() {
+        let stmt = generator.assign(map);
+        generator.script.probes[0].body.push(stmt);
+    }
+    generator.script
+}
+
+/// Whether an expression is written with literals alone, so that it is worked out when the script is compiled.
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Number(_) => true,
+        Expr::Unary(_, of) => is_literal(of),
+        Expr::Binary(_, a, b) => is_literal(a) && is_literal(b),
+        Expr::Macro(..) | Expr::Parameter(_) => true,
+        _ => false,
+    }
+}
+
+fn boxed(expr: Expr) -> Box<Expr> {
+    Box::new(expr)
+}
+
+impl Generator {
+    fn chance(&mut self, of: u64) -> bool {
+        self.random.below(of) == 0
+    }
+
+    fn maps(&mut self) {
+        let count = 3 + self.random.below(4);
+        for _ in 0..count {
+            let content = match self.random.below(10) {
+                0 => Content::Count,
+                1 => Content::Sum,
+                2 => Content::Min,
+                3 => Content::Max,
+                4 => Content::Avg,
+                5 => Content::Stats,
+                6 => Content::Plain(Type::Text),
+                7 => Content::Plain(self.tuple_type()),
+                _ => Content::Plain(I64),
+            };
+            let key = match self.random.below(5) {
+                0 => Vec::new(),
+                1 => vec![Type::Text],
+                2 => vec![I64, Type::Text],
+                3 => vec![Type::Bool, I64],
+                _ => vec![I64],
+            };
+            self.script.maps.push(Map { key, content });
+        }
+    }
+
+    fn macros(&mut self) {
+        for _ in 0..self.random.below(3) {
+            self.parameters = 1 + self.random.below(2) as usize;
+            let value = self.any_int(2);
+            let value = Expr::Cast(8, true, boxed(value));
+            self.script.macros.push((self.parameters, value));
+            self.parameters = 0;
+        }
+    }
+
+    fn probe(&mut self, end: bool) {
+        self.seen.clear();
+        let predicate = self.chance(4).then(|| self.condition(1));
+        let count = 4 + self.random.below(10);
+        let mut body = Vec::new();
+        for _ in 0..count {
+            body.push(self.stmt(2));
+        }
+        // What is left in variables is seen.
+        for seen in self.seen.clone() {
+            body.push(Stmt::Print(Expr::Variable(seen.variable)));
+        }
+        self.script.probes.push(Probe {
+            end,
+            predicate,
+            body,
+        });
+    }
+
+    fn tuple_type(&mut self) -> Type {
+        let count = 2 + self.random.below(2);
+        Type::Tuple((0..count).map(|_| self.item_type(1)).collect())
+    }
+
+    fn item_type(&mut self, depth: u32) -> Type {
+        match self.random.below(6) {
+            0 => Type::Text,
+            1 => Type::Bool,
+            2 if depth > 0 => Type::Tuple(vec![I64, self.item_type(depth - 1)]),
+            3 => Type::Int {
+                bytes: self.random.one_of(&WIDTHS),
+                signed: self.chance(2),
+            },
+            _ => I64,
+        }
+    }
+
+    fn any_type(&mut self) -> Type {
+        match self.random.below(8) {
+            0 => Type::Text,
+            1 => Type::Bool,
+            2 => self.tuple_type(),
+            3 | 4 => Type::Int {
+                bytes: self.random.one_of(&WIDTHS),
+                signed: self.chance(2),
+            },
+            _ => I64,
+        }
+    }
+
+    /// A variable in sight that fits.
+    fn variable(&mut self, fits: impl Fn(&Seen) -> bool) -> Option<Seen> {
+        let fitting: Vec<&Seen> = self.seen.iter().filter(|seen| fits(seen)).collect();
+        match fitting.len() as u64 {
+            0 => None,
+            count => Some(fitting[self.random.below(count) as usize].clone()),
+        }
+    }
+
+    fn fresh(&mut self, ty: Type, fixed: bool) -> Variable {
+        let variable = self.next_variable;
+        self.next_variable += 1;
+        self.seen.push(Seen {
+            variable,
+            ty,
+            fixed,
+        });
+        variable
+    }
+
+    /// A map that fits, by its number.
+    fn map(&mut self, fits: impl Fn(&Map) -> bool) -> Option<usize> {
+        if self.parameters > 0 {
+            return None;
+        }
+        let maps = self.script.maps.iter().enumerate();
+        let fitting: Vec<usize> = maps
+            .filter(|(_, map)| fits(map))
+            .map(|(number, _)| number)
+            .collect();
+        match fitting.len() as u64 {
+            0 => None,
+            count => Some(fitting[self.random.below(count) as usize]),
+        }
+    }
+
+    fn keys(&mut self, map: usize, depth: u32) -> Vec<Expr> {
+        let types = self.script.maps[map].key.clone();
+        types
+            .iter()
+            .map(|ty| match *ty {
+                // Few different ones, so that they are met again.
+                I64 if self.chance(2) => {
+                    let number = Expr::Number(self.random.below(4));
+                    Expr::Cast(8, true, boxed(number))
+                }
+                _ => self.value(ty, depth.min(1)),
+            })
+            .collect()
+    }
+
+    fn word(&mut self) -> Expr {
+        Expr::Text(self.random.one_of(&WORDS).to_owned())
+    }
+
+    /// An expression of a type.
+    fn value(&mut self, ty: &Type, depth: u32) -> Expr {
+        if depth > 0 && self.chance(3) && self.parameters == 0 {
+            let fits = self.variable(|seen| seen.ty == *ty);
+            if let Some(seen) = fits {
+                return Expr::Variable(seen.variable);
+            }
+        }
+        match ty {
+            Type::Int { bytes, signed } => {
+                let value = self.any_int(depth);
+                Expr::Cast(*bytes, *signed, boxed(value))
+            }
+            Type::Bool => self.condition_of_type_bool(depth),
+            Type::Text => self.text(depth),
+            Type::Tuple(items) => Expr::Tuple(
+                items
+                    .iter()
+                    .map(|item| self.value(item, depth.saturating_sub(1)))
+                    .collect(),
+            ),
+        }
+    }
+
+    fn text(&mut self, depth: u32) -> Expr {
+        if depth == 0 {
+            return self.word();
+        }
+        match self.random.below(6) {
+            0 => {
+                let keyed = self.map(|map| map.content == Content::Plain(Type::Text));
+                match keyed {
+                    Some(map) => Expr::Element(map, self.keys(map, depth - 1)),
+                    None => self.word(),
+                }
+            }
+            1 => Expr::Choice(
+                boxed(self.condition(depth - 1)),
+                boxed(self.text(depth - 1)),
+                boxed(self.text(depth - 1)),
+            ),
+            2 => {
+                let text = self.text(depth - 1);
+                Expr::Beginning(boxed(text), 1 + self.random.below(9))
+            }
+            3 | 4 => match self.variable(|seen| seen.ty == Type::Text) {
+                Some(seen) => Expr::Variable(seen.variable),
+                None => self.word(),
+            },
+            _ => self.word(),
+        }
+    }
+
+    /// `if` and `&&` take integers too.
+    fn condition(&mut self, depth: u32) -> Expr {
+        match self.chance(5) {
+            true => self.any_int(depth),
+            false => self.condition_of_type_bool(depth),
+        }
+    }
+
+    fn condition_of_type_bool(&mut self, depth: u32) -> Expr {
+        if depth == 0 {
+            return Expr::Bool(self.chance(2));
+        }
+        let depth = depth - 1;
+        match self.random.below(9) {
+            0 => Expr::Unary(Unary::Not, boxed(self.condition(depth))),
+            1 | 2 => Expr::Logical(
+                self.chance(2),
+                boxed(self.condition(depth)),
+                boxed(self.condition(depth)),
+            ),
+            3 if self.parameters == 0 => {
+                let op = self.random.one_of(&COMPARISONS[..2]);
+                Expr::Binary(op, boxed(self.text(depth)), boxed(self.text(depth)))
+            }
+            4 if self.parameters == 0 => {
+                Expr::Strcontains(boxed(self.text(depth)), boxed(self.text(depth)))
+            }
+            5 => match self.map(|map| !map.key.is_empty()) {
+                Some(map) => Expr::HasKey(map, self.keys(map, depth)),
+                None => Expr::Bool(true),
+            },
+            6 => match self.variable(|seen| matches!(seen.ty, Type::Tuple(_))) {
+                Some(seen) => {
+                    let op = self.random.one_of(&COMPARISONS[..2]);
+                    let other = self.value(&seen.ty, depth);
+                    Expr::Binary(op, boxed(Expr::Variable(seen.variable)), boxed(other))
+                }
+                None => Expr::Bool(false),
+            },
+            _ => {
+                let op = self.random.one_of(&COMPARISONS);
+                Expr::Binary(op, boxed(self.any_int(depth)), boxed(self.any_int(depth)))
+            }
+        }
+    }
+
+    fn number(&mut self) -> Expr {
+        match self.random.number() {
+            number @ 0.. => Expr::Number(number as u64),
+            number => Expr::Unary(
+                Unary::Minus,
+                boxed(Expr::Number(number.unsigned_abs() & i64::MAX as u64)),
+            ),
+        }
+    }
+
+    /// An integer of any size.
+    fn any_int(&mut self, depth: u32) -> Expr {
+        if self.parameters > 0 && self.chance(2) {
+            return Expr::Parameter(self.random.below(self.parameters as u64) as usize);
+        }
+        if depth == 0 {
+            let known = self.variable(|seen| matches!(seen.ty, Type::Int { .. }));
+            return match known {
+                Some(seen) if self.chance(2) => Expr::Variable(seen.variable),
+                _ => self.number(),
+            };
+        }
+        let depth = depth - 1;
+        match self.random.below(18) {
+            0 => Expr::Unary(Unary::Minus, boxed(self.any_int(depth))),
+            1 => Expr::Unary(Unary::Complement, boxed(self.any_int(depth))),
+            2 => Expr::Cast(
+                self.random.one_of(&WIDTHS),
+                self.chance(2),
+                boxed(self.any_int(depth)),
+            ),
+            3 => Expr::Cast(8, self.chance(2), boxed(self.condition_of_type_bool(depth))),
+            4 => {
+                let value = |this: &mut Self| boxed(this.value(&I64, depth));
+                Expr::Choice(boxed(self.condition(depth)), value(self), value(self))
+            }
+            5 => match self.variable(|seen| seen.ty == I64 && !seen.fixed) {
+                Some(seen) => Expr::Step {
+                    variable: seen.variable,
+                    up: self.chance(2),
+                    prefix: self.chance(2),
+                },
+                None => self.number(),
+            },
+            6 if self.parameters == 0 => Expr::Strlen(boxed(self.text(depth))),
+            7 if self.parameters == 0 => Expr::Strncmp(
+                boxed(self.text(depth)),
+                boxed(self.text(depth)),
+                self.random.below(6),
+            ),
+            8 => {
+                let bytes = self.random.one_of(&WIDTHS);
+                let value = Expr::Cast(bytes, self.chance(2), boxed(self.any_int(depth)));
+                Expr::Bswap(boxed(value))
+            }
+            9 => match self.map(|map| map.content == Content::Plain(I64)) {
+                Some(map) => Expr::Element(map, self.keys(map, depth)),
+                None => self.number(),
+            },
+            10 if self.features.loops => {
+                let gathers =
+                    |map: &Map| !matches!(map.content, Content::Plain(_) | Content::Stats);
+                match self.map(gathers) {
+                    Some(map) => {
+                        let keys = self.keys(map, depth);
+                        Expr::Cast(8, true, boxed(Expr::Element(map, keys)))
+                    }
+                    None => self.number(),
+                }
+            }
+            11 => match self.variable(|seen| matches!(seen.ty, Type::Tuple(_))) {
+                Some(seen) => self.item(&seen),
+                None => self.number(),
+            },
+            13 if self.features.loops => match self.map(|map| !map.key.is_empty()) {
+                Some(map) => Expr::Len(map),
+                None => self.number(),
+            },
+            14 if self.parameters == 0 => {
+                let seen = self.seen.len();
+                let value = self.value(&I64, depth);
+                let body = vec![Stmt::Let(self.fresh(I64, false), value)];
+                let value = Expr::Cast(8, true, boxed(self.any_int(depth)));
+                self.seen.truncate(seen);
+                Expr::Block(body, boxed(value))
+            }
+            12 if !self.script.macros.is_empty() && self.parameters == 0 => {
+                let number = self.random.below(self.script.macros.len() as u64) as usize;
+                let count = self.script.macros[number].0;
+                // A parameter may be used more than once, so that nothing may change in it.
+                let given = (0..count).map(|_| self.any_int(0)).collect();
+                Expr::Macro(number, given)
+            }
+            _ => {
+                let op = self.random.one_of(&ARITHMETIC);
+                let (left, mut right) = (self.any_int(depth), self.any_int(depth));
+                // A division of literals by zero is an error.
+                if matches!(op, Binary::Div | Binary::Mod) && is_literal(&right) {
+                    right = Expr::Number(1 + self.random.below(9));
+                }
+                Expr::Binary(op, boxed(left), boxed(right))
+            }
+        }
+    }
+
+    /// A number in a tuple.
+    fn item(&mut self, seen: &Seen) -> Expr {
+        let Type::Tuple(items) = &seen.ty else {
+            return self.number();
+        };
+        let number = |ty: &Type| matches!(ty, Type::Int { .. });
+        match items.iter().position(number) {
+            Some(index) => Expr::Item(seen.variable, index),
+            None => self.number(),
+        }
+    }
+
+    /// Statements of their own block.
+    fn body(&mut self, depth: u32) -> Vec<Stmt> {
+        let seen = self.seen.len();
+        let condition = self.condition(1);
+        let count = 1 + self.random.below(3);
+        let mut body: Vec<Stmt> = (0..count).map(|_| self.stmt(depth)).collect();
+        if self.loops > 0 && self.chance(4) {
+            let leaves = if self.chance(2) {
+                Stmt::Break
+            } else {
+                Stmt::Continue
+            };
+            let at = self.random.below(body.len() as u64 + 1) as usize;
+            body.insert(
+                at.min(body.len()),
+                Stmt::If(vec![(condition, vec![leaves])], None),
+            );
+        }
+        self.seen.truncate(seen);
+        body
+    }
+
+    fn stmt(&mut self, depth: u32) -> Stmt {
+        match self.random.below(if depth > 0 { 20 } else { 12 }) {
+            0 | 1 => {
+                let ty = self.any_type();
+                let value = self.value(&ty, 3);
+                Stmt::Let(self.fresh(ty, false), value)
+            }
+            2 => match self.variable(|seen| !seen.fixed) {
+                Some(seen) => Stmt::Set(seen.variable, self.value(&seen.ty, 3)),
+                None => self.print(),
+            },
+            3 | 4 => match self.map(|map| matches!(map.content, Content::Plain(_))) {
+                Some(map) => self.assign(map),
+                None => self.print(),
+            },
+            5 => match self.variable(|seen| seen.ty == I64 && !seen.fixed) {
+                Some(seen) => {
+                    let (op, by) = self.change();
+                    Stmt::Change(seen.variable, op, by)
+                }
+                None => self.print(),
+            },
+            6 => match self.map(|map| map.content == Content::Plain(I64)) {
+                Some(map) => {
+                    // The key of some of these is evaluated twice, as in bpftrace: nothing may change it.
+                    let keys = self.keys(map, 0);
+                    let op = self.random.one_of(&ARITHMETIC);
+                    let by = Expr::Cast(8, true, boxed(self.any_int(0)));
+                    let by = match op {
+                        Binary::Div | Binary::Mod => Expr::Number(1 + self.random.below(9)),
+                        _ => by,
+                    };
+                    Stmt::ChangeElement(map, keys, op, by)
+                }
+                None => self.print(),
+            },
+            7 | 8 => match self.map(|map| map.content.function().is_some()) {
+                Some(map) => self.assign(map),
+                None => self.print(),
+            },
+            9 => match self.map(|map| !map.key.is_empty()) {
+                Some(map) => Stmt::Discard(Expr::Delete(map, self.keys(map, 1))),
+                None => self.print(),
+            },
+            10 | 11 => self.print(),
+            12..=14 => {
+                let arms = 1 + self.random.below(2);
+                let arms = (0..arms)
+                    .map(|_| (self.condition(2), self.body(depth - 1)))
+                    .collect();
+                let otherwise = self.chance(2).then(|| self.body(depth - 1));
+                Stmt::If(arms, otherwise)
+            }
+            15 => {
+                let loops = std::mem::take(&mut self.loops);
+                let body = self.body(depth - 1);
+                self.loops = loops;
+                Stmt::Unroll(1 + self.random.below(3), body)
+            }
+            16..=18 if self.features.loops && self.loops < MAX_LOOPS => self.one_of_loops(depth),
+            19 if self.chance(6) => Stmt::If(vec![(self.condition(2), vec![Stmt::Return])], None),
+            _ => self.print(),
+        }
+    }
+
+    /// Gives a map what it holds.
+    fn assign(&mut self, map: usize) -> Stmt {
+        let content = self.script.maps[map].content.clone();
+        let keys = self.keys(map, 1);
+        match (&content, content.function()) {
+            // Nothing would say of what type a map is that takes its values from itself alone.
+            (Content::Plain(Type::Text), _) => {
+                let (a, b) = (self.text(1), self.word());
+                let chosen = Expr::Choice(boxed(self.condition(1)), boxed(a), boxed(b));
+                Stmt::SetElement(map, keys, chosen)
+            }
+            (Content::Plain(ty), _) => Stmt::SetElement(map, keys, self.value(ty, 2)),
+            (Content::Count, Some(function)) => Stmt::Gather(map, keys, function, None),
+            (_, function) => {
+                let value = self.value(&I64, 2);
+                Stmt::Gather(map, keys, function.unwrap_or_default(), Some(value))
+            }
+        }
+    }
+
+    fn one_of_loops(&mut self, depth: u32) -> Stmt {
+        if self.chance(3) {
+            let sums = |map: &Map| map.content == Content::Plain(I64) && map.key == [I64];
+            let sum = self.variable(|seen| seen.ty == I64 && !seen.fixed);
+            if let (Some(map), Some(sum)) = (self.map(sums), sum) {
+                let part = self.random.below(2) as usize;
+                return Stmt::Each {
+                    map,
+                    sum: sum.variable,
+                    part,
+                };
+            }
+        }
+        let (from, to) = (self.random.below(3), self.random.below(6));
+        let seen = self.seen.len();
+        let variable = self.fresh(I64, true);
+        self.loops += 1;
+        let body = self.body(depth - 1);
+        self.loops -= 1;
+        self.seen.truncate(seen);
+        match self.chance(2) {
+            true => Stmt::While(variable, to, body),
+            false => Stmt::Range(variable, Expr::Number(from), Expr::Number(to), body),
+        }
+    }
+
+    fn change(&mut self) -> (Binary, Expr) {
+        let op = self.random.one_of(&ARITHMETIC);
+        let by = match op {
+            Binary::Div | Binary::Mod => Expr::Number(1 + self.random.below(9)),
+            _ => self.value(&I64, 2),
+        };
+        (op, by)
+    }
+
+    fn print(&mut self) -> Stmt {
+        if self.chance(2) {
+            let ty = self.any_type();
+            return Stmt::Print(match ty {
+                // A bare map would be printed as one.
+                Type::Int { .. } => match self.any_int(3) {
+                    map @ Expr::Element(..) => Expr::Cast(8, true, boxed(map)),
+                    other => other,
+                },
+                _ => match self.value(&ty, 3) {
+                    map @ Expr::Element(..) => Expr::Choice(
+                        boxed(Expr::Bool(true)),
+                        boxed(map),
+                        boxed(Expr::Text(String::new())),
+                    ),
+                    other => other,
+                },
+            });
+        }
+        let count = 1 + self.random.below(4);
+        let parts = (0..count).map(|_| {
+            let kind = self
+                .random
+                .one_of(&['d', 'u', 'x', 'X', 'o', 'c', 's', 's']);
+            let left = self.chance(3);
+            let conversion = Conversion {
+                kind,
+                left,
+                zero: !left && kind != 's' && kind != 'c' && self.chance(3),
+                width: match kind {
+                    'c' => 0,
+                    _ => self.random.below(12) as usize,
+                },
+            };
+            let value = match kind {
+                'c' => Expr::Number(b'a' as u64 + self.random.below(26)),
+                's' => {
+                    let ty = self.any_type();
+                    self.value(&ty, 2)
+                }
+                _ => self.any_int(2),
+            };
+            let text = self.random.one_of(&["", " ", "x=", ": "]).to_owned();
+            (text, conversion, value)
+        });
+        Stmt::Printf(parts.collect())
+    }
+}

@@ -1,0 +1,649 @@
+//! Runs a program by the rules of `docs/language.md`.
+
+use super::ast::{Binary, Content, Conversion, Expr, Script, Stmt, Type, Unary, Variable};
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+/// The most turns of one run, so that a mistake of the generator's ends.
+const MAX_TURNS: u32 = 1_000_000;
+
+#[derive(Clone, Debug, PartialEq)]
+enum Value {
+    Int(Int),
+    Bool(bool),
+    /// Whether it is written in the script where it is used.
+    Text(String, bool),
+    Tuple(Vec<Value>),
+}
+
+/// An integer, extended to 64 bits by its own sign.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Int {
+    bits: i64,
+    bytes: u32,
+    signed: bool,
+    /// A literal is signed or not as what it meets.
+    literal: bool,
+}
+
+impl Int {
+    fn new(bits: i64, bytes: u32, signed: bool) -> Int {
+        let unused = 64 - 8 * bytes;
+        let raised = bits << unused;
+        Int {
+            bits: match signed {
+                true => raised >> unused,
+                false => ((raised as u64) >> unused) as i64,
+            },
+            bytes,
+            signed,
+            literal: false,
+        }
+    }
+
+    fn signed(bits: i64) -> Int {
+        Int::new(bits, 8, true)
+    }
+
+    fn text(self) -> String {
+        match self.signed {
+            true => self.bits.to_string(),
+            false => (self.bits as u64).to_string(),
+        }
+    }
+
+    fn compare(self, other: Int) -> Ordering {
+        match self.signed {
+            true => self.bits.cmp(&other.bits),
+            false => (self.bits as u64).cmp(&(other.bits as u64)),
+        }
+    }
+}
+
+impl Value {
+    fn int(self) -> Int {
+        match self {
+            Value::Int(int) => int,
+            Value::Bool(set) => Int::new(set.into(), 1, false),
+            other => panic!("not a number: {other:?}"),
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Value::Text(text, _) => text,
+            other => panic!("not a string: {other:?}"),
+        }
+    }
+
+    fn holds(&self) -> bool {
+        match self {
+            Value::Int(int) => int.bits != 0,
+            Value::Bool(set) => *set,
+            other => panic!("not a condition: {other:?}"),
+        }
+    }
+
+    /// What a variable or a map keeps of it.
+    fn kept(self) -> Value {
+        match self {
+            Value::Int(int) => Value::Int(Int {
+                literal: false,
+                ..int
+            }),
+            Value::Text(text, _) => Value::Text(text, false),
+            Value::Tuple(items) => Value::Tuple(items.into_iter().map(Value::kept).collect()),
+            other => other,
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Value::Int(int) => int.text(),
+            Value::Bool(set) => set.to_string(),
+            Value::Text(text, _) => text.clone(),
+            Value::Tuple(items) => {
+                let items: Vec<String> = items.iter().map(Value::shown).collect();
+                format!("({})", items.join(", "))
+            }
+        }
+    }
+
+    fn compare(&self, other: &Value) -> Ordering {
+        match (self, other) {
+            (Value::Int(a), Value::Int(b)) => a.compare(*b),
+            (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+            (Value::Text(a, _), Value::Text(b, _)) => a.cmp(b),
+            (Value::Tuple(a), Value::Tuple(b)) => a
+                .iter()
+                .zip(b)
+                .map(|(a, b)| a.compare(b))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal),
+            _ => panic!("{self:?} and {other:?} are not of one type"),
+        }
+    }
+}
+
+/// What is there where nothing was assigned.
+fn nothing(ty: &Type) -> Value {
+    match ty {
+        Type::Int { bytes, signed } => Value::Int(Int::new(0, *bytes, *signed)),
+        Type::Bool => Value::Bool(false),
+        Type::Text => Value::Text(String::new(), false),
+        Type::Tuple(items) => Value::Tuple(items.iter().map(nothing).collect()),
+    }
+}
+
+/// What an aggregation has come to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Gathered {
+    count: i64,
+    total: i64,
+    least: i64,
+    greatest: i64,
+}
+
+#[derive(Clone, Debug)]
+enum Held {
+    Plain(Value),
+    Gathered(Gathered),
+}
+
+/// How a statement ends.
+enum End {
+    Next,
+    Break,
+    Continue,
+    Return,
+}
+
+struct Machine<'a> {
+    script: &'a Script,
+    variables: HashMap<Variable, Value>,
+    maps: Vec<Vec<(Vec<Value>, Held)>>,
+    /// What the macros that are being evaluated were given.
+    given: Vec<&'a [Expr]>,
+    out: String,
+    turns: u32,
+}
+
+/// What a script prints.
+pub fn output(script: &Script) -> String {
+    let mut machine = Machine {
+        script,
+        variables: HashMap::new(),
+        maps: vec![Vec::new(); script.maps.len()],
+        given: Vec::new(),
+        out: String::new(),
+        turns: 0,
+    };
+    for end in [false, true] {
+        for probe in script.probes.iter().filter(|probe| probe.end == end) {
+            machine.variables.clear();
+            let passes = probe.predicate.as_ref();
+            if passes.is_none_or(|predicate| machine.eval(predicate).holds()) {
+                machine.run(&probe.body);
+            }
+        }
+    }
+    machine.out += "\n\n";
+    machine.print_maps();
+    machine.out
+}
+
+impl<'a> Machine<'a> {
+    fn run(&mut self, body: &'a [Stmt]) -> End {
+        for stmt in body {
+            match self.stmt(stmt) {
+                End::Next => {}
+                end => return end,
+            }
+        }
+        End::Next
+    }
+
+    /// Runs the body of a loop; `false` if the loop ends, which is then how.
+    fn turn(&mut self, body: &'a [Stmt]) -> Result<(), End> {
+        self.turns += 1;
+        assert!(self.turns < MAX_TURNS, "a loop does not end");
+        match self.run(body) {
+            End::Next | End::Continue => Ok(()),
+            End::Break => Err(End::Next),
+            End::Return => Err(End::Return),
+        }
+    }
+
+    fn repeat(&mut self, times: u64, body: &'a [Stmt]) -> End {
+        for _ in 0..times {
+            if let Err(end) = self.turn(body) {
+                return end;
+            }
+        }
+        End::Next
+    }
+
+    fn stmt(&mut self, stmt: &'a Stmt) -> End {
+        match stmt {
+            Stmt::Let(variable, value) | Stmt::Set(variable, value) => {
+                let value = self.eval(value).kept();
+                self.variables.insert(*variable, value);
+            }
+            Stmt::SetElement(map, keys, value) => {
+                let value = self.eval(value).kept();
+                let keys = self.keys(keys);
+                *self.element(*map, keys) = Held::Plain(value);
+            }
+            Stmt::Change(variable, op, by) => {
+                let before = self.variables[variable].clone().int();
+                let by = self.eval(by).int();
+                let after = Int::signed(arithmetic(*op, before, by).bits);
+                self.variables.insert(*variable, Value::Int(after));
+            }
+            Stmt::ChangeElement(map, keys, op, by) => {
+                let by = self.eval(by).int();
+                let keys = self.keys(keys);
+                let before = self.read(*map, &keys).int();
+                let after = Int::signed(arithmetic(*op, before, by).bits);
+                *self.element(*map, keys) = Held::Plain(Value::Int(after));
+            }
+            Stmt::Gather(map, keys, _, value) => {
+                let keys = self.keys(keys);
+                let value = value
+                    .as_ref()
+                    .map_or(0, |value| self.eval(value).int().bits);
+                let Held::Gathered(gathered) = self.element(*map, keys) else {
+                    panic!("a map holds two kinds of things");
+                };
+                let first = gathered.count == 0;
+                gathered.count += 1;
+                gathered.total = gathered.total.wrapping_add(value);
+                gathered.least = if first {
+                    value
+                } else {
+                    gathered.least.min(value)
+                };
+                gathered.greatest = if first {
+                    value
+                } else {
+                    gathered.greatest.max(value)
+                };
+            }
+            Stmt::If(arms, otherwise) => {
+                for (condition, body) in arms {
+                    if self.eval(condition).holds() {
+                        return self.run(body);
+                    }
+                }
+                return otherwise.as_ref().map_or(End::Next, |body| self.run(body));
+            }
+            Stmt::Unroll(times, body) => return self.repeat(*times, body),
+            Stmt::While(variable, limit, body) => {
+                for turn in 1..=*limit {
+                    let counted = Value::Int(Int::signed(turn as i64));
+                    self.variables.insert(*variable, counted);
+                    if let Err(end) = self.turn(body) {
+                        return end;
+                    }
+                }
+            }
+            Stmt::Range(variable, from, to, body) => {
+                let (from, to) = (self.eval(from).int().bits, self.eval(to).int().bits);
+                for number in from..to {
+                    self.variables
+                        .insert(*variable, Value::Int(Int::signed(number)));
+                    if let Err(end) = self.turn(body) {
+                        return end;
+                    }
+                }
+            }
+            Stmt::Each { map, sum, part } => {
+                let mut total = self.variables[sum].clone().int().bits;
+                for (keys, held) in &self.maps[*map] {
+                    let Held::Plain(value) = held else {
+                        panic!("aggregations are not added up");
+                    };
+                    let part = if *part == 0 { &keys[0] } else { value };
+                    total = total.wrapping_add(part.clone().int().bits);
+                }
+                self.variables.insert(*sum, Value::Int(Int::signed(total)));
+            }
+            Stmt::Break => return End::Break,
+            Stmt::Continue => return End::Continue,
+            Stmt::Return => return End::Return,
+            Stmt::Print(value) => {
+                let value = self.eval(value).shown();
+                self.out += &value;
+                self.out += "\n";
+            }
+            Stmt::Printf(parts) => {
+                for (text, conversion, value) in parts {
+                    let value = self.eval(value);
+                    self.out += text;
+                    self.out += &formatted(*conversion, &value);
+                }
+                self.out += "\n";
+            }
+            Stmt::Discard(value) => drop(self.eval(value)),
+        }
+        End::Next
+    }
+
+    fn keys(&mut self, keys: &'a [Expr]) -> Vec<Value> {
+        keys.iter().map(|key| self.eval(key).kept()).collect()
+    }
+
+    /// An element, which is made if it is not there.
+    fn element(&mut self, map: usize, keys: Vec<Value>) -> &mut Held {
+        let held = match &self.script.maps[map].content {
+            Content::Plain(ty) => Held::Plain(nothing(ty)),
+            _ => Held::Gathered(Gathered::default()),
+        };
+        let entries = &mut self.maps[map];
+        let at = entries.iter().position(|(known, _)| *known == keys);
+        let at = at.unwrap_or_else(|| {
+            entries.push((keys, held));
+            entries.len() - 1
+        });
+        &mut entries[at].1
+    }
+
+    /// What is read of a map.
+    fn read(&self, map: usize, keys: &[Value]) -> Value {
+        let content = &self.script.maps[map].content;
+        let found = self.maps[map].iter().find(|(known, _)| known == keys);
+        match (content, found.map(|(_, held)| held)) {
+            (Content::Plain(ty), None) => nothing(ty),
+            (_, Some(Held::Plain(value))) => value.clone(),
+            (content, Some(Held::Gathered(gathered))) => {
+                Value::Int(Int::signed(come_to(content, *gathered)))
+            }
+            (_, None) => Value::Int(Int::signed(0)),
+        }
+    }
+
+    fn eval(&mut self, expr: &'a Expr) -> Value {
+        match expr {
+            Expr::Number(number) => Value::Int(Int {
+                literal: true,
+                ..Int::signed(*number as i64)
+            }),
+            Expr::Bool(set) => Value::Bool(*set),
+            Expr::Text(text) => Value::Text(text.clone(), true),
+            Expr::Variable(variable) => self.variables[variable].clone(),
+            Expr::Element(map, keys) => {
+                let keys = self.keys(keys);
+                self.read(*map, &keys)
+            }
+            Expr::Unary(Unary::Not, of) => Value::Bool(!self.eval(of).holds()),
+            Expr::Unary(Unary::Minus, of) => {
+                let int = self.eval(of).int();
+                Value::Int(match int.signed {
+                    true => Int::signed(int.bits.wrapping_neg()),
+                    false => Int::new(int.bits.wrapping_neg(), int.bytes, false),
+                })
+            }
+            Expr::Unary(Unary::Complement, of) => {
+                let int = self.eval(of).int();
+                Value::Int(match int.signed {
+                    true => Int {
+                        literal: int.literal,
+                        ..Int::signed(!int.bits)
+                    },
+                    false => Int::new(!int.bits, int.bytes, false),
+                })
+            }
+            Expr::Binary(op, a, b) => {
+                let (a, b) = (self.eval(a), self.eval(b));
+                match (op, a, b) {
+                    (op, Value::Int(a), Value::Int(b)) if !op.compares() => {
+                        Value::Int(arithmetic(*op, a, b))
+                    }
+                    (op, Value::Int(a), Value::Int(b)) => {
+                        let signed = takes_signed(*op, a, b);
+                        let order = match signed {
+                            true => a.bits.cmp(&b.bits),
+                            false => (a.bits as u64).cmp(&(b.bits as u64)),
+                        };
+                        Value::Bool(says(*op, order))
+                    }
+                    (op, a, b) => Value::Bool(says(*op, a.compare(&b))),
+                }
+            }
+            Expr::Logical(and, a, b) => {
+                let first = self.eval(a).holds();
+                Value::Bool(if first == *and {
+                    self.eval(b).holds()
+                } else {
+                    first
+                })
+            }
+            Expr::Choice(when, a, b) => match self.eval(when).holds() {
+                true => self.eval(a).kept(),
+                false => self.eval(b).kept(),
+            },
+            Expr::Cast(bytes, signed, of) => {
+                Value::Int(Int::new(self.eval(of).int().bits, *bytes, *signed))
+            }
+            Expr::Tuple(items) => Value::Tuple(items.iter().map(|item| self.eval(item)).collect()),
+            Expr::Item(variable, index) => match &self.variables[variable] {
+                Value::Tuple(items) => items[*index].clone(),
+                other => panic!("not a tuple: {other:?}"),
+            },
+            Expr::Step {
+                variable,
+                up,
+                prefix,
+            } => {
+                let before = self.variables[variable].clone().int().bits;
+                let after = before.wrapping_add(if *up { 1 } else { -1 });
+                self.variables
+                    .insert(*variable, Value::Int(Int::signed(after)));
+                Value::Int(Int::signed(if *prefix { after } else { before }))
+            }
+            Expr::Strlen(text) => {
+                Value::Int(Int::new(self.eval(text).text().len() as i64, 8, false))
+            }
+            Expr::Strncmp(a, b, count) => {
+                let beginning = |text: &str| text.chars().take(*count as usize).collect::<String>();
+                let (a, b) = (self.eval(a).text(), self.eval(b).text());
+                let differ = beginning(&a) != beginning(&b);
+                Value::Int(Int::new(differ.into(), 4, true))
+            }
+            Expr::Strcontains(a, b) => {
+                let (a, b) = (self.eval(a).text(), self.eval(b).text());
+                Value::Bool(a.contains(&b))
+            }
+            Expr::Beginning(text, limit) => {
+                let Value::Text(text, literal) = self.eval(text) else {
+                    panic!("not a string: {text}");
+                };
+                // The limit counts the terminator, which what is written in the script has none of.
+                let most = *limit as usize - usize::from(!literal);
+                Value::Text(text.chars().take(most).collect(), literal)
+            }
+            Expr::Bswap(of) => {
+                let int = self.eval(of).int();
+                let swapped = (int.bits as u64).swap_bytes() >> (64 - 8 * int.bytes);
+                Value::Int(Int::new(swapped as i64, int.bytes, false))
+            }
+            Expr::HasKey(map, keys) => {
+                let keys = self.keys(keys);
+                Value::Bool(self.maps[*map].iter().any(|(known, _)| *known == keys))
+            }
+            Expr::Delete(map, keys) => {
+                let keys = self.keys(keys);
+                let before = self.maps[*map].len();
+                self.maps[*map].retain(|(known, _)| *known != keys);
+                Value::Bool(self.maps[*map].len() < before)
+            }
+            Expr::Len(map) => Value::Int(Int::signed(self.maps[*map].len() as i64)),
+            Expr::Block(body, value) => {
+                self.run(body);
+                self.eval(value).kept()
+            }
+            Expr::Macro(number, given) => {
+                let script = self.script;
+                self.given.push(given);
+                let value = self.eval(&script.macros[*number].1);
+                self.given.pop();
+                value
+            }
+            Expr::Parameter(number) => {
+                // What was given belongs to where the macro is called.
+                let given = self.given.pop().expect("parameters are used in macros");
+                let value = self.eval(&given[*number]);
+                self.given.push(given);
+                value
+            }
+        }
+    }
+
+    /// Prints all maps by name: those of numbers by rising value, then by key.
+    fn print_maps(&mut self) {
+        for (number, map) in self.script.maps.iter().enumerate() {
+            let content = &map.content;
+            let mut entries = std::mem::take(&mut self.maps[number]);
+            let by_key = |a: &[Value], b: &[Value]| {
+                let mut pairs = a.iter().zip(b).map(|(a, b)| a.compare(b));
+                pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+            };
+            entries.sort_by(|(key_a, a), (key_b, b)| {
+                let by_value = match (a, b) {
+                    (Held::Plain(Value::Int(a)), Held::Plain(Value::Int(b))) => a.compare(*b),
+                    (Held::Plain(_), _) | (_, Held::Plain(_)) => Ordering::Equal,
+                    (Held::Gathered(a), Held::Gathered(b)) => {
+                        come_to(content, *a).cmp(&come_to(content, *b))
+                    }
+                };
+                by_value.then_with(|| by_key(key_a, key_b))
+            });
+            for (keys, held) in entries {
+                let keys: Vec<String> = keys.iter().map(Value::shown).collect();
+                let key = match &keys[..] {
+                    [] => String::new(),
+                    keys => format!("[{}]", keys.join(", ")),
+                };
+                let value = match held {
+                    Held::Plain(value) => value.shown(),
+                    Held::Gathered(gathered) if *content == Content::Stats => format!(
+                        "{{ .count = {}, .average = {}, .total = {} }}",
+                        gathered.count,
+                        gathered.total / gathered.count,
+                        gathered.total
+                    ),
+                    Held::Gathered(gathered) => come_to(content, gathered).to_string(),
+                };
+                self.out += &format!("@m{number}{key}: {value}\n");
+            }
+        }
+    }
+}
+
+/// The number that an aggregation stands for.
+fn come_to(content: &Content, gathered: Gathered) -> i64 {
+    match content {
+        Content::Count => gathered.count,
+        Content::Sum => gathered.total,
+        Content::Min => gathered.least,
+        Content::Max => gathered.greatest,
+        Content::Avg | Content::Stats => gathered.total / gathered.count,
+        Content::Plain(_) => 0,
+    }
+}
+
+/// Whether an operator takes two integers as signed: unless both are unsigned. A literal is what it meets, unless it is
+/// negative.
+fn takes_signed(op: Binary, a: Int, b: Int) -> bool {
+    let bitwise = matches!(op, Binary::And | Binary::Or | Binary::Xor);
+    let adapts = |int: Int| int.literal && (bitwise || int.bits >= 0);
+    let unsigned = |int: Int| !int.signed;
+    !(unsigned(a) && (unsigned(b) || adapts(b)) || adapts(a) && unsigned(b))
+}
+
+fn arithmetic(op: Binary, a: Int, b: Int) -> Int {
+    let literal = a.literal && b.literal;
+    let by_sign = takes_signed(op, a, b);
+    let signed = literal
+        || match op {
+            Binary::Sub => true,
+            Binary::Shl | Binary::Shr => a.signed,
+            _ => by_sign,
+        };
+    let (x, y) = (a.bits, b.bits);
+    let shift = (y & 63) as u32;
+    let bits = match op {
+        Binary::Add => x.wrapping_add(y),
+        Binary::Sub => x.wrapping_sub(y),
+        Binary::Mul => x.wrapping_mul(y),
+        // By zero: 1.
+        Binary::Div | Binary::Mod if y == 0 => 1,
+        Binary::Div if by_sign => x.wrapping_div(y),
+        Binary::Mod if by_sign => x.wrapping_rem(y),
+        Binary::Div => (x as u64 / y as u64) as i64,
+        Binary::Mod => (x as u64 % y as u64) as i64,
+        Binary::And => x & y,
+        Binary::Or => x | y,
+        Binary::Xor => x ^ y,
+        Binary::Shl => x << shift,
+        Binary::Shr if signed => x >> shift,
+        Binary::Shr => (x as u64 >> shift) as i64,
+        _ => panic!("{} compares", op.symbol()),
+    };
+    Int {
+        literal,
+        ..Int::new(bits, 8, signed)
+    }
+}
+
+fn says(op: Binary, order: Ordering) -> bool {
+    match op {
+        Binary::Eq => order.is_eq(),
+        Binary::Ne => order.is_ne(),
+        Binary::Lt => order.is_lt(),
+        Binary::Le => order.is_le(),
+        Binary::Gt => order.is_gt(),
+        Binary::Ge => order.is_ge(),
+        _ => panic!("{} does not compare", op.symbol()),
+    }
+}
+
+/// As C's printf: arguments narrower than an `int` become one.
+fn formatted(conversion: Conversion, value: &Value) -> String {
+    let Conversion {
+        left, zero, width, ..
+    } = conversion;
+    if conversion.kind == 's' {
+        let text = value.shown();
+        return match left {
+            true => format!("{text:<width$}"),
+            false => format!("{text:>width$}"),
+        };
+    }
+    let int = value.clone().int();
+    let unused = 64 - 8 * int.bytes.max(4);
+    let raised = int.bits << unused;
+    let bits = (raised as u64) >> unused;
+    let (sign, digits) = match conversion.kind {
+        'd' => {
+            let number = raised >> unused;
+            let sign = if number < 0 { "-" } else { "" };
+            (sign, number.unsigned_abs().to_string())
+        }
+        'u' => ("", bits.to_string()),
+        'x' => ("", format!("{bits:x}")),
+        'X' => ("", format!("{bits:X}")),
+        'o' => ("", format!("{bits:o}")),
+        'c' => return char::from(bits as u8).to_string(),
+        other => panic!("%{other} is not known"),
+    };
+    let text = format!("{sign}{digits}");
+    match (left, zero) {
+        (true, _) => format!("{text:<width$}"),
+        (false, true) => {
+            let width = width.saturating_sub(sign.len());
+            format!("{sign}{digits:0>width$}")
+        }
+        (false, false) => format!("{text:>width$}"),
+    }
+}

@@ -1,0 +1,40 @@
+//! Random programs in the language, and what they print: written by a generator, run by an interpreter of its own.
+//!
+//! In comes a seed, out come a script and its output. The interpreter knows the rules of `docs/language.md` and nothing of
+//! the compiler. Programs use what is the same in each run: no clocks, no processes, no events but `BEGIN` and `END`.
+//! `print()`, `clear()` and `zero()` of maps are left out too: they happen when user space comes to them.
+
+mod ast;
+mod generate;
+mod interpret;
+
+/// A script and what it prints on standard output.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The script.
+    pub source: String,
+    /// What `-q` prints.
+    pub output: String,
+}
+
+/// What programs may use.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Features {
+    /// Loops and reading of aggregations, which need Linux 5.17.
+    pub loops: bool,
+}
+
+/// The program of a seed. The same seed gives the same program.
+pub fn program(seed: u64, features: Features) -> Program {
+    let program = generate::program(seed, features);
+    Program {
+        output: interpret::output(&program),
+        source: program.to_string(),
+    }
+}
+
+/// What the program of a seed uses: every fourth does without loops.
+pub fn features(seed: u64) -> Features {
+    let loops = !seed.is_multiple_of(4);
+    Features { loops }
+}
