@@ -3,6 +3,7 @@
 use pfscript_compiler::language;
 use pfscript_compiler::language::later::{Kind, LATER};
 use pfscript_compiler::language::prelude::PRELUDE;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 const MARK: &str =
@@ -13,7 +14,8 @@ fn the_language_reference_is_what_the_tables_say() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/language.md");
     let text = std::fs::read_to_string(&path).unwrap();
     let (written, generated) = text.split_once(MARK).unwrap();
-    let reference = format!("\n{}", language::reference());
+    let corpus = corpus();
+    let reference = format!("\n{}", language::reference(|name| example(&corpus, name)));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, format!("{written}{MARK}{reference}")).unwrap();
     } else {
@@ -21,6 +23,82 @@ fn the_language_reference_is_what_the_tables_say() {
             generated, reference,
             "run UPDATE_GOLDEN=1 cargo test -p pfscript-compiler"
         );
+    }
+}
+
+/// Names that no script of the corpus can use, which runs without other processes, functions of programs and `--unsafe`, and on
+/// machines without control groups and with the names of functions alone.
+const WITHOUT_EXAMPLE: &[&str] = &[
+    "arg2",
+    "arg3",
+    "arg4",
+    "arg5",
+    "arg6",
+    "arg7",
+    "arg8",
+    "arg9",
+    "arg10",
+    "arg11",
+    "retval",
+    "func",
+    "cgroup_path",
+    "cpid",
+    "percpu_kaddr",
+    "cgroupid",
+    "debugf",
+    "signal",
+    "signal_thread",
+    "system",
+    "uaddr",
+    "write_user",
+    "vma",
+];
+
+/// The scripts of the corpus by their names, without comments.
+fn corpus() -> BTreeMap<String, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus");
+    let files = std::fs::read_dir(folder).unwrap();
+    let paths = files.map(|file| file.unwrap().path());
+    let scripts = paths.filter(|path| path.extension().is_some_and(|ending| ending == "pf"));
+    let named = scripts.map(|path| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("//"));
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (name, lines.collect::<Vec<_>>().join("\n"))
+    });
+    named.collect()
+}
+
+/// Whether a script uses a builtin or calls a function.
+fn uses(script: &str, name: &str) -> bool {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    script.match_indices(name).any(|(at, _)| {
+        let before = script[..at].chars().next_back();
+        let after = script[at + name.len()..].chars().next();
+        !before.is_some_and(|c| part(c) || "$@.:".contains(c)) && !after.is_some_and(part)
+    })
+}
+
+/// A link to a script that uses a name, one that is named after it if there is such; nothing if there is none.
+fn example(corpus: &BTreeMap<String, String>, name: &str) -> String {
+    let users = || corpus.iter().filter(|(_, script)| uses(script, name));
+    let about = name.replace('_', "-");
+    let named = users().find(|(script, _)| script.contains(&about));
+    match named.or_else(|| users().next()) {
+        Some((script, _)) => format!("[{script}](../tests/corpus/{script}.pf)"),
+        None => String::new(),
+    }
+}
+
+#[test]
+fn the_corpus_has_an_example_of_each_name() {
+    let corpus = corpus();
+    let functions = language::functions::all().map(|row| row.name);
+    let prelude = PRELUDE.iter().map(|row| row.definition.name.node.as_str());
+    let names = language::BUILTINS.iter().map(|row| row.name);
+    for name in names.chain(functions).chain(prelude) {
+        let missing = example(&corpus, name).is_empty();
+        assert_eq!(missing, WITHOUT_EXAMPLE.contains(&name), "`{name}`");
     }
 }
 

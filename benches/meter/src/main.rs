@@ -4,6 +4,7 @@
 //! so that a busy machine is busy for all of them. Nothing here passes or fails: the targets are printed beside the
 //! figures, as ratios, since times do not carry over from machine to machine.
 
+mod compile;
 mod contender;
 mod events;
 mod faults;
@@ -55,8 +56,9 @@ impl Bench {
 type Part = fn(&Bench) -> Result<(), String>;
 
 /// Those that run unless others are named.
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 6] = [
     ("startup", startup::measure),
+    ("compile", compile::measure),
     ("events", events::measure),
     ("size", size::measure),
     ("keys", volume::keys),

@@ -3,6 +3,7 @@
 //! In comes a name of the script, out goes HIR, or a diagnostic. What can be said in the language itself is in the prelude
 //! instead; what depends on the type of probe is asked of the provider.
 
+use super::functions::probed::instruction_pointer;
 use crate::facts::Arch;
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Condition, Width};
@@ -131,6 +132,15 @@ impl Builtin {
         let name = name.strip_prefix("__builtin_").unwrap_or(name);
         BUILTINS.iter().find(|row| row.name == name)
     }
+}
+
+/// `func` where a kernel symbol is wanted, in a probe on the entry of a kernel function: the address there.
+pub(crate) fn func_symbol(checker: &Checker<'_>, span: Span) -> Option<Expr> {
+    let on_entry = checker.probe.provider.info().names[0] == "kprobe";
+    on_entry.then(|| Expr {
+        ty: Type::KernelSymbol,
+        ..instruction_pointer(checker.facts.arch(), span)
+    })
 }
 
 fn call(helper: u32, ty: Type, span: Span) -> Expr {

@@ -37,32 +37,32 @@ fn prelude_names(without_parameters: bool) -> impl Iterator<Item = &'static str>
 }
 
 /// The reference of all builtins and functions, as Markdown tables (a part of `docs/language.md`).
-pub fn reference() -> String {
-    let mut out = String::from("### Builtins\n\n| name | type | what it is |\n|---|---|---|\n");
+pub fn reference(example: impl Fn(&str) -> String) -> String {
+    let mut out =
+        String::from("### Builtins\n\n| name | type | what it is | example |\n|---|---|---|---|\n");
+    let builtin = |name: &str, ty: &str, doc: &str| {
+        format!("| `{name}` | {ty} | {doc} | {} |\n", example(name))
+    };
     for row in BUILTINS {
-        out += &format!("| `{}` | {} | {} |\n", row.name, row.ty, row.doc);
+        out += &builtin(row.name, row.ty, row.doc);
     }
     let (names, calls): (Vec<_>, Vec<_>) = PRELUDE
         .iter()
         .partition(|row| row.definition.params.is_empty());
     for row in names {
-        out += &format!(
-            "| `{}` | {} | {} |\n",
-            row.definition.name.node, row.ty, row.doc
-        );
+        out += &builtin(&row.definition.name.node, row.ty, row.doc);
     }
-    out += "\n### Functions\n\n| call | what it does |\n|---|---|\n";
+    out += "\n### Functions\n\n| call | what it does | example |\n|---|---|---|\n";
+    let function = |call: &str, name: &str, doc: &str| {
+        let call = call.replace('|', "\\|");
+        format!("| `{call}` | {doc} | {} |\n", example(name))
+    };
     for row in functions::all() {
-        let call = row.signature.replace('|', "\\|");
-        out += &format!("| `{call}` | {} |\n", row.doc);
+        out += &function(row.signature, row.name, row.doc);
     }
     for row in calls {
-        out += &format!(
-            "| `{} -> {}` | {} |\n",
-            row.definition.head(),
-            row.ty,
-            row.doc
-        );
+        let call = format!("{} -> {}", row.definition.head(), row.ty);
+        out += &function(&call, &row.definition.name.node, row.doc);
     }
     out
 }

@@ -213,6 +213,9 @@ fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic>
     {
         return Ok(found.clone());
     }
+    if let Some(variant) = variant(written, functions) {
+        return Ok(variant.clone());
+    }
     let error = missing(written, functions);
     if error.help.is_some() {
         return Err(error);
@@ -231,19 +234,35 @@ fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic>
     Err(error.help(help))
 }
 
-/// The message about a function that cannot be probed by this name. The compiler gives a function that it changed a name with
-/// a suffix, under which it can be: `finish_task_switch.isra.0`.
+/// The names that the compiler has given to what it made of a function: `finish_task_switch.isra.0`.
+fn variants<'f>(
+    written: &Written<'_>,
+    functions: &'f [String],
+) -> impl Iterator<Item = &'f String> {
+    functions.iter().filter(|name| {
+        let (module, function) = split(name);
+        let wanted = written.module.map(|module| module.node.as_str());
+        let rest = function.strip_prefix(written.function);
+        (wanted.is_none() || wanted == module)
+            && rest.is_some_and(|rest| rest.starts_with('.') && !rest.ends_with(".cold"))
+    })
+}
+
+/// The one that stands for the function: neither a part of it nor one of several copies.
+fn variant<'f>(written: &Written<'_>, functions: &'f [String]) -> Option<&'f String> {
+    let mut whole = variants(written, functions).filter(|name| !name.contains(".part."));
+    let one = whole.next().filter(|_| written.offset == 0);
+    one.filter(|_| whole.next().is_none())
+}
+
+/// The message about a function that cannot be probed by this name.
 fn missing(written: &Written<'_>, functions: &[String]) -> Diagnostic {
     let function = written.function;
     let message = match written.module {
         Some(module) => format!("no function `{function}` in module `{}`", module.node),
         None => format!("no kernel function `{function}` that can be probed"),
     };
-    let changed = |name: &&String| {
-        let rest = split(name).1.strip_prefix(function);
-        rest.is_some_and(|rest| rest.starts_with('.') && !rest.ends_with(".cold"))
-    };
-    let names: Vec<String> = (functions.iter().filter(changed).take(4))
+    let names: Vec<String> = (variants(written, functions).take(4))
         .map(|name| format!("`{name}`"))
         .collect();
     let error = Diagnostic::error(written.part.span, message);

@@ -8,6 +8,7 @@ use super::integers::negated;
 use super::operators::add;
 use super::{Checker, MapContent};
 use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap, Stmt, Var, VarData};
+use crate::language::builtins;
 use crate::language::functions::{self, Call, FunctionKind};
 use crate::types::Type;
 use cranelift_entity::PrimaryMap;
@@ -221,8 +222,15 @@ impl Checker<'_> {
                     });
                     return Ok(());
                 }
-                let value = self.printable(value)?;
+                let is_func = matches!(&value.kind, Ast::Ident(name) if name == "func");
+                let mut value = self.printable(value)?;
                 let (map, key) = self.map_element(name, keys.as_deref(), target.span)?;
+                if is_func
+                    && *self.content(map) == MapContent::Scalar(Type::KernelSymbol)
+                    && let Some(symbol) = builtins::func_symbol(self, value.span)
+                {
+                    value = symbol;
+                }
                 self.assign_map(map, key, op, value, span, out)
             }
             Ast::Variable(name) => {

@@ -61,6 +61,7 @@ pub struct Attached {
     events: Vec<Opened>,
     links: Vec<Linked>,
     points: usize,
+    notes: Vec<String>,
     stopped: bool,
 }
 
@@ -68,6 +69,11 @@ impl Attached {
     /// How many attach points they are.
     pub fn points(&self) -> usize {
         self.points
+    }
+
+    /// What the user should know of how they were taken.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// Starts all events and makes all links.
@@ -208,6 +214,7 @@ pub fn open(
             }
         }
     }
+    attached.notes.extend(events.into_notes());
     Ok(attached)
 }
 

@@ -13,7 +13,8 @@ use pfscript_compiler::facts::FactError;
 use pfscript_compiler::manifest::{Attach, PerfEvent, PerfScope, ProbeManifest, Sample};
 use pfscript_grammar::escape;
 use pfscript_probes::Feature;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -36,6 +37,8 @@ pub struct Events {
     tracefs: OnceCell<&'static Path>,
     kprobe: OnceCell<ProbeUnit>,
     uprobe: OnceCell<ProbeUnit>,
+    /// What the user should know of how attach points were taken.
+    notes: RefCell<BTreeSet<String>>,
 }
 
 /// A source of events that are made where one asks for them: in the kernel's code or in a file's.
@@ -55,7 +58,13 @@ impl Events {
             tracefs: OnceCell::new(),
             kprobe: OnceCell::new(),
             uprobe: OnceCell::new(),
+            notes: RefCell::default(),
         }
+    }
+
+    /// What the user should know of how attach points were taken, each once.
+    pub fn into_notes(self) -> BTreeSet<String> {
+        self.notes.into_inner()
     }
 
     /// Opens the events of an attach point. With each goes whether the command's exec will start it.
@@ -201,6 +210,16 @@ impl Events {
             Err(error) => error,
         };
         match error.raw_os_error() {
+            // What the compiler has changed has another name.
+            Some(libc::ENOENT)
+                if let (0, Some(variant)) = (offset, facts::variant_of(function)) =>
+            {
+                let note = format!(
+                    "`{function}` is `{variant}` in this kernel: the compiler may have changed its arguments"
+                );
+                self.notes.borrow_mut().insert(note);
+                self.kprobe(info, &variant, offset, on_return)
+            }
             Some(libc::ENOENT) => Err(no_function(info, function)),
             // Several functions have that name: all of them are meant.
             Some(libc::EADDRNOTAVAIL) => {

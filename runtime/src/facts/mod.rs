@@ -351,6 +351,16 @@ pub(crate) fn variants_of(function: &str) -> Vec<String> {
     variants
 }
 
+/// The one name of a function that the compiler has changed as a whole: no part that it has taken out of it, and none of several
+/// copies.
+pub(crate) fn variant_of(function: &str) -> Option<String> {
+    let mut variants = variants_of(function);
+    variants.retain(|variant| !variant.contains(".part."));
+    // Something that is changed already is not changed again.
+    let [one] = <[String; 1]>::try_from(variants).ok()?;
+    Some(one)
+}
+
 /// Where the kernel's functions of a name are: files of its source may have one each. Empty if that is hidden from us.
 pub(crate) fn addresses_of(function: &str) -> Vec<u64> {
     let mut addresses = Vec::new();

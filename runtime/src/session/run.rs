@@ -350,6 +350,9 @@ impl<'a> Running<'a> {
     }
 
     fn announce(&mut self, begun: usize) -> Result<(), Halt> {
+        for note in self.attached.notes() {
+            self.sink.event(&Event::Message(&format!("note: {note}")))?;
+        }
         if !self.session.quiet {
             let count = begun + self.attached.points() + self.once(&Attach::End);
             self.sink.event(&Event::Attached(count))?;

@@ -18,7 +18,7 @@ mod naming;
 mod number;
 mod option;
 mod output;
-mod probed;
+pub(in crate::language) mod probed;
 mod process;
 mod stack;
 mod string;

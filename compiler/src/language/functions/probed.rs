@@ -115,6 +115,16 @@ fn reg(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic
     Ok(register(offset, span))
 }
 
+/// The register that points to the instruction.
+pub(in crate::language) fn instruction_pointer(arch: Arch, span: Span) -> Expr {
+    let name = match arch {
+        Arch::X86_64 => "ip",
+        Arch::Aarch64 => "pc",
+    };
+    let row = registers(arch).iter().find(|row| row.0 == name);
+    register(row.map_or(0, |row| row.1), span)
+}
+
 /// A register, by where it is in `struct pt_regs`.
 fn register(offset: u32, span: Span) -> Expr {
     Expr {
@@ -168,19 +178,11 @@ fn uaddr(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
     }
     let binary = checker.facts.binary(&path).map_err(error)?;
     let here = binary.address(offset).unwrap_or(offset);
-    let pointer = match checker.facts.arch() {
-        Arch::X86_64 => "ip",
-        Arch::Aarch64 => "pc",
-    };
-    let mut registers = registers(checker.facts.arch()).iter();
-    let place = registers
-        .find(|row| row.0 == pointer)
-        .map_or(0, |row| row.1);
     let distance = variable.address.wrapping_sub(here) as i64;
     Ok(Expr {
         kind: ExprKind::Arith(
             Arith::Add,
-            Box::new(register(place, span)),
+            Box::new(instruction_pointer(checker.facts.arch(), span)),
             Box::new(Expr::int(distance, Type::I64, span)),
         ),
         ty,

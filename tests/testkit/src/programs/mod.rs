@@ -7,6 +7,7 @@
 mod ast;
 mod generate;
 mod interpret;
+mod value;
 
 /// A script and what it prints on standard output.
 #[derive(Clone, Debug)]

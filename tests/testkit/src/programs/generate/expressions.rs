@@ -1,0 +1,242 @@
+//! Expressions of programs.
+
+use super::{ARITHMETIC, COMPARISONS, Generator, Seen, WIDTHS, WORDS};
+use crate::programs::ast::Binary;
+use crate::programs::ast::{Content, Expr, I64, Map, Stmt, Type, Unary};
+
+/// Whether an expression is written with literals alone, so that it is worked out when the script is compiled.
+fn is_literal(expr: &Expr) -> bool {
+    match expr {
+        Expr::Number(_) => true,
+        Expr::Unary(_, of) => is_literal(of),
+        Expr::Binary(_, a, b) => is_literal(a) && is_literal(b),
+        Expr::Macro(..) | Expr::Parameter(_) => true,
+        _ => false,
+    }
+}
+
+pub(super) fn boxed(expr: Expr) -> Box<Expr> {
+    Box::new(expr)
+}
+
+impl Generator {
+    pub(super) fn word(&mut self) -> Expr {
+        Expr::Text(self.random.one_of(&WORDS).to_owned())
+    }
+
+    /// An expression of a type.
+    pub(super) fn value(&mut self, ty: &Type, depth: u32) -> Expr {
+        if depth > 0 && self.chance(3) && self.parameters == 0 {
+            let fits = self.variable(|seen| seen.ty == *ty);
+            if let Some(seen) = fits {
+                return Expr::Variable(seen.variable);
+            }
+        }
+        match ty {
+            Type::Int { bytes, signed } => {
+                let value = self.any_int(depth);
+                Expr::Cast(*bytes, *signed, boxed(value))
+            }
+            Type::Bool => self.condition_of_type_bool(depth),
+            Type::Text => self.text(depth),
+            Type::Tuple(items) => Expr::Tuple(
+                items
+                    .iter()
+                    .map(|item| self.value(item, depth.saturating_sub(1)))
+                    .collect(),
+            ),
+        }
+    }
+
+    pub(super) fn text(&mut self, depth: u32) -> Expr {
+        if depth == 0 {
+            return self.word();
+        }
+        match self.random.below(6) {
+            0 => {
+                let keyed = self.map(|map| map.content == Content::Plain(Type::Text));
+                match keyed {
+                    Some(map) => Expr::Element(map, self.keys(map, depth - 1)),
+                    None => self.word(),
+                }
+            }
+            1 => Expr::Choice(
+                boxed(self.condition(depth - 1)),
+                boxed(self.text(depth - 1)),
+                boxed(self.text(depth - 1)),
+            ),
+            2 => {
+                let text = self.text(depth - 1);
+                Expr::Beginning(boxed(text), 1 + self.random.below(9))
+            }
+            3 | 4 => match self.variable(|seen| seen.ty == Type::Text) {
+                Some(seen) => Expr::Variable(seen.variable),
+                None => self.word(),
+            },
+            _ => self.word(),
+        }
+    }
+
+    /// `if` and `&&` take integers too.
+    pub(super) fn condition(&mut self, depth: u32) -> Expr {
+        match self.chance(5) {
+            true => self.any_int(depth),
+            false => self.condition_of_type_bool(depth),
+        }
+    }
+
+    pub(super) fn condition_of_type_bool(&mut self, depth: u32) -> Expr {
+        if depth == 0 {
+            return Expr::Bool(self.chance(2));
+        }
+        let depth = depth - 1;
+        match self.random.below(9) {
+            0 => Expr::Unary(Unary::Not, boxed(self.condition(depth))),
+            1 | 2 => Expr::Logical(
+                self.chance(2),
+                boxed(self.condition(depth)),
+                boxed(self.condition(depth)),
+            ),
+            3 if self.parameters == 0 => {
+                let op = self.random.one_of(&COMPARISONS[..2]);
+                Expr::Binary(op, boxed(self.text(depth)), boxed(self.text(depth)))
+            }
+            4 if self.parameters == 0 => {
+                Expr::Strcontains(boxed(self.text(depth)), boxed(self.text(depth)))
+            }
+            5 => match self.map(|map| !map.key.is_empty()) {
+                Some(map) => Expr::HasKey(map, self.keys(map, depth)),
+                None => Expr::Bool(true),
+            },
+            6 => match self.variable(|seen| matches!(seen.ty, Type::Tuple(_))) {
+                Some(seen) => {
+                    let op = self.random.one_of(&COMPARISONS[..2]);
+                    let other = self.value(&seen.ty, depth);
+                    Expr::Binary(op, boxed(Expr::Variable(seen.variable)), boxed(other))
+                }
+                None => Expr::Bool(false),
+            },
+            _ => {
+                let op = self.random.one_of(&COMPARISONS);
+                Expr::Binary(op, boxed(self.any_int(depth)), boxed(self.any_int(depth)))
+            }
+        }
+    }
+
+    pub(super) fn number(&mut self) -> Expr {
+        match self.random.number() {
+            number @ 0.. => Expr::Number(number as u64),
+            number => Expr::Unary(
+                Unary::Minus,
+                boxed(Expr::Number(number.unsigned_abs() & i64::MAX as u64)),
+            ),
+        }
+    }
+
+    /// An integer of any size.
+    pub(super) fn any_int(&mut self, depth: u32) -> Expr {
+        if self.parameters > 0 && self.chance(2) {
+            return Expr::Parameter(self.random.below(self.parameters as u64) as usize);
+        }
+        if depth == 0 {
+            let known = self.variable(|seen| matches!(seen.ty, Type::Int { .. }));
+            return match known {
+                Some(seen) if self.chance(2) => Expr::Variable(seen.variable),
+                _ => self.number(),
+            };
+        }
+        let depth = depth - 1;
+        match self.random.below(18) {
+            0 => Expr::Unary(Unary::Minus, boxed(self.any_int(depth))),
+            1 => Expr::Unary(Unary::Complement, boxed(self.any_int(depth))),
+            2 => Expr::Cast(
+                self.random.one_of(&WIDTHS),
+                self.chance(2),
+                boxed(self.any_int(depth)),
+            ),
+            3 => Expr::Cast(8, self.chance(2), boxed(self.condition_of_type_bool(depth))),
+            4 => {
+                let value = |this: &mut Self| boxed(this.value(&I64, depth));
+                Expr::Choice(boxed(self.condition(depth)), value(self), value(self))
+            }
+            5 => match self.variable(|seen| seen.ty == I64 && !seen.fixed) {
+                Some(seen) => Expr::Step {
+                    variable: seen.variable,
+                    up: self.chance(2),
+                    prefix: self.chance(2),
+                },
+                None => self.number(),
+            },
+            6 if self.parameters == 0 => Expr::Strlen(boxed(self.text(depth))),
+            7 if self.parameters == 0 => Expr::Strncmp(
+                boxed(self.text(depth)),
+                boxed(self.text(depth)),
+                self.random.below(6),
+            ),
+            8 => {
+                let bytes = self.random.one_of(&WIDTHS);
+                let value = Expr::Cast(bytes, self.chance(2), boxed(self.any_int(depth)));
+                Expr::Bswap(boxed(value))
+            }
+            9 => match self.map(|map| map.content == Content::Plain(I64)) {
+                Some(map) => Expr::Element(map, self.keys(map, depth)),
+                None => self.number(),
+            },
+            10 if self.features.loops => {
+                let gathers =
+                    |map: &Map| !matches!(map.content, Content::Plain(_) | Content::Stats);
+                match self.map(gathers) {
+                    Some(map) => {
+                        let keys = self.keys(map, depth);
+                        Expr::Cast(8, true, boxed(Expr::Element(map, keys)))
+                    }
+                    None => self.number(),
+                }
+            }
+            11 => match self.variable(|seen| matches!(seen.ty, Type::Tuple(_))) {
+                Some(seen) => self.item(&seen),
+                None => self.number(),
+            },
+            13 if self.features.loops => match self.map(|map| !map.key.is_empty()) {
+                Some(map) => Expr::Len(map),
+                None => self.number(),
+            },
+            14 if self.parameters == 0 => {
+                let seen = self.seen.len();
+                let value = self.value(&I64, depth);
+                let body = vec![Stmt::Let(self.fresh(I64, false), value)];
+                let value = Expr::Cast(8, true, boxed(self.any_int(depth)));
+                self.seen.truncate(seen);
+                Expr::Block(body, boxed(value))
+            }
+            12 if !self.script.macros.is_empty() && self.parameters == 0 => {
+                let number = self.random.below(self.script.macros.len() as u64) as usize;
+                let count = self.script.macros[number].0;
+                // A parameter may be used more than once, so that nothing may change in it.
+                let given = (0..count).map(|_| self.any_int(0)).collect();
+                Expr::Macro(number, given)
+            }
+            _ => {
+                let op = self.random.one_of(&ARITHMETIC);
+                let (left, mut right) = (self.any_int(depth), self.any_int(depth));
+                // A division of literals by zero is an error.
+                if matches!(op, Binary::Div | Binary::Mod) && is_literal(&right) {
+                    right = Expr::Number(1 + self.random.below(9));
+                }
+                Expr::Binary(op, boxed(left), boxed(right))
+            }
+        }
+    }
+
+    /// A number in a tuple.
+    pub(super) fn item(&mut self, seen: &Seen) -> Expr {
+        let Type::Tuple(items) = &seen.ty else {
+            return self.number();
+        };
+        let number = |ty: &Type| matches!(ty, Type::Int { .. });
+        match items.iter().position(number) {
+            Some(index) => Expr::Item(seen.variable, index),
+            None => self.number(),
+        }
+    }
+}

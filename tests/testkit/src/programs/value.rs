@@ -1,0 +1,228 @@
+//! Values of programs, and what operators and `printf` make of them.
+
+use super::ast::{Binary, Conversion, Type};
+use std::cmp::Ordering;
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Value {
+    Int(Int),
+    Bool(bool),
+    /// Whether it is written in the script where it is used.
+    Text(String, bool),
+    Tuple(Vec<Value>),
+}
+
+/// An integer, extended to 64 bits by its own sign.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Int {
+    pub(super) bits: i64,
+    pub(super) bytes: u32,
+    pub(super) signed: bool,
+    /// A literal is signed or not as what it meets.
+    pub(super) literal: bool,
+}
+
+impl Int {
+    pub(super) fn new(bits: i64, bytes: u32, signed: bool) -> Int {
+        let unused = 64 - 8 * bytes;
+        let raised = bits << unused;
+        Int {
+            bits: match signed {
+                true => raised >> unused,
+                false => ((raised as u64) >> unused) as i64,
+            },
+            bytes,
+            signed,
+            literal: false,
+        }
+    }
+
+    pub(super) fn signed(bits: i64) -> Int {
+        Int::new(bits, 8, true)
+    }
+
+    pub(super) fn text(self) -> String {
+        match self.signed {
+            true => self.bits.to_string(),
+            false => (self.bits as u64).to_string(),
+        }
+    }
+
+    pub(super) fn compare(self, other: Int) -> Ordering {
+        match self.signed {
+            true => self.bits.cmp(&other.bits),
+            false => (self.bits as u64).cmp(&(other.bits as u64)),
+        }
+    }
+}
+
+impl Value {
+    pub(super) fn int(self) -> Int {
+        match self {
+            Value::Int(int) => int,
+            Value::Bool(set) => Int::new(set.into(), 1, false),
+            other => panic!("not a number: {other:?}"),
+        }
+    }
+
+    pub(super) fn text(self) -> String {
+        match self {
+            Value::Text(text, _) => text,
+            other => panic!("not a string: {other:?}"),
+        }
+    }
+
+    pub(super) fn holds(&self) -> bool {
+        match self {
+            Value::Int(int) => int.bits != 0,
+            Value::Bool(set) => *set,
+            other => panic!("not a condition: {other:?}"),
+        }
+    }
+
+    /// What a variable or a map keeps of it.
+    pub(super) fn kept(self) -> Value {
+        match self {
+            Value::Int(int) => Value::Int(Int {
+                literal: false,
+                ..int
+            }),
+            Value::Text(text, _) => Value::Text(text, false),
+            Value::Tuple(items) => Value::Tuple(items.into_iter().map(Value::kept).collect()),
+            other => other,
+        }
+    }
+
+    pub(super) fn shown(&self) -> String {
+        match self {
+            Value::Int(int) => int.text(),
+            Value::Bool(set) => set.to_string(),
+            Value::Text(text, _) => text.clone(),
+            Value::Tuple(items) => {
+                let items: Vec<String> = items.iter().map(Value::shown).collect();
+                format!("({})", items.join(", "))
+            }
+        }
+    }
+
+    pub(super) fn compare(&self, other: &Value) -> Ordering {
+        match (self, other) {
+            (Value::Int(a), Value::Int(b)) => a.compare(*b),
+            (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
+            (Value::Text(a, _), Value::Text(b, _)) => a.cmp(b),
+            (Value::Tuple(a), Value::Tuple(b)) => a
+                .iter()
+                .zip(b)
+                .map(|(a, b)| a.compare(b))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal),
+            _ => panic!("{self:?} and {other:?} are not of one type"),
+        }
+    }
+}
+
+/// What is there where nothing was assigned.
+pub(super) fn nothing(ty: &Type) -> Value {
+    match ty {
+        Type::Int { bytes, signed } => Value::Int(Int::new(0, *bytes, *signed)),
+        Type::Bool => Value::Bool(false),
+        Type::Text => Value::Text(String::new(), false),
+        Type::Tuple(items) => Value::Tuple(items.iter().map(nothing).collect()),
+    }
+}
+
+/// Whether an operator takes two integers as signed: unless both are unsigned. A literal is what it meets, unless it is
+/// negative.
+pub(super) fn takes_signed(op: Binary, a: Int, b: Int) -> bool {
+    let bitwise = matches!(op, Binary::And | Binary::Or | Binary::Xor);
+    let adapts = |int: Int| int.literal && (bitwise || int.bits >= 0);
+    let unsigned = |int: Int| !int.signed;
+    !(unsigned(a) && (unsigned(b) || adapts(b)) || adapts(a) && unsigned(b))
+}
+
+pub(super) fn arithmetic(op: Binary, a: Int, b: Int) -> Int {
+    let literal = a.literal && b.literal;
+    let by_sign = takes_signed(op, a, b);
+    let signed = literal
+        || match op {
+            Binary::Sub => true,
+            Binary::Shl | Binary::Shr => a.signed,
+            _ => by_sign,
+        };
+    let (x, y) = (a.bits, b.bits);
+    let shift = (y & 63) as u32;
+    let bits = match op {
+        Binary::Add => x.wrapping_add(y),
+        Binary::Sub => x.wrapping_sub(y),
+        Binary::Mul => x.wrapping_mul(y),
+        // By zero: 1.
+        Binary::Div | Binary::Mod if y == 0 => 1,
+        Binary::Div if by_sign => x.wrapping_div(y),
+        Binary::Mod if by_sign => x.wrapping_rem(y),
+        Binary::Div => (x as u64 / y as u64) as i64,
+        Binary::Mod => (x as u64 % y as u64) as i64,
+        Binary::And => x & y,
+        Binary::Or => x | y,
+        Binary::Xor => x ^ y,
+        Binary::Shl => x << shift,
+        Binary::Shr if signed => x >> shift,
+        Binary::Shr => (x as u64 >> shift) as i64,
+        _ => panic!("{} compares", op.symbol()),
+    };
+    Int {
+        literal,
+        ..Int::new(bits, 8, signed)
+    }
+}
+
+pub(super) fn says(op: Binary, order: Ordering) -> bool {
+    match op {
+        Binary::Eq => order.is_eq(),
+        Binary::Ne => order.is_ne(),
+        Binary::Lt => order.is_lt(),
+        Binary::Le => order.is_le(),
+        Binary::Gt => order.is_gt(),
+        Binary::Ge => order.is_ge(),
+        _ => panic!("{} does not compare", op.symbol()),
+    }
+}
+
+/// As C's printf: arguments narrower than an `int` become one.
+pub(super) fn formatted(conversion: Conversion, value: &Value) -> String {
+    let Conversion {
+        left, zero, width, ..
+    } = conversion;
+    if conversion.kind == 's' {
+        let text = value.shown();
+        return match left {
+            true => format!("{text:<width$}"),
+            false => format!("{text:>width$}"),
+        };
+    }
+    let int = value.clone().int();
+    let unused = 64 - 8 * int.bytes.max(4);
+    let raised = int.bits << unused;
+    let bits = (raised as u64) >> unused;
+    let (sign, digits) = match conversion.kind {
+        'd' => {
+            let number = raised >> unused;
+            let sign = if number < 0 { "-" } else { "" };
+            (sign, number.unsigned_abs().to_string())
+        }
+        'u' => ("", bits.to_string()),
+        'x' => ("", format!("{bits:x}")),
+        'X' => ("", format!("{bits:X}")),
+        'o' => ("", format!("{bits:o}")),
+        'c' => return char::from(bits as u8).to_string(),
+        other => panic!("%{other} is not known"),
+    };
+    let text = format!("{sign}{digits}");
+    match (left, zero) {
+        (true, _) => format!("{text:<width$}"),
+        (false, true) => {
+            let width = width.saturating_sub(sign.len());
+            format!("{sign}{digits:0>width$}")
+        }
+        (false, false) => format!("{text:>width$}"),
+    }
+}
