@@ -2,6 +2,7 @@
 //! itself happens in `run`. Scripts are not compiled here: a session takes a finished object and its manifest.
 
 mod backlog;
+mod gather;
 mod opening;
 mod output;
 mod renewal;

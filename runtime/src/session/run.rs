@@ -7,6 +7,7 @@
 mod bench;
 
 use super::backlog::Backlog;
+use super::gather::Gather;
 use super::opening::{fill_globals, open_process, ring_buffer, script_signals};
 use super::output::Output;
 use super::renewal::Renewal;
@@ -365,6 +366,7 @@ impl<'a> Running<'a> {
     fn watch(&mut self) -> Result<(), Halt> {
         /// So that an end is seen while records keep coming.
         const AT_ONCE: usize = 4096;
+        let mut gather = Gather::default();
         loop {
             self.run_signalled()?;
             let delivered = self.deliver(AT_ONCE)?;
@@ -385,6 +387,7 @@ impl<'a> Running<'a> {
                 None => -1,
             };
             self.symbols.tidy(&mut self.processes, &self.loaded);
+            let began = Instant::now();
             if self.wait(timeout)? == Waited::End {
                 self.run_signalled()?;
                 self.attached.stop(&self.loaded);
@@ -393,6 +396,9 @@ impl<'a> Running<'a> {
                 self.deliver_all()?;
                 self.ending = None;
                 return Ok(());
+            }
+            if !busy {
+                gather.woken(began);
             }
         }
     }
