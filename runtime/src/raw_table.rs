@@ -184,7 +184,7 @@ impl RawTable {
                     None => Ordering::Equal,
                 })
         });
-        order.iter().map(|place| place.index).collect()
+        order.into_iter().map(|place| place.index).collect()
     }
 }
 
