@@ -214,7 +214,11 @@ fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic>
         return Ok(found.clone());
     }
     if let Some(variant) = variant(written, functions) {
-        return Ok(variant.clone());
+        // Whoever attaches it finds it by its own name, and says what it is.
+        return Ok(match facts.thorough() {
+            true => variant.clone(),
+            false => listed,
+        });
     }
     let error = missing(written, functions);
     if error.help.is_some() {

@@ -205,7 +205,7 @@ mod tests {
             assert!(all.iter().any(|one| one == label), "{label}");
         }
         assert_eq!(log2_label_of(65, 5), "[64, 66)");
-        assert_eq!(log2_label_of(64, 0), "[4E, ...)");
+        assert_eq!(log2_label_of(64, 0), "[4E, 8E)");
     }
 
     #[test]
