@@ -12,10 +12,11 @@ static const char line[] = "opens N PATH";
 
 int main(int argc, char **argv)
 {
+    long opened = 0, calls;
+
     if (argc != 3)
         usage(line);
-    long calls = number(argv[1], 100000000, line);
-    long opened = 0;
+    calls = number(argv[1], 100000000, line);
     for (long i = 0; i < calls; i++) {
         int file = openat(AT_FDCWD, argv[2], O_RDONLY);
         if (file >= 0) {

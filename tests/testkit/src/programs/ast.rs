@@ -35,39 +35,23 @@ pub enum Binary {
     Xor,
     Shl,
     Shr,
+    Lt,
+    Gt,
+    Le,
+    Ge,
     Eq,
     Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
 }
+
+/// The functions that gather values in maps.
+pub const GATHERERS: [&str; 6] = ["count", "sum", "min", "max", "avg", "stats"];
 
 /// What a map holds.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     Plain(Type),
-    Count,
-    Sum,
-    Min,
-    Max,
-    Avg,
-    Stats,
-}
-
-impl Content {
-    /// The name of the function that gathers.
-    pub fn function(&self) -> Option<&'static str> {
-        match self {
-            Content::Plain(_) => None,
-            Content::Count => Some("count"),
-            Content::Sum => Some("sum"),
-            Content::Min => Some("min"),
-            Content::Max => Some("max"),
-            Content::Avg => Some("avg"),
-            Content::Stats => Some("stats"),
-        }
-    }
+    /// What a function gathers.
+    Gathered(&'static str),
 }
 
 /// A map: `@m0`, `@m1`, … by their index.

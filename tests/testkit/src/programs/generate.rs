@@ -5,7 +5,7 @@ mod expressions;
 use self::expressions::boxed;
 use super::Features;
 use super::ast::{
-    Binary, Content, Conversion, Expr, I64, Map, Probe, Script, Stmt, Type, Variable,
+    Binary, Content, Conversion, Expr, GATHERERS, I64, Map, Probe, Script, Stmt, Type, Variable,
 };
 use crate::random::Random;
 
@@ -101,12 +101,7 @@ impl Generator {
         let count = 3 + self.random.below(4);
         for _ in 0..count {
             let content = match self.random.below(10) {
-                0 => Content::Count,
-                1 => Content::Sum,
-                2 => Content::Min,
-                3 => Content::Max,
-                4 => Content::Avg,
-                5 => Content::Stats,
+                number @ 0..6 => Content::Gathered(GATHERERS[number as usize]),
                 6 => Content::Plain(Type::Text),
                 7 => Content::Plain(self.tuple_type()),
                 _ => Content::Plain(I64),
@@ -291,7 +286,7 @@ impl Generator {
                 }
                 None => self.print(),
             },
-            7 | 8 => match self.map(|map| map.content.function().is_some()) {
+            7 | 8 => match self.map(|map| matches!(map.content, Content::Gathered(_))) {
                 Some(map) => self.assign(map),
                 None => self.print(),
             },
@@ -324,18 +319,17 @@ impl Generator {
     fn assign(&mut self, map: usize) -> Stmt {
         let content = self.script.maps[map].content.clone();
         let keys = self.keys(map, 1);
-        match (&content, content.function()) {
+        match &content {
             // Nothing would say of what type a map is that takes its values from itself alone.
-            (Content::Plain(Type::Text), _) => {
+            Content::Plain(Type::Text) => {
                 let (a, b) = (self.text(1), self.word());
                 let chosen = Expr::Choice(boxed(self.condition(1)), boxed(a), boxed(b));
                 Stmt::SetElement(map, keys, chosen)
             }
-            (Content::Plain(ty), _) => Stmt::SetElement(map, keys, self.value(ty, 2)),
-            (Content::Count, Some(function)) => Stmt::Gather(map, keys, function, None),
-            (_, function) => {
-                let value = self.value(&I64, 2);
-                Stmt::Gather(map, keys, function.unwrap_or_default(), Some(value))
+            Content::Plain(ty) => Stmt::SetElement(map, keys, self.value(ty, 2)),
+            Content::Gathered(function) => {
+                let value = (*function != "count").then(|| self.value(&I64, 2));
+                Stmt::Gather(map, keys, function, value)
             }
         }
     }

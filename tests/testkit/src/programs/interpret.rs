@@ -399,7 +399,7 @@ impl<'a> Machine<'a> {
                 };
                 let value = match held {
                     Held::Plain(value) => value.shown(),
-                    Held::Gathered(gathered) if *content == Content::Stats => format!(
+                    Held::Gathered(gathered) if *content == Content::Gathered("stats") => format!(
                         "{{ .count = {}, .average = {}, .total = {} }}",
                         gathered.count,
                         gathered.total / gathered.count,
@@ -415,12 +415,14 @@ impl<'a> Machine<'a> {
 
 /// The number that an aggregation stands for.
 fn come_to(content: &Content, gathered: Gathered) -> i64 {
-    match content {
-        Content::Count => gathered.count,
-        Content::Sum => gathered.total,
-        Content::Min => gathered.least,
-        Content::Max => gathered.greatest,
-        Content::Avg | Content::Stats => gathered.total / gathered.count,
-        Content::Plain(_) => 0,
+    let Content::Gathered(function) = content else {
+        return 0;
+    };
+    match *function {
+        "count" => gathered.count,
+        "sum" => gathered.total,
+        "min" => gathered.least,
+        "max" => gathered.greatest,
+        _ => gathered.total / gathered.count,
     }
 }

@@ -183,8 +183,7 @@ impl Generator {
                 None => self.number(),
             },
             10 if self.features.loops => {
-                let gathers =
-                    |map: &Map| !matches!(map.content, Content::Plain(_) | Content::Stats);
+                let gathers = |map: &Map| matches!(map.content, Content::Gathered(function) if function != "stats");
                 match self.map(gathers) {
                     Some(map) => {
                         let keys = self.keys(map, depth);
