@@ -4,11 +4,27 @@ processes() { # NUMBER: so many short ones, each of which has stacks of its own
     echo "sh -c 'i=0; while [ \$i -lt $1 ]; do /bin/busybox true; i=\$((i + 1)); done'"
 }
 
+# The same in rounds of twenty, each of which waits for another line of output, however slow the machine is: what happens
+# between two prints is bounded then, as by the time between them it is not.
+cat >/tmp/paced <<'END'
+i=0
+while [ $i -lt "$1" ]; do
+    before=$(wc -l <out)
+    j=0
+    while [ $j -lt 20 ]; do /bin/busybox true; j=$((j + 1)); done
+    while [ "$(wc -l <out)" = "$before" ]; do sleep 0.2; done
+    i=$((i + 20))
+done
+END
+paced() { # NUMBER
+    echo "sh /tmp/paced $1"
+}
+
 rolling() {
     trace_well --strict -e 'config = { max_stacks = 3000 }
         software:page-faults:1 { @[ustack, pid, comm] = count(); @n++; if (@n % 1000 == 1) { @kept[ustack, pid, comm] = count(); } }
         interval:ms:500 { clear(@); print(@n); }
-        END { clear(@); }' -c "$(processes 300)"
+        END { clear(@); }' -c "$(paced 300)"
     [ "$(sed -n 's/^@n: //p' out | tail -n 1)" -gt 6000 ] || fail "too few stacks to prove anything"
     # What the kernel does for a new program has no user stack.
     awk '/^@kept\[$/ { rows++; getline; if (/^,/) blank++ } END { exit !(rows > 5 && blank * 4 < rows) }' out ||
@@ -20,8 +36,8 @@ check stacks-are-given-up rolling
 overwritten() {
     trace_well -e 'config = { max_stacks = 3000 }
         rt:sys_enter { @last[pid] = (1, ustack); @deepest = max(len(ustack)); @n++; }
-        interval:ms:500 { clear(@last); } END { clear(@last); }' -c "$(processes 300)"
-    [ "$(sed -n 's/^@n: //p' out)" -gt 3000 ] || fail "too few stacks to prove anything"
+        interval:ms:500 { clear(@last); print(@n); } END { clear(@last); }' -c "$(paced 300)"
+    [ "$(sed -n 's/^@n: //p' out | tail -n 1)" -gt 3000 ] || fail "too few stacks to prove anything"
     [ "$(sed -n 's/^@deepest: //p' out)" -gt 0 ] || fail "no stack has a length"
     # Where the program is preempted by itself, the kernel leaves that run out, which is reported and is no matter of stacks.
     ! grep 'lost' err | grep -v 'was already running' || fail "something is lost: $(cat err)"
