@@ -197,14 +197,13 @@ pub enum ExprKind {
         signed: bool,
         value: Box<Expr>,
     },
-    /// A string in memory of at most `limit` bytes, terminator included (a value, if the script gives one).
+    /// A string in memory of at most `limit` bytes, terminator included (a value, if the script gives one; else `most`).
     ReadString {
         address: Box<Expr>,
         limit: Option<Box<Expr>>,
-        /// Constant limit in bytes; the type's size where 0.
+        /// The most that `limit` can be, in bytes.
         most: u32,
-        /// The script chose the limit: what is cut there is no loss.
-        chosen: bool,
+        end: StringEnd,
     },
     /// The bytes at a place, as many as `length` says, which is cut to `most`, or `most` of them.
     Buffer {
@@ -231,6 +230,17 @@ pub enum ExprKind {
         /// Leaves the action afterwards (`exit()`).
         leaves: bool,
     },
+}
+
+/// Where a string ends that is longer than what is read of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StringEnd {
+    /// It is cut, which is counted, and shown.
+    Cut,
+    /// Where the script says: that is no loss.
+    Chosen,
+    /// It is in an array of that size, and has no terminator if it fills it.
+    Array,
 }
 
 /// What a division gives, and of what.

@@ -33,6 +33,8 @@ pub struct Manifest {
     pub globals: bool,
     /// The script's `config` says that its maps are not printed at the end.
     pub silent_maps: bool,
+    /// What is shown behind a string that was cut.
+    pub str_trunc_trailer: String,
     /// Where the script asks for the process id of a command (`cpid`): it cannot run without one.
     pub needs_command: Option<Span>,
     /// The map `pf_map_sites`, that the runtime fills before attaching; `None` if no program asks for its site.
@@ -196,6 +198,7 @@ impl Layout {
             | DataType::Bool
             | DataType::Pointer
             | DataType::String
+            | DataType::Chars
             | DataType::Literal
             | DataType::Buffer(_)
             | DataType::Named(_)
@@ -221,9 +224,11 @@ pub enum DataType {
     Bool,
     /// `u64`, printed in hexadecimal.
     Pointer,
-    /// Bytes up to the first zero byte or the layout's size.
+    /// Bytes up to the first zero byte. If the last one of the layout's size is not zero, the string was longer.
     String,
-    /// The same, of a string that the script itself has there, so that it is printed as it was written.
+    /// An array of characters: bytes up to the first zero byte or the layout's size.
+    Chars,
+    /// A string that the script itself has there, so that it is printed as it was written.
     Literal,
     /// `u64` length, then so many bytes; zeros behind them.
     Buffer(Holds),

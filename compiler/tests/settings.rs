@@ -177,7 +177,7 @@ fn settings_for_what_is_not_there_are_refused_with_the_reason() {
             "can only be true: names are always demangled",
         ),
         ("show_debug_info = 1", "can only be false"),
-        ("str_trunc_trailer = \"..\"", "counted and reported"),
+        ("max_strlen = 16377", "between 1 and 16376"),
     ] {
         refused(config, "BEGIN { }", words);
     }
@@ -185,6 +185,7 @@ fn settings_for_what_is_not_there_are_refused_with_the_reason() {
         "cpp_demangle = true",
         "show_debug_info = false",
         "str_trunc_trailer = \"\"",
+        "str_trunc_trailer = \"~\"; max_strlen = 5",
     ] {
         assert_eq!(warnings(config), "", "{config}");
     }

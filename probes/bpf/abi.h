@@ -32,8 +32,8 @@ enum pf_loss_cause {
 #define PF_KNOWN_STORED 1
 /* Likewise, the first element that is a stack. */
 #define PF_KNOWN_FIRST 2
-/* The longest room for a string; no routine looks further. */
-#define PF_MAX_STRING_BYTES 1024
+/* The longest room for a string, a power of two; no routine looks further. */
+#define PF_MAX_STRING_BYTES 16384
 /* Strings of an array that join() prints. */
 #define PF_JOINED_STRINGS 16
 /* Flag of pf_stack: the stack of the process, not of the kernel (BPF_F_USER_STACK). */
@@ -42,6 +42,8 @@ enum pf_loss_cause {
 #define PF_STACK_DEFAULT_DEPTH 0x100000000ULL
 /* Flag of pf_read_str, in loss above the counter's 32 bits: the script chose the length, so a longer string is no loss. */
 #define PF_STRING_LIMIT_CHOSEN 0x100000000ULL
+/* Likewise: the string is in an array of that size, where it needs no NUL, and there is room for one behind it. */
+#define PF_STRING_ARRAY 0x200000000ULL
 /* The most turns of a loop over numbers: BPF_MAX_LOOPS. */
 #define PF_MAX_LOOP_TURNS 8388608
 /* The most turns of all while loops of a run together, so that no condition that never fails holds a CPU for long. */

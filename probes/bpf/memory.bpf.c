@@ -45,7 +45,8 @@ pf_template(__u64, pf_read, void *to, __u64 size, __u64 address, __u64 loss)
 /*
  * The length of the string, with its NUL; 0 if it could not be read, and then `to` is all zero, as above.
  * What follows the NUL in `to` stays as it was, but for the rest of the NUL's own word, which may be zero.
- * A string that is cut is counted, but not where `loss` says that the script chose the length.
+ * A string that is cut is counted, and the last byte of the words that it is in says so, by not being zero: but not where `loss`
+ * says that the script chose the length.
  */
 pf_template(__u64, pf_read_str, void *to, __u64 size, __u64 address, __u64 loss)
 {
@@ -65,14 +66,20 @@ pf_template(__u64, pf_read_str, void *to, __u64 size, __u64 address, __u64 loss)
 	if (length == 0)
 		return 1;
 	if (pf_unlikely((__u64)length == size && !(loss & PF_STRING_LIMIT_CHOSEN))) {
+		__u8 *string = to;
+
 		/* Full: either the string just fits, or the NUL took the place of another character. */
 		from += size - 1;
 		if (is_kernel(address))
 			bpf_probe_read_kernel(&last, 1, from);
 		else
 			bpf_probe_read_user(&last, 1, from);
-		if (last)
+		if (last && (loss & PF_STRING_ARRAY)) {
+			string[size - 1] = last;
+		} else if (last) {
+			string[((size + 7) & ~7ULL) - 1] = 1;
 			pf_loss(loss + PF_STRING_TRUNCATED);
+		}
 	}
 	return length;
 }
@@ -117,5 +124,6 @@ pf_template(__u64, pf_strlen, const __u64 *string, __u64 room)
 			word >>= 8;
 		return length;
 	}
-	return room;
+	/* The last byte only says that the string was cut. */
+	return room - 1;
 }

@@ -106,8 +106,8 @@ constants! {
     KNOWN_STORED: u32 = 1;
     /// Likewise, the first element that is a stack.
     KNOWN_FIRST: u32 = 2;
-    /// The longest room for a string; no routine looks further.
-    MAX_STRING_BYTES: u32 = 1024;
+    /// The longest room for a string, a power of two; no routine looks further.
+    MAX_STRING_BYTES: u32 = 1 << 14;
     /// Strings of an array that `join()` prints.
     JOINED_STRINGS: u32 = 16;
     /// Flag of `pf_stack`: the stack of the process, not of the kernel (`BPF_F_USER_STACK`).
@@ -116,6 +116,8 @@ constants! {
     STACK_DEFAULT_DEPTH: u64 = 1 << 32;
     /// Flag of `pf_read_str`, in `loss` above the counter's 32 bits: the script chose the length, so a longer string is no loss.
     STRING_LIMIT_CHOSEN: u64 = 1 << 32;
+    /// Likewise: the string is in an array of that size, where it needs no NUL, and there is room for one behind it.
+    STRING_ARRAY: u64 = 1 << 33;
     /// The most turns of a loop over numbers: `BPF_MAX_LOOPS`.
     MAX_LOOP_TURNS: u64 = 1 << 23;
     /// The most turns of all `while` loops of a run together, so that no condition that never fails holds a CPU for long.

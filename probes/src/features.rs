@@ -17,6 +17,8 @@ pub enum Feature {
     Tracepoints,
     /// Hash maps that allocate as they grow are allowed in perf-event programs.
     HashWithoutPreallocation,
+    /// Hash maps with keys of more than 512 bytes.
+    LongKeys,
     /// `BPF_MAP_TYPE_RINGBUF`
     RingBuffer,
     /// helper `bpf_find_vma`
@@ -46,6 +48,9 @@ pub enum Feature {
     /// `kprobe.multi` links
     KprobeMulti,
 }
+
+/// The most bytes of a hash map's key on kernels without [`Feature::LongKeys`].
+pub const SHORT_KEY_BYTES: u32 = 512;
 
 /// One row of the feature table.
 #[derive(Debug)]
@@ -113,6 +118,13 @@ pub const FEATURES: &[FeatureInfo] = &[
         "growing hash maps in any probe",
         None,
         "6.1",
+        None,
+    ),
+    row(
+        Feature::LongKeys,
+        "hash keys of more than 512 bytes",
+        None,
+        "5.16",
         None,
     ),
     row(Feature::RingBuffer, "ring buffer", None, "5.8", None),

@@ -41,6 +41,20 @@ pub fn string(bytes: &[u8]) -> &[u8] {
     &bytes[..end]
 }
 
+/// Whether the room of a string says that it was cut: its last byte is not zero then.
+pub fn was_cut(room: &[u8]) -> bool {
+    room.last().is_some_and(|last| *last != 0)
+}
+
+/// What is shown of a string in this room.
+pub fn shown(room: &[u8], trailer: &[u8]) -> Vec<u8> {
+    if !was_cut(room) {
+        return string(room).to_vec();
+    }
+    let text = string(&room[..room.len() - 1]);
+    [text, trailer].concat()
+}
+
 /// The bytes of a buffer, behind their length.
 pub fn buffer(bytes: &[u8]) -> &[u8] {
     let length = u32::try_from(unsigned(slice(bytes, 0, 8))).unwrap_or(u32::MAX);
@@ -82,7 +96,7 @@ pub fn member_number(member: &Member, record: &[u8]) -> Option<(i128, bool)> {
 /// Orders two values of the same layout: numbers by value, strings by bytes, composites field by field.
 pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
     match &layout.ty {
-        DataType::String | DataType::Literal => {
+        DataType::String | DataType::Chars | DataType::Literal => {
             string(slice(a, 0, layout.size)).cmp(string(slice(b, 0, layout.size)))
         }
         DataType::Buffer(_) => {
@@ -129,7 +143,9 @@ pub fn beginning(layout: &Layout, bytes: &[u8]) -> u64 {
         u64::from_be_bytes(word)
     };
     match &layout.ty {
-        DataType::String | DataType::Literal => text(string(slice(bytes, 0, layout.size))),
+        DataType::String | DataType::Chars | DataType::Literal => {
+            text(string(slice(bytes, 0, layout.size)))
+        }
         DataType::Buffer(_) => text(buffer(slice(bytes, 0, layout.size))),
         DataType::Tuple(fields) => fields
             .first()

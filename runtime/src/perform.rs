@@ -3,14 +3,14 @@
 //! In comes a record, out go events for the sink, or changes of maps (`clear`, `zero`). The order of records and the end of
 //! tracing are left to `session::run`.
 
-use crate::bytes::{field, slice, string, unsigned};
+use crate::bytes::{field, shown, slice, unsigned};
 use crate::error::{Error, ErrorKind, Halt};
 use crate::generations::Generations;
 use crate::load::Loaded;
 use crate::local_time::local_time;
 use crate::outside;
 use crate::raw_table::RawTable;
-use crate::results::{self, Event, MapOptions, Printf, Table};
+use crate::results::{self, Event, MapOptions, Names, Printf, Table};
 use crate::sinks::{self, Sink};
 use crate::stop::Stop;
 use crate::symbols::SymbolNames;
@@ -77,7 +77,7 @@ impl<'a> Performer<'a> {
                 ..
             } => {
                 if let (Purpose::Join, [strings]) = (purpose, &fields[..]) {
-                    let text = joined(field(record, strings), pieces);
+                    let text = joined(field(record, strings), pieces, self.names.trailer());
                     return Ok(self.sink.event(&Event::Joined(text))?);
                 }
                 let format = results::printf(pieces, fields, record, &mut self.names);
@@ -277,13 +277,14 @@ impl<'a> Performer<'a> {
 }
 
 /// The strings of an array, with what stands between them, and three dots for those that there is no room for.
-fn joined(strings: &[u8], between: &[FormatPiece]) -> Vec<u8> {
+fn joined(strings: &[u8], between: &[FormatPiece], trailer: &[u8]) -> Vec<u8> {
     let count = unsigned(slice(strings, 0, 8)) as usize;
     let each = strings.len().saturating_sub(8) / JOINED_STRINGS as usize;
     let room = strings.get(8..).unwrap_or_default();
-    let mut parts: Vec<&[u8]> = room.chunks(each.max(1)).take(count).map(string).collect();
+    let rooms = room.chunks(each.max(1)).take(count);
+    let mut parts: Vec<Vec<u8>> = rooms.map(|room| shown(room, trailer)).collect();
     if count > parts.len() {
-        parts.push(b"...");
+        parts.push(b"...".to_vec());
     }
     let between = between.iter().find_map(|piece| match piece {
         FormatPiece::Text(text) => Some(&text[..]),

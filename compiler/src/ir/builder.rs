@@ -9,6 +9,7 @@ use super::{
     SlotPlace, Value, Width,
 };
 use pfscript_grammar::Span;
+use pfscript_probes::abi::helper;
 
 /// A function in the making.
 #[derive(Debug)]
@@ -361,63 +362,81 @@ impl FunctionBuilder {
     /// Copies bytes between places that do not overlap.
     pub fn copy(&mut self, from: impl Into<SlotPlace>, to: impl Into<SlotPlace>, bytes: u32) {
         let (from, to) = (from.into(), to.into());
-        for (at, bytes) in pieces(bytes) {
-            let (from, to) = (from.at(at), to.at(at));
+        if bytes <= MAX_COPY_BYTES {
             self.effect(InstData::SlotCopy { from, to, bytes });
+        } else {
+            let from = self.address(from);
+            self.fill(to, bytes, from);
         }
+    }
+
+    /// Has the kernel copy many bytes from memory of its own, or of this program, to a place.
+    fn fill(&mut self, to: SlotPlace, bytes: u32, from: Value) {
+        let to = self.address(to);
+        let bytes = self.constant(bytes.into());
+        self.helper(helper::PROBE_READ_KERNEL, vec![to, bytes, from]);
     }
 
     /// Zeroes bytes at a place.
     pub fn zero(&mut self, place: impl Into<SlotPlace>, bytes: u32) {
         let place = place.into();
-        for (at, bytes) in pieces(bytes) {
-            let SlotPlace { slot, offset } = place.at(at);
-            self.effect(InstData::SlotZero {
-                slot,
-                offset,
-                bytes,
-            });
+        let SlotPlace { slot, offset } = place;
+        let mut done = bytes.min(MAX_COPY_BYTES);
+        self.effect(InstData::SlotZero {
+            slot,
+            offset,
+            bytes: done,
+        });
+        // The more there are, the more can be copied at once.
+        while done < bytes {
+            let more = done.min(bytes - done);
+            let from = self.address(place);
+            self.fill(place.at(done), more, from);
+            done += more;
         }
     }
 
     /// Writes a literal to a place, then zeroes up to `bytes` bytes in all.
     pub fn slot_bytes(&mut self, place: impl Into<SlotPlace>, literal: &[u8], bytes: u32) {
-        let SlotPlace { slot, offset } = place.into();
-        let literal = self.function.literals.push(literal.to_vec());
-        self.effect(InstData::SlotBytes {
-            slot,
-            offset,
-            literal,
-            bytes,
-        });
+        let place = place.into();
+        let mut written = 0;
+        for (at, literal) in (0..).zip(literal.chunks(MAX_COPY_BYTES as usize)) {
+            let SlotPlace { slot, offset } = place.at(written);
+            let length = match at {
+                0 => bytes.min(MAX_COPY_BYTES),
+                _ => (literal.len() as u32)
+                    .next_multiple_of(8)
+                    .min(bytes - written),
+            };
+            let literal = self.function.literals.push(literal.to_vec());
+            self.effect(InstData::SlotBytes {
+                slot,
+                offset,
+                literal,
+                bytes: length,
+            });
+            written += length;
+        }
+        if written < bytes {
+            self.zero(place.at(written), bytes - written);
+        }
     }
 
     /// Copies bytes from a map value to a place.
     pub fn load_bytes(&mut self, base: Value, place: impl Into<SlotPlace>, bytes: u32) {
         let place = place.into();
-        for (at, bytes) in pieces(bytes) {
-            let base = match at {
-                0 => base,
-                at => {
-                    let at = self.constant(at.into());
-                    self.arith(Arith::Add, base, at)
-                }
-            };
-            let SlotPlace { slot, offset } = place.at(at);
-            self.effect(InstData::LoadBytes {
-                base,
-                slot,
-                offset,
-                bytes,
-            });
+        if bytes > MAX_COPY_BYTES {
+            return self.fill(place, bytes, base);
         }
+        let SlotPlace { slot, offset } = place;
+        self.effect(InstData::LoadBytes {
+            base,
+            slot,
+            offset,
+            bytes,
+        });
     }
 }
 
-/// Cuts a range of bytes into what one instruction of the IR moves.
-fn pieces(bytes: u32) -> impl Iterator<Item = (u32, u32)> {
-    const MAX: u32 = 1024;
-    (0..bytes)
-        .step_by(MAX as usize)
-        .map(move |at| (at, MAX.min(bytes - at)))
-}
+/// The most that is copied or written instruction by instruction.
+pub const MAX_COPY_BYTES: u32 = 1024;

@@ -5,7 +5,7 @@
 
 use super::functions::probed::instruction_pointer;
 use crate::facts::Arch;
-use crate::hir::{Base, Expr, ExprKind, Place};
+use crate::hir::{Base, Expr, ExprKind, Place, StringEnd};
 use crate::ir::{Arith, Condition, Width};
 use crate::manifest::{Globals, Naming, SiteColumn, StackMode};
 use crate::program::{Context, ProgramKind};
@@ -333,20 +333,22 @@ impl Checker<'_> {
                 value(self.types.pointer_to(target))
             }
             ArgumentType::String { bytes } => {
-                let most = match (argument.access, *bytes) {
+                let longest = self.options.limits.max_strlen + 1;
+                let (most, end) = match (argument.access, *bytes) {
                     // What the context holds in place cannot be read past its end.
-                    (Access::InContext { .. }, n) if n > 0 => n,
-                    _ => self.options.limits.max_strlen,
+                    (Access::InContext { .. }, n) if n > 0 && n < longest => (n, StringEnd::Array),
+                    _ => (longest, StringEnd::Cut),
                 };
                 Expr {
                     kind: ExprKind::ReadString {
                         address: Box::new(value(Type::U64)),
                         limit: None,
                         most,
-                        chosen: false,
+                        end,
                     },
                     ty: Type::Str {
-                        bytes: crate::types::round_up(most),
+                        bytes: crate::types::round_up(most + 1)
+                            .min(self.options.limits.string_room()),
                     },
                     span,
                 }

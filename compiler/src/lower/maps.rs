@@ -15,6 +15,7 @@ use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::{EntityRef, PrimaryMap};
 use pfscript_grammar::Diagnostic;
 use pfscript_probes::abi::{KNOWN_STACKS, SCRATCH_LEVELS, helper, map};
+use pfscript_probes::features::SHORT_KEY_BYTES;
 use pfscript_probes::maps::{
     BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
     BPF_MAP_TYPE_PERCPU_HASH,
@@ -37,7 +38,7 @@ const EVENT_BYTES: u32 = 4 << 20;
 const FEW_EVENT_BYTES: u32 = 64 << 10;
 const PAGE: u32 = 4096;
 /// The longest key that the kernel's hash maps take is larger; this keeps keys within reason.
-const MAX_KEY_BYTES: u32 = 4096;
+const MAX_KEY_BYTES: u32 = 1 << 15;
 
 /// The module's ids of the maps.
 pub(super) struct Maps {
@@ -101,6 +102,17 @@ pub(super) fn define(
                 )
                 .help("use fewer or shorter strings in it"),
             );
+        }
+        if key_size > SHORT_KEY_BYTES && !facts.has(Feature::LongKeys) {
+            let message = format!(
+                "this kernel has no {}, and the key of `{}` takes {key_size}",
+                Feature::LongKeys.info().name,
+                map.name
+            );
+            let since = Feature::LongKeys.info().since;
+            errors.push(Diagnostic::error(map.span, message).help(format!(
+                "use shorter strings in it: `str(x, 100)`; Linux {since} and newer have longer keys"
+            )));
         }
         let map_type = match template.shared_map_type() {
             Some((shared, needs))

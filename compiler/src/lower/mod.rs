@@ -53,6 +53,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         renews_stacks: checked.needs.renews_stacks,
         globals: checked.needs.globals,
         silent_maps: !checked.limits.print_maps,
+        str_trunc_trailer: checked.limits.str_trunc_trailer.clone(),
         needs_command: checked.needs.needs_command,
         sites: sites::table(checked),
         ..Manifest::default()

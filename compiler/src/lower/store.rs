@@ -4,13 +4,10 @@
 //! from slots.
 
 use super::Lower;
-use crate::hir::{Base, Expr, ExprKind, Place};
+use crate::hir::{Base, Expr, ExprKind, Place, StringEnd};
 use crate::ir::{Arith, Condition, SlotPlace, Value};
 use crate::types::{TupleId, Type};
-use pfscript_probes::abi::{STRING_LIMIT_CHOSEN, helper};
-
-/// The most that one copy of the IR moves.
-const COPY_BYTES: u32 = 1024;
+use pfscript_probes::abi::{STRING_ARRAY, STRING_LIMIT_CHOSEN, helper};
 
 impl Lower<'_> {
     /// Stores a value of the type `ty` (or of one that joined to it) into a slot, all of its bytes.
@@ -121,7 +118,7 @@ impl Lower<'_> {
         let whole = self.checked.types.c_size(expr.ty) == Some(bytes);
         if from == place {
         } else if whole && from.offset.is_multiple_of(8) {
-            self.copy(from, place, bytes);
+            self.builder.copy(from, place, bytes);
         } else {
             self.pad(place, expr.ty);
             let bytes = self.checked.types.c_size(expr.ty).unwrap_or(0);
@@ -179,7 +176,7 @@ impl Lower<'_> {
     pub(super) fn convert(&mut self, from: SlotPlace, from_ty: Type, to: SlotPlace, to_ty: Type) {
         let types = &self.checked.types;
         match (from_ty, to_ty) {
-            _ if from_ty == to_ty => self.copy(from, to, types.size(to_ty)),
+            _ if from_ty == to_ty => self.builder.copy(from, to, types.size(to_ty)),
             (Type::Str { bytes: have }, Type::Str { bytes: room }) => {
                 let copied = have.min(room);
                 self.builder.copy(from, to, copied);
@@ -187,7 +184,7 @@ impl Lower<'_> {
             }
             (Type::Buffer { bytes: have, .. }, Type::Buffer { bytes: room, .. }) => {
                 let copied = 8 + have.min(room);
-                self.copy(from, to, copied);
+                self.builder.copy(from, to, copied);
                 self.builder.zero(to.at(copied), 8 + room - copied);
             }
             (Type::Tuple(have), Type::Tuple(want)) => {
@@ -201,14 +198,6 @@ impl Lower<'_> {
                 }
             }
             _ => self.builder.copy(from, to, types.size(to_ty)),
-        }
-    }
-
-    /// Copies bytes that may be many: a few instructions of the IR, however many items they are.
-    fn copy(&mut self, from: SlotPlace, to: SlotPlace, bytes: u32) {
-        for start in (0..bytes).step_by(COPY_BYTES as usize) {
-            let length = COPY_BYTES.min(bytes - start);
-            self.builder.copy(from.at(start), to.at(start), length);
         }
     }
 
@@ -250,7 +239,7 @@ impl Lower<'_> {
                 address,
                 limit,
                 most,
-                chosen,
+                end,
             } => {
                 let address = match address.ty {
                     // The beginning of a string, which may be what it is stored in.
@@ -265,7 +254,7 @@ impl Lower<'_> {
                 let (size, loss) = match limit {
                     None => {
                         let size = self.builder.constant(most.into());
-                        (size, self.loss_of_string(*chosen))
+                        (size, self.loss_of_string(*end))
                     }
                     Some(limit) => self.bounded(limit, most),
                 };
@@ -279,8 +268,13 @@ impl Lower<'_> {
                         self.builder.address(slot)
                     }
                 };
-                let size = self.builder.constant(count.min(room).into());
-                let loss = self.loss();
+                // Where there is no room for all of it, it is cut.
+                let (size, end) = match count < room {
+                    true => (count, StringEnd::Array),
+                    false => (self.checked.limits.max_strlen + 1, StringEnd::Cut),
+                };
+                let size = self.builder.constant(size.min(room).into());
+                let loss = self.loss_of_string(end);
                 self.read_string(place, room, size, address, loss);
             }
             ExprKind::Load(Place {
@@ -308,10 +302,14 @@ impl Lower<'_> {
         }
     }
 
-    /// The place of the counters for a string that is read, and whether the script chose its length.
-    fn loss_of_string(&mut self, chosen: bool) -> Value {
+    /// The place of the counters for a string that is read, and how it ends.
+    fn loss_of_string(&mut self, end: StringEnd) -> Value {
         let counters = i64::from(self.loss_index());
-        let flag = if chosen { STRING_LIMIT_CHOSEN } else { 0 };
+        let flag = match end {
+            StringEnd::Cut => 0,
+            StringEnd::Chosen => STRING_LIMIT_CHOSEN,
+            StringEnd::Array => STRING_ARRAY,
+        };
         self.builder.constant(counters | flag as i64)
     }
 

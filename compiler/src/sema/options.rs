@@ -4,6 +4,7 @@
 
 use super::named::ProbeFilter;
 use crate::manifest::StackMode;
+use crate::types::round_up;
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast;
 use pfscript_probes::abi::MAX_STRING_BYTES;
@@ -29,8 +30,10 @@ pub struct Options {
 /// What a script's `config` block and the environment can set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Room for a string, terminator included, in bytes; a multiple of 8.
+    /// The longest string, in bytes.
     pub max_strlen: u32,
+    /// What is shown behind a string that was cut.
+    pub str_trunc_trailer: String,
     /// Keys that a map holds; `None`: as the kernel's kind of map allows.
     pub max_map_keys: Option<u32>,
     /// Different stacks that are kept; `None`: as the kernel's kind of map allows.
@@ -66,6 +69,7 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             max_strlen: 256,
+            str_trunc_trailer: "..".into(),
             max_map_keys: None,
             max_stacks: None,
             event_pages: None,
@@ -78,6 +82,17 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// Room for the longest string, its terminator included, in bytes: a multiple of 8. The last byte is zero unless the string
+    /// was cut.
+    pub fn string_room(&self) -> u32 {
+        round_up(self.max_strlen + 1)
+    }
+}
+
+/// What `str_trunc_trailer` can be at most, in bytes.
+const MAX_TRAILER_BYTES: usize = 64;
 
 /// What `max_cat_bytes` can be at most.
 const MAX_CAT_BYTES: u32 = 64 << 20;
@@ -99,6 +114,8 @@ enum Kind {
     Flag(fn(&mut Limits, bool)),
     /// One of these words.
     Word(&'static [&'static str], fn(&mut Limits, &str)),
+    /// At most so many bytes of text.
+    Text(usize, fn(&mut Limits, &str)),
     /// One of bpftrace's whose values all come to the same here; why that is.
     SameHere(Value, &'static str),
     /// One of bpftrace's that is had with this value alone; why that is.
@@ -132,9 +149,15 @@ const UNSTABLE: Value = Value::Word(&["enable", "warn", "error", "true", "false"
 
 /// All settings.
 pub const SETTINGS: &[Setting] = &[
-    number("max_strlen", (8, MAX_STRING_BYTES), |limits, bytes| {
-        limits.max_strlen = crate::types::round_up(bytes);
+    number("max_strlen", (1, MAX_STRING_BYTES - 8), |limits, bytes| {
+        limits.max_strlen = bytes;
     }),
+    Setting {
+        name: "str_trunc_trailer",
+        kind: Kind::Text(MAX_TRAILER_BYTES, |limits, text| {
+            limits.str_trunc_trailer = text.to_owned();
+        }),
+    },
     number("max_map_keys", (1, u32::MAX), |limits, keys| {
         limits.max_map_keys = Some(keys);
     }),
@@ -237,12 +260,6 @@ pub const SETTINGS: &[Setting] = &[
         "false",
         "source files and lines are not read yet",
     ),
-    only(
-        "str_trunc_trailer",
-        Value::Any,
-        "",
-        "strings that were cut are counted and reported, not marked",
-    ),
 ];
 
 const DEPRECATED: &str = "bpftrace has given it up too";
@@ -267,7 +284,7 @@ impl Setting {
     /// Whether it changes anything; others are there for scripts that were written for bpftrace.
     pub fn has_effect(&self) -> bool {
         match self.kind {
-            Kind::Number { .. } | Kind::Flag(_) | Kind::Word(..) => true,
+            Kind::Number { .. } | Kind::Flag(_) | Kind::Word(..) | Kind::Text(..) => true,
             Kind::SameHere(..) | Kind::Only(..) => false,
         }
     }
@@ -298,6 +315,10 @@ impl Setting {
                 one_of(words, value)?;
                 set(limits, value);
             }
+            Kind::Text(most, set) => match value.len() <= *most {
+                true => set(limits, value),
+                false => return Err(format!("{name} must have at most {most} bytes")),
+            },
             Kind::SameHere(values, why) => {
                 values.check(value)?;
                 return Ok(Some(format!("{name} has no effect: {why}")));

@@ -33,7 +33,7 @@ impl Checker<'_> {
                 );
             }
             Type::Chars { count } => Type::Str {
-                bytes: round_up(count.min(self.options.limits.max_strlen)),
+                bytes: round_up(count + 1).min(self.options.limits.string_room()),
             },
             ty => ty,
         };

@@ -48,7 +48,7 @@ impl<'a> Checker<'a> {
                 "bool" | "_Bool" => return Ok(Type::Bool),
                 "string" => {
                     return Ok(Type::Str {
-                        bytes: self.options.limits.max_strlen,
+                        bytes: self.options.limits.string_room(),
                     });
                 }
                 _ => {}

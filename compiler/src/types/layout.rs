@@ -126,7 +126,7 @@ impl TypeTable {
                 signed,
                 names: self.enumeration_names(enumeration),
             },
-            Type::Chars { .. } => DataType::String,
+            Type::Chars { .. } => DataType::Chars,
             Type::Array { element, count } => DataType::Array {
                 element: Box::new(self.c_layout(self.get(element), depth)),
                 count,

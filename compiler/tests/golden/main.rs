@@ -176,6 +176,14 @@ fn a_feature_that_the_kernel_lacks_is_named_with_the_kernel_that_has_it() {
     );
     assert!(text.contains("CONFIG_KPROBES"), "{text}");
     let cast = "BEGIN { @ = ((struct file *)0)->f_inode; }";
+    let text = message(
+        "BEGIN { @[str(0), str(0)] = 1; @[str(1, 8), str(1)] = 1; }",
+        facts().without(Feature::LongKeys),
+    );
+    assert!(
+        text.contains("hash keys of more than 512 bytes, and the key of `@` takes 528"),
+        "{text}"
+    );
     let text = message(cast, facts().without(Feature::Btf));
     assert!(text.contains("CONFIG_DEBUG_INFO_BTF"), "{text}");
 }

@@ -94,6 +94,7 @@ fn layout(layout: &Layout) -> String {
         DataType::Bool => ("bool".into(), 1),
         DataType::Pointer => ("pointer".into(), 8),
         DataType::String => (format!("string[{}]", layout.size), layout.size),
+        DataType::Chars => (format!("char[{}]", layout.size), layout.size),
         DataType::Literal => (format!("literal[{}]", layout.size), layout.size),
         DataType::Buffer(holds) => (
             format!("{holds:?}[{}]", layout.size - 8).to_lowercase(),

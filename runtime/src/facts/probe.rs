@@ -9,6 +9,7 @@ use aya_obj::generated::{bpf_attach_type, bpf_insn, bpf_map_type, bpf_prog_type}
 use pfscript_compiler::btf::{Btf, Kind};
 use pfscript_probes::Feature;
 use pfscript_probes::abi::helper;
+use pfscript_probes::features::SHORT_KEY_BYTES;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
@@ -20,6 +21,7 @@ pub(super) fn presence(feature: Feature) -> Presence {
     crate::sys::lift_memory_lock_limit();
     match feature {
         Feature::HashWithoutPreallocation => growing_hash(),
+        Feature::LongKeys => long_keys(),
         Feature::RingBuffer => ring_buffer(),
         Feature::RawTracepointTestRun => test_run(),
         Feature::KprobeMulti => kprobe_multi(),
@@ -173,6 +175,12 @@ fn atomic_exchange() -> Presence {
     instructions.extend(leave());
     let program = load(bpf_prog_type::BPF_PROG_TYPE_PERF_EVENT, &instructions, None);
     verdict(program.map(drop))
+}
+
+/// Before 5.16, keys had to fit the stack of a program.
+fn long_keys() -> Presence {
+    let bytes = SHORT_KEY_BYTES + 8;
+    verdict(map(bpf_map_type::BPF_MAP_TYPE_HASH, bytes, 1, 0).map(drop))
 }
 
 fn ring_buffer() -> Presence {

@@ -4,7 +4,7 @@
 use super::format::{Argument, Printf};
 use super::value::{Bucket, Frame, Histogram, Scale, Stack, Stats, Value};
 use crate::bytes::{
-    as_number, average, buffer, field, member_number, number, slice, string, unsigned,
+    as_number, average, buffer, field, member_number, number, shown, slice, string, unsigned,
 };
 use pfscript_compiler::manifest::{
     DataType, Field, FormatPiece, Holds, Layout, MapValue, Naming, StackMode,
@@ -22,6 +22,8 @@ pub trait Names {
     fn user_symbol(&mut self, address: u64, tgid: u32) -> Frame;
     /// What a number stands for.
     fn named(&mut self, naming: &Naming, number: u64) -> Value;
+    /// What is shown behind a string that was cut.
+    fn trailer(&self) -> &[u8];
 }
 
 /// Names nothing: addresses as they are, stacks empty.
@@ -43,6 +45,10 @@ impl Names for NoNames {
 
     fn named(&mut self, _: &Naming, number: u64) -> Value {
         Value::UInt(number)
+    }
+
+    fn trailer(&self) -> &[u8] {
+        b".."
     }
 }
 
@@ -72,7 +78,11 @@ pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names) -> Value {
         DataType::Int { .. } => named(&layout.ty, number(layout, bytes).unwrap_or(0)),
         DataType::Bool => Value::Bool(unsigned(slice(bytes, 0, 1)) != 0),
         DataType::Pointer => Value::Pointer(word()),
-        DataType::String => Value::Str(string(slice(bytes, 0, layout.size)).to_vec()),
+        DataType::String => {
+            let room = slice(bytes, 0, layout.size);
+            Value::Str(shown(room, names.trailer()))
+        }
+        DataType::Chars => Value::Str(string(slice(bytes, 0, layout.size)).to_vec()),
         DataType::Literal => Value::Literal(string(slice(bytes, 0, layout.size)).to_vec()),
         DataType::Buffer(holds) => held(*holds, buffer(slice(bytes, 0, layout.size))),
         DataType::Named(naming) => names.named(naming, word()),
@@ -251,9 +261,20 @@ pub(crate) mod tests {
         assert_eq!(read(&int(8, false), &[0xff; 8]), Value::UInt(u64::MAX));
         assert_eq!(read(&layout(1, DataType::Bool), &[1]), Value::Bool(true));
         assert_eq!(
-            read(&layout(4, DataType::String), b"a\xff\0c"),
+            read(&layout(4, DataType::Chars), b"a\xff\0c"),
             Value::Str(b"a\xff".to_vec())
         );
+        for (room, text) in [
+            ("ab\0\0", "ab"),
+            ("abc\0", "abc"),
+            ("abc\x01", "abc.."),
+            ("ab\0\x01", "ab.."),
+        ] {
+            assert_eq!(
+                read(&layout(4, DataType::String), room.as_bytes()),
+                Value::Str(text.as_bytes().to_vec())
+            );
+        }
         let pair = tuple(&[(0, int(8, true)), (8, layout(8, DataType::Pointer))]);
         assert_eq!(
             read(&pair, &words(&[1, 0x7f])),

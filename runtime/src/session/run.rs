@@ -502,7 +502,9 @@ impl<'a> Running<'a> {
                 self.commands_left_out += 1;
                 continue;
             }
-            let names = self.symbols.names(&mut self.processes, &self.loaded);
+            let names = self
+                .symbols
+                .names(&mut self.processes, &self.loaded, manifest);
             let setting = setting(self.stop, &self.session);
             let mut performer =
                 Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
@@ -545,7 +547,9 @@ impl<'a> Running<'a> {
         let manifest = &self.session.object.manifest;
         let mut order: Vec<usize> = (0..manifest.maps.len()).collect();
         order.sort_by_key(|index| &manifest.maps[*index].name);
-        let names = self.symbols.names(&mut self.processes, &self.loaded);
+        let names = self
+            .symbols
+            .names(&mut self.processes, &self.loaded, manifest);
         let setting = setting(self.stop, &self.session);
         let mut performer = Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
         for index in order {

@@ -279,7 +279,7 @@ mod tests {
             ("%.9s", "abc"),
         ] {
             assert_eq!(
-                shown(format, text.clone(), b"abc\0xxxx"),
+                shown(format, text.clone(), b"abc\0xxx\0"),
                 expected,
                 "{format}"
             );

@@ -61,11 +61,13 @@ impl Symbols {
         &'a mut self,
         processes: &'a mut Processes,
         loaded: &'a Loaded,
+        manifest: &'a Manifest,
     ) -> SymbolNames<'a> {
         SymbolNames {
             symbols: self,
             processes,
             loaded,
+            trailer: manifest.str_trunc_trailer.as_bytes(),
         }
     }
 
@@ -180,6 +182,7 @@ pub struct SymbolNames<'a> {
     symbols: &'a mut Symbols,
     processes: &'a mut Processes,
     loaded: &'a Loaded,
+    trailer: &'a [u8],
 }
 
 impl Names for SymbolNames<'_> {
@@ -208,6 +211,10 @@ impl Names for SymbolNames<'_> {
 
     fn named(&mut self, naming: &Naming, number: u64) -> Value {
         naming::name(naming, number)
+    }
+
+    fn trailer(&self) -> &[u8] {
+        self.trailer
     }
 
     fn user_symbol(&mut self, address: u64, tgid: u32) -> Frame {

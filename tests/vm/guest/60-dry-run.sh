@@ -127,6 +127,21 @@ parts_of_strings() {
 }
 check dry-run-parts-of-strings parts_of_strings
 
+# Strings of kilobytes, and of a few bytes, as they are cut.
+long_strings() {
+    for bytes in 5 100 2000; do
+        PFSCRIPT_MAX_STRLEN=$bytes trace_well --dry-run -e 'tracepoint:syscalls:sys_enter_execve {
+            $p = str(args.filename); printf("%s|%d\n", $p, strlen($p)); print((1, $p));
+            if (strncmp($p, "/no", 3) == 0 && strcontains($p, "abc")) { @ = $p; } }'
+    done
+    trace_well -e 'config = { max_strlen = 5 } begin { $name = curtask.nsproxy.cgroup_ns.ns.ops.name; print(str($name)); @[str($name, 4)] = 1; exit(); }'
+    grep -q '^cgrou\.\.$' out || fail "a string is not cut"
+    grep -q '^@\[cgr\]: 1$' out || fail "a string is not what the script says"
+    PFSCRIPT_MAX_STRLEN=2000 trace -e 'begin { $s = "ab"; @[str($s), str(curtask.nsproxy.cgroup_ns.ns.ops.name)] = 1; exit(); }'
+    [ "$status" = 0 ] || grep -q 'this kernel has no hash keys of more than 512 bytes' err || fail "long keys are refused: $(cat err)"
+}
+check dry-run-long-strings long_strings
+
 # Numbers that are printed as what they stand for, and addresses of networks.
 names() {
     trace_well --dry-run -e 'software:page-faults:1 { $f = (uint64)10; @a[ntop(pid), ntop($f, pton("::1"))] = macaddr(curtask);

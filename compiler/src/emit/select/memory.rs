@@ -48,15 +48,21 @@ impl Selector<'_> {
             });
         }
         let base = self.in_register(base, R5)?;
+        Ok(self.within_reach(Memory { base, offset }))
+    }
+
+    /// The same memory at an offset that an instruction has room for, perhaps through `r5`.
+    fn within_reach(&mut self, memory: Memory) -> Memory {
+        let Memory { base, offset } = memory;
         if i16::try_from(offset).is_ok() {
-            return Ok(Memory { base, offset });
+            return memory;
         }
         self.assembler.mov(R5, base);
         self.assembler.push(Insn::alu64_imm(alu::ADD, R5, offset));
-        Ok(Memory {
+        Memory {
             base: R5,
             offset: 0,
-        })
+        }
     }
 
     /// The memory of `bytes` bytes of a slot.
@@ -88,6 +94,7 @@ impl Selector<'_> {
 
     /// Stores all of a register.
     pub(super) fn store_register(&mut self, memory: Memory, register: Reg) -> Selected {
+        let memory = self.within_reach(memory);
         let offset = memory.offset()?;
         self.assembler
             .push(Insn::store(size::DW, memory.base, offset, register));
@@ -102,6 +109,7 @@ impl Selector<'_> {
         width: Width,
         signed: bool,
     ) -> Selected {
+        let memory = self.within_reach(memory);
         let target = self.target(result);
         self.assembler.push(Insn::load(
             size_of(width),
@@ -118,6 +126,7 @@ impl Selector<'_> {
 
     /// `*memory = value`
     pub(super) fn store(&mut self, memory: Memory, width: Width, value: Operand) -> Selected {
+        let memory = self.within_reach(memory);
         let offset = memory.offset()?;
         let size = size_of(width);
         let immediate = match value {
@@ -135,6 +144,7 @@ impl Selector<'_> {
 
     /// Adds to a word of memory, whoever else does.
     pub(super) fn atomic_add(&mut self, memory: Memory, value: Operand) -> Selected {
+        let memory = self.within_reach(memory);
         let offset = memory.offset()?;
         let value = self.in_register(value, R4)?;
         self.assembler
@@ -186,10 +196,10 @@ impl Selector<'_> {
         let mut done = 0;
         for width in pieces(bytes, &[from, to])? {
             let size = size_of(width);
-            let from = from.plus(done);
-            let to = to.plus(done);
+            let from = self.within_reach(from.plus(done));
             self.assembler
                 .push(Insn::load(size, R4, from.base, from.offset()?));
+            let to = self.within_reach(to.plus(done));
             self.assembler
                 .push(Insn::store(size, to.base, to.offset()?, R4));
             done += width.bytes();

@@ -80,7 +80,10 @@ fn buf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic
                         return Err(Diagnostic::error(at, message));
                     }
                 },
-                None => (Some(Box::new(length)), checker.options.limits.max_strlen),
+                None => (
+                    Some(Box::new(length)),
+                    round_up(checker.options.limits.max_strlen),
+                ),
             }
         }
         (false, Some(whole @ 0..=MAX_STRING_BYTES)) => (None, whole),

@@ -346,7 +346,7 @@ fn result_type(checker: &mut Checker<'_>, spelled: &str) -> Option<Type> {
     }
     let room = match spelled {
         "bool" => return Some(Type::Bool),
-        "string" => checker.options.limits.max_strlen,
+        "string" => checker.options.limits.string_room(),
         _ => spelled
             .strip_prefix("string[")?
             .strip_suffix(']')?

@@ -140,7 +140,7 @@ fn join(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
             args: vec![Argument::Value(array)],
         },
         ty: Type::Str {
-            bytes: 8 + JOINED_STRINGS * checker.options.limits.max_strlen,
+            bytes: 8 + JOINED_STRINGS * checker.options.limits.string_room(),
         },
         span,
     };

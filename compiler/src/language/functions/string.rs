@@ -1,7 +1,7 @@
 //! Functions of strings: rows of the table in the parent. Comparisons with `==` are operators (`sema::operators`).
 
 use super::{Args, FunctionKind, FunctionRow, row};
-use crate::hir::{Argument, Expr, ExprKind};
+use crate::hir::{Argument, Expr, ExprKind, StringEnd};
 use crate::sema::Checker;
 use crate::types::{Type, round_up};
 use pfscript_grammar::Diagnostic;
@@ -87,8 +87,9 @@ fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
     if is_string && !args.has(1) {
         return Ok(from);
     }
-    let max = checker.options.limits.max_strlen;
-    let (limit, most, chosen) = if args.has(1) {
+    // Its terminator, or what says that it was cut, comes behind it.
+    let max = checker.options.limits.max_strlen + 1;
+    let (limit, most, end) = if args.has(1) {
         let limit = args.value(1)?;
         match limit.constant() {
             Some(n) if n <= 0 => {
@@ -104,19 +105,23 @@ fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
             }
             Some(n) => {
                 let most = (n as u64).min(max.into());
-                (None, most as u32, most == n as u64)
+                let end = match most == n as u64 {
+                    true => StringEnd::Chosen,
+                    false => StringEnd::Cut,
+                };
+                (None, most as u32, end)
             }
-            None => (Some(Box::new(limit)), max, true),
+            None => (Some(Box::new(limit)), max, StringEnd::Chosen),
         }
     } else {
-        (None, max, false)
+        (None, max, StringEnd::Cut)
     };
     Ok(Expr {
         kind: ExprKind::ReadString {
             address: Box::new(from),
             limit,
             most,
-            chosen,
+            end,
         },
         ty: Type::Str {
             bytes: round_up(most),
