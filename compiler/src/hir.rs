@@ -38,6 +38,8 @@ pub struct VarData {
     pub ty: Type,
     /// A path may read it before it is assigned: it starts as zero.
     pub zeroed: bool,
+    /// A `let` says its type, which stays.
+    pub declared: bool,
     /// The innermost loop that all of its uses are in, behind those around it; none if one is outside of all loops.
     pub home: Vec<Loop>,
 }
@@ -405,6 +407,46 @@ impl Expr {
             },
             span,
         }
+    }
+
+    /// The value, if it is known before the script runs.
+    pub fn known(&self) -> Option<i64> {
+        Some(match &self.kind {
+            ExprKind::Int(value) => *value,
+            ExprKind::Arith(op, left, right) => op.apply(left.known()?, right.known()?),
+            ExprKind::Compare(condition, left, right) => {
+                condition.holds(left.known()?, right.known()?).into()
+            }
+            ExprKind::Not(value) => (value.known()? == 0).into(),
+            ExprKind::And(values) => {
+                let mut all = true;
+                for value in values {
+                    all &= value.known()? != 0;
+                }
+                all.into()
+            }
+            ExprKind::Or(values) => {
+                let mut any = false;
+                for value in values {
+                    any |= value.known()? != 0;
+                }
+                any.into()
+            }
+            ExprKind::Ternary(condition, then, otherwise) => match condition.known()? {
+                0 => otherwise.known()?,
+                _ => then.known()?,
+            },
+            ExprKind::Extend {
+                width,
+                signed,
+                value,
+            } => width.extend(*signed, value.known()?),
+            ExprKind::CompareStr { equal, left, right } => match (&left.kind, &right.kind) {
+                (ExprKind::Str(left), ExprKind::Str(right)) => ((left == right) == *equal).into(),
+                _ => return None,
+            },
+            _ => return None,
+        })
     }
 
     /// The value, if the expression is a constant integer.

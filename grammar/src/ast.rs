@@ -333,6 +333,10 @@ pub enum ExprKind {
         /// The operand.
         operand: Box<Expr>,
     },
+    /// `comptime x`: what is known before the script runs.
+    Comptime(Box<Expr>),
+    /// `typeof(x)`, as the argument of a macro or a function that takes a type.
+    TypeOf(TypeName),
     /// `sizeof(type)`, `sizeof(x)`
     SizeOf(Measured),
     /// `offsetof(type, member.member)`
@@ -364,7 +368,7 @@ pub enum ExprKind {
     Unsupported(Unsupported),
 }
 
-/// What `sizeof` and `offsetof` look at. An expression is not evaluated.
+/// What `sizeof`, `offsetof` and `typeof` look at. An expression is not evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Measured {
     /// A type.
@@ -378,8 +382,10 @@ pub enum Measured {
 pub struct TypeName {
     /// `struct`, `union` or `enum`, if written.
     pub tag: Option<TypeTag>,
-    /// The words of the name, joined by single spaces: `vm_area_struct`, `uint64`, `unsigned long`.
+    /// The words of the name, joined by single spaces: `vm_area_struct`, `uint64`, `unsigned long`. Empty in a `typeof`.
     pub name: String,
+    /// What it is the type of: `typeof($x)`, `typeof(struct file *)`.
+    pub of: Option<Box<Measured>>,
     /// How many `*` follow.
     pub pointers: u32,
     /// `[n]` or `[]` after it.
@@ -499,5 +505,5 @@ eq_without_span! {
     Block { statements }
     Stmt { kind }
     Expr { kind }
-    TypeName { tag, name, pointers, array }
+    TypeName { tag, name, of, pointers, array }
 }

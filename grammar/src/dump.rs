@@ -246,6 +246,8 @@ impl Dumper {
             ExprKind::Cast { ty, operand } => {
                 self.nest(format!("cast {}", type_text(ty)), |d| d.expr(operand));
             }
+            ExprKind::Comptime(value) => self.nest("comptime", |d| d.expr(value)),
+            ExprKind::TypeOf(ty) => self.line(type_text(ty)),
             ExprKind::SizeOf(of) => self.measured("sizeof", of),
             ExprKind::OffsetOf { of, path } => {
                 let path: Vec<&str> = path.iter().map(|member| member.node.as_str()).collect();
@@ -290,7 +292,11 @@ fn type_text(ty: &TypeName) -> String {
         Some(None) => "[]".to_owned(),
         None => String::new(),
     };
-    format!("{tag}{}{pointers}{array}", ty.name)
+    let name = match &ty.of {
+        Some(of) => format!("typeof({})", crate::format::measured(of)),
+        None => ty.name.clone(),
+    };
+    format!("{tag}{name}{pointers}{array}")
 }
 
 fn quote(bytes: &[u8]) -> String {

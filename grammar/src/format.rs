@@ -57,7 +57,7 @@ fn strength(expr: &Expr) -> u8 {
     match &expr.kind {
         ExprKind::Ternary { .. } => TERNARY,
         ExprKind::Binary { rest, .. } => binary_strength(rest),
-        ExprKind::Unary { .. } | ExprKind::Cast { .. } => UNARY,
+        ExprKind::Unary { .. } | ExprKind::Cast { .. } | ExprKind::Comptime(_) => UNARY,
         ExprKind::IncDec { prefix: true, .. } => UNARY,
         ExprKind::IncDec { .. }
         | ExprKind::Field { .. }
@@ -67,7 +67,7 @@ fn strength(expr: &Expr) -> u8 {
         // What closes with its own parenthesis holds together; blocks, `if`, casts and the like do not.
         ExprKind::Unsupported(unsupported) => match unsupported.what {
             "elements in offsetof" | "arrays of arrays" | "empty tuples" => PRIMARY,
-            "typeof expressions" if unsupported.text.starts_with("type") => PRIMARY,
+            "typeinfo expressions" => PRIMARY,
             _ => ANY,
         },
         _ => PRIMARY,
@@ -149,9 +149,6 @@ impl Printer {
             StmtKind::Continue => self.push("continue"),
             StmtKind::Unsupported(unsupported) => {
                 self.push(&unsupported.text);
-                if unsupported.what == "comptime statements" {
-                    return;
-                }
             }
             // A statement that begins with a brace or with `if` would be another one: hence TERNARY, not ANY.
             StmtKind::Expr(expr) => self.expr(expr, TERNARY),
@@ -335,6 +332,13 @@ impl Printer {
                     !sure && matches!(sign, '-' | '*' | '&' | '+')
                 });
             }
+            ExprKind::Comptime(value) => {
+                self.push("comptime ");
+                // An `if` behind it would be read as a statement.
+                let alone = matches!(value.kind, ExprKind::If { .. } | ExprKind::Block { .. });
+                self.expr(value, if alone { PRIMARY } else { UNARY });
+            }
+            ExprKind::TypeOf(ty) => self.type_name(ty),
             ExprKind::SizeOf(of) => {
                 self.push("sizeof(");
                 self.measured(of);
@@ -405,6 +409,11 @@ impl Printer {
             None => "",
         });
         self.push(&ty.name);
+        if let Some(of) = &ty.of {
+            self.push("typeof(");
+            self.measured(of);
+            self.push(")");
+        }
         if ty.pointers > 0 {
             self.push(" ");
         }
@@ -419,9 +428,17 @@ impl Printer {
     }
 }
 
+/// What `typeof` looks at, as it is written.
+pub(crate) fn measured(of: &Measured) -> String {
+    let mut printer = Printer::default();
+    printer.measured(of);
+    printer.out
+}
+
 /// True if a cast to this type may stand before an operand with a sign.
 fn is_sure_type(ty: &TypeName) -> bool {
     ty.tag.is_some()
+        || ty.of.is_some()
         || ty.pointers > 0
         || ScriptParser::parse(Rule::type_sure, &ty.name)
             .is_ok_and(|pairs| pairs.as_str().len() == ty.name.len())

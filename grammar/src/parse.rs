@@ -140,7 +140,7 @@ fn item(source: &str, at: usize, builder: &Builder<'_>) -> Result<(Item, usize),
 }
 
 /// Where the grammar failed, in an item that starts at `start` and whose brackets count from `from` on.
-fn failure(error: &Error<Rule>, start: usize, from: usize) -> Failure<'_> {
+pub(crate) fn failure(error: &Error<Rule>, start: usize, from: usize) -> Failure<'_> {
     let offset = match error.location {
         InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
     };

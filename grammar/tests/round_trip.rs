@@ -45,6 +45,12 @@ fn check(source: &str) {
 /// The text at an expression's span is that expression.
 fn places(expr: &Expr, source: &str) {
     let text = &source[expr.span.range()];
+    // The keyword of `comptime if` stands before the `if`, so each condition has its own place.
+    if let ExprKind::Comptime(value) = &expr.kind
+        && !text.starts_with("comptime")
+    {
+        return places(value, source);
+    }
     let script = parse(&format!("BEGIN {{ return ({text}); }}"))
         .unwrap_or_else(|_| panic!("the span holds {text:?} for {:?}", expr.kind));
     let Some(StmtKind::Return(Some(alone))) = script
@@ -57,7 +63,9 @@ fn places(expr: &Expr, source: &str) {
     };
     assert_eq!(format_expr(alone), format_expr(expr), "at {text:?}");
     match &expr.kind {
-        ExprKind::Unary { operand, .. } | ExprKind::Cast { operand, .. } => places(operand, source),
+        ExprKind::Unary { operand, .. }
+        | ExprKind::Cast { operand, .. }
+        | ExprKind::Comptime(operand) => places(operand, source),
         ExprKind::IncDec { target, .. } => places(target, source),
         ExprKind::Binary { first, rest } => {
             places(first, source);

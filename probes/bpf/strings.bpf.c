@@ -51,6 +51,33 @@ pf_template(__u64, pf_strncmp, const __u8 *a, __u64 a_room, const __u8 *b, __u64
 }
 
 /*
+ * The difference of the first bytes that differ, of n; 0 if none do. Bytes behind the rooms, which are known when the program is
+ * loaded, are 0.
+ */
+pf_template(__s64, pf_memcmp, const __u8 *a, __u64 a_room, const __u8 *b, __u64 b_room, __u64 n)
+{
+	__u64 result = 0, goes_on = 1;
+
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
+		__u64 c = 0, d = 0, within;
+
+		if (i >= a_room && i >= b_room)
+			break;
+		if (i < a_room)
+			c = a[i];
+		if (i < b_room)
+			d = b[i];
+		/* n is no more than rooms can be. */
+		within = (i - n) >> 63;
+		opaque(within);
+		result += (c - d) * goes_on * within;
+		goes_on *= is_zero(c ^ d);
+	}
+	return result;
+}
+
+/*
  * The hash of as many bytes as the needle has is moved along the haystack: a polynomial over 64 bits in a number that is drawn
  * for each call, so that nobody can make strings whose hashes are the same. So the time, and what the verifier has to follow,
  * grow with the sum of the lengths and not with their product.
@@ -62,8 +89,11 @@ static __always_inline __u64 draw(void)
 	return bpf_get_prandom_u32() | 1;
 }
 
-/* Whether a needle of `length` bytes, which is known when the program is loaded and not 0, is in the haystack. */
-pf_template(__u64, pf_strcontains_literal, const __u8 *haystack, __u64 room, const __u8 *needle, __u64 length)
+/*
+ * The place, from 1, where a needle of `length` bytes is first in the haystack, or 0. The length is known when the program is
+ * loaded, and not 0.
+ */
+pf_template(__u64, pf_strstr_literal, const __u8 *haystack, __u64 room, const __u8 *needle, __u64 length)
 {
 	__u64 factor = draw(), power = 1, wanted = 0, hash = 0, found = 0, goes_on = 1, left = 0;
 
@@ -90,16 +120,16 @@ pf_template(__u64, pf_strcontains_literal, const __u8 *haystack, __u64 room, con
 			opaque(left);
 		}
 		if (i + 1 >= length)
-			found |= goes_on * is_zero(hash ^ wanted);
+			found += goes_on * is_zero(hash ^ wanted) * is_zero(found) * (left + 1);
 	}
 	return found;
 }
 
 /*
- * Whether any needle is in the haystack. The byte that leaves the hash is read by a helper: before 5.12, a program may not read
+ * The same for any needle. The byte that leaves the hash is read by a helper: before 5.12, a program may not read
  * its stack at an offset that the verifier does not know.
  */
-pf_template(__u64, pf_strcontains, const __u8 *haystack, __u64 room, const __u8 *needle, __u64 needle_room)
+pf_template(__u64, pf_strstr, const __u8 *haystack, __u64 room, const __u8 *needle, __u64 needle_room)
 {
 	__u64 factor = draw(), power = 1, wanted = 0, length = 0, hash = 0, found, goes_on = 1;
 
@@ -134,7 +164,7 @@ pf_template(__u64, pf_strcontains, const __u8 *haystack, __u64 room, const __u8 
 		/* Behind the end, nothing is what is wanted. */
 		wanted += is_zero(c) * PF_NOWHERE;
 		hash = hash * factor + c - left * whole * power;
-		found |= begun * is_zero(hash ^ wanted);
+		found += begun * is_zero(hash ^ wanted) * is_zero(found) * (i + 2 - length);
 	}
 	return found;
 }
@@ -164,4 +194,59 @@ pf_template(__u64, pf_strings, __u64 *to, __u64 room, __u64 array, __u64 loss)
 	}
 	*to = count;
 	return count;
+}
+
+/* The length of a string, without a branch on what is in it. */
+static __always_inline __u64 length_of(const __u8 *string, __u64 room)
+{
+	__u64 length = 0, goes_on = 1;
+
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
+		if (i >= room - 1)
+			break;
+		goes_on *= not_zero(string[i]);
+		length += goes_on;
+	}
+	return length;
+}
+
+/*
+ * One string behind the other, into `room` bytes that are all zero. Both stand at `strings`. `sizes` are three numbers of 20 bits: the
+ * rooms of the strings, and the most bytes that the result may have. The last byte of the room says whether something was cut, as
+ * theirs do.
+ */
+pf_template(__u64, pf_str_concat, __u8 *to, __u64 room, const __u8 *strings, __u64 sizes, __u64 loss)
+{
+	__u64 length = length_of(strings, sizes & 0xfffff);
+	__u64 all = length + length_of(strings + (sizes & 0xfffff), sizes >> 20 & 0xfffff);
+
+	/* What follows from the sizes is computed anew each time, and not kept on the stack. */
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STRING_BYTES; i++) {
+		__u64 place = (i - length) & (PF_MAX_STRING_BYTES - 1), from_second, there;
+		__u8 c = 0;
+
+		opaque(sizes);
+		if (i >= sizes >> 40)
+			break;
+		opaque(place);
+		bpf_probe_read_kernel(&c, 1, strings + (sizes & 0xfffff) + place);
+		from_second = ~(i - length) >> 63;
+		there = (i - all) >> 63;
+		opaque(from_second);
+		opaque(there);
+		there *= from_second;
+		there *= c;
+		if (i < (sizes & 0xfffff) - 1)
+			there += strings[i];
+		to[i] = there;
+	}
+	opaque(sizes);
+	to[room - 1] = strings[(sizes & 0xfffff) - 1] | strings[(sizes & 0xfffff) + (sizes >> 20 & 0xfffff) - 1];
+	if (all > sizes >> 40) {
+		to[room - 1] = 1;
+		pf_loss(loss + PF_STRING_TRUNCATED);
+	}
+	return 0;
 }

@@ -11,6 +11,7 @@ use crate::manifest::{Globals, Naming, SiteColumn, StackMode};
 use crate::program::{Context, ProgramKind};
 use crate::providers::{self, Access, Argument, ArgumentType};
 use crate::sema::Checker;
+use crate::sema::{SETTINGS, SettingValue};
 use crate::types::{COMM_BYTES, Type};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
 use pfscript_probes::Feature;
@@ -51,6 +52,17 @@ builtins! {
         checker.needs.needs_command.get_or_insert(span);
         Ok(Expr { kind: ExprKind::Global(Globals::COMMAND), ty: Type::U32, span })
     };
+    "has_cpid", "bool", "whether there is a command, started with `-c`", |checker, span| {
+        checker.needs.globals = true;
+        let command = Expr { kind: ExprKind::Global(Globals::COMMAND), ty: Type::U64, span };
+        let none = Expr::int(0, Type::U64, span);
+        Ok(Expr {
+            kind: ExprKind::Compare(Condition::Ne, Box::new(command), Box::new(none)),
+            ty: Type::Bool,
+            span,
+        })
+    };
+    "config", "record", "the settings: `config.max_strlen`; a number is 0 where the kernel decides", |checker, span| config(checker, span);
     "nsecs", "uint64", "nanoseconds since boot, time asleep included", |checker, span| Ok(nsecs(checker, span));
     "elapsed", "uint64", "nanoseconds since tracing began", |checker, span| {
         checker.needs.globals = true;
@@ -369,4 +381,27 @@ impl Checker<'_> {
             }
         })
     }
+}
+
+/// The settings, as a record of constants.
+fn config(checker: &mut Checker<'_>, span: Span) -> Result<Expr, Diagnostic> {
+    let mut names = Vec::new();
+    let mut items = Vec::new();
+    for setting in SETTINGS {
+        let Some(value) = setting.value(&checker.options.limits) else {
+            continue;
+        };
+        names.push(setting.name.into());
+        items.push(match value {
+            SettingValue::Number(number) => Expr::int(number.into(), Type::U64, span),
+            SettingValue::Flag(flag) => Expr::int(flag.into(), Type::Bool, span),
+            SettingValue::Text(text) => Expr::string(text.as_bytes(), span),
+        });
+    }
+    let types: Vec<Type> = items.iter().map(|item| item.ty).collect();
+    Ok(Expr {
+        ty: checker.tuple_type(&types, &names, span)?,
+        kind: ExprKind::Tuple(items),
+        span,
+    })
 }

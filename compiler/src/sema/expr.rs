@@ -79,6 +79,10 @@ impl Checker<'_> {
             Ast::TupleField { base, index } => self.tuple_field(base, index, span),
             Ast::Index { base, index } => self.index(base, index, span),
             Ast::Cast { ty, operand } => self.cast(ty, operand, span),
+            Ast::Comptime(value) => self.comptime(value, span),
+            Ast::TypeOf(ty) => Err(Diagnostic::error(ty.span, "a type is no value").help(
+                "`typeof` stands in casts, in `let`, in `sizeof` and `offsetof`, and as the argument of a macro",
+            )),
             Ast::SizeOf(of) => self.size_of(of, span),
             Ast::OffsetOf { of, path } => self.offset_of(of, path, span),
             Ast::Tuple(items) => self.tuple(items.iter(), &[], span),
@@ -89,6 +93,18 @@ impl Checker<'_> {
                 self.tuple(fields.iter().map(|(_, value)| value), &names, span)
             }
             Ast::Unsupported(node) => Err(Diagnostic::unsupported(node.span, node.what)),
+        }
+    }
+
+    /// `comptime x`
+    pub(super) fn comptime(&mut self, value: &ast::Expr, span: Span) -> Result<Expr, Diagnostic> {
+        let value = self.expr(value)?;
+        match (&value.kind, value.known()) {
+            (_, Some(known)) => Ok(Expr::int(known, value.ty, span)),
+            (ExprKind::Str(_), None) => Ok(value),
+            // Another pass will know more.
+            (_, None) if value.ty == Type::Unknown => Ok(value),
+            (_, None) => Err(not_known(value.span)),
         }
     }
 
@@ -115,7 +131,7 @@ impl Checker<'_> {
     ///
     /// # Errors
     /// If no map or variable could hold it. What is stored in itself, such as `@a = (1, @a)`, grows until it is refused.
-    fn tuple_type(
+    pub(crate) fn tuple_type(
         &mut self,
         items: &[Type],
         names: &[Arc<str>],
@@ -329,4 +345,9 @@ pub(crate) fn parse_integer(text: &str) -> Option<u64> {
     } else {
         value
     })
+}
+
+/// The answer to what must be known when the script is compiled.
+pub(crate) fn not_known(span: Span) -> Diagnostic {
+    Diagnostic::error(span, "this is not known before the script runs")
 }

@@ -54,9 +54,15 @@ impl Checker<'_> {
         Ok((value.ty, value.literal_bytes()))
     }
 
+    /// `typeof(x)`
+    pub(super) fn type_of(&mut self, of: &Measured) -> Result<Type, Diagnostic> {
+        Ok(self.measured(of)?.0)
+    }
+
     /// Whether what looks like the name of a type is that of a builtin or an enumerator.
     fn is_value(&mut self, name: &TypeName) -> bool {
-        let bare = name.tag.is_none() && name.pointers == 0 && name.array.is_none();
+        let bare =
+            name.tag.is_none() && name.of.is_none() && name.pointers == 0 && name.array.is_none();
         let enumerator = |this: &mut Self| {
             let btf = this.facts.btf();
             btf.is_some_and(|btf| this.types.enumerator(btf, &name.name).is_some())
@@ -64,7 +70,7 @@ impl Checker<'_> {
         bare && (Builtin::named(&name.name).is_some() || enumerator(self))
     }
 
-    fn type_measured(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
+    pub(super) fn type_measured(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
         let mut ty = self.target_named(name)?;
         for _ in 0..name.pointers {
             ty = self.types.pointer_to(ty);
@@ -74,7 +80,7 @@ impl Checker<'_> {
             let count = u32::try_from(count.unwrap_or(0)).unwrap_or(u32::MAX);
             ty = Type::Array { element, count };
         }
-        if ty == Type::Void && name.name != "void" {
+        if ty == Type::Void && name.name != "void" && name.of.is_none() {
             let message = format!("`{}` is declared, but its members are not known", name.name);
             return Err(Diagnostic::error(name.span, message));
         }

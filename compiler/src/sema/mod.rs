@@ -25,6 +25,7 @@ mod renewal;
 mod scope;
 mod stmt;
 mod type_names;
+mod variables;
 
 pub use declarations::Declared;
 
@@ -43,11 +44,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use attach_points::{Differences, Group, Point, expand};
 use declarations::Declarations;
-pub(crate) use expr::parse_integer;
+pub(crate) use expr::{not_known, parse_integer};
 use flow::Flows;
 pub use named::{Parameter, ParameterDefault, ProbeFilter};
 use options::configure;
-pub use options::{Limits, MissingProbes, Options, PREFIXES, SETTINGS, Setting};
+pub use options::{Limits, MissingProbes, Options, PREFIXES, SETTINGS, Setting, SettingValue};
 use pass::Pass;
 
 /// The most passes over a script. Few need more than four.

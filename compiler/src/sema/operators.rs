@@ -72,6 +72,11 @@ impl Checker<'_> {
             Ast::Variable(name) => {
                 let value = self.variable(name, target.span)?;
                 let ty = value.ty;
+                if let (Type::Int { bytes: ..8, .. }, Some(var)) = (ty, self.scopes.open(name))
+                    && self.vars[var].declared
+                {
+                    return Ok(self.declared_step(var, value, delta, prefix, span));
+                }
                 let delta = self.distance_of(Expr::int(delta, Type::I64, span), ty);
                 match (value.kind, delta) {
                     (ExprKind::Load(place), Some(delta)) => Ok(add(place, delta, prefix, ty, span)),

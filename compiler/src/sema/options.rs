@@ -110,16 +110,31 @@ enum Kind {
         min: u32,
         max: u32,
         set: fn(&mut Limits, u32),
+        get: fn(&Limits) -> Option<u32>,
     },
-    Flag(fn(&mut Limits, bool)),
+    Flag(fn(&mut Limits, bool), fn(&Limits) -> bool),
     /// One of these words.
-    Word(&'static [&'static str], fn(&mut Limits, &str)),
+    Word(
+        &'static [&'static str],
+        fn(&mut Limits, &str),
+        fn(&Limits) -> &'static str,
+    ),
     /// At most so many bytes of text.
-    Text(usize, fn(&mut Limits, &str)),
-    /// One of bpftrace's whose values all come to the same here; why that is.
-    SameHere(Value, &'static str),
+    Text(usize, fn(&mut Limits, &str), fn(&Limits) -> &str),
+    /// One of bpftrace's whose values all come to the same here; what a script finds it to be, and why that is.
+    SameHere(Value, &'static str, &'static str),
     /// One of bpftrace's that is had with this value alone; why that is.
     Only(Value, &'static str, &'static str),
+}
+
+/// What a setting is.
+pub enum SettingValue {
+    /// A number; 0 where it is as the kernel allows.
+    Number(u32),
+    /// Whether it is on.
+    Flag(bool),
+    /// A word, or text.
+    Text(String),
 }
 
 /// The values that a setting has in bpftrace.
@@ -130,13 +145,23 @@ enum Value {
     Word(&'static [&'static str]),
 }
 
-const fn number(name: &'static str, (min, max): (u32, u32), set: fn(&mut Limits, u32)) -> Setting {
-    let kind = Kind::Number { min, max, set };
+const fn number(
+    name: &'static str,
+    (min, max): (u32, u32),
+    set: fn(&mut Limits, u32),
+    get: fn(&Limits) -> Option<u32>,
+) -> Setting {
+    let kind = Kind::Number { min, max, set, get };
     Setting { name, kind }
 }
 
-const fn same_here(name: &'static str, value: Value, why: &'static str) -> Setting {
-    let kind = Kind::SameHere(value, why);
+const fn same_here(
+    name: &'static str,
+    value: Value,
+    is: &'static str,
+    why: &'static str,
+) -> Setting {
+    let kind = Kind::SameHere(value, is, why);
     Setting { name, kind }
 }
 
@@ -149,53 +174,106 @@ const UNSTABLE: Value = Value::Word(&["enable", "warn", "error", "true", "false"
 
 /// All settings.
 pub const SETTINGS: &[Setting] = &[
-    number("max_strlen", (1, MAX_STRING_BYTES - 8), |limits, bytes| {
-        limits.max_strlen = bytes;
-    }),
+    number(
+        "max_strlen",
+        (1, MAX_STRING_BYTES - 8),
+        |limits, bytes| {
+            limits.max_strlen = bytes;
+        },
+        |limits| Some(limits.max_strlen),
+    ),
     Setting {
         name: "str_trunc_trailer",
-        kind: Kind::Text(MAX_TRAILER_BYTES, |limits, text| {
-            limits.str_trunc_trailer = text.to_owned();
-        }),
+        kind: Kind::Text(
+            MAX_TRAILER_BYTES,
+            |limits, text| {
+                limits.str_trunc_trailer = text.to_owned();
+            },
+            |limits| &limits.str_trunc_trailer,
+        ),
     },
-    number("max_map_keys", (1, u32::MAX), |limits, keys| {
-        limits.max_map_keys = Some(keys);
-    }),
-    number("max_stacks", (1, u32::MAX), |limits, stacks| {
-        limits.max_stacks = Some(stacks);
-    }),
-    number("perf_rb_pages", (1, MAX_EVENT_PAGES), |limits, pages| {
-        limits.event_pages = Some(pages);
-    }),
-    number("max_probes", (1, u32::MAX), |limits, points| {
-        limits.max_probes = Some(points);
-    }),
-    number("max_bpf_progs", (1, u32::MAX), |limits, programs| {
-        limits.max_programs = programs;
-    }),
+    number(
+        "max_map_keys",
+        (1, u32::MAX),
+        |limits, keys| {
+            limits.max_map_keys = Some(keys);
+        },
+        |limits| limits.max_map_keys,
+    ),
+    number(
+        "max_stacks",
+        (1, u32::MAX),
+        |limits, stacks| {
+            limits.max_stacks = Some(stacks);
+        },
+        |limits| limits.max_stacks,
+    ),
+    number(
+        "perf_rb_pages",
+        (1, MAX_EVENT_PAGES),
+        |limits, pages| {
+            limits.event_pages = Some(pages);
+        },
+        |limits| limits.event_pages,
+    ),
+    number(
+        "max_probes",
+        (1, u32::MAX),
+        |limits, points| {
+            limits.max_probes = Some(points);
+        },
+        |limits| limits.max_probes,
+    ),
+    number(
+        "max_bpf_progs",
+        (1, u32::MAX),
+        |limits, programs| {
+            limits.max_programs = programs;
+        },
+        |limits| Some(limits.max_programs),
+    ),
     Setting {
         name: "print_maps_on_exit",
-        kind: Kind::Flag(|limits, print| limits.print_maps = print),
+        kind: Kind::Flag(
+            |limits, print| limits.print_maps = print,
+            |limits| limits.print_maps,
+        ),
     },
     Setting {
         name: "stack_mode",
-        kind: Kind::Word(&["bpftrace", "perf", "raw"], |limits, word| {
-            limits.stack_mode = match word {
-                "perf" => StackMode::Perf,
-                "raw" => StackMode::Raw,
-                _ => StackMode::Bpftrace,
-            };
-        }),
+        kind: Kind::Word(
+            &["bpftrace", "perf", "raw"],
+            |limits, word| {
+                limits.stack_mode = match word {
+                    "perf" => StackMode::Perf,
+                    "raw" => StackMode::Raw,
+                    _ => StackMode::Bpftrace,
+                };
+            },
+            |limits| match limits.stack_mode {
+                StackMode::Bpftrace => "bpftrace",
+                StackMode::Perf => "perf",
+                StackMode::Raw => "raw",
+            },
+        ),
     },
     Setting {
         name: "missing_probes",
-        kind: Kind::Word(&["error", "warn", "ignore"], |limits, word| {
-            limits.missing_probes = match word {
-                "warn" => MissingProbes::Warn,
-                "ignore" => MissingProbes::Ignore,
-                _ => MissingProbes::Error,
-            };
-        }),
+        kind: Kind::Word(
+            &["error", "warn", "ignore"],
+            |limits, word| {
+                limits.missing_probes = match word {
+                    "warn" => MissingProbes::Warn,
+                    "ignore" => MissingProbes::Ignore,
+                    _ => MissingProbes::Error,
+                };
+            },
+            |limits| match limits.missing_probes {
+                MissingProbes::Error => "error",
+                MissingProbes::Warn => "warn",
+                MissingProbes::Ignore => "ignore",
+            },
+        ),
     },
     same_here(
         "license",
@@ -207,47 +285,64 @@ pub const SETTINGS: &[Setting] = &[
             "Dual MIT/GPL",
             "Dual MPL/GPL",
         ]),
+        "GPL",
         "programs are always loaded as `GPL`, and the kernel treats all of these alike",
     ),
     same_here(
         "on_stack_limit",
         Value::Number,
+        "32",
         "each program uses as much of its stack as fits",
     ),
     same_here(
         "log_size",
         Value::Number,
+        "1000000",
         "the room for the verifier's log grows as it is needed",
     ),
     same_here(
         "cache_user_symbols",
         Value::Word(&["PER_PID", "PER_PROGRAM", "NONE"]),
+        "PER_PROGRAM",
         "each file's symbols are read once, when a name is asked for",
     ),
     same_here(
         "lazy_symbolication",
         Value::Flag,
+        "true",
         "names are found when they are printed, also of processes that are gone",
     ),
     same_here(
         "use_blazesym",
         Value::Flag,
+        "true",
         "names are always found in the same way",
     ),
-    number("max_cat_bytes", (0, MAX_CAT_BYTES), |limits, bytes| {
-        limits.max_cat_bytes = bytes;
-    }),
+    number(
+        "max_cat_bytes",
+        (0, MAX_CAT_BYTES),
+        |limits, bytes| {
+            limits.max_cat_bytes = bytes;
+        },
+        |limits| Some(limits.max_cat_bytes),
+    ),
     same_here(
         "max_ast_nodes",
         Value::Number,
+        "0",
         "a script is bounded by its bytes and its depth",
     ),
-    same_here("max_type_res_iterations", Value::Number, DEPRECATED),
-    same_here("symbol_source", Value::Any, DEPRECATED),
-    same_here("unstable_import", UNSTABLE, DEPRECATED),
-    same_here("unstable_macro", UNSTABLE, DEPRECATED),
-    same_here("unstable_map_decl", UNSTABLE, DEPRECATED),
-    same_here("unstable_tseries", UNSTABLE, "there is no `tseries()` yet"),
+    same_here("max_type_res_iterations", Value::Number, "", DEPRECATED),
+    same_here("symbol_source", Value::Any, "", DEPRECATED),
+    same_here("unstable_import", UNSTABLE, "", DEPRECATED),
+    same_here("unstable_macro", UNSTABLE, "", DEPRECATED),
+    same_here("unstable_map_decl", UNSTABLE, "", DEPRECATED),
+    same_here(
+        "unstable_tseries",
+        UNSTABLE,
+        "",
+        "there is no `tseries()` yet",
+    ),
     only(
         "cpp_demangle",
         Value::Flag,
@@ -281,10 +376,27 @@ impl Setting {
         SETTINGS.iter().find(|setting| setting.name == name)
     }
 
+    /// What a script finds it to be; `None` if there is nothing to be said of it.
+    pub fn value(&self, limits: &Limits) -> Option<SettingValue> {
+        let written = |values: &Value, is: &str| match (values, is) {
+            (_, "") => None,
+            (Value::Number, is) => is.parse().ok().map(SettingValue::Number),
+            (Value::Flag, is) => Some(SettingValue::Flag(is == "true")),
+            (Value::Any | Value::Word(_), is) => Some(SettingValue::Text(is.to_owned())),
+        };
+        match &self.kind {
+            Kind::Number { get, .. } => Some(SettingValue::Number(get(limits).unwrap_or(0))),
+            Kind::Flag(_, get) => Some(SettingValue::Flag(get(limits))),
+            Kind::Word(_, _, get) => Some(SettingValue::Text(get(limits).to_owned())),
+            Kind::Text(_, _, get) => Some(SettingValue::Text(get(limits).to_owned())),
+            Kind::SameHere(values, is, _) | Kind::Only(values, is, _) => written(values, is),
+        }
+    }
+
     /// Whether it changes anything; others are there for scripts that were written for bpftrace.
     pub fn has_effect(&self) -> bool {
         match self.kind {
-            Kind::Number { .. } | Kind::Flag(_) | Kind::Word(..) | Kind::Text(..) => true,
+            Kind::Number { .. } | Kind::Flag(..) | Kind::Word(..) | Kind::Text(..) => true,
             Kind::SameHere(..) | Kind::Only(..) => false,
         }
     }
@@ -300,7 +412,7 @@ impl Setting {
         limits: &mut Limits,
     ) -> Result<Option<String>, String> {
         match &self.kind {
-            Kind::Number { min, max, set } => {
+            Kind::Number { min, max, set, .. } => {
                 let number = parse_number(value)?;
                 if !(u64::from(*min)..=u64::from(*max)).contains(&number) {
                     return Err(match *max {
@@ -310,16 +422,16 @@ impl Setting {
                 }
                 set(limits, number as u32);
             }
-            Kind::Flag(set) => set(limits, parse_flag(value)?),
-            Kind::Word(words, set) => {
+            Kind::Flag(set, _) => set(limits, parse_flag(value)?),
+            Kind::Word(words, set, _) => {
                 one_of(words, value)?;
                 set(limits, value);
             }
-            Kind::Text(most, set) => match value.len() <= *most {
+            Kind::Text(most, set, _) => match value.len() <= *most {
                 true => set(limits, value),
                 false => return Err(format!("{name} must have at most {most} bytes")),
             },
-            Kind::SameHere(values, why) => {
+            Kind::SameHere(values, _, why) => {
                 values.check(value)?;
                 return Ok(Some(format!("{name} has no effect: {why}")));
             }

@@ -7,7 +7,7 @@ use super::flow::Holder;
 use super::integers::negated;
 use super::operators::add;
 use super::{Checker, MapContent};
-use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap, Stmt, Var, VarData};
+use crate::hir::{Aggregate, Expr, ScriptMap, Stmt, Var, VarData};
 use crate::language::builtins;
 use crate::language::functions::{self, Call, FunctionKind};
 use crate::types::Type;
@@ -122,17 +122,31 @@ impl Checker<'_> {
             }
             StmtKind::If { arms, otherwise } => {
                 let mut checked = Vec::with_capacity(arms.len());
+                let mut certain = None;
                 for (condition, then) in arms {
+                    // What does not hold is not even looked at, and neither is what follows one that holds.
+                    if let Ast::Comptime(known) = &condition.kind {
+                        match self.comptime(known, condition.span)?.known() {
+                            Some(0) => {}
+                            _ => {
+                                certain = Some(then);
+                                break;
+                            }
+                        }
+                        continue;
+                    }
                     let condition = self.condition(condition);
                     let condition = self.keep(condition);
                     let then = self.block(then);
                     checked.extend(condition.map(|condition| (condition, then)));
                 }
-                let otherwise = otherwise
-                    .as_ref()
+                let otherwise = certain
+                    .or(otherwise.as_ref())
                     .map_or(Vec::new(), |block| self.block(block));
                 // A condition that was refused is an error, so there will be no object that lacks its arm.
-                if !checked.is_empty() {
+                if checked.is_empty() {
+                    out.extend(otherwise);
+                } else {
                     out.push(Stmt::If {
                         arms: checked,
                         otherwise,
@@ -245,6 +259,7 @@ impl Checker<'_> {
                         self.binary(op, old, value, span)?
                     }
                 };
+                let value = self.as_declared(name, value);
                 let var = self.assign_variable(name, &value, target.span)?;
                 self.note_flow(&value, Holder::Var(self.action, var));
                 out.push(self.set(var, value));
@@ -300,15 +315,8 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// `$x = value`
-    fn set(&self, var: Var, value: Expr) -> Stmt {
-        let span = value.span;
-        let place = Place::whole(Base::Var(var), self.vars[var].ty);
-        Stmt::Assign { place, value, span }
-    }
-
     /// An aggregation on the right of an assignment, if `value` is one.
-    fn aggregate(
+    pub(super) fn aggregate(
         &mut self,
         value: &ast::Expr,
     ) -> Result<Option<(Aggregate, Option<Expr>)>, Diagnostic> {
@@ -325,168 +333,6 @@ impl Checker<'_> {
             return functions::aggregation(self, row, &call).map(Some);
         }
         Ok(None)
-    }
-
-    pub(super) fn declare(
-        &mut self,
-        name: &pfscript_grammar::Spanned<String>,
-        ty: Option<&ast::TypeName>,
-        value: Option<&ast::Expr>,
-        out: &mut Vec<Stmt>,
-    ) -> Result<(), Diagnostic> {
-        if self.scopes.is_local(&name.node) {
-            return Err(Diagnostic::error(
-                name.span,
-                format!("`${}` is declared twice in this block", name.node),
-            ));
-        }
-        let value = match value {
-            Some(value) if self.aggregate(value)?.is_some() => return Err(not_a_value(value)),
-            Some(value) => Some(self.printable(value)?),
-            None => None,
-        };
-        let declared = match ty {
-            Some(ty) => Some(self.type_named(ty)?),
-            None => None,
-        };
-        let ty = match (&declared, &value) {
-            (Some(declared), Some(value)) => {
-                self.types.join(*declared, value.ty).ok_or_else(|| {
-                    Diagnostic::error(
-                        value.span,
-                        format!(
-                            "`${}` is declared as {}, but the value is {}",
-                            name.node,
-                            self.types.describe(*declared),
-                            self.types.describe(value.ty)
-                        ),
-                    )
-                })?
-            }
-            (Some(declared), None) => *declared,
-            (None, Some(value)) => value.ty,
-            (None, None) => Type::Unknown,
-        };
-        let var = self.new_variable(&name.node, ty);
-        // Whatever the slot held before, a declaration without value starts from zero.
-        self.vars[var].zeroed = value.is_none();
-        if value.is_none() && self.repeated > 0 {
-            out.push(Stmt::Clear(var));
-        }
-        if let Some(value) = value {
-            self.note_flow(&value, Holder::Var(self.action, var));
-            out.push(self.set(var, value));
-        }
-        Ok(())
-    }
-
-    pub(super) fn new_variable(&mut self, name: &str, ty: Type) -> Var {
-        let var = self.vars.next_key();
-        let known = self
-            .known_vars
-            .get(var)
-            .filter(|known| known.name[1..] == *name);
-        let ty = match known {
-            Some(known) => self.types.join(known.ty, ty).unwrap_or(ty),
-            None => ty,
-        };
-        if known.is_none_or(|known| known.ty != ty) {
-            self.env.changed = true;
-        }
-        self.vars.push(VarData {
-            name: format!("${name}"),
-            ty,
-            zeroed: false,
-            home: self.loops.clone(),
-        });
-        self.scopes.bind(name, var);
-        var
-    }
-
-    /// The variable that an assignment means: the nearest open block's, else one of a closed block with a fitting
-    /// type, else a new one in this block.
-    fn assign_variable(&mut self, name: &str, value: &Expr, span: Span) -> Result<Var, Diagnostic> {
-        if let Some(var) = self.scopes.open(name) {
-            match self.types.join(self.vars[var].ty, value.ty) {
-                Some(ty) => self.widen(var, ty),
-                None => {
-                    return Err(Diagnostic::error(
-                        span,
-                        format!(
-                            "`${name}` is {}, but is assigned {} here",
-                            self.types.describe(self.vars[var].ty),
-                            self.types.describe(value.ty)
-                        ),
-                    )
-                    .help("use another variable"));
-                }
-            }
-            return Ok(var);
-        }
-        // The latest first. Many can only be of as many types, so there are few.
-        for var in self.scopes.closed(name).to_vec().into_iter().rev() {
-            if let Some(ty) = self.types.join(self.vars[var].ty, value.ty) {
-                self.widen(var, ty);
-                self.scopes.bind(name, var);
-                return Ok(var);
-            }
-        }
-        Ok(self.new_variable(name, value.ty))
-    }
-
-    fn widen(&mut self, var: Var, ty: Type) {
-        self.used_here(var);
-        if self.vars[var].ty != ty {
-            self.vars[var].ty = ty;
-        }
-        if self.known_vars.get(var).is_none_or(|known| known.ty != ty) {
-            self.env.changed = true;
-        }
-    }
-
-    /// Notes that the loops around this place must get at a variable.
-    fn used_here(&mut self, var: Var) {
-        let home = &mut self.vars[var].home;
-        let pairs = home.iter().zip(&self.loops);
-        let common = pairs.take_while(|(a, b)| a == b).count();
-        home.truncate(common);
-    }
-
-    /// A variable's value.
-    pub(super) fn variable(&mut self, name: &str, span: Span) -> Result<Expr, Diagnostic> {
-        let var = match self.scopes.open(name) {
-            Some(var) => var,
-            None => match *self.scopes.closed(name) {
-                [var] => {
-                    self.vars[var].zeroed = true;
-                    var
-                }
-                [] => {
-                    let mut names: Vec<String> =
-                        self.scopes.names().map(|name| format!("${name}")).collect();
-                    names.sort();
-                    return Err(Diagnostic::error(
-                        span,
-                        format!("`${name}` is used but never assigned"),
-                    )
-                    .suggest(&format!("${name}"), names.iter().map(String::as_str)));
-                }
-                _ => {
-                    return Err(Diagnostic::error(
-                        span,
-                        format!("`${name}` has different types in earlier blocks"),
-                    )
-                    .help("use a different variable for each type"));
-                }
-            },
-        };
-        self.used_here(var);
-        let ty = self.vars[var].ty;
-        Ok(Expr {
-            kind: ExprKind::Load(Place::whole(Base::Var(var), ty)),
-            ty,
-            span,
-        })
     }
 }
 
@@ -539,7 +385,7 @@ fn is_unsigned(value: Option<&Expr>) -> bool {
     )
 }
 
-fn not_a_value(value: &ast::Expr) -> Diagnostic {
+pub(super) fn not_a_value(value: &ast::Expr) -> Diagnostic {
     Diagnostic::error(value.span, "an aggregation can only be assigned to a map")
         .help("such as `@counts[comm] = count()`")
 }

@@ -29,7 +29,10 @@ impl<'a> Checker<'a> {
             };
         }
         if name.pointers == 0 {
-            return self.value_named(name);
+            return match &name.of {
+                Some(of) => self.type_of(of),
+                None => self.value_named(name),
+            };
         }
         let mut ty = self.target_named(name)?;
         for _ in 0..name.pointers {
@@ -71,6 +74,9 @@ impl<'a> Checker<'a> {
 
     /// What a pointer with this type name points to.
     pub(super) fn target_named(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
+        if let Some(of) = &name.of {
+            return self.type_of(of);
+        }
         if name.tag.is_none() {
             if let Some(ty) = integer_named(&name.name) {
                 return Ok(ty);

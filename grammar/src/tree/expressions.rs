@@ -146,7 +146,17 @@ impl Builder<'_> {
                 };
             }
             Rule::sizeof | Rule::offsetof => return self.measure(pair),
-            _ => return unsupported("typeof expressions"),
+            Rule::typeof_expr => {
+                let (ty, depth) = match pair.clone().into_inner().next() {
+                    Some(ty) => self.any_type(ty),
+                    None => return self.dummy(span),
+                };
+                return match ty {
+                    Ok(ty) => self.node(ExprKind::TypeOf(ty), span, depth),
+                    Err(what) => unsupported(what),
+                };
+            }
+            _ => return unsupported("typeinfo expressions"),
         };
         self.node(kind, span, 0)
     }
@@ -160,9 +170,12 @@ impl Builder<'_> {
         let mut place = None;
         for part in pair.into_inner() {
             match part.as_rule() {
-                Rule::type_name => match self.type_name(part.clone()) {
-                    Ok(ty) => of = Some(Measured::Type(ty)),
-                    Err(what) => {
+                Rule::type_name | Rule::type_typeof => match self.any_type(part.clone()) {
+                    (Ok(ty), deep) => {
+                        depth = deep;
+                        of = Some(Measured::Type(ty));
+                    }
+                    (Err(what), _) => {
                         let node = self.text_of(what, span, self.span(&part));
                         return self.node(node, span, 0);
                     }
@@ -335,7 +348,7 @@ impl Builder<'_> {
 
     pub(super) fn prefix(&self, op: Pair<'_, Rule>, operand: Deep<Expr>) -> Deep<Expr> {
         let span = self.span(&op).to(operand.node.span);
-        let depth = operand.depth;
+        let mut depth = operand.depth;
         let unary = |op| {
             move |operand| ExprKind::Unary {
                 op,
@@ -351,20 +364,20 @@ impl Builder<'_> {
             rule @ (Rule::pre_inc | Rule::pre_dec) => {
                 self.inc_dec(self.span(&op), operand.node, rule == Rule::pre_inc, true)
             }
-            Rule::cast => match op.clone().into_inner().next().map(|ty| self.cast_type(ty)) {
-                Some(Ok(ty)) => ExprKind::Cast {
-                    ty,
-                    operand: Box::new(operand.node),
-                },
+            Rule::cast => match op.clone().into_inner().next().map(|ty| self.any_type(ty)) {
+                Some((Ok(ty), deep)) => {
+                    depth = depth.max(deep);
+                    ExprKind::Cast {
+                        ty,
+                        operand: Box::new(operand.node),
+                    }
+                }
                 other => {
-                    let what = other.and_then(Result::err).unwrap_or("casts");
+                    let what = other.and_then(|(ty, _)| ty.err()).unwrap_or("casts");
                     return self.node(self.text_of(what, span, self.span(&op)), span, 0);
                 }
             },
-            _ => {
-                let keyword = self.trimmed(&op);
-                return self.node(self.text_of("comptime expressions", span, keyword), span, 0);
-            }
+            _ => ExprKind::Comptime(Box::new(operand.node)),
         };
         self.node(kind, span, depth)
     }

@@ -147,7 +147,10 @@ impl Builder<'_> {
             Rule::unroll_loop => {
                 self.repeated(pair, |count, body| StmtKind::Unroll { count, body })
             }
-            Rule::comptime_if => unsupported("comptime statements", &pair),
+            Rule::comptime_if => match pair.clone().into_inner().last() {
+                Some(chain) => self.comptime_if(chain),
+                None => unsupported("comptime statements", &pair),
+            },
             Rule::break_stmt => Deep {
                 node: StmtKind::Break,
                 depth: 0,
@@ -201,9 +204,12 @@ impl Builder<'_> {
                 Rule::variable => {
                     name = Spanned::new(part.as_str()[1..].to_owned(), self.span(&part));
                 }
-                Rule::type_any => match self.type_any(part) {
-                    Ok(any) => ty = Some(any),
-                    Err(what) => {
+                Rule::type_any => match self.any_type(part) {
+                    (Ok(any), deep) => {
+                        ty = Some(any);
+                        depth = deep;
+                    }
+                    (Err(what), _) => {
                         return Deep {
                             node: StmtKind::Unsupported(self.unsupported(what, &whole, 0)),
                             depth: 0,
@@ -212,7 +218,7 @@ impl Builder<'_> {
                 },
                 Rule::expr => {
                     let expr = self.expr(part);
-                    depth = expr.depth;
+                    depth = depth.max(expr.depth);
                     value = Some(expr.node);
                 }
                 _ => {}
@@ -333,6 +339,21 @@ impl Builder<'_> {
             }
         }
         declaration
+    }
+
+    /// `comptime if`: all of its conditions are known before the script runs.
+    fn comptime_if(&self, chain: Pair<'_, Rule>) -> Deep<StmtKind> {
+        let mut statement = self.if_chain(chain);
+        if let StmtKind::If { arms, .. } = &mut statement.node {
+            for (condition, _) in arms {
+                let span = condition.span;
+                let kind = ExprKind::Bool(false);
+                let inner = std::mem::replace(condition, Expr { kind, span });
+                condition.kind = ExprKind::Comptime(Box::new(inner));
+            }
+        }
+        statement.depth += 1;
+        statement
     }
 
     /// The whole chain of `else if` is one statement.

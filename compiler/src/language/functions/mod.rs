@@ -11,6 +11,7 @@ mod acting;
 mod aggregate;
 mod arguments;
 mod buffer;
+mod checking;
 mod consent;
 mod kind;
 mod map;
@@ -96,6 +97,7 @@ const TABLES: &[&[FunctionRow]] = &[
     probed::ROWS,
     process::ROWS,
     kind::ROWS,
+    checking::ROWS,
     map::ROWS,
     option::ROWS,
     output::ROWS,

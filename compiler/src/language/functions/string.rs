@@ -1,11 +1,13 @@
 //! Functions of strings: rows of the table in the parent. Comparisons with `==` are operators (`sema::operators`).
 
 use super::{Args, FunctionKind, FunctionRow, row};
-use crate::hir::{Argument, Expr, ExprKind, StringEnd};
+use crate::hir::{Argument, Base, Expr, ExprKind, Place, StringEnd};
+use crate::ir::{Arith, Condition};
 use crate::sema::Checker;
 use crate::types::{Type, round_up};
 use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
+use pfscript_probes::abi::MAX_STRING_BYTES;
 
 pub(super) const ROWS: &[FunctionRow] = &[
     row(
@@ -24,14 +26,59 @@ pub(super) const ROWS: &[FunctionRow] = &[
         "0 if two strings are the same in their first `n` bytes, else 1",
     ),
     row(
+        "memcmp(any a, any b, int count) -> int64",
+        FunctionKind::Value(memcmp),
+        "0 if the first `count` bytes of two values are the same, else the difference of the first ones that differ; of pointers, of the memory there",
+    ),
+    row(
+        "str_concat(string a, string b) -> string",
+        FunctionKind::Value(str_concat),
+        "one string behind the other",
+    ),
+    row(
+        "strstr(string haystack, string needle) -> int64",
+        FunctionKind::Value(strstr),
+        "where `needle` begins in `haystack`, from 0; -1 if it is not there",
+    ),
+    row(
+        "strcap(ptr|string s) -> uint64",
+        FunctionKind::Value(strcap),
+        "the room that a string or an array has, in bytes; of a pointer, `default_str_length()`",
+    ),
+    row(
         "strcontains(string haystack, string needle) -> bool",
         FunctionKind::Value(strcontains),
         "whether `needle` is in `haystack`",
     ),
 ];
 
-/// The needle's length is known before, if it is a literal: that is faster, and less for the verifier to look at.
-fn strcontains(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+fn strcontains(_: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let span = args.span;
+    let none = Expr::int(0, Type::I64, span);
+    Ok(Expr {
+        kind: ExprKind::Compare(
+            Condition::Ne,
+            Box::new(place_in_string(args)?),
+            Box::new(none),
+        ),
+        ty: Type::Bool,
+        span,
+    })
+}
+
+fn strstr(_: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let span = args.span;
+    let one = Expr::int(1, Type::I64, span);
+    Ok(Expr {
+        kind: ExprKind::Arith(Arith::Sub, Box::new(place_in_string(args)?), Box::new(one)),
+        ty: Type::I64,
+        span,
+    })
+}
+
+/// Where a needle is first in a haystack, from 1, or 0. Its length is known before, if it is a literal: that is faster, and less for
+/// the verifier to look at.
+fn place_in_string(mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let (haystack, needle) = (args.value(0)?, args.value(1)?);
     let length = match &needle.kind {
         ExprKind::Str(text) => text.iter().take_while(|byte| **byte != 0).count(),
@@ -43,11 +90,11 @@ fn strcontains(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
             let span = needle.span;
             passed.push(Argument::Address(needle));
             passed.push(Argument::Value(Expr::int(length, Type::I64, span)));
-            "pf_strcontains_literal"
+            "pf_strstr_literal"
         }
         _ => {
             passed.push(Argument::Text(needle));
-            "pf_strcontains"
+            "pf_strstr"
         }
     };
     Ok(Expr {
@@ -55,8 +102,98 @@ fn strcontains(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
             routine,
             args: passed,
         },
-        ty: Type::Bool,
+        ty: Type::I64,
         span: args.span,
+    })
+}
+
+fn str_concat(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let span = args.span;
+    let strings = [args.value(0)?, args.value(1)?];
+    let types = strings.each_ref().map(|string| string.ty);
+    let [a_room, b_room] = types.map(|ty| i64::from(checker.types.size(ty)));
+    let both = Expr {
+        kind: ExprKind::Tuple(strings.into()),
+        ty: checker.tuple_type(&types, &[], span)?,
+        span,
+    };
+    let most = i64::from(checker.options.limits.max_strlen);
+    let sizes = Expr::int(a_room | b_room << 20 | most << 40, Type::I64, span);
+    Ok(Expr {
+        kind: ExprKind::Routine {
+            routine: "pf_str_concat",
+            args: vec![Argument::Address(both), Argument::Value(sizes)],
+        },
+        ty: Type::Str {
+            bytes: checker.options.limits.string_room(),
+        },
+        span,
+    })
+}
+
+fn strcap(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let span = args.span;
+    let value = args.value(0)?;
+    let room = match (&value.kind, value.ty) {
+        (ExprKind::Str(text), _) => text.len() as u64 + 1,
+        (_, Type::Str { bytes }) => bytes.into(),
+        (_, Type::Array { count, .. }) => count.into(),
+        _ => checker.options.limits.max_strlen.into(),
+    };
+    Ok(Expr::int(room as i64, Type::U64, span))
+}
+
+fn memcmp(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let span = args.span;
+    let count = args.value(2)?;
+    let constant = match count.constant() {
+        Some(constant) => Some(
+            u32::try_from(constant)
+                .ok()
+                .filter(|constant| *constant <= MAX_STRING_BYTES)
+                .ok_or_else(|| {
+                    let message = format!("`count` must be from 0 to {MAX_STRING_BYTES}");
+                    Diagnostic::error(args.span(2), message)
+                })?,
+        ),
+        None => None,
+    };
+    let mut passed = Vec::new();
+    for index in 0..2 {
+        let at = args.span(index);
+        let value = args.value(index)?;
+        let value = match (value.ty, constant) {
+            (Type::Pointer(_), Some(count)) => {
+                let ty = Type::Array {
+                    element: checker.types.intern(Type::int(1, false)),
+                    count: count.max(1),
+                };
+                checker.load(Place::whole(Base::Memory(Box::new(value)), ty), at)?
+            }
+            (Type::Pointer(_), None) => {
+                let message = "`count` must be a constant where memory is compared";
+                return Err(Diagnostic::error(args.span(2), message));
+            }
+            _ => value,
+        };
+        let room = checker.types.size(value.ty);
+        let whole = checker.types.c_size(value.ty).unwrap_or(room);
+        if let Some(count) = constant.filter(|count| *count > whole.max(room.min(MAX_STRING_BYTES)))
+        {
+            let message = format!("`count` is {count}, but this has {whole} bytes");
+            return Err(Diagnostic::error(at, message));
+        }
+        passed.push(Argument::Address(value));
+        passed.push(Argument::Value(Expr::int(room.into(), Type::I64, at)));
+    }
+    passed.push(Argument::Value(count));
+    Ok(Expr {
+        kind: ExprKind::Routine {
+            routine: "pf_memcmp",
+            args: passed,
+        },
+        ty: Type::I64,
+        span,
     })
 }
 

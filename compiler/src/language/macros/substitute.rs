@@ -3,8 +3,10 @@
 //! In come a macro and the arguments of one call, out goes a tree. Which macro a call means is decided in the parent.
 
 use super::visit::{self, Part};
-use pfscript_grammar::ast::{Block, Expr, ExprKind, Macro, MacroParam, Measured, Stmt, StmtKind};
-use pfscript_grammar::{Diagnostic, Span};
+use pfscript_grammar::ast::{
+    Block, Expr, ExprKind, Macro, MacroParam, Measured, Stmt, StmtKind, TypeName,
+};
+use pfscript_grammar::{Diagnostic, Span, Spanned};
 
 /// What the names in the body of a macro stand for, in one call.
 pub(super) struct Substitution<'s> {
@@ -60,11 +62,8 @@ impl<'s> Substitution<'s> {
     fn stmt(&mut self, stmt: &mut Stmt) {
         stmt.span = self.span;
         match &mut stmt.kind {
-            StmtKind::Let { name, ty, .. } => {
+            StmtKind::Let { name, .. } => {
                 name.span = self.span;
-                if let Some(ty) = ty {
-                    ty.span = self.span;
-                }
                 let declared = MacroParam::Variable(name.node.clone());
                 match self
                     .definition
@@ -85,6 +84,10 @@ impl<'s> Substitution<'s> {
             _ => {}
         }
         visit::parts(stmt, &mut |part| self.part(part));
+        // What stands for a type now is the caller's.
+        if let StmtKind::Let { ty: Some(ty), .. } = &mut stmt.kind {
+            self.ty(ty);
+        }
     }
 
     fn part(&mut self, part: Part<'_>) {
@@ -140,18 +143,78 @@ impl<'s> Substitution<'s> {
                     .iter_mut()
                     .for_each(|(name, _)| name.span = self.span);
             }
-            (ExprKind::Cast { ty, .. }, _) => ty.span = self.span,
-            (ExprKind::SizeOf(Measured::Type(ty)), _) => ty.span = self.span,
-            (ExprKind::OffsetOf { of, path }, _) => {
-                if let Measured::Type(ty) = of {
-                    ty.span = self.span;
-                }
+            (ExprKind::OffsetOf { path, .. }, _) => {
+                self.path(path);
                 path.iter_mut().for_each(|member| member.span = self.span);
             }
             (ExprKind::Unsupported(node), _) => node.span = self.span,
             _ => {}
         }
         visit::children(expr, &mut |part| self.part(part));
+        // What stands for a type now is the caller's.
+        match &mut expr.kind {
+            ExprKind::Cast { ty, .. } | ExprKind::TypeOf(ty) => self.ty(ty),
+            ExprKind::SizeOf(of) | ExprKind::OffsetOf { of, .. } => self.measured(of),
+            _ => {}
+        }
+    }
+
+    /// The argument that a bare name in the place of a type stands for.
+    fn argument(&self, ty: &TypeName) -> Option<Expr> {
+        let wanted = MacroParam::Name(ty.name.clone());
+        let bare = ty.tag.is_none() && ty.of.is_none();
+        let params = &self.definition.params;
+        let at = params
+            .iter()
+            .position(|param| bare && param.node == wanted)?;
+        self.args.get(at).map(|(arg, _)| arg.clone())
+    }
+
+    /// A type. A parameter that stands for a type, or for a value, is the type of that.
+    fn ty(&mut self, ty: &mut TypeName) {
+        ty.span = self.span;
+        if let Some(of) = ty.of.as_deref_mut() {
+            self.measured(of);
+        } else if let Some(arg) = self.argument(ty) {
+            ty.of = Some(Box::new(match arg.kind {
+                ExprKind::TypeOf(ty) => Measured::Type(ty),
+                _ => Measured::Value(Box::new(arg)),
+            }));
+            ty.name.clear();
+        }
+    }
+
+    /// What `sizeof` and the like look at.
+    fn measured(&mut self, of: &mut Measured) {
+        let Measured::Type(ty) = of else {
+            return;
+        };
+        match self.argument(ty) {
+            // A value keeps what is known of it: a literal is as long as it is written.
+            Some(arg)
+                if ty.pointers == 0
+                    && ty.array.is_none()
+                    && !matches!(arg.kind, ExprKind::TypeOf(_)) =>
+            {
+                *of = Measured::Value(Box::new(arg));
+            }
+            _ => self.ty(ty),
+        }
+    }
+
+    /// The members that `offsetof` looks for: a parameter stands for those that the argument names, `a` or `a.b`.
+    fn path(&self, path: &mut Vec<Spanned<String>>) {
+        let members = std::mem::take(path);
+        for member in members {
+            let wanted = MacroParam::Name(member.node.clone());
+            let params = &self.definition.params;
+            let at = params.iter().position(|param| param.node == wanted);
+            let given = at.and_then(|at| members_of(&self.args.get(at)?.0));
+            match given {
+                Some(given) => path.extend(given),
+                None => path.push(member),
+            }
+        }
     }
 
     /// The name of a variable of this call alone: no script can write it.
@@ -163,6 +226,27 @@ impl<'s> Substitution<'s> {
         let error = Diagnostic::error(self.span, message);
         self.error.get_or_insert(error);
     }
+}
+
+/// `a.b.c` as names, if an expression is that.
+fn members_of(expr: &Expr) -> Option<Vec<Spanned<String>>> {
+    let mut names = Vec::new();
+    let mut rest = expr;
+    while let ExprKind::Field {
+        base,
+        name,
+        arrow: false,
+    } = &rest.kind
+    {
+        names.push(name.clone());
+        rest = base;
+    }
+    let ExprKind::Ident(first) = &rest.kind else {
+        return None;
+    };
+    names.push(Spanned::new(first.clone(), rest.span));
+    names.reverse();
+    Some(names)
 }
 
 /// A message with the names of variables as macros have them.

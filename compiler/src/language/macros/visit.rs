@@ -3,7 +3,15 @@
 //! In comes a node, out go its children, one after the other. Going deeper is left to the caller.
 
 use pfscript_grammar::ast::c::{Declaration, Declarator, Derived, Specifiers};
-use pfscript_grammar::ast::{Block, Expr, ExprKind, Iterated, Measured, Stmt, StmtKind};
+use pfscript_grammar::ast::{Block, Expr, ExprKind, Iterated, Measured, Stmt, StmtKind, TypeName};
+
+/// The expression that a type is of, however deep it is named in it: `typeof(typeof(x))`.
+fn of_type(ty: &mut TypeName) -> Option<&mut Expr> {
+    match ty.of.as_deref_mut()? {
+        Measured::Type(ty) => of_type(ty),
+        Measured::Value(value) => Some(value),
+    }
+}
 
 /// Calls `see` for each direct part of an expression.
 pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
@@ -17,19 +25,24 @@ pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
         | ExprKind::PositionalCount
         | ExprKind::Variable(_)
         | ExprKind::Map { keys: None, .. }
-        | ExprKind::SizeOf(Measured::Type(_))
+        | ExprKind::Unsupported(_) => {}
+        ExprKind::SizeOf(Measured::Type(ty))
         | ExprKind::OffsetOf {
-            of: Measured::Type(_),
+            of: Measured::Type(ty),
             ..
         }
-        | ExprKind::Unsupported(_) => {}
+        | ExprKind::TypeOf(ty) => of_type(ty).into_iter().for_each(visit),
         ExprKind::Map {
             keys: Some(parts), ..
         }
         | ExprKind::Call { args: parts, .. }
         | ExprKind::Tuple(parts) => parts.iter_mut().for_each(&mut visit),
         ExprKind::Record(fields) => fields.iter_mut().for_each(|(_, value)| visit(value)),
-        ExprKind::Unary { operand, .. } | ExprKind::Cast { operand, .. } => visit(operand),
+        ExprKind::Unary { operand, .. } | ExprKind::Comptime(operand) => visit(operand),
+        ExprKind::Cast { ty, operand } => {
+            of_type(ty).into_iter().for_each(&mut visit);
+            visit(operand);
+        }
         ExprKind::SizeOf(Measured::Value(value))
         | ExprKind::OffsetOf {
             of: Measured::Value(value),
@@ -86,9 +99,10 @@ pub(super) fn parts(stmt: &mut Stmt, visit: &mut dyn FnMut(Part<'_>)) {
             visit(Part::Expr(target));
             visit(Part::Expr(value));
         }
-        StmtKind::Let { value, .. } => {
-            if let Some(value) = value {
-                visit(Part::Expr(value));
+        StmtKind::Let { ty, value, .. } => {
+            let of = ty.as_mut().and_then(of_type);
+            for part in of.into_iter().chain(value) {
+                visit(Part::Expr(part));
             }
         }
         StmtKind::If { arms, otherwise } => {
