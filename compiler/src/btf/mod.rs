@@ -289,6 +289,11 @@ impl Btf {
         self.index().offsets.len() as u32
     }
 
+    /// Whether a type came later, with [`Btf::extended`].
+    pub(crate) fn is_declared(&self, id: TypeId) -> bool {
+        self.base > 0 && id.0 > self.base
+    }
+
     /// All types in order.
     pub fn ids(&self) -> impl Iterator<Item = TypeId> + use<> {
         (1..=self.type_count()).map(TypeId)
@@ -504,6 +509,12 @@ impl Btf {
                 || (bytes == 1 && matches!(name, "char" | "signed char" | "unsigned char")),
             is_bool: flags & 4 != 0,
         })
+    }
+
+    /// What an integer is called in C, typedefs looked through.
+    pub(crate) fn int_name(&self, id: TypeId) -> Option<&str> {
+        let header = self.resolved(id, &[Kind::Int])?;
+        Some(self.string(header.name))
     }
 
     /// The prototype of a kernel function.

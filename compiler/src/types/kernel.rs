@@ -52,7 +52,7 @@ impl TypeTable {
             return Some(enumeration);
         }
         if let Some((element, count)) = btf.array(resolved) {
-            if count > 0 && is_text(btf, element) {
+            if count > 0 && is_text(btf, resolved, element) {
                 return Some(Type::Chars { count });
             }
             let element = self.import_part(btf, element, depth);
@@ -161,8 +161,13 @@ fn names(btf: &Btf, id: btf::TypeId) -> Enumeration {
     }
 }
 
-/// Whether an array of such elements holds text.
-fn is_text(btf: &Btf, element: btf::TypeId) -> bool {
-    btf.int(element)
-        .is_some_and(|int| int.is_char || int.bytes == 1 && int.signed)
+/// Whether an array of such elements holds text. In the kernel, bytes of any sort may be characters; scripts say `char`
+/// where they mean it.
+fn is_text(btf: &Btf, array: btf::TypeId, element: btf::TypeId) -> bool {
+    match btf.is_declared(array) {
+        true => btf.int_name(element) == Some("char"),
+        false => btf
+            .int(element)
+            .is_some_and(|int| int.is_char || int.bytes == 1 && int.signed),
+    }
 }
