@@ -139,9 +139,10 @@ impl Lower<'_> {
 
     /// The scalar at a place.
     pub(super) fn load(&mut self, place: &Place, span: Span) -> Value {
-        let bytes = match place.in_c {
-            true => self.checked.types.c_size(place.ty),
-            false => Some(Width::W64.bytes()),
+        let bytes = match place.bits {
+            Some(field) => Some(field.width.bytes()),
+            None if place.in_c => self.checked.types.c_size(place.ty),
+            None => Some(Width::W64.bytes()),
         };
         let Some(width) = bytes.and_then(Width::of) else {
             return self.internal_error(span, "memory of no register's size is read as one");

@@ -222,7 +222,7 @@ impl Checker<'_> {
             }
             None if field.ty.is_some() => Err(Diagnostic::unsupported(
                 span,
-                "bit fields that cross 8 bytes",
+                "bit fields that are in nine bytes",
             )),
             None => Err(Diagnostic::unsupported(
                 span,

@@ -24,7 +24,7 @@ pub struct BitField {
 pub struct Member {
     /// Its name.
     pub name: String,
-    /// What is there; of a bit field, what its access reads.
+    /// What is there.
     pub ty: Type,
     /// In bytes from the start of the structure.
     pub offset: u32,
@@ -34,18 +34,22 @@ pub struct Member {
 
 impl Field {
     /// Where the field is: its offset in bytes, its type, and its bits. Those of a bit field are in the smallest aligned
-    /// access that holds them all. `None` for what the language has no type for, and for bits that cross 8 bytes.
+    /// access that holds them all, or else in the smallest one, as in packed structures. `None` for what the language has no
+    /// type for, and for bits that are in nine bytes.
     pub fn place(&self) -> Option<(u32, Type, Option<BitField>)> {
         let ty = self.ty?;
         let Some(bits) = self.bits else {
             return Some((self.bit_offset / 8, ty, None));
         };
-        let (width, start) = [Width::W8, Width::W16, Width::W32, Width::W64]
-            .into_iter()
-            .map(|width| {
-                let access = width.bytes() * 8;
-                (width, self.bit_offset / access * access)
+        let accesses = |aligned: bool| {
+            let widths = [Width::W8, Width::W16, Width::W32, Width::W64].into_iter();
+            widths.map(move |width| {
+                let unit = if aligned { width.bytes() * 8 } else { 8 };
+                (width, self.bit_offset / unit * unit)
             })
+        };
+        let (width, start) = accesses(true)
+            .chain(accesses(false))
             .find(|(width, start)| self.bit_offset + bits <= start + width.bytes() * 8)?;
         let field = BitField {
             width,
@@ -53,17 +57,9 @@ impl Field {
             bits,
         };
         let ty = match ty {
-            Type::Int {
-                signed,
-                enumeration,
-                ..
-            } => Type::Int {
-                bytes: width.bytes(),
-                signed,
-                literal: false,
-                enumeration,
-            },
-            _ => Type::int(width.bytes(), false),
+            Type::Int { .. } => ty,
+            // A number too, where one bit is of the type `bool`.
+            _ => Type::int(1, false),
         };
         Some((start / 8, ty, Some(field)))
     }
@@ -95,7 +91,11 @@ impl TypeTable {
         let fields = names.into_iter().filter_map(|name| {
             let (offset, ty, bits) = self.field(btf, record, name)?.place()?;
             // What is not within the structure is not in its value.
-            let end = offset.checked_add(self.c_size(ty)?)?;
+            let held = match bits {
+                Some(field) => (field.shift + field.bits).div_ceil(8),
+                None => self.c_size(ty)?,
+            };
+            let end = offset.checked_add(held)?;
             let name = name.to_owned();
             (end <= size).then_some(Member {
                 name,
@@ -109,18 +109,26 @@ impl TypeTable {
 
     /// What the runtime is told of a structure's members.
     pub(super) fn member_layouts(&self, record: RecordId, depth: u32) -> Vec<manifest::Member> {
-        let members = self.record(record).members.iter().flatten();
+        let record = self.record(record);
+        let members = record.members.iter().flatten();
         members
-            .map(|member| manifest::Member {
-                name: member.name.clone(),
-                field: manifest::Field {
-                    offset: member.offset,
-                    layout: self.c_layout(member.ty, depth),
-                },
-                bits: member.bits.map(|field| Bits {
-                    shift: field.shift,
-                    count: field.bits,
-                }),
+            .map(|member| {
+                let mut layout = self.c_layout(member.ty, depth);
+                if let Some(field) = member.bits {
+                    // At the end of a packed structure, no more than there is.
+                    layout.size = field.width.bytes().min(record.size - member.offset);
+                }
+                manifest::Member {
+                    name: member.name.clone(),
+                    field: manifest::Field {
+                        offset: member.offset,
+                        layout,
+                    },
+                    bits: member.bits.map(|field| Bits {
+                        shift: field.shift,
+                        count: field.bits,
+                    }),
+                }
             })
             .collect()
     }
