@@ -1,14 +1,24 @@
 //! A part of the language as a tree, and its text.
 
+use super::memory::{Structure, named};
 use std::fmt;
+use std::rc::Rc;
 
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Type {
-    Int { bytes: u32, signed: bool },
+    Int {
+        bytes: u32,
+        signed: bool,
+    },
     Bool,
     Text,
     Tuple(Vec<Type>),
+    /// Text in a structure, with so many bytes.
+    Chars(u32),
+    /// Of integers, or of what a structure may have.
+    Array(Box<Type>, u32),
+    Struct(Rc<Structure>),
 }
 
 pub const I64: Type = Type::Int {
@@ -79,6 +89,13 @@ pub enum Expr {
     Cast(u32, bool, Box<Expr>),
     Tuple(Vec<Expr>),
     Item(Variable, usize),
+    /// What is in the memory of a variable, as a structure.
+    View(Rc<Structure>, Variable),
+    /// A member of it, by its number.
+    Through(Rc<Structure>, Variable, usize),
+    /// A member of a value.
+    Member(Box<Expr>, Rc<Structure>, usize),
+    Index(Box<Expr>, Box<Expr>),
     Step {
         variable: Variable,
         up: bool,
@@ -148,6 +165,7 @@ pub struct Probe {
 
 #[derive(Clone, Debug, Default)]
 pub struct Script {
+    pub structures: Vec<Rc<Structure>>,
     pub maps: Vec<Map>,
     /// How many parameters each has, and what it stands for.
     pub macros: Vec<(usize, Expr)>,
@@ -240,6 +258,19 @@ impl fmt::Display for Expr {
             }
             Expr::Tuple(items) => write!(f, "({})", List(items)),
             Expr::Item(variable, index) => write!(f, "$v{variable}.{index}"),
+            Expr::View(structure, variable) => {
+                let ty = named(&Type::Struct(structure.clone()));
+                write!(f, "*({ty} *)&$v{variable}")
+            }
+            Expr::Through(structure, variable, index) => {
+                let ty = named(&Type::Struct(structure.clone()));
+                let member = &structure.members[*index].name;
+                write!(f, "(({ty} *)&$v{variable})->{member}")
+            }
+            Expr::Member(of, structure, index) => {
+                write!(f, "{of}.{}", structure.members[*index].name)
+            }
+            Expr::Index(of, index) => write!(f, "{of}[{index}]"),
             Expr::Step {
                 variable,
                 up,
@@ -349,6 +380,9 @@ impl fmt::Display for Stmt {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for structure in &self.structures {
+            write!(f, "{structure}")?;
+        }
         for (number, (count, value)) in self.macros.iter().enumerate() {
             let names: Vec<String> = (0..*count).map(|index| format!("p{index}")).collect();
             writeln!(f, "macro mix{number}({}) {{ {value} }}", names.join(", "))?;

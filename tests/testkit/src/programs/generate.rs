@@ -1,6 +1,7 @@
 //! Makes programs: each well-typed, and of statements that find mistakes.
 
 mod expressions;
+mod structures;
 
 use self::expressions::boxed;
 use super::Features;
@@ -75,6 +76,7 @@ pub fn program(seed: u64, features: Features) -> Script {
         loops: 0,
         parameters: 0,
     };
+    generator.structures();
     generator.maps();
     generator.macros();
     let probes = 1 + generator.random.below(3);
@@ -100,13 +102,15 @@ impl Generator {
     fn maps(&mut self) {
         let count = 3 + self.random.below(4);
         for _ in 0..count {
-            let content = match self.random.below(10) {
+            let content = match self.random.below(12) {
                 number @ 0..6 => Content::Gathered(GATHERERS[number as usize]),
                 6 => Content::Plain(Type::Text),
                 7 => Content::Plain(self.tuple_type()),
+                8 | 9 => Content::Plain(self.structure_or_number()),
                 _ => Content::Plain(I64),
             };
-            let key = match self.random.below(5) {
+            let key = match self.random.below(6) {
+                5 => self.structure_as_key(),
                 0 => Vec::new(),
                 1 => vec![Type::Text],
                 2 => vec![I64, Type::Text],
@@ -152,7 +156,8 @@ impl Generator {
     }
 
     fn item_type(&mut self, depth: u32) -> Type {
-        match self.random.below(6) {
+        match self.random.below(7) {
+            6 => self.structure_or_number(),
             0 => Type::Text,
             1 => Type::Bool,
             2 if depth > 0 => Type::Tuple(vec![I64, self.item_type(depth - 1)]),
@@ -165,10 +170,11 @@ impl Generator {
     }
 
     fn any_type(&mut self) -> Type {
-        match self.random.below(8) {
+        match self.random.below(9) {
             0 => Type::Text,
             1 => Type::Bool,
             2 => self.tuple_type(),
+            8 => self.structure_or_number(),
             3 | 4 => Type::Int {
                 bytes: self.random.one_of(&WIDTHS),
                 signed: self.chance(2),
@@ -326,6 +332,10 @@ impl Generator {
                 let chosen = Expr::Choice(boxed(self.condition(1)), boxed(a), boxed(b));
                 Stmt::SetElement(map, keys, chosen)
             }
+            Content::Plain(Type::Struct(structure)) => {
+                let value = self.made(&structure.clone(), 1);
+                Stmt::SetElement(map, keys, value)
+            }
             Content::Plain(ty) => Stmt::SetElement(map, keys, self.value(ty, 2)),
             Content::Gathered(function) => {
                 let value = (*function != "count").then(|| self.value(&I64, 2));
@@ -379,11 +389,7 @@ impl Generator {
                     other => other,
                 },
                 _ => match self.value(&ty, 3) {
-                    map @ Expr::Element(..) => Expr::Choice(
-                        boxed(Expr::Bool(true)),
-                        boxed(map),
-                        boxed(Expr::Text(String::new())),
-                    ),
+                    map @ Expr::Element(..) => Expr::Block(Vec::new(), boxed(map)),
                     other => other,
                 },
             });

@@ -1,6 +1,7 @@
 //! Runs a program by the rules of `docs/language.md`.
 
-use super::ast::{Content, Expr, Script, Stmt, Unary, Variable};
+use super::ast::{Binary, Content, Expr, Script, Stmt, Type, Unary, Variable};
+use super::memory;
 use super::value::{Int, Value, arithmetic, formatted, nothing, says, takes_signed};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -280,6 +281,8 @@ impl<'a> Machine<'a> {
                         };
                         Value::Bool(says(*op, order))
                     }
+                    // Structures and arrays are compared with all bytes that they have.
+                    (op, a @ Value::Memory(..), b) => Value::Bool((a == b) == (*op == Binary::Eq)),
                     (op, a, b) => Value::Bool(says(*op, a.compare(&b))),
                 }
             }
@@ -299,6 +302,29 @@ impl<'a> Machine<'a> {
                 Value::Int(Int::new(self.eval(of).int().bits, *bytes, *signed))
             }
             Expr::Tuple(items) => Value::Tuple(items.iter().map(|item| self.eval(item)).collect()),
+            Expr::View(structure, variable) => {
+                let words = memory::of_words(&self.variables[variable]);
+                memory::read(&Type::Struct(structure.clone()), &words)
+            }
+            Expr::Through(structure, variable, index) => {
+                let words = memory::of_words(&self.variables[variable]);
+                memory::member(structure, *index, &words)
+            }
+            Expr::Member(of, structure, index) => match self.eval(of) {
+                Value::Memory(_, bytes) => memory::member(structure, *index, &bytes),
+                other => panic!("not a structure: {other:?}"),
+            },
+            Expr::Index(of, index) => {
+                let of = self.eval(of);
+                let index = self.eval(index).int().bits;
+                match of {
+                    Value::Memory(Type::Array(element, count), bytes) => {
+                        assert!((0..i64::from(count)).contains(&index), "within the array");
+                        memory::element(&element, index as usize, &bytes)
+                    }
+                    other => panic!("not an array: {other:?}"),
+                }
+            }
             Expr::Item(variable, index) => match &self.variables[variable] {
                 Value::Tuple(items) => items[*index].clone(),
                 other => panic!("not a tuple: {other:?}"),

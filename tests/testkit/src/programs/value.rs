@@ -1,6 +1,7 @@
 //! Values of programs, and what operators and `printf` make of them.
 
 use super::ast::{Binary, Conversion, Type};
+use super::memory;
 use std::cmp::Ordering;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -10,6 +11,8 @@ pub(super) enum Value {
     /// Whether it is written in the script where it is used.
     Text(String, bool),
     Tuple(Vec<Value>),
+    /// A structure or an array, as the bytes that C has of it.
+    Memory(Type, Vec<u8>),
 }
 
 /// An integer, extended to 64 bits by its own sign.
@@ -102,6 +105,7 @@ impl Value {
                 let items: Vec<String> = items.iter().map(Value::shown).collect();
                 format!("({})", items.join(", "))
             }
+            Value::Memory(ty, bytes) => memory::shown(ty, bytes),
         }
     }
 
@@ -110,6 +114,7 @@ impl Value {
             (Value::Int(a), Value::Int(b)) => a.compare(*b),
             (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
             (Value::Text(a, _), Value::Text(b, _)) => a.cmp(b),
+            (Value::Memory(ty, a), Value::Memory(_, b)) => memory::compare(ty, a, b),
             (Value::Tuple(a), Value::Tuple(b)) => a
                 .iter()
                 .zip(b)
@@ -128,6 +133,7 @@ pub(super) fn nothing(ty: &Type) -> Value {
         Type::Bool => Value::Bool(false),
         Type::Text => Value::Text(String::new(), false),
         Type::Tuple(items) => Value::Tuple(items.iter().map(nothing).collect()),
+        Type::Chars(_) | Type::Array(..) | Type::Struct(_) => memory::zeros(ty),
     }
 }
 

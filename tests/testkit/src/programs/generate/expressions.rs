@@ -39,6 +39,8 @@ impl Generator {
             }
             Type::Bool => self.condition_of_type_bool(depth),
             Type::Text => self.text(depth),
+            Type::Struct(structure) => self.structure(&structure.clone(), depth),
+            Type::Array(..) | Type::Chars(_) => panic!("no arrays are made"),
             Type::Tuple(items) => Expr::Tuple(
                 items
                     .iter()
@@ -52,7 +54,11 @@ impl Generator {
         if depth == 0 {
             return self.word();
         }
-        match self.random.below(6) {
+        match self.random.below(7) {
+            6 => {
+                let text = self.part(|ty| matches!(ty, Type::Chars(_)), depth - 1);
+                text.unwrap_or_else(|| self.word())
+            }
             0 => {
                 let keyed = self.map(|map| map.content == Content::Plain(Type::Text));
                 match keyed {
@@ -108,7 +114,7 @@ impl Generator {
                 Some(map) => Expr::HasKey(map, self.keys(map, depth)),
                 None => Expr::Bool(true),
             },
-            6 => match self.variable(|seen| matches!(seen.ty, Type::Tuple(_))) {
+            6 => match self.variable(|seen| matches!(seen.ty, Type::Tuple(_) | Type::Struct(_))) {
                 Some(seen) => {
                     let op = self.random.one_of(&COMPARISONS[..2]);
                     let other = self.value(&seen.ty, depth);
@@ -146,7 +152,11 @@ impl Generator {
             };
         }
         let depth = depth - 1;
-        match self.random.below(18) {
+        match self.random.below(21) {
+            18..=20 => {
+                let part = self.part(|ty| matches!(ty, Type::Int { .. }), depth);
+                part.unwrap_or_else(|| self.number())
+            }
             0 => Expr::Unary(Unary::Minus, boxed(self.any_int(depth))),
             1 => Expr::Unary(Unary::Complement, boxed(self.any_int(depth))),
             2 => Expr::Cast(
