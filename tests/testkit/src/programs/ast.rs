@@ -1,6 +1,6 @@
 //! A part of the language as a tree, and its text.
 
-use super::memory::{Structure, named};
+use super::memory::{Structure, named, shape};
 use std::fmt;
 use std::rc::Rc;
 
@@ -14,6 +14,8 @@ pub enum Type {
     Bool,
     Text,
     Tuple(Vec<Type>),
+    /// A tuple with names.
+    Record(Vec<(&'static str, Type)>),
     /// Text in a structure, with so many bytes.
     Chars(u32),
     /// Of integers, or of what a structure may have.
@@ -60,8 +62,16 @@ pub const GATHERERS: [&str; 6] = ["count", "sum", "min", "max", "avg", "stats"];
 #[derive(Clone, Debug, PartialEq)]
 pub enum Content {
     Plain(Type),
-    /// What a function gathers.
-    Gathered(&'static str),
+    /// What a function gathers of numbers, signed or not.
+    Gathered(&'static str, bool),
+    /// `hist(n, bits)`
+    Hist(u32),
+    /// `lhist(n, least, most, step)`
+    Linear {
+        least: i64,
+        most: i64,
+        step: i64,
+    },
 }
 
 /// A map: `@m0`, `@m1`, … by their index.
@@ -88,7 +98,13 @@ pub enum Expr {
     Choice(Box<Expr>, Box<Expr>, Box<Expr>),
     Cast(u32, bool, Box<Expr>),
     Tuple(Vec<Expr>),
-    Item(Variable, usize),
+    /// `(a = 1, b = 2)`
+    Record(Vec<(&'static str, Expr)>),
+    /// A number's bytes as an array.
+    Bytes(Type, Box<Expr>),
+    Item(Box<Expr>, usize),
+    /// A part of a record.
+    Named(Box<Expr>, &'static str),
     /// What is in the memory of a variable, as a structure.
     View(Rc<Structure>, Variable),
     /// A member of it, by its number.
@@ -127,7 +143,11 @@ pub enum Stmt {
     /// `@m[k] += e`
     ChangeElement(usize, Vec<Expr>, Binary, Expr),
     /// `@m[k] = sum(e)`
-    Gather(usize, Vec<Expr>, &'static str, Option<Expr>),
+    Gather(usize, Vec<Expr>, Content, Option<Expr>),
+    /// `print(@m, top, div)`
+    PrintMap(usize, Option<u64>, Option<i64>),
+    Clear(usize),
+    Zero(usize),
     If(Vec<(Expr, Vec<Stmt>)>, Option<Vec<Stmt>>),
     Unroll(u64, Vec<Stmt>),
     /// Counts in a variable that is set to 0 before.
@@ -257,7 +277,29 @@ impl fmt::Display for Expr {
                 write!(f, "({sign}int{}){of}", bytes * 8)
             }
             Expr::Tuple(items) => write!(f, "({})", List(items)),
-            Expr::Item(variable, index) => write!(f, "$v{variable}.{index}"),
+            Expr::Record(items) => {
+                let items = items
+                    .iter()
+                    .map(|(name, value)| format!("{name} = {value}"));
+                write!(f, "({})", items.collect::<Vec<_>>().join(", "))
+            }
+            Expr::Bytes(ty, number) => {
+                let Type::Array(element, count) = ty else {
+                    panic!("not an array: {ty:?}");
+                };
+                let (Type::Int { bytes, signed }, total) = (&**element, shape(ty).0) else {
+                    panic!("an array of no numbers: {ty:?}");
+                };
+                let sign = if *signed { "" } else { "u" };
+                write!(
+                    f,
+                    "({sign}int{}[{count}])(uint{}){number}",
+                    8 * bytes,
+                    8 * total
+                )
+            }
+            Expr::Item(of, index) => write!(f, "{of}.{index}"),
+            Expr::Named(of, name) => write!(f, "{of}.{name}"),
             Expr::View(structure, variable) => {
                 let ty = named(&Type::Struct(structure.clone()));
                 write!(f, "*({ty} *)&$v{variable}")
@@ -321,12 +363,32 @@ impl fmt::Display for Stmt {
             Stmt::ChangeElement(map, keys, op, by) => {
                 write!(f, "{} {}= {by};", Element(*map, keys), op.symbol())
             }
-            Stmt::Gather(map, keys, function, None) => {
-                write!(f, "{} = {function}();", Element(*map, keys))
+            Stmt::Gather(map, keys, content, value) => {
+                let element = Element(*map, keys);
+                match (content, value) {
+                    (Content::Gathered(function, _), None) => {
+                        write!(f, "{element} = {function}();")
+                    }
+                    (Content::Gathered(function, _), Some(value)) => {
+                        write!(f, "{element} = {function}({value});")
+                    }
+                    (Content::Hist(0), Some(value)) => write!(f, "{element} = hist({value});"),
+                    (Content::Hist(bits), Some(value)) => {
+                        write!(f, "{element} = hist({value}, {bits});")
+                    }
+                    (Content::Linear { least, most, step }, Some(value)) => {
+                        write!(f, "{element} = lhist({value}, {least}, {most}, {step});")
+                    }
+                    other => panic!("{other:?} gathers nothing"),
+                }
             }
-            Stmt::Gather(map, keys, function, Some(value)) => {
-                write!(f, "{} = {function}({value});", Element(*map, keys))
+            Stmt::PrintMap(map, None, _) => write!(f, "print(@m{map});"),
+            Stmt::PrintMap(map, Some(top), None) => write!(f, "print(@m{map}, {top});"),
+            Stmt::PrintMap(map, Some(top), Some(div)) => {
+                write!(f, "print(@m{map}, {top}, {div});")
             }
+            Stmt::Clear(map) => write!(f, "clear(@m{map});"),
+            Stmt::Zero(map) => write!(f, "zero(@m{map});"),
             Stmt::If(arms, otherwise) => {
                 for (index, (condition, body)) in arms.iter().enumerate() {
                     let word = if index > 0 { " else if" } else { "if" };

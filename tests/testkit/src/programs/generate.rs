@@ -102,15 +102,19 @@ impl Generator {
     fn maps(&mut self) {
         let count = 3 + self.random.below(4);
         for _ in 0..count {
-            let content = match self.random.below(12) {
-                number @ 0..6 => Content::Gathered(GATHERERS[number as usize]),
+            let content = match self.random.below(15) {
+                number @ 0..6 => {
+                    let signed = number == 0 || !self.chance(4);
+                    Content::Gathered(GATHERERS[number as usize], signed)
+                }
+                12 | 13 => self.histogram(),
                 6 => Content::Plain(Type::Text),
                 7 => Content::Plain(self.tuple_type()),
-                8 | 9 => Content::Plain(self.structure_or_number()),
+                8 | 9 => Content::Plain(self.composite_type()),
                 _ => Content::Plain(I64),
             };
             let key = match self.random.below(6) {
-                5 => self.structure_as_key(),
+                5 => self.composite_as_key(),
                 0 => Vec::new(),
                 1 => vec![Type::Text],
                 2 => vec![I64, Type::Text],
@@ -157,7 +161,10 @@ impl Generator {
 
     fn item_type(&mut self, depth: u32) -> Type {
         match self.random.below(7) {
-            6 => self.structure_or_number(),
+            6 => match depth {
+                0 => self.structure_or_number(),
+                _ => self.composite_type(),
+            },
             0 => Type::Text,
             1 => Type::Bool,
             2 if depth > 0 => Type::Tuple(vec![I64, self.item_type(depth - 1)]),
@@ -170,11 +177,12 @@ impl Generator {
     }
 
     fn any_type(&mut self) -> Type {
-        match self.random.below(9) {
+        match self.random.below(11) {
             0 => Type::Text,
             1 => Type::Bool,
             2 => self.tuple_type(),
             8 => self.structure_or_number(),
+            9 | 10 => self.composite_type(),
             3 | 4 => Type::Int {
                 bytes: self.random.one_of(&WIDTHS),
                 signed: self.chance(2),
@@ -292,7 +300,7 @@ impl Generator {
                 }
                 None => self.print(),
             },
-            7 | 8 => match self.map(|map| matches!(map.content, Content::Gathered(_))) {
+            7 | 8 => match self.map(|map| !matches!(map.content, Content::Plain(_))) {
                 Some(map) => self.assign(map),
                 None => self.print(),
             },
@@ -300,7 +308,8 @@ impl Generator {
                 Some(map) => Stmt::Discard(Expr::Delete(map, self.keys(map, 1))),
                 None => self.print(),
             },
-            10 | 11 => self.print(),
+            10 => self.request(),
+            11 => self.print(),
             12..=14 => {
                 let arms = 1 + self.random.below(2);
                 let arms = (0..arms)
@@ -332,15 +341,66 @@ impl Generator {
                 let chosen = Expr::Choice(boxed(self.condition(1)), boxed(a), boxed(b));
                 Stmt::SetElement(map, keys, chosen)
             }
-            Content::Plain(Type::Struct(structure)) => {
-                let value = self.made(&structure.clone(), 1);
+            Content::Plain(ty @ (Type::Struct(_) | Type::Array(..) | Type::Record(_))) => {
+                let made = self.made(ty, 1);
+                let value = match self.chance(2) {
+                    true => {
+                        let other = self.composite(ty, 2);
+                        Expr::Choice(boxed(self.condition(1)), boxed(other), boxed(made))
+                    }
+                    false => made,
+                };
                 Stmt::SetElement(map, keys, value)
             }
             Content::Plain(ty) => Stmt::SetElement(map, keys, self.value(ty, 2)),
-            Content::Gathered(function) => {
-                let value = (*function != "count").then(|| self.value(&I64, 2));
-                Stmt::Gather(map, keys, function, value)
+            Content::Gathered("count", _) => Stmt::Gather(map, keys, content, None),
+            Content::Gathered(_, signed) => {
+                let bytes = 8;
+                let ty = Type::Int {
+                    bytes,
+                    signed: *signed,
+                };
+                let value = self.value(&ty, 2);
+                Stmt::Gather(map, keys, content, Some(value))
             }
+            Content::Hist(_) | Content::Linear { .. } => {
+                let value = match self.chance(2) {
+                    true => Expr::Cast(8, true, boxed(Expr::Number(self.random.below(20)))),
+                    false => self.value(&I64, 2),
+                };
+                Stmt::Gather(map, keys, content, Some(value))
+            }
+        }
+    }
+
+    fn histogram(&mut self) -> Content {
+        if self.chance(2) {
+            return Content::Hist(self.random.below(4) as u32);
+        }
+        let step = 1 + self.random.below(4) as i64;
+        let least = self.random.below(6) as i64;
+        let most = least + step * (1 + self.random.below(6) as i64);
+        Content::Linear { least, most, step }
+    }
+
+    /// What user space does with a map.
+    fn request(&mut self) -> Stmt {
+        let Some(map) = self.map(|_| true) else {
+            return self.print();
+        };
+        let held = &self.script.maps[map];
+        let (keyed, top) = (!held.key.is_empty(), Some(self.random.below(4)));
+        let number = matches!(&held.content, Content::Plain(ty) if *ty == I64)
+            || matches!(held.content, Content::Gathered(..));
+        match self.random.below(8) {
+            0 => Stmt::Clear(map),
+            1 => Stmt::Zero(map),
+            2 | 3 if keyed && number => Stmt::PrintMap(map, top, None),
+            4 if keyed && number => {
+                let div = 1 + self.random.below(5) as i64;
+                Stmt::PrintMap(map, top, Some(div))
+            }
+            _ => Stmt::PrintMap(map, None, None),
         }
     }
 

@@ -1,27 +1,20 @@
 //! Runs a program by the rules of `docs/language.md`.
 
-use super::ast::{Binary, Content, Expr, Script, Stmt, Type, Unary, Variable};
+use super::ast::{Binary, Content, Expr, Map, Script, Stmt, Type, Unary, Variable};
+use super::maps::{self, Entries, Held, Shown};
 use super::memory;
-use super::value::{Int, Value, arithmetic, formatted, nothing, says, takes_signed};
-use std::cmp::Ordering;
+use super::value::{Int, Value, arithmetic, formatted, item, says, takes_signed};
 use std::collections::HashMap;
 
 /// The most turns of one run, so that a mistake of the generator's ends.
 const MAX_TURNS: u32 = 1_000_000;
 
-/// What an aggregation has come to.
-#[derive(Clone, Copy, Debug, Default)]
-struct Gathered {
-    count: i64,
-    total: i64,
-    least: i64,
-    greatest: i64,
-}
-
-#[derive(Clone, Debug)]
-enum Held {
-    Plain(Value),
-    Gathered(Gathered),
+/// What user space is told: it comes to it when a phase is over.
+enum Request {
+    Text(String),
+    Print(usize, Shown),
+    Clear(usize),
+    Zero(usize),
 }
 
 /// How a statement ends.
@@ -35,7 +28,8 @@ enum End {
 struct Machine<'a> {
     script: &'a Script,
     variables: HashMap<Variable, Value>,
-    maps: Vec<Vec<(Vec<Value>, Held)>>,
+    maps: Vec<Entries>,
+    requests: Vec<Request>,
     /// What the macros that are being evaluated were given.
     given: Vec<&'a [Expr]>,
     out: String,
@@ -48,6 +42,7 @@ pub fn output(script: &Script) -> String {
         script,
         variables: HashMap::new(),
         maps: vec![Vec::new(); script.maps.len()],
+        requests: Vec::new(),
         given: Vec::new(),
         out: String::new(),
         turns: 0,
@@ -60,9 +55,12 @@ pub fn output(script: &Script) -> String {
                 machine.run(&probe.body);
             }
         }
+        machine.answer();
     }
     machine.out += "\n\n";
-    machine.print_maps();
+    for map in 0..script.maps.len() {
+        machine.print(map, Shown { top: None, div: 1 });
+    }
     machine.out
 }
 
@@ -126,23 +124,16 @@ impl<'a> Machine<'a> {
                 let value = value
                     .as_ref()
                     .map_or(0, |value| self.eval(value).int().bits);
-                let Held::Gathered(gathered) = self.element(*map, keys) else {
-                    panic!("a map holds two kinds of things");
-                };
-                let first = gathered.count == 0;
-                gathered.count += 1;
-                gathered.total = gathered.total.wrapping_add(value);
-                gathered.least = if first {
-                    value
-                } else {
-                    gathered.least.min(value)
-                };
-                gathered.greatest = if first {
-                    value
-                } else {
-                    gathered.greatest.max(value)
-                };
+                let script = self.script;
+                let content = &script.maps[*map].content;
+                self.element(*map, keys).gather(content, value);
             }
+            Stmt::PrintMap(map, top, div) => {
+                let (top, div) = (top.filter(|top| *top > 0), div.unwrap_or(1));
+                self.requests.push(Request::Print(*map, Shown { top, div }));
+            }
+            Stmt::Clear(map) => self.requests.push(Request::Clear(*map)),
+            Stmt::Zero(map) => self.requests.push(Request::Zero(*map)),
             Stmt::If(arms, otherwise) => {
                 for (condition, body) in arms {
                     if self.eval(condition).holds() {
@@ -186,17 +177,18 @@ impl<'a> Machine<'a> {
             Stmt::Continue => return End::Continue,
             Stmt::Return => return End::Return,
             Stmt::Print(value) => {
-                let value = self.eval(value).shown();
-                self.out += &value;
-                self.out += "\n";
+                let line = format!("{}\n", self.eval(value).shown());
+                self.requests.push(Request::Text(line));
             }
             Stmt::Printf(parts) => {
+                let mut line = String::new();
                 for (text, conversion, value) in parts {
                     let value = self.eval(value);
-                    self.out += text;
-                    self.out += &formatted(*conversion, &value);
+                    line += text;
+                    line += &formatted(*conversion, &value);
                 }
-                self.out += "\n";
+                line += "\n";
+                self.requests.push(Request::Text(line));
             }
             Stmt::Discard(value) => drop(self.eval(value)),
         }
@@ -209,10 +201,7 @@ impl<'a> Machine<'a> {
 
     /// An element, which is made if it is not there.
     fn element(&mut self, map: usize, keys: Vec<Value>) -> &mut Held {
-        let held = match &self.script.maps[map].content {
-            Content::Plain(ty) => Held::Plain(nothing(ty)),
-            _ => Held::Gathered(Gathered::default()),
-        };
+        let held = Held::nothing(&self.script.maps[map].content);
         let entries = &mut self.maps[map];
         let at = entries.iter().position(|(known, _)| *known == keys);
         let at = at.unwrap_or_else(|| {
@@ -226,13 +215,9 @@ impl<'a> Machine<'a> {
     fn read(&self, map: usize, keys: &[Value]) -> Value {
         let content = &self.script.maps[map].content;
         let found = self.maps[map].iter().find(|(known, _)| known == keys);
-        match (content, found.map(|(_, held)| held)) {
-            (Content::Plain(ty), None) => nothing(ty),
-            (_, Some(Held::Plain(value))) => value.clone(),
-            (content, Some(Held::Gathered(gathered))) => {
-                Value::Int(Int::signed(come_to(content, *gathered)))
-            }
-            (_, None) => Value::Int(Int::signed(0)),
+        match found {
+            Some((_, held)) => held.value(content),
+            None => Held::nothing(content).value(content),
         }
     }
 
@@ -299,7 +284,11 @@ impl<'a> Machine<'a> {
                 false => self.eval(b).kept(),
             },
             Expr::Cast(bytes, signed, of) => {
-                Value::Int(Int::new(self.eval(of).int().bits, *bytes, *signed))
+                let bits = match self.eval(of) {
+                    Value::Memory(_, memory) => memory::word(&memory),
+                    number => number.int().bits,
+                };
+                Value::Int(Int::new(bits, *bytes, *signed))
             }
             Expr::Tuple(items) => Value::Tuple(items.iter().map(|item| self.eval(item)).collect()),
             Expr::View(structure, variable) => {
@@ -325,9 +314,21 @@ impl<'a> Machine<'a> {
                     other => panic!("not an array: {other:?}"),
                 }
             }
-            Expr::Item(variable, index) => match &self.variables[variable] {
+            Expr::Record(items) => {
+                let items = items.iter().map(|(name, value)| (*name, self.eval(value)));
+                Value::Record(items.collect())
+            }
+            Expr::Bytes(ty, number) => {
+                let bytes = self.eval(number).int().bits.to_le_bytes();
+                memory::read(ty, &bytes)
+            }
+            Expr::Item(of, index) => match self.eval(of) {
                 Value::Tuple(items) => items[*index].clone(),
                 other => panic!("not a tuple: {other:?}"),
+            },
+            Expr::Named(of, name) => match self.eval(of) {
+                Value::Record(items) => item(&items, name).clone(),
+                other => panic!("not a record: {other:?}"),
             },
             Expr::Step {
                 variable,
@@ -398,57 +399,35 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// Prints all maps by name: those of numbers by rising value, then by key.
-    fn print_maps(&mut self) {
-        for (number, map) in self.script.maps.iter().enumerate() {
-            let content = &map.content;
-            let mut entries = std::mem::take(&mut self.maps[number]);
-            let by_key = |a: &[Value], b: &[Value]| {
-                let mut pairs = a.iter().zip(b).map(|(a, b)| a.compare(b));
-                pairs.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-            };
-            entries.sort_by(|(key_a, a), (key_b, b)| {
-                let by_value = match (a, b) {
-                    (Held::Plain(Value::Int(a)), Held::Plain(Value::Int(b))) => a.compare(*b),
-                    (Held::Plain(_), _) | (_, Held::Plain(_)) => Ordering::Equal,
-                    (Held::Gathered(a), Held::Gathered(b)) => {
-                        come_to(content, *a).cmp(&come_to(content, *b))
+    /// Does what user space was told to.
+    fn answer(&mut self) {
+        for request in std::mem::take(&mut self.requests) {
+            match request {
+                Request::Text(text) => self.out += &text,
+                Request::Print(map, what) => {
+                    let Map { key, content } = &self.script.maps[map];
+                    let histogram = matches!(content, Content::Hist(_) | Content::Linear { .. });
+                    if key.is_empty() && self.maps[map].is_empty() && !histogram {
+                        // A map without key is seen as what it starts with.
+                        let start = vec![(Vec::new(), Held::nothing(content))];
+                        self.out += &maps::shown(map, content, &start, what);
+                    } else {
+                        self.print(map, what);
                     }
-                };
-                by_value.then_with(|| by_key(key_a, key_b))
-            });
-            for (keys, held) in entries {
-                let keys: Vec<String> = keys.iter().map(Value::shown).collect();
-                let key = match &keys[..] {
-                    [] => String::new(),
-                    keys => format!("[{}]", keys.join(", ")),
-                };
-                let value = match held {
-                    Held::Plain(value) => value.shown(),
-                    Held::Gathered(gathered) if *content == Content::Gathered("stats") => format!(
-                        "{{ .count = {}, .average = {}, .total = {} }}",
-                        gathered.count,
-                        gathered.total / gathered.count,
-                        gathered.total
-                    ),
-                    Held::Gathered(gathered) => come_to(content, gathered).to_string(),
-                };
-                self.out += &format!("@m{number}{key}: {value}\n");
+                }
+                Request::Clear(map) => self.maps[map].clear(),
+                Request::Zero(map) => {
+                    let content = &self.script.maps[map].content;
+                    for (_, held) in &mut self.maps[map] {
+                        *held = Held::nothing(content);
+                    }
+                }
             }
         }
     }
-}
 
-/// The number that an aggregation stands for.
-fn come_to(content: &Content, gathered: Gathered) -> i64 {
-    let Content::Gathered(function) = content else {
-        return 0;
-    };
-    match *function {
-        "count" => gathered.count,
-        "sum" => gathered.total,
-        "min" => gathered.least,
-        "max" => gathered.greatest,
-        _ => gathered.total / gathered.count,
+    fn print(&mut self, map: usize, what: Shown) {
+        let content = &self.script.maps[map].content;
+        self.out += &maps::shown(map, content, &self.maps[map], what);
     }
 }

@@ -69,22 +69,27 @@ impl Structure {
             align,
         }
     }
+}
 
-    /// Whether each bit belongs to what is compared, in this structure and those in it.
-    pub fn is_dense(&self) -> bool {
-        let whole = |member: &Member| match &member.ty {
-            Type::Struct(inner) => inner.is_dense(),
-            Type::Int { .. } | Type::Array(..) => true,
-            _ => false,
-        };
-        let bits = |member: &Member| member.bits.unwrap_or(8 * shape(&member.ty).0);
-        let all = self.members.iter().map(bits);
-        let covered: u32 = if self.union {
-            all.max().unwrap_or(0)
-        } else {
-            all.sum()
-        };
-        self.members.iter().all(whole) && covered == 8 * self.laid().size
+/// Whether what is printed of a value says all of it, in the order that is that of the values.
+pub fn is_dense(ty: &Type) -> bool {
+    match ty {
+        Type::Int { .. } | Type::Bool | Type::Text => true,
+        Type::Chars(_) => false,
+        Type::Array(element, _) => is_dense(element),
+        Type::Tuple(items) => items.iter().all(is_dense),
+        Type::Record(items) => items.iter().all(|(_, ty)| is_dense(ty)),
+        Type::Struct(structure) => {
+            let members = &structure.members;
+            let bits = |member: &Member| member.bits.unwrap_or(8 * shape(&member.ty).0);
+            let all = members.iter().map(bits);
+            let covered: u32 = match structure.union {
+                true => all.max().unwrap_or(0),
+                false => all.sum(),
+            };
+            members.iter().all(|member| is_dense(&member.ty))
+                && covered == 8 * structure.laid().size
+        }
     }
 }
 
@@ -134,6 +139,11 @@ pub(super) fn of_words(value: &Value) -> Vec<u8> {
         .iter()
         .map(|word| word.clone().int().bits.to_le_bytes());
     bytes.flatten().collect()
+}
+
+/// The bytes of an array as a number.
+pub(super) fn word(bytes: &[u8]) -> i64 {
+    number(bytes, 0, 8 * bytes.len() as u32) as i64
 }
 
 /// Bits as a number, the least first.

@@ -2,12 +2,13 @@
 //!
 //! In comes a seed, out come a script and its output. The interpreter knows the rules of `docs/language.md` and nothing of
 //! the compiler. Programs use what is the same in each run: no clocks, no processes, no events but `BEGIN` and `END`.
-//! `print()`, `clear()` and `zero()` of maps are left out too: they happen when user space comes to them. What structures have in
+//! `print()`, `clear()` and `zero()` of maps happen when user space comes to them: behind all of `BEGIN` or all of `END`. What structures have in
 //! them comes from variables: their addresses are taken for those of structures.
 
 mod ast;
 mod generate;
 mod interpret;
+mod maps;
 mod memory;
 mod value;
 

@@ -11,6 +11,7 @@ pub(super) enum Value {
     /// Whether it is written in the script where it is used.
     Text(String, bool),
     Tuple(Vec<Value>),
+    Record(Vec<(&'static str, Value)>),
     /// A structure or an array, as the bytes that C has of it.
     Memory(Type, Vec<u8>),
 }
@@ -92,6 +93,10 @@ impl Value {
             }),
             Value::Text(text, _) => Value::Text(text, false),
             Value::Tuple(items) => Value::Tuple(items.into_iter().map(Value::kept).collect()),
+            Value::Record(items) => {
+                let items = items.into_iter();
+                Value::Record(items.map(|(name, value)| (name, value.kept())).collect())
+            }
             other => other,
         }
     }
@@ -105,6 +110,11 @@ impl Value {
                 let items: Vec<String> = items.iter().map(Value::shown).collect();
                 format!("({})", items.join(", "))
             }
+            Value::Record(items) => {
+                let items = items.iter();
+                let items = items.map(|(name, value)| format!(".{name} = {}", value.shown()));
+                format!("{{ {} }}", items.collect::<Vec<_>>().join(", "))
+            }
             Value::Memory(ty, bytes) => memory::shown(ty, bytes),
         }
     }
@@ -115,6 +125,12 @@ impl Value {
             (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
             (Value::Text(a, _), Value::Text(b, _)) => a.cmp(b),
             (Value::Memory(ty, a), Value::Memory(_, b)) => memory::compare(ty, a, b),
+            // Whatever the order in which they were written.
+            (Value::Record(a), Value::Record(b)) => a
+                .iter()
+                .map(|(name, value)| value.compare(item(b, name)))
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal),
             (Value::Tuple(a), Value::Tuple(b)) => a
                 .iter()
                 .zip(b)
@@ -126,6 +142,12 @@ impl Value {
     }
 }
 
+/// What a record has by that name.
+pub(super) fn item<'a>(record: &'a [(&'static str, Value)], name: &str) -> &'a Value {
+    let found = record.iter().find(|(known, _)| *known == name);
+    &found.expect("records have what is asked for").1
+}
+
 /// What is there where nothing was assigned.
 pub(super) fn nothing(ty: &Type) -> Value {
     match ty {
@@ -133,6 +155,10 @@ pub(super) fn nothing(ty: &Type) -> Value {
         Type::Bool => Value::Bool(false),
         Type::Text => Value::Text(String::new(), false),
         Type::Tuple(items) => Value::Tuple(items.iter().map(nothing).collect()),
+        Type::Record(items) => {
+            let items = items.iter();
+            Value::Record(items.map(|(name, ty)| (*name, nothing(ty))).collect())
+        }
         Type::Chars(_) | Type::Array(..) | Type::Struct(_) => memory::zeros(ty),
     }
 }

@@ -1,8 +1,10 @@
 //! Expressions of programs.
 
-use super::{ARITHMETIC, COMPARISONS, Generator, Seen, WIDTHS, WORDS};
+use super::structures::is_composite;
+use super::{ARITHMETIC, COMPARISONS, Generator, WIDTHS, WORDS};
 use crate::programs::ast::Binary;
 use crate::programs::ast::{Content, Expr, I64, Map, Stmt, Type, Unary};
+use crate::programs::memory::shape;
 
 /// Whether an expression is written with literals alone, so that it is worked out when the script is compiled.
 fn is_literal(expr: &Expr) -> bool {
@@ -39,8 +41,8 @@ impl Generator {
             }
             Type::Bool => self.condition_of_type_bool(depth),
             Type::Text => self.text(depth),
-            Type::Struct(structure) => self.structure(&structure.clone(), depth),
-            Type::Array(..) | Type::Chars(_) => panic!("no arrays are made"),
+            Type::Struct(_) | Type::Array(..) | Type::Record(_) => self.composite(ty, depth),
+            Type::Chars(_) => panic!("text is a string outside of structures"),
             Type::Tuple(items) => Expr::Tuple(
                 items
                     .iter()
@@ -57,7 +59,7 @@ impl Generator {
         match self.random.below(7) {
             6 => {
                 let text = self.part(|ty| matches!(ty, Type::Chars(_)), depth - 1);
-                text.unwrap_or_else(|| self.word())
+                text.map_or_else(|| self.word(), |(part, _)| part)
             }
             0 => {
                 let keyed = self.map(|map| map.content == Content::Plain(Type::Text));
@@ -114,7 +116,7 @@ impl Generator {
                 Some(map) => Expr::HasKey(map, self.keys(map, depth)),
                 None => Expr::Bool(true),
             },
-            6 => match self.variable(|seen| matches!(seen.ty, Type::Tuple(_) | Type::Struct(_))) {
+            6 => match self.variable(|seen| is_composite(&seen.ty)) {
                 Some(seen) => {
                     let op = self.random.one_of(&COMPARISONS[..2]);
                     let other = self.value(&seen.ty, depth);
@@ -155,7 +157,7 @@ impl Generator {
         match self.random.below(21) {
             18..=20 => {
                 let part = self.part(|ty| matches!(ty, Type::Int { .. }), depth);
-                part.unwrap_or_else(|| self.number())
+                part.map_or_else(|| self.number(), |(part, _)| part)
             }
             0 => Expr::Unary(Unary::Minus, boxed(self.any_int(depth))),
             1 => Expr::Unary(Unary::Complement, boxed(self.any_int(depth))),
@@ -193,7 +195,7 @@ impl Generator {
                 None => self.number(),
             },
             10 if self.features.loops => {
-                let gathers = |map: &Map| matches!(map.content, Content::Gathered(function) if function != "stats");
+                let gathers = |map: &Map| matches!(map.content, Content::Gathered(function, _) if function != "stats");
                 match self.map(gathers) {
                     Some(map) => {
                         let keys = self.keys(map, depth);
@@ -202,10 +204,13 @@ impl Generator {
                     None => self.number(),
                 }
             }
-            11 => match self.variable(|seen| matches!(seen.ty, Type::Tuple(_))) {
-                Some(seen) => self.item(&seen),
-                None => self.number(),
-            },
+            11 => {
+                let array = |ty: &Type| matches!(ty, Type::Array(element, _) if matches!(**element, Type::Int { .. }) && shape(ty).0.is_power_of_two() && shape(ty).0 <= 8);
+                match self.part(array, depth) {
+                    Some((array, ty)) => Expr::Cast(shape(&ty).0, self.chance(2), boxed(array)),
+                    None => self.number(),
+                }
+            }
             13 if self.features.loops => match self.map(|map| !map.key.is_empty()) {
                 Some(map) => Expr::Len(map),
                 None => self.number(),
@@ -234,18 +239,6 @@ impl Generator {
                 }
                 Expr::Binary(op, boxed(left), boxed(right))
             }
-        }
-    }
-
-    /// A number in a tuple.
-    pub(super) fn item(&mut self, seen: &Seen) -> Expr {
-        let Type::Tuple(items) = &seen.ty else {
-            return self.number();
-        };
-        let number = |ty: &Type| matches!(ty, Type::Int { .. });
-        match items.iter().position(number) {
-            Some(index) => Expr::Item(seen.variable, index),
-            None => self.number(),
         }
     }
 }

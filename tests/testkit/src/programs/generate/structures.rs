@@ -1,9 +1,9 @@
-//! Structures and unions that programs declare, and expressions of them.
+//! Structures, arrays and records, and expressions of them.
 
 use super::expressions::boxed;
 use super::{Generator, WIDTHS};
 use crate::programs::ast::{Binary, Content, Expr, I64, Stmt, Type};
-use crate::programs::memory::{Member, Structure, shape};
+use crate::programs::memory::{Member, Structure, is_dense, shape};
 use std::rc::Rc;
 
 /// In bytes, so that programs stay small.
@@ -74,12 +74,36 @@ impl Generator {
         self.any_structure().map_or(I64, Type::Struct)
     }
 
-    /// Keys are printed in the order of what can be seen of them.
-    pub(super) fn structure_as_key(&mut self) -> Vec<Type> {
-        let dense = self
-            .any_structure()
-            .filter(|structure| structure.is_dense());
-        vec![dense.map_or(I64, Type::Struct)]
+    /// A structure, an array or a record.
+    pub(super) fn composite_type(&mut self) -> Type {
+        match self.random.below(3) {
+            0 => self.structure_or_number(),
+            1 => {
+                let bytes = self.random.one_of(&WIDTHS);
+                let element = Type::Int {
+                    bytes,
+                    signed: self.chance(2),
+                };
+                let least = if bytes == 1 { 2 } else { bytes };
+                let total = least << self.random.below(u64::from((8 / least).ilog2()) + 1);
+                Type::Array(Box::new(element), total / bytes)
+            }
+            _ => {
+                let names = ["a", "b", "c"];
+                let count = 1 + self.random.below(3) as usize;
+                let items = names[..count].iter();
+                Type::Record(items.map(|name| (*name, self.item_type(0))).collect())
+            }
+        }
+    }
+
+    pub(super) fn composite_as_key(&mut self) -> Vec<Type> {
+        let ty = self.composite_type();
+        match self.chance(3) {
+            true if is_dense(&ty) => vec![ty, I64],
+            _ if is_dense(&ty) => vec![ty],
+            _ => vec![I64],
+        }
     }
 
     /// Words that have a structure in their memory.
@@ -108,8 +132,7 @@ impl Generator {
         Stmt::Let(variable, words)
     }
 
-    pub(super) fn structure(&mut self, structure: &Rc<Structure>, depth: u32) -> Expr {
-        let ty = Type::Struct(structure.clone());
+    pub(super) fn composite(&mut self, ty: &Type, depth: u32) -> Expr {
         let inner = depth.saturating_sub(1);
         match self.random.below(6) {
             0 if depth > 0 => {
@@ -121,32 +144,50 @@ impl Generator {
             1 if depth > 0 => {
                 return Expr::Choice(
                     boxed(self.condition(inner)),
-                    boxed(self.structure(structure, inner)),
-                    boxed(self.structure(structure, inner)),
+                    boxed(self.composite(ty, inner)),
+                    boxed(self.composite(ty, inner)),
                 );
             }
             2 if depth > 0 => {
-                if let Some(part) = self.part(|part| *part == ty, inner) {
+                if let Some((part, _)) = self.part(|part| part == ty, inner) {
                     return part;
                 }
             }
             _ => {}
         }
-        self.made(structure, inner.min(1))
+        self.made(ty, inner.min(1))
     }
 
     /// One of numbers.
-    pub(super) fn made(&mut self, structure: &Rc<Structure>, depth: u32) -> Expr {
-        let words = self.words(structure, depth);
-        let Stmt::Let(variable, _) = words else {
-            panic!("words are in a variable");
-        };
-        let view = Expr::View(structure.clone(), variable);
-        Expr::Block(vec![words], boxed(view))
+    pub(super) fn made(&mut self, ty: &Type, depth: u32) -> Expr {
+        match ty {
+            Type::Struct(structure) => {
+                let words = self.words(structure, depth);
+                let Stmt::Let(variable, _) = words else {
+                    panic!("words are in a variable");
+                };
+                let view = Expr::View(structure.clone(), variable);
+                Expr::Block(vec![words], boxed(view))
+            }
+            Type::Array(..) => Expr::Bytes(ty.clone(), boxed(self.any_int(depth))),
+            Type::Record(items) => {
+                let items = items.iter();
+                Expr::Record(
+                    items
+                        .map(|(name, ty)| (*name, self.value(ty, depth)))
+                        .collect(),
+                )
+            }
+            other => panic!("{other:?} is not made"),
+        }
     }
 
-    /// A part of a structure somewhere that fits.
-    pub(super) fn part(&mut self, fits: impl Fn(&Type) -> bool, depth: u32) -> Option<Expr> {
+    /// A part of something that fits, and its type.
+    pub(super) fn part(
+        &mut self,
+        fits: impl Fn(&Type) -> bool,
+        depth: u32,
+    ) -> Option<(Expr, Type)> {
         if self.parameters > 0 {
             return None;
         }
@@ -173,46 +214,48 @@ impl Generator {
                     let index = self.index(count, depth);
                     (Expr::Index(boxed(value), boxed(index)), *element)
                 }
+                Type::Tuple(items) => {
+                    let index = self.random.below(items.len() as u64) as usize;
+                    (Expr::Item(boxed(value), index), items[index].clone())
+                }
+                Type::Record(items) => {
+                    let index = self.random.below(items.len() as u64) as usize;
+                    let (name, ty) = items[index].clone();
+                    (Expr::Named(boxed(value), name), ty)
+                }
                 _ => return None,
             };
         }
-        match before.is_empty() {
-            true => Some(value),
-            false => Some(Expr::Block(before, boxed(value))),
-        }
+        Some(match before.is_empty() {
+            true => (value, ty),
+            false => (Expr::Block(before, boxed(value)), ty),
+        })
     }
 
-    /// A structure that is somewhere.
+    /// Something with parts.
     fn whole(&mut self, depth: u32) -> Option<(Expr, Type)> {
-        let structured = |ty: &Type| matches!(ty, Type::Struct(_));
         match self.random.below(4) {
             0 => {
                 let keeps =
-                    |content: &Content| matches!(content, Content::Plain(ty) if structured(ty));
+                    |content: &Content| matches!(content, Content::Plain(ty) if is_composite(ty));
                 let map = self.map(|map| keeps(&map.content))?;
                 let Content::Plain(ty) = self.script.maps[map].content.clone() else {
                     return None;
                 };
-                Some((Expr::Element(map, self.keys(map, depth)), ty))
+                let element = Expr::Element(map, self.keys(map, depth));
+                match (&ty, self.script.maps[map].key.is_empty()) {
+                    // `@m[0]` is another map's element.
+                    (Type::Array(..), true) => Some((Expr::Block(Vec::new(), boxed(element)), ty)),
+                    _ => Some((element, ty)),
+                }
             }
             1 => {
-                let structure = self.any_structure()?;
-                let value = self.made(&structure, depth.min(1));
-                Some((value, Type::Struct(structure)))
+                let ty = Type::Struct(self.any_structure()?);
+                Some((self.made(&ty, depth.min(1)), ty))
             }
             _ => {
-                let holds = |ty: &Type| match ty {
-                    Type::Tuple(items) => items.iter().any(structured),
-                    ty => structured(ty),
-                };
-                let seen = self.variable(|seen| holds(&seen.ty))?;
-                match &seen.ty {
-                    Type::Tuple(items) => {
-                        let index = items.iter().position(structured)?;
-                        Some((Expr::Item(seen.variable, index), items[index].clone()))
-                    }
-                    ty => Some((Expr::Variable(seen.variable), ty.clone())),
-                }
+                let seen = self.variable(|seen| is_composite(&seen.ty))?;
+                Some((Expr::Variable(seen.variable), seen.ty))
             }
         }
     }
@@ -228,6 +271,14 @@ impl Generator {
             }
         }
     }
+}
+
+/// Whether a type has parts.
+pub(super) fn is_composite(ty: &Type) -> bool {
+    matches!(
+        ty,
+        Type::Tuple(_) | Type::Record(_) | Type::Array(..) | Type::Struct(_)
+    )
 }
 
 fn holds_text(structure: &Structure) -> bool {
