@@ -251,14 +251,14 @@ impl Lower<'_> {
                     _ => self.value(address),
                 };
                 let most = (*most).min(room);
-                let (size, loss) = match limit {
+                match limit {
                     None => {
                         let size = self.builder.constant(most.into());
-                        (size, self.loss_of_string(*end))
+                        let loss = self.loss_of_string(*end);
+                        self.read_string(place, room, size, address, loss);
                     }
-                    Some(limit) => self.bounded(limit, most),
-                };
-                self.read_string(place, room, size, address, loss);
+                    Some(limit) => self.read_beginning(place, room, address, limit, most),
+                }
             }
             ExprKind::Load(from) if let Type::Chars { count } = from.ty => {
                 let address = match &from.base {
@@ -313,33 +313,39 @@ impl Lower<'_> {
         self.builder.constant(counters | flag as i64)
     }
 
-    /// A length that the script computes, cut to `1..=most`, and the place of the counters, which says whether it is
-    /// the script's own.
-    fn bounded(&mut self, expr: &Expr, most: u32) -> (Value, Value) {
-        let value = self.value(expr);
-        let counters = self.loss();
+    /// Reads a string whose length the script computes, cut to `1..=most`. Each way reads it: where ways meet, the length would
+    /// be in memory, and the verifier forget its bounds.
+    fn read_beginning(
+        &mut self,
+        place: SlotPlace,
+        room: u32,
+        address: Value,
+        limit: &Expr,
+        most: u32,
+    ) {
+        let limit = self.value(limit);
+        let chosen = self.loss_of_string(StringEnd::Chosen);
         let builder = &mut self.builder;
-        let result = builder.temporary(8, "limit");
-        let loss = builder.temporary(8, "loss");
-        builder.store_word(loss, counters);
+        builder.zero(place, room);
+        let target = builder.address(place);
         let (fits, too_much) = (builder.block(), builder.block());
         let above = builder.block();
-        let limit = builder.constant(most.into());
-        builder.branch(Condition::ULe, [value, limit], above, too_much);
+        let bound = builder.constant(most.into());
+        builder.branch(Condition::ULe, [limit, bound], above, too_much);
 
         builder.switch_to(above);
         let one = builder.constant(1);
-        builder.branch(Condition::UGe, [value, one], fits, too_much);
+        builder.branch(Condition::UGe, [limit, one], fits, too_much);
 
         builder.switch_to(fits);
-        builder.store_word(result, value);
-        let flag = builder.constant(STRING_LIMIT_CHOSEN as i64);
-        let chosen = builder.arith(Arith::Or, counters, flag);
-        builder.store_word(loss, chosen);
+        builder.routine("pf_read_str", vec![target, limit, address, chosen]);
+
         builder.switch_to(too_much);
-        let limit = builder.constant(most.into());
-        builder.store_word(result, limit);
-        builder.join(&[fits]);
-        (builder.load_word(result), builder.load_word(loss))
+        let bound = self.builder.constant(most.into());
+        let loss = self.loss();
+        let target = self.builder.address(place);
+        self.builder
+            .routine("pf_read_str", vec![target, bound, address, loss]);
+        self.builder.join(&[fits]);
     }
 }
