@@ -121,7 +121,7 @@ pub enum Expr {
     Strncmp(Box<Expr>, Box<Expr>, u64),
     Strcontains(Box<Expr>, Box<Expr>),
     /// `str(text, limit)`
-    Beginning(Box<Expr>, u64),
+    Beginning(Box<Expr>, Box<Expr>),
     Bswap(Box<Expr>),
     HasKey(usize, Vec<Expr>),
     Delete(usize, Vec<Expr>),
@@ -168,11 +168,18 @@ pub enum Stmt {
 }
 
 /// `%-5d`
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Conversion {
     pub left: bool,
     pub zero: bool,
+    pub plus: bool,
+    pub blank: bool,
+    /// `#`
+    pub other: bool,
     pub width: usize,
+    pub precision: Option<usize>,
+    /// `hh`, `h`, `l`, `ll` or nothing
+    pub length: &'static str,
     pub kind: char,
 }
 
@@ -463,12 +470,21 @@ impl fmt::Display for Script {
 
 impl fmt::Display for Conversion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let left = if self.left { "-" } else { "" };
-        let zero = if self.zero { "0" } else { "" };
+        let flags = [
+            (self.left, '-'),
+            (self.zero, '0'),
+            (self.plus, '+'),
+            (self.blank, ' '),
+            (self.other, '#'),
+        ];
+        let set = flags.iter().filter(|(set, _)| *set);
+        let flags: String = set.map(|(_, flag)| flag).collect();
         let width = match self.width {
             0 => String::new(),
             width => width.to_string(),
         };
-        write!(f, "%{left}{zero}{width}{}", self.kind)
+        let precision = self.precision.map(|most| format!(".{most}"));
+        let precision = precision.unwrap_or_default();
+        write!(f, "%{flags}{width}{precision}{}{}", self.length, self.kind)
     }
 }

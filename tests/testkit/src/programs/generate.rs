@@ -439,6 +439,31 @@ impl Generator {
         (op, by)
     }
 
+    fn conversion(&mut self) -> Conversion {
+        let kinds = ['d', 'u', 'x', 'X', 'o', 'c', 's', 's', 'i'];
+        let kind = self.random.one_of(&kinds);
+        let number = kind != 's' && kind != 'c';
+        let signed = kind == 'd' || kind == 'i';
+        let based = matches!(kind, 'x' | 'X' | 'o');
+        let left = self.chance(3);
+        let precise = kind != 'c' && self.chance(4);
+        let lengths = match number {
+            true => &["", "", "", "hh", "h", "l", "ll"][..],
+            false => &[""],
+        };
+        Conversion {
+            left,
+            zero: number && !left && self.chance(3),
+            plus: signed && self.chance(4),
+            blank: signed && self.chance(4),
+            other: based && self.chance(3),
+            width: self.random.below(12) as usize,
+            precision: precise.then(|| self.random.below(6) as usize),
+            length: self.random.one_of(lengths),
+            kind,
+        }
+    }
+
     fn print(&mut self) -> Stmt {
         if self.chance(2) {
             let ty = self.any_type();
@@ -456,21 +481,12 @@ impl Generator {
         }
         let count = 1 + self.random.below(4);
         let parts = (0..count).map(|_| {
-            let kind = self
-                .random
-                .one_of(&['d', 'u', 'x', 'X', 'o', 'c', 's', 's']);
-            let left = self.chance(3);
-            let conversion = Conversion {
-                kind,
-                left,
-                zero: !left && kind != 's' && kind != 'c' && self.chance(3),
-                width: match kind {
-                    'c' => 0,
-                    _ => self.random.below(12) as usize,
-                },
-            };
+            let conversion = self.conversion();
+            let kind = conversion.kind;
             let value = match kind {
                 'c' => Expr::Number(b'a' as u64 + self.random.below(26)),
+                // The precision is of text alone.
+                's' if conversion.precision.is_some() => self.text(2),
                 's' => {
                     let ty = self.any_type();
                     self.value(&ty, 2)

@@ -3,7 +3,8 @@
 use super::ast::{Binary, Content, Expr, Map, Script, Stmt, Type, Unary, Variable};
 use super::maps::{self, Entries, Held, Shown};
 use super::memory;
-use super::value::{Int, Value, arithmetic, formatted, item, says, takes_signed};
+use super::printf::formatted;
+use super::value::{Int, Value, arithmetic, item, says, takes_signed};
 use std::collections::HashMap;
 
 /// The most turns of one run, so that a mistake of the generator's ends.
@@ -311,6 +312,11 @@ impl<'a> Machine<'a> {
                         assert!((0..i64::from(count)).contains(&index), "within the array");
                         memory::element(&element, index as usize, &bytes)
                     }
+                    Value::Text(text, _) => {
+                        // Behind the text, there is its end.
+                        let byte = text.as_bytes().get(index as usize).copied().unwrap_or(0);
+                        Value::Int(Int::new(byte.into(), 1, true))
+                    }
                     other => panic!("not an array: {other:?}"),
                 }
             }
@@ -358,9 +364,11 @@ impl<'a> Machine<'a> {
                 let Value::Text(text, literal) = self.eval(text) else {
                     panic!("not a string: {text}");
                 };
-                // The limit counts the terminator, which what is written in the script has none of.
-                let most = *limit as usize - usize::from(!literal);
-                Value::Text(text.chars().take(most).collect(), literal)
+                let limit = self.eval(limit).int();
+                // The limit counts the terminator, but a number in the script that is a limit of what is written there.
+                let written = literal && limit.literal;
+                let most = limit.bits as usize - usize::from(!written);
+                Value::Text(text.chars().take(most).collect(), written)
             }
             Expr::Bswap(of) => {
                 let int = self.eval(of).int();

@@ -10,6 +10,7 @@ mod generate;
 mod interpret;
 mod maps;
 mod memory;
+mod printf;
 mod value;
 
 /// A script and what it prints on standard output.

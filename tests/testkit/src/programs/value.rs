@@ -1,6 +1,6 @@
 //! Values of programs, and what operators and `printf` make of them.
 
-use super::ast::{Binary, Conversion, Type};
+use super::ast::{Binary, Type};
 use super::memory;
 use std::cmp::Ordering;
 
@@ -216,45 +216,5 @@ pub(super) fn says(op: Binary, order: Ordering) -> bool {
         Binary::Gt => order.is_gt(),
         Binary::Ge => order.is_ge(),
         _ => panic!("{} does not compare", op.symbol()),
-    }
-}
-
-/// As C's printf: arguments narrower than an `int` become one.
-pub(super) fn formatted(conversion: Conversion, value: &Value) -> String {
-    let Conversion {
-        left, zero, width, ..
-    } = conversion;
-    if conversion.kind == 's' {
-        let text = value.shown();
-        return match left {
-            true => format!("{text:<width$}"),
-            false => format!("{text:>width$}"),
-        };
-    }
-    let int = value.clone().int();
-    let unused = 64 - 8 * int.bytes.max(4);
-    let raised = int.bits << unused;
-    let bits = (raised as u64) >> unused;
-    let (sign, digits) = match conversion.kind {
-        'd' => {
-            let number = raised >> unused;
-            let sign = if number < 0 { "-" } else { "" };
-            (sign, number.unsigned_abs().to_string())
-        }
-        'u' => ("", bits.to_string()),
-        'x' => ("", format!("{bits:x}")),
-        'X' => ("", format!("{bits:X}")),
-        'o' => ("", format!("{bits:o}")),
-        'c' => return char::from(bits as u8).to_string(),
-        other => panic!("%{other} is not known"),
-    };
-    let text = format!("{sign}{digits}");
-    match (left, zero) {
-        (true, _) => format!("{text:<width$}"),
-        (false, true) => {
-            let width = width.saturating_sub(sign.len());
-            format!("{sign}{digits:0>width$}")
-        }
-        (false, false) => format!("{text:>width$}"),
     }
 }

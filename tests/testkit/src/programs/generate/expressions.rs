@@ -75,7 +75,17 @@ impl Generator {
             ),
             2 => {
                 let text = self.text(depth - 1);
-                Expr::Beginning(boxed(text), 1 + self.random.below(9))
+                let counted = self.variable(|seen| seen.ty == I64);
+                let limit = match counted {
+                    Some(seen) if self.chance(2) => {
+                        let number = Expr::Cast(8, false, boxed(Expr::Variable(seen.variable)));
+                        let nine = boxed(Expr::Number(9));
+                        let below = Expr::Binary(Binary::Mod, boxed(number), nine);
+                        Expr::Binary(Binary::Add, boxed(below), boxed(Expr::Number(1)))
+                    }
+                    _ => Expr::Number(1 + self.random.below(9)),
+                };
+                Expr::Beginning(boxed(text), boxed(limit))
             }
             3 | 4 => match self.variable(|seen| seen.ty == Type::Text) {
                 Some(seen) => Expr::Variable(seen.variable),
@@ -154,7 +164,14 @@ impl Generator {
             };
         }
         let depth = depth - 1;
-        match self.random.below(21) {
+        match self.random.below(22) {
+            21 => match self.variable(|seen| seen.ty == Type::Text) {
+                Some(seen) if self.parameters == 0 => {
+                    let index = self.index(7, depth);
+                    Expr::Index(boxed(Expr::Variable(seen.variable)), boxed(index))
+                }
+                _ => self.number(),
+            },
             18..=20 => {
                 let part = self.part(|ty| matches!(ty, Type::Int { .. }), depth);
                 part.map_or_else(|| self.number(), |(part, _)| part)

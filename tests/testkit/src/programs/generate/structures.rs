@@ -261,7 +261,7 @@ impl Generator {
     }
 
     /// A place in an array, often computed.
-    fn index(&mut self, count: u32, depth: u32) -> Expr {
+    pub(super) fn index(&mut self, count: u32, depth: u32) -> Expr {
         match self.chance(2) {
             true => Expr::Number(self.random.below(count.into())),
             false => {
