@@ -96,6 +96,10 @@ pub enum Expr {
     /// `&&`, or else `||`
     Logical(bool, Box<Expr>, Box<Expr>),
     Choice(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// `if (a) { … b } else { … c }`, as a value.
+    If(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// `a ?: b`
+    Elvis(Box<Expr>, Box<Expr>),
     Cast(u32, bool, Box<Expr>),
     Tuple(Vec<Expr>),
     /// `(a = 1, b = 2)`
@@ -153,12 +157,8 @@ pub enum Stmt {
     /// Counts in a variable that is set to 0 before.
     While(Variable, u64, Vec<Stmt>),
     Range(Variable, Expr, Expr, Vec<Stmt>),
-    /// Adds the values (or keys) of a map up in a variable.
-    Each {
-        map: usize,
-        sum: Variable,
-        part: usize,
-    },
+    /// The elements of a map, in no order, so that the body must not depend on one.
+    Each(Variable, usize, Vec<Stmt>),
     Break,
     Continue,
     Return,
@@ -183,9 +183,18 @@ pub struct Conversion {
     pub kind: char,
 }
 
+/// When a probe runs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    Begin,
+    /// `interval`, of which there is one: it runs once and ends tracing.
+    Once,
+    End,
+}
+
 #[derive(Clone, Debug)]
 pub struct Probe {
-    pub end: bool,
+    pub kind: Kind,
     pub predicate: Option<Expr>,
     pub body: Vec<Stmt>,
 }
@@ -253,6 +262,21 @@ impl fmt::Display for Key<'_> {
     }
 }
 
+/// What is between the braces of a block.
+struct Inner<'a>(&'a Expr);
+
+impl fmt::Display for Inner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Expr::Block(body, value) = self.0 else {
+            return write!(f, "{}", self.0);
+        };
+        for stmt in body {
+            write!(f, "{stmt} ")?;
+        }
+        write!(f, "{value}")
+    }
+}
+
 struct Element<'a>(usize, &'a [Expr]);
 
 impl fmt::Display for Element<'_> {
@@ -279,6 +303,15 @@ impl fmt::Display for Expr {
             Expr::Logical(true, a, b) => write!(f, "({a} && {b})"),
             Expr::Logical(false, a, b) => write!(f, "({a} || {b})"),
             Expr::Choice(when, a, b) => write!(f, "({when} ? {a} : {b})"),
+            Expr::If(when, a, b) => {
+                write!(
+                    f,
+                    "(if ({when}) {{ {} }} else {{ {} }})",
+                    Inner(a),
+                    Inner(b)
+                )
+            }
+            Expr::Elvis(a, b) => write!(f, "({a} ?: {b})"),
             Expr::Cast(bytes, signed, of) => {
                 let sign = if *signed { "" } else { "u" };
                 write!(f, "({sign}int{}){of}", bytes * 8)
@@ -339,13 +372,7 @@ impl fmt::Display for Expr {
             Expr::HasKey(map, keys) => write!(f, "has_key(@m{map}, {})", Key(keys)),
             Expr::Delete(map, keys) => write!(f, "delete(@m{map}, {})", Key(keys)),
             Expr::Len(map) => write!(f, "len(@m{map})"),
-            Expr::Block(body, value) => {
-                write!(f, "({{ ")?;
-                for stmt in body {
-                    write!(f, "{stmt} ")?;
-                }
-                write!(f, "{value} }})")
-            }
+            Expr::Block(..) => write!(f, "({{ {} }})", Inner(self)),
             Expr::Macro(number, given) => write!(f, "mix{number}({})", List(given)),
             Expr::Parameter(number) => write!(f, "p{number}"),
         }
@@ -424,8 +451,9 @@ impl fmt::Display for Stmt {
                 write!(f, "for ($v{variable} : {from}..{to}) ")?;
                 block(f, body)
             }
-            Stmt::Each { map, sum, part } => {
-                write!(f, "for ($kv : @m{map}) {{ $v{sum} += $kv.{part}; }}")
+            Stmt::Each(variable, map, body) => {
+                write!(f, "for ($v{variable} : @m{map}) ")?;
+                block(f, body)
             }
             Stmt::Break => write!(f, "break;"),
             Stmt::Continue => write!(f, "continue;"),
@@ -457,11 +485,19 @@ impl fmt::Display for Script {
             writeln!(f, "macro mix{number}({}) {{ {value} }}", names.join(", "))?;
         }
         for probe in &self.probes {
-            f.write_str(if probe.end { "END " } else { "BEGIN " })?;
+            f.write_str(match probe.kind {
+                Kind::Begin => "BEGIN ",
+                // Its name is behind those of the others, as maps are printed.
+                Kind::Once => "interval:ms:1 /@once == 0/ {\n@once = 1;\nif (true) ",
+                Kind::End => "END ",
+            })?;
             if let Some(predicate) = &probe.predicate {
                 write!(f, "/{predicate}/ ")?;
             }
             block(f, &probe.body)?;
+            if probe.kind == Kind::Once {
+                write!(f, "\nexit();\n}}")?;
+            }
             writeln!(f)?;
         }
         Ok(())

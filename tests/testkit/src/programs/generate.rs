@@ -6,7 +6,8 @@ mod structures;
 use self::expressions::boxed;
 use super::Features;
 use super::ast::{
-    Binary, Content, Conversion, Expr, GATHERERS, I64, Map, Probe, Script, Stmt, Type, Variable,
+    Binary, Content, Conversion, Expr, GATHERERS, I64, Kind, Map, Probe, Script, Stmt, Type,
+    Variable,
 };
 use crate::random::Random;
 
@@ -61,6 +62,8 @@ struct Generator {
     seen: Vec<Seen>,
     next_variable: Variable,
     loops: u32,
+    /// In a probe that interrupts: it is not left before its end, and makes no elements, since the kernel may have none there.
+    interrupts: bool,
     /// Inside a macro: how many parameters there are, all of which are integers. Nothing else is known there.
     parameters: usize,
 }
@@ -74,6 +77,7 @@ pub fn program(seed: u64, features: Features) -> Script {
         seen: Vec::new(),
         next_variable: 0,
         loops: 0,
+        interrupts: false,
         parameters: 0,
     };
     generator.structures();
@@ -81,12 +85,19 @@ pub fn program(seed: u64, features: Features) -> Script {
     generator.macros();
     let probes = 1 + generator.random.below(3);
     for _ in 0..probes {
-        let end = generator.chance(4);
-        generator.probe(end);
+        let kind = match generator.chance(4) {
+            true => Kind::End,
+            false => Kind::Begin,
+        };
+        generator.probe(kind);
+    }
+    if generator.chance(4) {
+        generator.probe(Kind::Once);
     }
     // Whatever the others do, there is a BEGIN, and each map is assigned.
-    generator.probe(false);
+    generator.probe(Kind::Begin);
     generator.seen.clear();
+    generator.interrupts = false;
     for map in 0..generator.script.maps.len() {
         let stmt = generator.assign(map);
         generator.script.probes[0].body.push(stmt);
@@ -135,9 +146,11 @@ impl Generator {
         }
     }
 
-    fn probe(&mut self, end: bool) {
+    fn probe(&mut self, kind: Kind) {
         self.seen.clear();
-        let predicate = self.chance(4).then(|| self.condition(1));
+        self.interrupts = kind == Kind::Once;
+        let predicate = kind != Kind::Once && self.chance(4);
+        let predicate = predicate.then(|| self.condition(1));
         let count = 4 + self.random.below(10);
         let mut body = Vec::new();
         for _ in 0..count {
@@ -148,7 +161,7 @@ impl Generator {
             body.push(Stmt::Print(Expr::Variable(seen.variable)));
         }
         self.script.probes.push(Probe {
-            end,
+            kind,
             predicate,
             body,
         });
@@ -227,6 +240,12 @@ impl Generator {
         }
     }
 
+    /// The same, of those that can be written.
+    fn written(&mut self, fits: impl Fn(&Map) -> bool) -> Option<usize> {
+        let interrupts = self.interrupts;
+        self.map(|map| fits(map) && (!interrupts || map.key.is_empty()))
+    }
+
     fn keys(&mut self, map: usize, depth: u32) -> Vec<Expr> {
         let types = self.script.maps[map].key.clone();
         types
@@ -275,7 +294,7 @@ impl Generator {
                 Some(seen) => Stmt::Set(seen.variable, self.value(&seen.ty, 3)),
                 None => self.print(),
             },
-            3 | 4 => match self.map(|map| matches!(map.content, Content::Plain(_))) {
+            3 | 4 => match self.written(|map| matches!(map.content, Content::Plain(_))) {
                 Some(map) => self.assign(map),
                 None => self.print(),
             },
@@ -286,7 +305,7 @@ impl Generator {
                 }
                 None => self.print(),
             },
-            6 => match self.map(|map| map.content == Content::Plain(I64)) {
+            6 => match self.written(|map| map.content == Content::Plain(I64)) {
                 Some(map) => {
                     // The key of some of these is evaluated twice, as in bpftrace: nothing may change it.
                     let keys = self.keys(map, 0);
@@ -300,7 +319,7 @@ impl Generator {
                 }
                 None => self.print(),
             },
-            7 | 8 => match self.map(|map| !matches!(map.content, Content::Plain(_))) {
+            7 | 8 => match self.written(|map| !matches!(map.content, Content::Plain(_))) {
                 Some(map) => self.assign(map),
                 None => self.print(),
             },
@@ -325,7 +344,9 @@ impl Generator {
                 Stmt::Unroll(1 + self.random.below(3), body)
             }
             16..=18 if self.features.loops && self.loops < MAX_LOOPS => self.one_of_loops(depth),
-            19 if self.chance(6) => Stmt::If(vec![(self.condition(2), vec![Stmt::Return])], None),
+            19 if !self.interrupts && self.chance(6) => {
+                Stmt::If(vec![(self.condition(2), vec![Stmt::Return])], None)
+            }
             _ => self.print(),
         }
     }
@@ -404,18 +425,54 @@ impl Generator {
         }
     }
 
+    /// A loop over a map. Its elements come in no order, so the body adds up, and uses nothing that it changes.
+    fn each(&mut self) -> Option<Stmt> {
+        let number = |map: &Map| match &map.content {
+            Content::Plain(ty) => *ty == I64,
+            Content::Gathered(function, _) => *function != "stats",
+            _ => false,
+        };
+        let map = self.map(|map| !map.key.is_empty() && number(map))?;
+        let sum = self.variable(|seen| seen.ty == I64 && !seen.fixed)?;
+        let adds =
+            |content: &Content| matches!(content, Content::Gathered("count" | "sum" | "max", true));
+        let other = self.written(|other| adds(&other.content) && other.key == [I64]);
+        let Map { key, content } = self.script.maps[map].clone();
+        let key = match &key[..] {
+            [one] => one.clone(),
+            many => Type::Tuple(many.to_vec()),
+        };
+        let signed = !matches!(content, Content::Gathered(_, false));
+        let value = Type::Int { bytes: 8, signed };
+        // Nothing else is in sight.
+        let seen = std::mem::take(&mut self.seen);
+        let script = std::mem::take(&mut self.script);
+        let variable = self.fresh(Type::Tuple(vec![key, value]), true);
+        let mut body = Vec::new();
+        if self.chance(2) {
+            let condition = self.condition(2);
+            body.push(Stmt::If(vec![(condition, vec![Stmt::Continue])], None));
+        }
+        let op = self.random.one_of(&[Binary::Add, Binary::Sub, Binary::Xor]);
+        let by = self.value(&I64, 2);
+        body.push(Stmt::Change(sum.variable, op, by));
+        if let Some(other) = other.filter(|other| *other != map) {
+            let key = self.value(&I64, 2);
+            let content = script.maps[other].content.clone();
+            let counts = matches!(content, Content::Gathered("count", _));
+            let value = (!counts).then(|| self.value(&I64, 2));
+            body.push(Stmt::Gather(other, vec![key], content, value));
+        }
+        self.seen = seen;
+        self.script = script;
+        Some(Stmt::Each(variable, map, body))
+    }
+
     fn one_of_loops(&mut self, depth: u32) -> Stmt {
-        if self.chance(3) {
-            let sums = |map: &Map| map.content == Content::Plain(I64) && map.key == [I64];
-            let sum = self.variable(|seen| seen.ty == I64 && !seen.fixed);
-            if let (Some(map), Some(sum)) = (self.map(sums), sum) {
-                let part = self.random.below(2) as usize;
-                return Stmt::Each {
-                    map,
-                    sum: sum.variable,
-                    part,
-                };
-            }
+        if self.chance(3)
+            && let Some(each) = self.each()
+        {
+            return each;
         }
         let (from, to) = (self.random.below(3), self.random.below(6));
         let seen = self.seen.len();

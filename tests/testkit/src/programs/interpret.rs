@@ -1,6 +1,6 @@
 //! Runs a program by the rules of `docs/language.md`.
 
-use super::ast::{Binary, Content, Expr, Map, Script, Stmt, Type, Unary, Variable};
+use super::ast::{Binary, Content, Expr, Kind, Map, Script, Stmt, Type, Unary, Variable};
 use super::maps::{self, Entries, Held, Shown};
 use super::memory;
 use super::printf::formatted;
@@ -48,8 +48,8 @@ pub fn output(script: &Script) -> String {
         out: String::new(),
         turns: 0,
     };
-    for end in [false, true] {
-        for probe in script.probes.iter().filter(|probe| probe.end == end) {
+    for kind in [Kind::Begin, Kind::Once, Kind::End] {
+        for probe in script.probes.iter().filter(|probe| probe.kind == kind) {
             machine.variables.clear();
             let passes = probe.predicate.as_ref();
             if passes.is_none_or(|predicate| machine.eval(predicate).holds()) {
@@ -61,6 +61,9 @@ pub fn output(script: &Script) -> String {
     machine.out += "\n\n";
     for map in 0..script.maps.len() {
         machine.print(map, Shown { top: None, div: 1 });
+    }
+    if script.probes.iter().any(|probe| probe.kind == Kind::Once) {
+        machine.out += "@once: 1\n";
     }
     machine.out
 }
@@ -163,16 +166,19 @@ impl<'a> Machine<'a> {
                     }
                 }
             }
-            Stmt::Each { map, sum, part } => {
-                let mut total = self.variables[sum].clone().int().bits;
-                for (keys, held) in &self.maps[*map] {
-                    let Held::Plain(value) = held else {
-                        panic!("aggregations are not added up");
+            Stmt::Each(variable, map, body) => {
+                let content = &self.script.maps[*map].content;
+                for (keys, held) in self.maps[*map].clone() {
+                    let key = match <[Value; 1]>::try_from(keys) {
+                        Ok([key]) => key,
+                        Err(keys) => Value::Tuple(keys),
                     };
-                    let part = if *part == 0 { &keys[0] } else { value };
-                    total = total.wrapping_add(part.clone().int().bits);
+                    let element = Value::Tuple(vec![key, held.value(content)]);
+                    self.variables.insert(*variable, element);
+                    if let Err(end) = self.turn(body) {
+                        return end;
+                    }
                 }
-                self.variables.insert(*sum, Value::Int(Int::signed(total)));
             }
             Stmt::Break => return End::Break,
             Stmt::Continue => return End::Continue,
@@ -280,7 +286,14 @@ impl<'a> Machine<'a> {
                     first
                 })
             }
-            Expr::Choice(when, a, b) => match self.eval(when).holds() {
+            Expr::Elvis(a, b) => {
+                let first = self.eval(a);
+                match first.holds() {
+                    true => first.kept(),
+                    false => self.eval(b).kept(),
+                }
+            }
+            Expr::Choice(when, a, b) | Expr::If(when, a, b) => match self.eval(when).holds() {
                 true => self.eval(a).kept(),
                 false => self.eval(b).kept(),
             },

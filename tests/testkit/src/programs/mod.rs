@@ -1,8 +1,8 @@
 //! Random programs in the language, and what they print: written by a generator, run by an interpreter of its own.
 //!
 //! In comes a seed, out come a script and its output. The interpreter knows the rules of `docs/language.md` and nothing of
-//! the compiler. Programs use what is the same in each run: no clocks, no processes, no events but `BEGIN` and `END`.
-//! `print()`, `clear()` and `zero()` of maps happen when user space comes to them: behind all of `BEGIN` or all of `END`. What structures have in
+//! the compiler. Programs use what is the same in each run: no clocks, no processes, no events but `BEGIN`, one `interval` and `END`.
+//! `print()`, `clear()` and `zero()` of maps happen when user space comes to them: behind all of `BEGIN`, the `interval`, or all of `END`. What structures have in
 //! them comes from variables: their addresses are taken for those of structures.
 
 mod ast;

@@ -68,6 +68,11 @@ impl Generator {
                     None => self.word(),
                 }
             }
+            1 if self.chance(3) => Expr::If(
+                boxed(self.condition(depth - 1)),
+                boxed(self.text(depth - 1)),
+                boxed(self.text(depth - 1)),
+            ),
             1 => Expr::Choice(
                 boxed(self.condition(depth - 1)),
                 boxed(self.text(depth - 1)),
@@ -151,6 +156,16 @@ impl Generator {
         }
     }
 
+    /// A number behind statements of its own.
+    fn block(&mut self, depth: u32) -> Expr {
+        let seen = self.seen.len();
+        let value = self.value(&I64, depth);
+        let body = vec![Stmt::Let(self.fresh(I64, false), value)];
+        let value = Expr::Cast(8, true, boxed(self.any_int(depth)));
+        self.seen.truncate(seen);
+        Expr::Block(body, boxed(value))
+    }
+
     /// An integer of any size.
     pub(super) fn any_int(&mut self, depth: u32) -> Expr {
         if self.parameters > 0 && self.chance(2) {
@@ -186,7 +201,15 @@ impl Generator {
             3 => Expr::Cast(8, self.chance(2), boxed(self.condition_of_type_bool(depth))),
             4 => {
                 let value = |this: &mut Self| boxed(this.value(&I64, depth));
-                Expr::Choice(boxed(self.condition(depth)), value(self), value(self))
+                match self.random.below(3) {
+                    0 => Expr::Elvis(value(self), value(self)),
+                    1 if self.parameters == 0 => {
+                        let when = boxed(self.condition(depth));
+                        let (a, b) = (self.block(depth), self.block(depth));
+                        Expr::If(when, boxed(a), boxed(b))
+                    }
+                    _ => Expr::Choice(boxed(self.condition(depth)), value(self), value(self)),
+                }
             }
             5 => match self.variable(|seen| seen.ty == I64 && !seen.fixed) {
                 Some(seen) => Expr::Step {
@@ -232,14 +255,7 @@ impl Generator {
                 Some(map) => Expr::Len(map),
                 None => self.number(),
             },
-            14 if self.parameters == 0 => {
-                let seen = self.seen.len();
-                let value = self.value(&I64, depth);
-                let body = vec![Stmt::Let(self.fresh(I64, false), value)];
-                let value = Expr::Cast(8, true, boxed(self.any_int(depth)));
-                self.seen.truncate(seen);
-                Expr::Block(body, boxed(value))
-            }
+            14 if self.parameters == 0 => self.block(depth),
             12 if !self.script.macros.is_empty() && self.parameters == 0 => {
                 let number = self.random.below(self.script.macros.len() as u64) as usize;
                 let count = self.script.macros[number].0;
