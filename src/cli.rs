@@ -35,6 +35,7 @@ Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_PRINT_MAPS_ON_EXIT  0: like --no-maps
   PFSCRIPT_STACK_MODE          how stacks are printed: bpftrace, perf or raw
   PFSCRIPT_MISSING_PROBES      if nothing matches: error, warn or ignore
+  PFSCRIPT_DUMMY_TS_MAP        a map that is the clock of tseries(), for tests
   NO_COLOR                     print messages without colours
 
 Exit status: 0, or the number that the script gave to exit(); 1 on an error; 2

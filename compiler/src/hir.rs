@@ -6,7 +6,7 @@
 mod visit;
 
 use crate::ir::{Arith, Condition, Width};
-use crate::manifest::SiteColumn;
+use crate::manifest::{Fold, SiteColumn};
 use crate::providers::Access;
 use crate::types::{Type, round_up};
 
@@ -284,7 +284,8 @@ pub enum Stmt {
         map: ScriptMap,
         key: Vec<Expr>,
         aggregate: Aggregate,
-        value: Option<Expr>,
+        /// What is gathered, if anything is; behind it the time, for what goes by time.
+        values: Vec<Expr>,
         span: Span,
     },
     /// `if … else if … else`: the first arm whose condition is not zero, else `otherwise`.
@@ -341,6 +342,12 @@ pub enum Aggregate {
     Hist { bits: u32 },
     /// By equal steps.
     LHist { min: i64, max: i64, step: i64 },
+    /// By time: so many intervals of so many nanoseconds.
+    Series {
+        fold: Fold,
+        interval: u64,
+        intervals: u32,
+    },
 }
 
 impl Aggregate {
@@ -355,6 +362,7 @@ impl Aggregate {
             Aggregate::Stats => "stats",
             Aggregate::Hist { .. } => "hist",
             Aggregate::LHist { .. } => "lhist",
+            Aggregate::Series { .. } => "tseries",
         }
     }
 }

@@ -79,8 +79,10 @@ impl Globals {
     pub const TAI_AHEAD: u32 = 16;
     /// `u64`: how many CPUs there may be.
     pub const CPUS: u32 = 24;
+    /// `u64`: what `CLOCK_REALTIME` was ahead of `CLOCK_BOOTTIME` in nanoseconds when tracing began (`tseries`).
+    pub const REAL_AHEAD: u32 = 32;
     /// The value's size in bytes.
-    pub const SIZE: u32 = 32;
+    pub const SIZE: u32 = 40;
 }
 
 /// A map of the script.
@@ -161,6 +163,33 @@ pub enum MapValue {
         /// Width of the buckets between.
         step: i64,
     },
+    /// A header, then `{ u64 number; u64 value; u64 weight }` for each interval: see
+    /// [`INTERVAL`](pfscript_probes::abi::INTERVAL)
+    Series {
+        /// What becomes of the values of an interval.
+        fold: Fold,
+        /// The length of an interval in nanoseconds, at least 1.
+        interval: u64,
+        /// How many intervals are kept.
+        intervals: u32,
+        /// Compared and printed as signed numbers.
+        signed: bool,
+    },
+}
+
+/// What becomes of the values of one interval of a time series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fold {
+    /// The last one stays.
+    Last,
+    /// They are added up, modulo 2^64.
+    Sum,
+    /// Their average.
+    Avg,
+    /// The least one stays.
+    Min,
+    /// The greatest one stays.
+    Max,
 }
 
 /// A type of the language and the bytes that hold it.

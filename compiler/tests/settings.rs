@@ -164,6 +164,8 @@ fn settings_that_change_nothing_here_are_warned_of() {
         ("on_stack_limit = big", "expected a number"),
         ("cache_user_symbols = SOME", "expected PER_PID"),
         ("lazy_symbolication = q", "true, false, 1 or 0"),
+        ("dummy_ts_map = time", "expected a map"),
+        ("dummy_ts_map = \"@a b\"", "expected a map"),
     ] {
         refused(config, "BEGIN { }", words);
     }
@@ -205,6 +207,7 @@ fn every_setting_answers_to_every_value() {
             "raw",
             "ignore",
             "GPL",
+            "@time",
             "",
             "-1",
             "99999999999999999999",

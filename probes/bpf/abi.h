@@ -105,6 +105,36 @@ struct pf_extreme {
 _Static_assert(__builtin_offsetof(struct pf_extreme, rank) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_extreme, set) == 8, "as in src/abi.rs");
 
+/* One interval of a time series. */
+struct pf_interval {
+	__u64 number; /* the intervals from 1970 to the end of this one; 0 if none began here yet */
+	__u64 value; /* the last value, the total, or the rank as in struct pf_extreme */
+	__u64 weight; /* how many values, or one more than when the last one came; 0 if none came yet */
+};
+_Static_assert(__builtin_offsetof(struct pf_interval, number) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_interval, value) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_interval, weight) == 16, "as in src/abi.rs");
+
+/* The value of tseries; the intervals (struct pf_interval) follow, and are used in turn. */
+struct pf_series {
+	__u64 claims; /* how many programs want to begin an interval: the one that makes it 1 does so */
+	__u8 intervals[]; /* the intervals */
+};
+_Static_assert(__builtin_offsetof(struct pf_series, claims) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_series, intervals) == 8, "as in src/abi.rs");
+
+/* What a program puts into a time series. */
+struct pf_sample {
+	__u64 value; /* the value */
+	__u64 time; /* the clock, in nanoseconds since 1970 */
+	__u64 number; /* of the interval, as in struct pf_interval */
+	__u64 mode; /* PF_MINMAX_MAX, PF_MINMAX_SIGNED */
+};
+_Static_assert(__builtin_offsetof(struct pf_sample, value) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_sample, time) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_sample, number) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_sample, mode) == 24, "as in src/abi.rs");
+
 extern char pf_map_loss; /* PERCPU_ARRAY: __u64, by probe * PF_LOSS_CAUSES + cause */
 extern char pf_map_stacks; /* HASH: __u64 id -> struct pf_stack */
 extern char pf_map_stack_tables; /* ARRAY_OF_MAPS of two such, by the last bit of the generation */

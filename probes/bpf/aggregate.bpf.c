@@ -1,10 +1,7 @@
 /*
  * Maps: aggregations (HASH or PERCPU_HASH, so that all that is added is added atomically), shared variables (HASH), and the counters of losses.
  */
-#include "template.h"
-
-/* More than CPUs are likely to come to a key of their own accord at once. */
-#define PF_EXTREME_TRIES 64
+#include "aggregate.h"
 
 pf_template(void, pf_loss, __u64 index)
 {
@@ -13,22 +10,6 @@ pf_template(void, pf_loss, __u64 index)
 
 	if (counter)
 		++*counter;
-}
-
-/*
- * The value of a key that was not there a moment ago, or null when there is no room. BPF_NOEXIST, and a second look:
- * another CPU, or an interrupt here, may have brought the key in between, and what it counted must stay.
- */
-static __always_inline void *create(void *map, const void *key, const void *initial, __u64 loss)
-{
-	void *value;
-	int error;
-
-	error = bpf_map_update_elem(map, key, initial, BPF_NOEXIST);
-	value = bpf_map_lookup_elem(map, key);
-	if (!value)
-		pf_loss(loss + refusal(error, PF_MAP_FULL));
-	return value;
 }
 
 pf_template(void, pf_count, void *map, const void *key, __u64 loss)
@@ -74,15 +55,6 @@ pf_template(void, pf_avg, void *map, const void *key, __u64 value, __u64 loss)
 	__sync_fetch_and_add(&average->total, value);
 }
 
-/* The rank of a value: the greater one counts, and none is below 0, what a new element begins as. */
-static __always_inline __u64 rank_of(__u64 value, __u64 mode)
-{
-	/* Signed numbers in the order of unsigned ones: with the sign bit flipped. */
-	__u64 rank = value ^ (mode & PF_MINMAX_SIGNED) << 62;
-
-	return mode & PF_MINMAX_MAX ? rank : ~rank;
-}
-
 /* Keeps the least or the greatest value of each CPU, where there is no atomic exchange: PERCPU_HASH. */
 pf_template(void, pf_minmax, void *map, const void *key, __u64 value, __u64 mode, __u64 loss)
 {
@@ -101,14 +73,11 @@ pf_template(void, pf_minmax, void *map, const void *key, __u64 value, __u64 mode
 	extreme->set = 1;
 }
 
-/*
- * Keeps the least or the greatest value, also where CPUs share it. A try fails only when another CPU has just brought a
- * greater rank, which is still below this one, so that they are soon over.
- */
+/* Keeps the least or the greatest value, also where CPUs share it. */
 pf_template(void, pf_extreme, void *map, const void *key, __u64 value, __u64 mode, __u64 loss)
 {
 	struct pf_extreme *extreme = bpf_map_lookup_elem(map, key);
-	__u64 rank = rank_of(value, mode), seen;
+	__u64 rank = rank_of(value, mode);
 
 	if (pf_unlikely(!extreme)) {
 		struct pf_extreme zero = {};
@@ -119,18 +88,7 @@ pf_template(void, pf_extreme, void *map, const void *key, __u64 value, __u64 mod
 	}
 	if (pf_unlikely(!extreme->set))
 		*(volatile __u64 *)&extreme->set = 1;
-	seen = *(volatile __u64 *)&extreme->rank;
-#pragma clang loop unroll(disable)
-	for (int tries = 0; tries < PF_EXTREME_TRIES; tries++) {
-		__u64 before = seen;
-
-		if (rank <= before)
-			return;
-		seen = __sync_val_compare_and_swap(&extreme->rank, before, rank);
-		if (seen == before)
-			return;
-	}
-	pf_loss(loss + PF_NO_MEMORY);
+	raise(&extreme->rank, rank, loss);
 }
 
 pf_template(void, pf_bucket, void *map, const void *key, __u64 index, __u64 buckets, __u64 loss)

@@ -25,6 +25,7 @@ const OBJECTS: &[(&str, &[u8])] = &[
     ("events.bpf.o", include_bytes!("../prebuilt/events.bpf.o")),
     ("memory.bpf.o", include_bytes!("../prebuilt/memory.bpf.o")),
     ("process.bpf.o", include_bytes!("../prebuilt/process.bpf.o")),
+    ("series.bpf.o", include_bytes!("../prebuilt/series.bpf.o")),
     ("stack.bpf.o", include_bytes!("../prebuilt/stack.bpf.o")),
     ("strings.bpf.o", include_bytes!("../prebuilt/strings.bpf.o")),
     ("vma.bpf.o", include_bytes!("../prebuilt/vma.bpf.o")),

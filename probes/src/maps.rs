@@ -5,7 +5,8 @@
 
 use crate::Feature;
 use crate::abi::{
-    AVERAGE, CAPTURE, EXTREME, KNOWN_STACKS, SCRATCH_HEADER, SCRATCH_LEVELS, STACK_HEADER, map,
+    AVERAGE, CAPTURE, EXTREME, INTERVAL, KNOWN_STACKS, SCRATCH_HEADER, SCRATCH_LEVELS,
+    SERIES_HEADER, STACK_HEADER, map,
 };
 
 /// `BPF_MAP_TYPE_HASH`
@@ -27,6 +28,10 @@ pub const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 
 /// The most bits that a power-of-two histogram can have.
 pub const MAX_LOG2_BITS: u32 = 5;
+
+/// The most bytes of a value that each CPU has its own of: `PCPU_MIN_UNIT_SIZE` (include/linux/percpu.h), the limit of
+/// `htab_map_alloc_check`.
+pub const MAX_PER_CPU_VALUE: u32 = 32 << 10;
 
 /// A kind of map. Sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -60,6 +65,13 @@ pub enum MapTemplate {
         /// How wide a bucket is, at least 1.
         step: i64,
     },
+    /// A header of [`SERIES_HEADER`] bytes, then an [`INTERVAL`] for each interval of `tseries`, used in turn.
+    Series {
+        /// How many intervals.
+        intervals: u32,
+        /// Whether the least or the greatest value of each is kept.
+        extremes: bool,
+    },
     /// Stacks by id: a header of [`STACK_HEADER`] bytes, then `u64` for each frame.
     Stacks {
         /// Frames there is room for.
@@ -83,9 +95,9 @@ pub enum MapTemplate {
     },
     /// `u64` counters of what was lost: see [`LossCause`](crate::LossCause).
     Loss,
-    /// One element that stays zero: what a new histogram begins as.
+    /// One element that stays zero: what a new histogram or time series begins as.
     Zeros {
-        /// Size of the biggest histogram.
+        /// Size of the biggest one.
         size: u32,
     },
     /// One element that the program and its loader share.
@@ -112,6 +124,9 @@ impl MapTemplate {
             MapTemplate::Hist { .. } | MapTemplate::LHist { .. } => {
                 self.buckets().unwrap_or(0).saturating_mul(8)
             }
+            MapTemplate::Series { intervals, .. } => intervals
+                .saturating_mul(INTERVAL.size())
+                .saturating_add(SERIES_HEADER),
             MapTemplate::Stacks { depth } => STACK_HEADER + depth * 8,
             MapTemplate::Captures { depth } => SCRATCH_HEADER + CAPTURE.size() + depth * 8,
             MapTemplate::Events => 0,
@@ -131,7 +146,8 @@ impl MapTemplate {
             | MapTemplate::MinMax
             | MapTemplate::Stats
             | MapTemplate::Hist { .. }
-            | MapTemplate::LHist { .. } => BPF_MAP_TYPE_PERCPU_HASH,
+            | MapTemplate::LHist { .. }
+            | MapTemplate::Series { .. } => BPF_MAP_TYPE_PERCPU_HASH,
             MapTemplate::Events => BPF_MAP_TYPE_RINGBUF,
             MapTemplate::Scratch { .. } | MapTemplate::Captures { .. } | MapTemplate::Loss => {
                 BPF_MAP_TYPE_PERCPU_ARRAY
@@ -155,8 +171,13 @@ impl MapTemplate {
             | MapTemplate::Avg
             | MapTemplate::Stats
             | MapTemplate::Hist { .. }
-            | MapTemplate::LHist { .. } => Some((BPF_MAP_TYPE_HASH, None)),
-            MapTemplate::MinMax => Some((BPF_MAP_TYPE_HASH, Some(Feature::AtomicExchange))),
+            | MapTemplate::LHist { .. }
+            | MapTemplate::Series {
+                extremes: false, ..
+            } => Some((BPF_MAP_TYPE_HASH, None)),
+            MapTemplate::MinMax | MapTemplate::Series { extremes: true, .. } => {
+                Some((BPF_MAP_TYPE_HASH, Some(Feature::AtomicExchange)))
+            }
             _ => None,
         }
     }
@@ -214,6 +235,14 @@ impl MapTemplate {
         }
     }
 
+    /// Whether a new value is made of zeros that are too many for the stack: those of [`MapTemplate::Zeros`].
+    pub fn begins_as_zeros(self) -> bool {
+        matches!(
+            self,
+            MapTemplate::Hist { .. } | MapTemplate::LHist { .. } | MapTemplate::Series { .. }
+        )
+    }
+
     /// What the kernel must have.
     pub fn needs(self) -> &'static [Feature] {
         match self {
@@ -233,13 +262,14 @@ impl MapTemplate {
             MapTemplate::Stats => "counts, totals and averages, from stats()",
             MapTemplate::Hist { .. } => "power-of-two histograms, from hist()",
             MapTemplate::LHist { .. } => "linear histograms, from lhist()",
+            MapTemplate::Series { .. } => "what values came to over time, from tseries()",
             MapTemplate::Stacks { .. } => "stacks, each once",
             MapTemplate::Events => "records on their way to user space",
             MapTemplate::Scratch { .. } => "memory for what exceeds the stack",
             MapTemplate::Loss => "what was lost, by probe and cause",
             MapTemplate::Captures { .. } => "memory that stacks are captured into",
             MapTemplate::Known => "stacks that need not be looked up",
-            MapTemplate::Zeros { .. } => "what a new histogram begins as",
+            MapTemplate::Zeros { .. } => "what a new histogram or time series begins as",
             MapTemplate::Globals { .. } => "what the program and its loader share",
             MapTemplate::Generations => "which of two maps programs use",
             MapTemplate::Pair => "two maps, of which programs use one",
@@ -362,9 +392,8 @@ mod tests {
 
     #[test]
     fn a_histogram_fits_a_per_cpu_value() {
-        // PCPU_MIN_UNIT_SIZE (include/linux/percpu.h), the limit of htab_map_alloc_check, 32 KiB.
         for bits in 0..=MAX_LOG2_BITS {
-            assert!(MapTemplate::Hist { bits }.value_size() <= 32 << 10);
+            assert!(MapTemplate::Hist { bits }.value_size() <= MAX_PER_CPU_VALUE);
         }
     }
 

@@ -22,6 +22,7 @@ mod processes;
 mod raw_table;
 mod refusal;
 pub mod results;
+mod series;
 pub mod session;
 pub mod sinks;
 mod stack_tables;

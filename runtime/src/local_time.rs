@@ -15,17 +15,37 @@ static AHEAD_NS: LazyLock<i128> = LazyLock::new(|| {
         - i128::from(sys::clock_ns(libc::CLOCK_BOOTTIME))
 });
 
+/// The same number.
+pub fn real_ahead_ns() -> i128 {
+    *AHEAD_NS
+}
+
 /// The local wall-clock time now, by `strftime`'s rules. A format without a result, or one with a zero byte, gives
 /// nothing.
 pub fn local_time(format: &str) -> Vec<u8> {
-    formatted(format, sys::clock_ns(libc::CLOCK_REALTIME).into())
+    let now = sys::clock_ns(libc::CLOCK_REALTIME);
+    formatted(format, now.into(), Zone::Local)
 }
 
 /// The same of a moment, in nanoseconds since boot. `%f` are its microseconds, six digits.
 pub fn since_boot(format: &str, nsecs: u64) -> Vec<u8> {
     let time = *AHEAD_NS + i128::from(nsecs);
     let micros = format!("{:06}", time.rem_euclid(SECOND_NS) / 1000);
-    formatted(&with_micros(format, &micros), time)
+    formatted(&with_micros(format, &micros), time, Zone::Local)
+}
+
+/// Which time is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Zone {
+    /// That of the system's time zone.
+    Local,
+    /// Universal time.
+    Utc,
+}
+
+/// A moment, in nanoseconds since 1970, by `strftime`'s rules.
+pub fn since_1970(format: &str, nsecs: u64, zone: Zone) -> Vec<u8> {
+    formatted(format, nsecs.into(), zone)
 }
 
 /// Puts in the microseconds for each `%f`.
@@ -48,7 +68,7 @@ fn with_micros(format: &str, micros: &str) -> String {
 }
 
 /// A time in nanoseconds since 1970.
-fn formatted(format: &str, time: i128) -> Vec<u8> {
+fn formatted(format: &str, time: i128, zone: Zone) -> Vec<u8> {
     let (Ok(format), Ok(seconds)) = (
         CString::new(format),
         libc::time_t::try_from(time.div_euclid(SECOND_NS)),
@@ -56,11 +76,14 @@ fn formatted(format: &str, time: i128) -> Vec<u8> {
         return Vec::new();
     };
     let mut out = vec![0_u8; 256 + 16 * format.as_bytes().len()];
-    // SAFETY: `parts` is a struct of integers (and a pointer into static memory that `localtime_r` sets), all
+    // SAFETY: `parts` is a struct of integers (and a pointer into static memory that the two set), all
     // zeroes being values of them; strftime writes at most `out.len()` bytes and returns how many.
     let written = unsafe {
         let mut parts: libc::tm = std::mem::zeroed();
-        libc::localtime_r(&seconds, &mut parts);
+        match zone {
+            Zone::Local => libc::localtime_r(&seconds, &mut parts),
+            Zone::Utc => libc::gmtime_r(&seconds, &mut parts),
+        };
         libc::strftime(out.as_mut_ptr().cast(), out.len(), format.as_ptr(), &parts)
     };
     out.truncate(written);

@@ -175,7 +175,10 @@ impl<'a> Performer<'a> {
         match self.manifest.maps.get(index) {
             Some(info)
                 if info.key.is_none()
-                    && !matches!(info.value, MapValue::Hist { .. } | MapValue::LHist { .. }) =>
+                    && !matches!(
+                        info.value,
+                        MapValue::Hist { .. } | MapValue::LHist { .. } | MapValue::Series { .. }
+                    ) =>
             {
                 let size = match &info.value {
                     MapValue::Scalar(layout) => layout.size as usize,

@@ -2,6 +2,7 @@
 //! the order of the entries. What the bytes mean is told in [`crate::results`].
 
 use crate::bytes::{average, beginning, compare, risen, slice, unsigned};
+use crate::series;
 use crate::sys::bpf::{Cursor, MapHandle};
 use pfscript_compiler::manifest::{DataType, MapManifest, MapValue};
 use pfscript_probes::abi::{EXTREME_RANK, EXTREME_SET};
@@ -212,6 +213,7 @@ fn merge(kind: &MapValue, per_cpu: &[u8], out: &mut [u8]) {
                 EXTREME_SET.set(out, 1);
             }
         }
+        MapValue::Series { fold, signed, .. } => series::merge(*fold, *signed, per_cpu, out),
         _ => {
             for part in parts() {
                 for (sum, word) in out.chunks_exact_mut(8).zip(part.chunks_exact(8)) {
@@ -224,7 +226,7 @@ fn merge(kind: &MapValue, per_cpu: &[u8], out: &mut [u8]) {
 }
 
 /// The value of a rank, or the rank of a value: see [`EXTREME_RANK`].
-fn turn(word: u64, least: bool, signed: bool) -> u64 {
+pub(crate) fn turn(word: u64, least: bool, signed: bool) -> u64 {
     let flipped = risen(word, signed);
     if least { !flipped } else { flipped }
 }
@@ -254,6 +256,8 @@ fn weight(kind: &MapValue, value: &[u8]) -> u64 {
             .chunks_exact(8)
             .map(unsigned)
             .fold(0, u64::saturating_add),
+        // By key alone.
+        MapValue::Series { .. } => 0,
     }
 }
 

@@ -47,8 +47,8 @@ impl Stmt {
                 place.visit(see);
                 value.visit(see);
             }
-            Stmt::Aggregate { key, value, .. } => {
-                for expr in key.iter_mut().chain(value) {
+            Stmt::Aggregate { key, values, .. } => {
+                for expr in key.iter_mut().chain(values) {
                     expr.visit(see);
                 }
             }

@@ -40,7 +40,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("skboutput", Function),
     ("socket_cookie", Function),
     ("dw_ustack", Function),
-    ("tseries", Function),
     ("unwatch", Function),
     ("build_id", StackMode),
     ("%b", Conversion),

@@ -8,7 +8,7 @@ use crate::facts::Facts;
 use crate::hir::{Aggregate, Expr, ExprKind, ScriptMap};
 use crate::ir::{MapData, MapId, Module, SlotPlace, Value};
 use crate::manifest::{
-    Generations, Globals, Layout, Manifest, MapManifest, MapValue, RecordKind, SiteTable,
+    Fold, Generations, Globals, Layout, Manifest, MapManifest, MapValue, RecordKind, SiteTable,
 };
 use crate::sema::{Checked, MapContent, MapInfo};
 use crate::types::{Type, TypeTable, fields};
@@ -18,7 +18,7 @@ use pfscript_probes::abi::{KNOWN_STACKS, SCRATCH_LEVELS, helper, map};
 use pfscript_probes::features::SHORT_KEY_BYTES;
 use pfscript_probes::maps::{
     BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
-    BPF_MAP_TYPE_PERCPU_HASH,
+    BPF_MAP_TYPE_PERCPU_HASH, MAX_PER_CPU_VALUE,
 };
 use pfscript_probes::{Feature, MapTemplate};
 
@@ -28,6 +28,12 @@ const NO_PREALLOCATION: u32 = 1;
 const GROWING_KEYS: u32 = 262_144;
 /// Keys that a map holds where all of its memory is taken at once.
 const PREALLOCATED_KEYS: u32 = 16_384;
+/// The largest time series of a map that grows: the kernel takes each from memory in one piece.
+const MAX_GROWING_SERIES: u32 = 32 << 10;
+/// The most bytes of all time series of a map whose size the script leaves open, if it grows, and if all memory is taken at
+/// once.
+const MAX_GROWN_BYTES: u32 = 1 << 30;
+const MAX_PREALLOCATED_BYTES: u32 = 256 << 20;
 /// Entries that a map without key has room for.
 const KEYLESS_ROOM: u32 = 4;
 /// Different stacks that are kept, likewise.
@@ -114,9 +120,10 @@ pub(super) fn define(
                 "use shorter strings in it: `str(x, 100)`; Linux {since} and newer have longer keys"
             )));
         }
+        let too_large = template.per_cpu() && template.value_size() > MAX_PER_CPU_VALUE;
         let map_type = match template.shared_map_type() {
             Some((shared, needs))
-                if (!key.is_empty() || map.read_by_programs)
+                if (!key.is_empty() || map.read_by_programs || too_large)
                     && needs.is_none_or(|needs| facts.has(needs)) =>
             {
                 shared
@@ -135,17 +142,27 @@ pub(super) fn define(
             (true, _) => (1, KEYLESS_ROOM, 0),
             (false, Some(declared)) if declared.forgets => (declared.entries, declared.entries, 0),
             (false, declared) => {
-                // A per-CPU map that grows fails when keys come fast.
-                let (keys, flags) = match map_type == BPF_MAP_TYPE_PERCPU_HASH {
-                    true => (PREALLOCATED_KEYS, 0),
+                let series = matches!(template, MapTemplate::Series { .. });
+                // A per-CPU map that grows fails when keys come fast, and one of large values when memory is in pieces.
+                let large = series && template.value_size() > MAX_GROWING_SERIES;
+                let (keys, flags) = match map_type == BPF_MAP_TYPE_PERCPU_HASH || large {
+                    true => (PREALLOCATED_KEYS.min(keys), 0),
                     false => (keys, flags),
+                };
+                let bytes = match flags {
+                    NO_PREALLOCATION => MAX_GROWN_BYTES,
+                    _ => MAX_PREALLOCATED_BYTES,
+                };
+                let keys = match series {
+                    true => keys.min((bytes / template.value_size().max(1)).max(1)),
+                    false => keys,
                 };
                 let declared = declared.map(|declared| declared.entries);
                 let keys = declared.or(checked.limits.max_map_keys).unwrap_or(keys);
                 (keys, keys, flags)
             }
         };
-        if template.buckets().is_some() {
+        if template.begins_as_zeros() {
             zeros = zeros.max(template.value_size());
         }
         let id = module.maps.push(MapData {
@@ -240,7 +257,8 @@ pub(super) fn define(
     });
     let extremes = checked.maps.values().any(|map| match &map.value {
         MapContent::Aggregate(aggregate, _) => {
-            matches!(aggregate_template(*aggregate), MapTemplate::MinMax)
+            let shared = aggregate_template(*aggregate).shared_map_type();
+            shared.is_some_and(|(_, needs)| needs == Some(Feature::AtomicExchange))
         }
         MapContent::Unknown | MapContent::Scalar(_) => false,
     });
@@ -303,6 +321,12 @@ pub(super) fn aggregate_template(aggregate: Aggregate) -> MapTemplate {
         Aggregate::Stats => MapTemplate::Stats,
         Aggregate::Hist { bits } => MapTemplate::Hist { bits },
         Aggregate::LHist { min, max, step } => MapTemplate::LHist { min, max, step },
+        Aggregate::Series {
+            fold, intervals, ..
+        } => MapTemplate::Series {
+            intervals,
+            extremes: matches!(fold, Fold::Min | Fold::Max),
+        },
     }
 }
 
@@ -321,6 +345,16 @@ fn map_value(types: &TypeTable, map: &MapInfo) -> MapValue {
                 Aggregate::Stats => MapValue::Stats { signed },
                 Aggregate::Hist { bits } => MapValue::Hist { bits },
                 Aggregate::LHist { min, max, step } => MapValue::LHist { min, max, step },
+                Aggregate::Series {
+                    fold,
+                    interval,
+                    intervals,
+                } => MapValue::Series {
+                    fold,
+                    interval,
+                    intervals,
+                    signed,
+                },
             }
         }
     }

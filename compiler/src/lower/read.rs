@@ -60,7 +60,8 @@ impl Lower<'_> {
             Aggregate::Count
             | Aggregate::Sum
             | Aggregate::Hist { .. }
-            | Aggregate::LHist { .. } => builder.load(value, 0, Width::W64, false),
+            | Aggregate::LHist { .. }
+            | Aggregate::Series { .. } => builder.load(value, 0, Width::W64, false),
         }
     }
 

@@ -6,10 +6,14 @@ use super::Lower;
 use super::maps::{Access, aggregate_template};
 use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap, Stmt};
 use crate::ir::{Arith, Condition, SlotPlace, Value};
+use crate::manifest::Fold;
 use crate::sema::MapContent;
 use crate::types::Type;
 use pfscript_grammar::Span;
-use pfscript_probes::abi::{MINMAX_MAX, MINMAX_SIGNED, RECORD_HEADER, RECORD_PROBE};
+use pfscript_probes::abi::{
+    MINMAX_MAX, MINMAX_SIGNED, RECORD_HEADER, RECORD_PROBE, SAMPLE, SAMPLE_MODE, SAMPLE_NUMBER,
+    SAMPLE_TIME, SAMPLE_VALUE,
+};
 
 impl Lower<'_> {
     pub(super) fn stmts(&mut self, stmts: &[Stmt]) {
@@ -35,13 +39,13 @@ impl Lower<'_> {
                 map,
                 key,
                 aggregate,
-                value,
+                values,
                 span,
             } => {
                 // In the order of bpftrace, whose assignments have the value first.
                 let key = self.key(*map, key);
-                let value = value.as_ref().map(|value| self.value(value));
-                self.aggregate(*map, key, *aggregate, value, *span);
+                let values: Vec<Value> = values.iter().map(|value| self.value(value)).collect();
+                self.aggregate(*map, key, *aggregate, &values, *span);
             }
             Stmt::If { arms, otherwise } => self.if_chain(arms, otherwise),
             Stmt::Loop {
@@ -165,13 +169,13 @@ impl Lower<'_> {
         map: ScriptMap,
         key: SlotPlace,
         aggregate: Aggregate,
-        value: Option<Value>,
+        values: &[Value],
         span: Span,
     ) {
-        let value = match (aggregate, value) {
+        let value = match (aggregate, values) {
             (Aggregate::Count, _) => return self.add_in_place(map, key, "pf_count", None),
-            (_, Some(value)) => value,
-            (_, None) => self.internal_error(span, "nothing is given to an aggregation"),
+            (_, [value, ..]) => *value,
+            (_, []) => self.internal_error(span, "nothing is given to an aggregation"),
         };
         let signed = matches!(self.checked.maps[map].value, MapContent::Aggregate(_, true));
         match aggregate {
@@ -179,14 +183,12 @@ impl Lower<'_> {
                 self.add_in_place(map, key, "pf_sum", Some(value));
             }
             Aggregate::Min | Aggregate::Max => {
-                let flag = |set: bool, flag| if set { flag } else { 0 };
-                let mode =
-                    flag(aggregate == Aggregate::Max, MINMAX_MAX) | flag(signed, MINMAX_SIGNED);
+                let mode = mode(aggregate == Aggregate::Max, signed);
                 let routine = match self.maps.exchange {
                     true => "pf_extreme",
                     false => "pf_minmax",
                 };
-                self.update(routine, map, key, value, Some(mode as i64));
+                self.update(routine, map, key, value, Some(mode));
             }
             Aggregate::Avg | Aggregate::Stats => self.update("pf_avg", map, key, value, None),
             Aggregate::Hist { bits } => {
@@ -200,7 +202,47 @@ impl Lower<'_> {
                 let index = self.linear_bucket(value, min, max, step, buckets - 1);
                 self.update("pf_bucket", map, key, index, Some(buckets));
             }
+            Aggregate::Series {
+                fold,
+                interval,
+                intervals,
+            } => {
+                let Some(&time) = values.get(1) else {
+                    self.internal_error(span, "nothing says the time of a time series");
+                    return;
+                };
+                let routine = match (fold, self.maps.exchange) {
+                    (Fold::Last, _) => "pf_series_last",
+                    (Fold::Sum | Fold::Avg, _) => "pf_series_sum",
+                    (Fold::Min | Fold::Max, true) => "pf_series_extreme",
+                    (Fold::Min | Fold::Max, false) => "pf_series_minmax",
+                };
+                let mode = mode(fold == Fold::Max, signed);
+                let sample = self.sample(value, time, interval, mode);
+                self.update(routine, map, key, sample, Some(intervals.into()));
+            }
         }
+    }
+
+    /// What the routines of time series take: a value, its time, and the interval that this is in.
+    fn sample(&mut self, value: Value, time: Value, interval: u64, mode: i64) -> Value {
+        let builder = &mut self.builder;
+        let sample = builder.temporary(SAMPLE.size(), "sample");
+        // A length whose upper bit is set is none that a script can give.
+        let length = builder.constant(interval as i64);
+        let whole = builder.arith(Arith::UDiv, time, length);
+        let one = builder.constant(1);
+        let number = builder.arith(Arith::Add, whole, one);
+        let mode = builder.constant(mode);
+        for (place, word) in [
+            (SAMPLE_VALUE, value),
+            (SAMPLE_TIME, time),
+            (SAMPLE_NUMBER, number),
+            (SAMPLE_MODE, mode),
+        ] {
+            builder.store_word(sample.at(place.offset), word);
+        }
+        builder.address(sample)
     }
 
     /// Calls a routine that updates a map element by a value, which is computed before, and perhaps by a constant.
@@ -296,6 +338,12 @@ impl Lower<'_> {
         builder.join(&[below, above]);
         builder.load_word(index)
     }
+}
+
+/// How extremes are compared, as routines take it.
+fn mode(greatest: bool, signed: bool) -> i64 {
+    let flag = |set: bool, flag: u64| if set { flag as i64 } else { 0 };
+    flag(greatest, MINMAX_MAX) | flag(signed, MINMAX_SIGNED)
 }
 
 /// Where a statement stands.

@@ -16,7 +16,10 @@ pub(super) fn number_of(aggregate: Aggregate, signed: bool) -> Option<Type> {
         Aggregate::Count | Aggregate::Sum | Aggregate::Min | Aggregate::Max | Aggregate::Avg => {
             Some(Type::int(8, signed))
         }
-        Aggregate::Stats | Aggregate::Hist { .. } | Aggregate::LHist { .. } => None,
+        Aggregate::Stats
+        | Aggregate::Hist { .. }
+        | Aggregate::LHist { .. }
+        | Aggregate::Series { .. } => None,
     }
 }
 
@@ -61,7 +64,7 @@ impl Checker<'_> {
     }
 
     /// The value of a map's element; of an aggregation, the number that it has come to.
-    pub(super) fn element_value(
+    pub(crate) fn element_value(
         &mut self,
         map: ScriptMap,
         key: Vec<Expr>,

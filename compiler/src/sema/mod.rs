@@ -522,7 +522,7 @@ impl Checker<'_> {
     }
 
     /// What a map is known to hold.
-    fn content(&self, map: ScriptMap) -> &MapContent {
+    pub(crate) fn content(&self, map: ScriptMap) -> &MapContent {
         &self.info(map).value
     }
 

@@ -52,6 +52,8 @@ pub struct Limits {
     pub missing_probes: MissingProbes,
     /// The most bytes that `cat()` prints of a file.
     pub max_cat_bytes: u32,
+    /// The map whose number `tseries()` takes for its clock, in nanoseconds since 1970; `None`: the clock is the system's.
+    pub series_clock: Option<String>,
 }
 
 /// What becomes of attach points that match nothing.
@@ -79,6 +81,7 @@ impl Default for Limits {
             stack_mode: StackMode::Bpftrace,
             missing_probes: MissingProbes::Error,
             max_cat_bytes: 10 << 10,
+            series_clock: None,
         }
     }
 }
@@ -121,6 +124,8 @@ enum Kind {
     ),
     /// At most so many bytes of text.
     Text(usize, fn(&mut Limits, &str), fn(&Limits) -> &str),
+    /// A map without key.
+    Map(fn(&mut Limits, &str)),
     /// One of bpftrace's whose values all come to the same here; what a script finds it to be, and why that is.
     SameHere(Value, &'static str, &'static str),
     /// One of bpftrace's that is had with this value alone; why that is.
@@ -341,8 +346,12 @@ pub const SETTINGS: &[Setting] = &[
         "unstable_tseries",
         UNSTABLE,
         "",
-        "there is no `tseries()` yet",
+        "`tseries()` is always there",
     ),
+    Setting {
+        name: "dummy_ts_map",
+        kind: Kind::Map(|limits, map| limits.series_clock = Some(map.to_owned())),
+    },
     only(
         "cpp_demangle",
         Value::Flag,
@@ -389,6 +398,7 @@ impl Setting {
             Kind::Flag(_, get) => Some(SettingValue::Flag(get(limits))),
             Kind::Word(_, _, get) => Some(SettingValue::Text(get(limits).to_owned())),
             Kind::Text(_, _, get) => Some(SettingValue::Text(get(limits).to_owned())),
+            Kind::Map(_) => None,
             Kind::SameHere(values, is, _) | Kind::Only(values, is, _) => written(values, is),
         }
     }
@@ -396,7 +406,11 @@ impl Setting {
     /// Whether it changes anything; others are there for scripts that were written for bpftrace.
     pub fn has_effect(&self) -> bool {
         match self.kind {
-            Kind::Number { .. } | Kind::Flag(..) | Kind::Word(..) | Kind::Text(..) => true,
+            Kind::Number { .. }
+            | Kind::Flag(..)
+            | Kind::Word(..)
+            | Kind::Text(..)
+            | Kind::Map(_) => true,
             Kind::SameHere(..) | Kind::Only(..) => false,
         }
     }
@@ -431,6 +445,17 @@ impl Setting {
                 true => set(limits, value),
                 false => return Err(format!("{name} must have at most {most} bytes")),
             },
+            Kind::Map(set) => {
+                let name = value.strip_prefix('@').unwrap_or_default();
+                if !name
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                    || !value.starts_with('@')
+                {
+                    return Err(format!("expected a map, such as `@time`, found `{value}`"));
+                }
+                set(limits, value);
+            }
             Kind::SameHere(values, _, why) => {
                 values.check(value)?;
                 return Ok(Some(format!("{name} has no effect: {why}")));

@@ -7,9 +7,9 @@ use super::flow::Holder;
 use super::integers::negated;
 use super::operators::add;
 use super::{Checker, MapContent};
-use crate::hir::{Aggregate, Expr, ScriptMap, Stmt, Var, VarData};
+use crate::hir::{Expr, ScriptMap, Stmt, Var, VarData};
 use crate::language::builtins;
-use crate::language::functions::{self, Call, FunctionKind};
+use crate::language::functions::{self, Aggregation, Call, FunctionKind};
 use crate::types::Type;
 use cranelift_entity::PrimaryMap;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast, StmtKind};
@@ -212,7 +212,7 @@ impl Checker<'_> {
                 result
             }
             Ast::Map { name, keys } => {
-                if let Some((aggregate, argument)) = self.aggregate(value)? {
+                if let Some((aggregate, values)) = self.aggregate(value)? {
                     if let Some(op) = op {
                         return Err(Diagnostic::error(
                             span,
@@ -224,14 +224,15 @@ impl Checker<'_> {
                         ));
                     }
                     let (map, key) = self.map_element(name, keys.as_deref(), target.span)?;
-                    let signed = argument.as_ref().is_none_or(|value| value.ty.is_signed());
-                    let signed = signed && !is_unsigned(argument.as_ref());
+                    let gathered = values.first();
+                    let signed = gathered.is_none_or(|value| value.ty.is_signed());
+                    let signed = signed && !is_unsigned(gathered);
                     self.store(map, MapContent::Aggregate(aggregate, signed), span)?;
                     out.push(Stmt::Aggregate {
                         map,
                         key,
                         aggregate,
-                        value: argument,
+                        values,
                         span,
                     });
                     return Ok(());
@@ -319,7 +320,7 @@ impl Checker<'_> {
     pub(super) fn aggregate(
         &mut self,
         value: &ast::Expr,
-    ) -> Result<Option<(Aggregate, Option<Expr>)>, Diagnostic> {
+    ) -> Result<Option<Aggregation>, Diagnostic> {
         if let Ast::Call { name, args } = &value.kind
             && let Some(rows) = functions::named(&name.node)
             && let FunctionKind::Aggregate(_) = rows[0].kind

@@ -167,6 +167,15 @@ fn map_value(value: &MapValue) -> String {
         MapValue::Max { signed } => format!("max of {}", number(*signed)),
         MapValue::Hist { bits } => format!("hist of {bits} bits"),
         MapValue::LHist { min, max, step } => format!("lhist from {min} to {max} by {step}"),
+        MapValue::Series {
+            fold,
+            interval,
+            intervals,
+            signed,
+        } => format!(
+            "tseries of {intervals} times {interval} ns: {fold:?} of {}",
+            number(*signed)
+        ),
     }
 }
 

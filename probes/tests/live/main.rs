@@ -6,6 +6,7 @@ mod arith;
 mod entries;
 mod events;
 mod memory;
+mod series;
 mod stack;
 mod support;
 mod verifier;

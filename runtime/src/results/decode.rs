@@ -2,6 +2,7 @@
 //! there reads as zero, empty or unnamed.
 
 use super::format::{Argument, Printf};
+use super::series;
 use super::value::{Bucket, Frame, Histogram, Scale, Stack, Stats, Value};
 use crate::bytes::{
     as_number, average, buffer, field, member_number, number, shown, slice, string, unsigned,
@@ -123,7 +124,8 @@ pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names) -> Value {
     }
 }
 
-/// What a map holds under a key, divided by `divisor`: numbers, averages and the counts of `hist`, as bpftrace has it.
+/// What a map holds under a key, divided by `divisor`: numbers, averages and the counts of `hist`, as bpftrace has it. A
+/// time series ends with its own newest interval.
 pub fn map_value(kind: &MapValue, bytes: &[u8], divisor: u64, names: &mut dyn Names) -> Value {
     let divisor = divisor.max(1);
     let divided = |number: i128, signed| integer(number / i128::from(divisor), signed);
@@ -152,6 +154,9 @@ pub fn map_value(kind: &MapValue, bytes: &[u8], divisor: u64, names: &mut dyn Na
             scale: Scale::Linear { step: *step },
             buckets: buckets(bytes, 1, |index| linear_bounds(index, *min, *max, *step)),
         }),
+        MapValue::Series { .. } => {
+            Value::Series(series::decode(kind, bytes, series::newest(bytes)))
+        }
     }
 }
 

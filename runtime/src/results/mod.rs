@@ -5,6 +5,7 @@
 mod decode;
 mod event;
 mod format;
+mod series;
 mod table;
 mod value;
 
@@ -12,7 +13,7 @@ pub use decode::{Names, NoNames};
 pub use event::{Benchmark, Event};
 pub use format::{Argument, Printf};
 pub use table::{Entry, Kind, MapOptions, Table};
-pub use value::{Bucket, Frame, Histogram, Scale, Stack, Stats, Value};
+pub use value::{Bucket, Frame, Histogram, Point, Scale, Series, Stack, Stats, Value};
 
 pub(crate) use decode::{printf, value};
 

@@ -2,6 +2,7 @@
 //! map of a million keys costs its bytes and one entry.
 
 use super::decode::{self, Names};
+use super::series;
 use super::value::Value;
 use crate::raw_table::RawTable;
 use pfscript_compiler::manifest::{MapManifest, MapValue};
@@ -15,6 +16,8 @@ pub struct Table<'a> {
     /// The indexes of the entries that are shown.
     order: Vec<usize>,
     divisor: u64,
+    /// The number of the newest interval, of time series.
+    newest: Option<u64>,
     names: RefCell<&'a mut dyn Names>,
 }
 
@@ -53,6 +56,8 @@ pub enum Kind {
     Stats,
     /// What `hist` or `lhist` made: [`Value::Histogram`].
     Histogram,
+    /// What `tseries` made: [`Value::Series`].
+    Series,
 }
 
 /// A key and what the map holds under it.
@@ -72,14 +77,26 @@ impl<'a> Table<'a> {
         names: &'a mut dyn Names,
     ) -> Table<'a> {
         let mut order = raw.order(info);
-        if let Ok(top @ 1..) = usize::try_from(options.top) {
-            order.drain(..order.len().saturating_sub(top));
+        let in_time = matches!(info.value, MapValue::Series { .. });
+        match usize::try_from(options.top) {
+            // None of them is larger than others; bpftrace shows all, too.
+            Ok(top @ 1..) if !in_time => {
+                order.drain(..order.len().saturating_sub(top));
+            }
+            _ => {}
         }
+        let newest = match in_time {
+            true => (0..raw.len())
+                .filter_map(|index| series::newest(raw.value(index)))
+                .max(),
+            false => None,
+        };
         Table {
             info,
             raw,
             order,
             divisor: options.divisor,
+            newest,
             names: RefCell::new(names),
         }
     }
@@ -100,6 +117,7 @@ impl<'a> Table<'a> {
             MapValue::Avg { .. } => Kind::Avg,
             MapValue::Stats { .. } => Kind::Stats,
             MapValue::Hist { .. } | MapValue::LHist { .. } => Kind::Histogram,
+            MapValue::Series { .. } => Kind::Series,
         }
     }
 
@@ -127,14 +145,14 @@ impl<'a> Table<'a> {
         // Only this function borrows the names, and what they call knows nothing of the table.
         let mut names = self.names.borrow_mut();
         let key = self.info.key.as_ref();
+        let (kind, value) = (&self.info.value, self.raw.value(index));
         Entry {
             key: key.map(|layout| decode::value(layout, self.raw.key(index), &mut **names)),
-            value: decode::map_value(
-                &self.info.value,
-                self.raw.value(index),
-                self.divisor,
-                &mut **names,
-            ),
+            value: match kind {
+                // All end with the newest interval of all, and values are shown as they are.
+                MapValue::Series { .. } => Value::Series(series::decode(kind, value, self.newest)),
+                _ => decode::map_value(kind, value, self.divisor, &mut **names),
+            },
         }
     }
 }

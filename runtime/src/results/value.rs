@@ -42,6 +42,8 @@ pub enum Value {
     Stats(Stats),
     /// What `hist` or `lhist` made.
     Histogram(Histogram),
+    /// What `tseries` made.
+    Series(Series),
 }
 
 /// A stack of calls.
@@ -131,4 +133,25 @@ pub struct Bucket {
     pub to: Option<i64>,
     /// How many.
     pub count: u64,
+}
+
+/// What `tseries` made of a key's values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Series {
+    /// The length of an interval in nanoseconds, at least 1.
+    pub interval: u64,
+    /// Whether its numbers are those of a signed integer.
+    pub signed: bool,
+    /// From the first interval that is kept and that a value came in, to the newest of all keys, in order and without gap. None
+    /// if no value came under any key.
+    pub points: Vec<Point>,
+}
+
+/// One interval of a time series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// Its beginning, in nanoseconds since 1970.
+    pub start: u64,
+    /// What its values came to, a number of a signed or an unsigned 64-bit integer; `None` if none came.
+    pub value: Option<i128>,
 }

@@ -4,6 +4,7 @@
 use super::Target;
 use crate::error::{Error, ErrorKind, kernel_error};
 use crate::load::Loaded;
+use crate::local_time;
 use crate::sys::script_signals::ScriptSignal;
 use crate::sys::{self, process};
 use aya::maps::{Map, MapData, RingBuf};
@@ -35,6 +36,8 @@ pub(super) fn fill_globals(loaded: &Loaded, target: &Target) -> Result<(), Error
         (Globals::COMMAND, command.into()),
         (Globals::TAI_AHEAD, tai.wrapping_sub(boot)),
         (Globals::CPUS, cpus as u64),
+        // Modulo 2^64, as programs add it.
+        (Globals::REAL_AHEAD, local_time::real_ahead_ns() as u64),
     ] {
         let place = place as usize;
         value

@@ -1,7 +1,7 @@
 //! Values in bpftrace's text, byte for byte. Text sinks print it; others take it for what they have no form for, such as
 //! stacks. Whole maps and lines are their sinks' own affair.
 
-use super::histogram;
+use super::{histogram, series};
 use crate::results::{Frame, Stack, Value};
 use pfscript_compiler::manifest::{BytesForm, StackMode};
 use pfscript_grammar::escape::Keep;
@@ -87,6 +87,7 @@ pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
             ),
         ),
         Value::Histogram(histogram) => histogram::rows(histogram, out),
+        Value::Series(series) => series::plot(series, out),
     }
 }
 

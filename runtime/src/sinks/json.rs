@@ -5,6 +5,7 @@
 
 use super::printf::printf;
 use super::{Form, Sink, form};
+use crate::local_time::{self, Zone};
 use crate::loss::{Cause, Loss};
 use crate::results::{Benchmark, Bucket, Event, Kind, Scale, Table, Value};
 use pfscript_grammar::escape::Keep;
@@ -41,6 +42,7 @@ impl<W: Write> Json<W> {
             Kind::Value | Kind::Count | Kind::Sum | Kind::Min | Kind::Max => "map",
             Kind::Avg | Kind::Stats => "stats",
             Kind::Histogram => "hist",
+            Kind::Series => "tseries",
         };
         if table.is_empty() && kind != "stats" {
             return Ok(());
@@ -214,6 +216,17 @@ fn value(value: &Value, out: &mut Vec<u8>) {
         Value::Histogram(histogram) => array(&histogram.buckets, out, |bucket, out| {
             self::bucket(bucket, histogram.scale, out);
         }),
+        // Those that a value came in.
+        Value::Series(series) => {
+            let points: Vec<_> = series
+                .points
+                .iter()
+                .filter_map(|point| Some((point.start, point.value?)))
+                .collect();
+            array(&points, out, |(start, value), out| {
+                point(*start, *value, out)
+            });
+        }
     }
 }
 
@@ -245,6 +258,19 @@ fn bucket(bucket: &Bucket, scale: Scale, out: &mut Vec<u8>) {
         }
     }
     form::push(out, format_args!("\"count\": {}}}", bucket.count));
+}
+
+/// When an interval began, in universal time, and what it came to.
+fn point(start: u64, value: i128, out: &mut Vec<u8>) {
+    let second = local_time::since_1970("%Y-%m-%d %H:%M:%S", start, Zone::Utc);
+    out.extend_from_slice(b"{\"interval_start\":\"");
+    out.extend_from_slice(&second);
+    form::push(
+        out,
+        format_args!(".{:09}\",\"value\":", start % 1_000_000_000),
+    );
+    // As a number whatever its size, as bpftrace has it.
+    form::push(out, format_args!("{value}}}"));
 }
 
 /// A map's keys as one string: as they are in text, but without blanks and outer parentheses.

@@ -5,6 +5,7 @@ mod form;
 mod histogram;
 pub mod json;
 mod printf;
+mod series;
 pub mod text;
 
 pub use json::Json;

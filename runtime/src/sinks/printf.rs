@@ -62,7 +62,8 @@ fn word(value: &Value) -> u64 {
         | Value::Array(_)
         | Value::Stack(_)
         | Value::Stats(_)
-        | Value::Histogram(_) => 0,
+        | Value::Histogram(_)
+        | Value::Series(_) => 0,
     }
 }
 

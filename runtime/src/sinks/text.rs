@@ -54,7 +54,7 @@ impl<W: Write, M: Write> Text<W, M> {
             }
             line.push(b':');
             match &entry.value {
-                Value::Histogram(_) => form::value(&entry.value, escaped, line),
+                Value::Histogram(_) | Value::Series(_) => form::value(&entry.value, escaped, line),
                 value => {
                     line.push(b' ');
                     form::value(value, escaped, line);

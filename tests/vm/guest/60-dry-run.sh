@@ -31,6 +31,18 @@ shapes() {
 }
 check dry-run-shapes shapes
 
+# Time series: of each CPU and shared ones, few and many intervals, and the clock; and they really are kept.
+time_series() {
+    trace_well --dry-run -e 'software:page-faults:1 { @a = tseries(cpu, 100ms, 20); @b[pid] = tseries(-1, 1s, 10, "sum");
+        @c = tseries(cpu, 1s, 5, "avg"); @d[comm] = tseries(cpu, 1m, 1000, "max"); @e = tseries(cpu, 1s, 3, "min"); }'
+    trace_well --dry-run -e 'software:page-faults:1 { @a = tseries(cpu, 1ms, 50000); @b[pid] = tseries(1, 1s, 5000, "sum"); }'
+    trace_well -f json -e 'BEGIN { @a = tseries(5, 1m, 3, "max"); @b[1] = tseries(-6, 1m, 3, "min"); @c = tseries(7, 1s, 9); exit(); }'
+    for value in 5 -6 7; do
+        grep -q "\"value\":$value}" out || fail "a value is not there: $(head -n 5 out | tr '\n' ' ')"
+    done
+}
+check dry-run-time-series time_series
+
 # What the tracer runs by itself: its own stacks, ids of the initial namespace, signals to it, and benchmarks by the kernel's count.
 own_probes() {
     start_trace -e 'BEGIN { @k[kstack, pid(init) == pid] = count(); @u[ustack(raw, 2)] = 1; } END { print((kstack(3), tid(init))); }

@@ -6,39 +6,39 @@ use crate::hir::Aggregate;
 use crate::sema::Checker;
 use pfscript_grammar::Diagnostic;
 
-const fn of(check: Check<Aggregation>) -> FunctionKind {
+pub(super) const fn of(check: Check<Aggregation>) -> FunctionKind {
     FunctionKind::Aggregate(check)
 }
 
 pub(super) const ROWS: &[FunctionRow] = &[
     row(
         "count()",
-        of(|_, _| Ok((Aggregate::Count, None))),
+        of(|_, _| Ok((Aggregate::Count, Vec::new()))),
         "counts how often it is reached",
     ),
     row(
         "sum(int n)",
-        of(|_, mut args| Ok((Aggregate::Sum, Some(args.value(0)?)))),
+        of(|_, mut args| Ok((Aggregate::Sum, vec![args.value(0)?]))),
         "adds up `n`",
     ),
     row(
         "min(int n)",
-        of(|_, mut args| Ok((Aggregate::Min, Some(args.value(0)?)))),
+        of(|_, mut args| Ok((Aggregate::Min, vec![args.value(0)?]))),
         "keeps the least `n`",
     ),
     row(
         "max(int n)",
-        of(|_, mut args| Ok((Aggregate::Max, Some(args.value(0)?)))),
+        of(|_, mut args| Ok((Aggregate::Max, vec![args.value(0)?]))),
         "keeps the greatest `n`",
     ),
     row(
         "avg(int n)",
-        of(|_, mut args| Ok((Aggregate::Avg, Some(args.value(0)?)))),
+        of(|_, mut args| Ok((Aggregate::Avg, vec![args.value(0)?]))),
         "keeps the average of `n`",
     ),
     row(
         "stats(int n)",
-        of(|_, mut args| Ok((Aggregate::Stats, Some(args.value(0)?)))),
+        of(|_, mut args| Ok((Aggregate::Stats, vec![args.value(0)?]))),
         "keeps count, average and total of `n`",
     ),
     row(
@@ -60,7 +60,7 @@ fn hist(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Aggregation, Diagnost
         false => 0,
     };
     match bits {
-        0..=5 => Ok((Aggregate::Hist { bits: bits as u32 }, Some(value))),
+        0..=5 => Ok((Aggregate::Hist { bits: bits as u32 }, vec![value])),
         _ => Err(Diagnostic::error(args.span(1), "`bits` must be 0 to 5")),
     }
 }
@@ -93,5 +93,5 @@ fn lhist(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Aggregation, Diagnos
             .help("use a larger step"));
         }
     }
-    Ok((Aggregate::LHist { min, max, step }, Some(value)))
+    Ok((Aggregate::LHist { min, max, step }, vec![value]))
 }

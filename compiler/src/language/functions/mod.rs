@@ -24,6 +24,7 @@ mod process;
 mod stack;
 mod string;
 mod symbol;
+mod time_series;
 
 use super::parameters;
 use super::signature::{ParamType, Signature};
@@ -46,8 +47,8 @@ pub struct Call<'a> {
     pub span: Span,
 }
 
-/// An aggregation and the value that it takes, if it takes one.
-pub type Aggregation = (Aggregate, Option<Expr>);
+/// An aggregation and the values that it takes: none, what it gathers, or that and the time.
+pub type Aggregation = (Aggregate, Vec<Expr>);
 
 /// What checks the arguments of a call further and says what the call is made of.
 pub type Check<T> = fn(&mut Checker<'_>, Args<'_>) -> Result<T, Diagnostic>;
@@ -88,6 +89,7 @@ pub struct FunctionRow {
 /// The tables, in the order of the reference.
 const TABLES: &[&[FunctionRow]] = &[
     aggregate::ROWS,
+    time_series::ROWS,
     string::ROWS,
     buffer::ROWS,
     number::ROWS,
