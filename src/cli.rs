@@ -24,8 +24,8 @@ SIGTERM and SIGHUP (a closed terminal) end it likewise. Another Ctrl-C, a second
 later or more, stops the printing.
 
 Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
-  PFSCRIPT_MAX_STRLEN          longest string in bytes, at most 16376; default 256
-  PFSCRIPT_STR_TRUNC_TRAILER   what is printed behind strings that were cut; default: ..
+  PFSCRIPT_MAX_STRLEN          longest string, 1 to 16376 bytes; default 256
+  PFSCRIPT_STR_TRUNC_TRAILER   what is printed behind cut strings; default: ..
   PFSCRIPT_MAX_MAP_KEYS        most keys of a map
   PFSCRIPT_MAX_STACKS          most different stacks that are kept
   PFSCRIPT_MAX_CAT_BYTES       most of a file that cat() prints; default 10240
