@@ -5,7 +5,7 @@ mod support;
 use pfscript_testkit::needs_root;
 use std::fs;
 use std::process;
-use support::{Scratch, Tracer};
+use support::{Scratch, Tracer, workload};
 
 /// `kill -0 PID` of a number that no process has is how the programs here say where they are.
 const NOBODY: u32 = 123_456_789;
@@ -85,10 +85,16 @@ fn the_kernels_trace_has_what_debugf_prints() {
     needs_root!();
     let own = format!("debugf-{}", process::id());
     let script = format!(
-        "BEGIN {{ $name = \"{own}\"; debugf(\"%s: %d %u\", $name, -5, 7); debugf(\"{own}: %x %i\\n\", 255, (int8)-1); }}"
+        "config = {{ max_strlen = 7; }}
+         BEGIN {{ $name = \"{own}\"; debugf(\"%s: %d %u\", $name, -5, 7); debugf(\"{own}: %x %i\\n\", 255, (int8)-1); }}
+         tracepoint:syscalls:sys_enter_openat /pid == cpid/ {{ debugf(\"{own}: cut %s.\", str(args.filename)); exit(); }}"
     );
     let printed = || {
-        Tracer::new(["-q", "-e", &script]).run().ok();
+        let command = format!("'{}' 1 /no/such/file", workload("opens"));
+        let finished = Tracer::new(["-q", "-e", &script, "-c", &command])
+            .run()
+            .ok();
+        finished.says(&["longer than max_strlen"]);
         let trace = [
             "/sys/kernel/tracing/trace",
             "/sys/kernel/debug/tracing/trace",
@@ -97,9 +103,23 @@ fn the_kernels_trace_has_what_debugf_prints() {
         .find_map(|path| fs::read(path).ok())
         .expect("tracefs is mounted where pfscript reads it");
         let trace = String::from_utf8_lossy(&trace);
-        ["-5 7", "ff -1"]
-            .iter()
-            .all(|line| trace.contains(&format!("bpf_trace_printk: {own}: {line}")))
+        // Of what was cut nothing is printed behind its end, also where its room is full.
+        let lines = trace
+            .lines()
+            .filter(|line| line.contains(&format!("{own}: cut ")));
+        let cut: Vec<&str> = lines.collect();
+        assert!(
+            cut.iter().all(|line| line.ends_with('.')
+                && line
+                    .split("cut ")
+                    .last()
+                    .is_some_and(|text| text.len() == 8)),
+            "{cut:?}"
+        );
+        !cut.is_empty()
+            && ["-5 7", "ff -1"]
+                .iter()
+                .all(|line| trace.contains(&format!("bpf_trace_printk: {own}: {line}")))
     };
     // There is one trace for the whole system, which anybody may empty at any time.
     assert!((0..5).any(|_| printed()), "{own} is not in the trace");

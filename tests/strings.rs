@@ -79,7 +79,7 @@ fn strings_of_many_kilobytes_are_whole_wherever_they_stand() {
 #[test]
 fn a_string_is_cut_at_the_byte_and_says_so() {
     needs_root!();
-    for max_strlen in [9, 15, 16, 17, 255, 256, 257, 1024, 2000] {
+    for max_strlen in [9, 14, 15, 16, 17, 255, 256, 257, 1024, 2000] {
         let text = printed(
             "cut",
             2001,

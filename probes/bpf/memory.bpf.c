@@ -45,8 +45,8 @@ pf_template(__u64, pf_read, void *to, __u64 size, __u64 address, __u64 loss)
 /*
  * The length of the string, with its NUL; 0 if it could not be read, and then `to` is all zero, as above.
  * What follows the NUL in `to` stays as it was, but for the rest of the NUL's own word, which may be zero.
- * A string that is cut is counted, and the last byte of the words that it is in says so, by not being zero: but not where `loss`
- * says that the script chose the length.
+ * A string that is cut is counted, and the last byte of the words that it is in, with one byte more, says so by not being zero: but
+ * not where `loss` says that the script chose the length.
  */
 pf_template(__u64, pf_read_str, void *to, __u64 size, __u64 address, __u64 loss)
 {
@@ -77,7 +77,7 @@ pf_template(__u64, pf_read_str, void *to, __u64 size, __u64 address, __u64 loss)
 		if (last && (loss & PF_STRING_ARRAY)) {
 			string[size - 1] = last;
 		} else if (last) {
-			string[((size + 7) & ~7ULL) - 1] = 1;
+			string[((size + 8) & ~7ULL) - 1] = 1;
 			pf_loss(loss + PF_STRING_TRUNCATED);
 		}
 	}

@@ -190,7 +190,7 @@ pf_template(__u64, pf_strings, __u64 *to, __u64 room, __u64 array, __u64 loss)
 		/* Behind the end, nothing is read: 0 is no loss. */
 		place = (place + 8) * there;
 		if (i < PF_JOINED_STRINGS)
-			pf_read_str((void *)to + 8 + i * size, size, pointer, loss);
+			pf_read_str((void *)to + 8 + i * size, size - 1, pointer, loss);
 	}
 	*to = count;
 	return count;

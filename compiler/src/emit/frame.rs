@@ -19,8 +19,6 @@ pub const MAX_CALL_FRAMES: u32 = 8;
 pub const STACK_ROUNDING: u32 = 32;
 /// The most that a body and the functions that it calls use for slots and spills.
 pub const SCRIPT_STACK_BYTES: u32 = 320;
-/// The biggest value of a per-CPU array (`PCPU_MIN_UNIT_SIZE`).
-pub const SCRATCH_VALUE_BYTES: u32 = 32 << 10;
 /// Bytes of a spill slot.
 pub const SPILL_BYTES: u32 = 8;
 

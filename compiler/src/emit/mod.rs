@@ -149,7 +149,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::TooManyBytes(bytes) => write!(
                 f,
                 "cannot copy or clear {bytes} bytes in one step; the limit is {}",
-                select::MAX_UNROLLED_BYTES
+                crate::ir::MAX_COPY_BYTES
             ),
             ErrorKind::UnknownTemplate(name) => write!(f, "no template is named {name}"),
             ErrorKind::UnknownParameter(name) => {

@@ -19,7 +19,7 @@ mod ops;
 pub mod text;
 mod verify;
 
-pub use builder::FunctionBuilder;
+pub use builder::{FunctionBuilder, MAX_COPY_BYTES};
 pub use function::{BlockData, Function, Kind, Signature, SlotData, ValueDef};
 pub use inst::{InstData, LINK_BYTES, SlotPlace};
 pub use ops::{Arith, Condition, Width};

@@ -250,7 +250,7 @@ impl Lower<'_> {
                     }
                     _ => self.value(address),
                 };
-                let most = (*most).min(room);
+                let most = (*most).min(room - 1);
                 match limit {
                     None => {
                         let size = self.builder.constant(most.into());
@@ -273,7 +273,7 @@ impl Lower<'_> {
                     true => (count, StringEnd::Array),
                     false => (self.checked.limits.max_strlen + 1, StringEnd::Cut),
                 };
-                let size = self.builder.constant(size.min(room).into());
+                let size = self.builder.constant(size.min(room - 1).into());
                 let loss = self.loss_of_string(end);
                 self.read_string(place, room, size, address, loss);
             }

@@ -87,10 +87,9 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Room for the longest string, its terminator included, in bytes: a multiple of 8. The last byte is zero unless the string
-    /// was cut.
+    /// Room for the longest string, in bytes: a multiple of 8. Behind its terminator is a last byte, zero unless the string was cut.
     pub fn string_room(&self) -> u32 {
-        round_up(self.max_strlen + 1)
+        round_up(self.max_strlen + 2)
     }
 }
 

@@ -8,10 +8,7 @@ use crate::emit::ErrorKind;
 use crate::emit::asm::{Insn, R4, R5, R10, Reg, alu, size};
 use crate::emit::frame::SlotLocation;
 use crate::emit::simplify::Operand;
-use crate::ir::{Slot, Value, Width};
-
-/// The most that is copied, zeroed or written instruction by instruction.
-pub const MAX_UNROLLED_BYTES: u32 = 1024;
+use crate::ir::{MAX_COPY_BYTES, Slot, Value, Width};
 
 /// An address: a register and an offset.
 #[derive(Clone, Copy, Debug)]
@@ -210,7 +207,7 @@ impl Selector<'_> {
 
 /// The widths of the accesses that cover `bytes` bytes, each aligned at all `ends`.
 fn pieces(bytes: u32, ends: &[Memory]) -> Result<Vec<Width>, ErrorKind> {
-    if bytes > MAX_UNROLLED_BYTES {
+    if bytes > MAX_COPY_BYTES {
         return Err(ErrorKind::TooManyBytes(bytes));
     }
     let mut widths = Vec::new();

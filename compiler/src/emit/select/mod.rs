@@ -10,10 +10,8 @@ mod arith;
 mod memory;
 mod operands;
 
-pub use memory::MAX_UNROLLED_BYTES;
-
 use super::asm::{Assembler, Code, Insn, Label, R0, R6, R9, Reg, Unresolved};
-use super::frame::{FrameLayout, SCRATCH_VALUE_BYTES, SPILL_BYTES, Surroundings, UsedSlots};
+use super::frame::{FrameLayout, SPILL_BYTES, Surroundings, UsedSlots};
 use super::regalloc::{self, Allocation};
 use super::simplify::{Operand, Simplified, Terminator};
 use super::{AssembleError, ErrorKind};
@@ -21,6 +19,7 @@ use crate::ir::{Block, FuncId, Function, Inst, InstData, LINK_BYTES, Module};
 use cranelift_entity::SecondaryMap;
 use pfscript_grammar::Span;
 use pfscript_probes::abi::SCRATCH_HEADER;
+use pfscript_probes::maps::MAX_PER_CPU_VALUE;
 
 /// The register that holds the context, where a function needs it.
 const CONTEXT: Reg = R6;
@@ -146,7 +145,7 @@ fn allocate(
         .with_spills(allocation.spills, limit)
         .ok_or(ErrorKind::TooManyValues)?;
     // Before anything is emitted, since no instruction reaches far beyond.
-    let limit = SCRATCH_VALUE_BYTES - SCRATCH_HEADER;
+    let limit = MAX_PER_CPU_VALUE - SCRATCH_HEADER;
     if layout.frame_bytes > limit {
         let bytes = layout.frame_bytes;
         return Err(ErrorKind::FrameTooBig { bytes, limit });

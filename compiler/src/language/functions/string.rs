@@ -224,7 +224,7 @@ fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
     if is_string && !args.has(1) {
         return Ok(from);
     }
-    // Its terminator, or what says that it was cut, comes behind it.
+    // With its terminator.
     let max = checker.options.limits.max_strlen + 1;
     let (limit, most, end) = if args.has(1) {
         let limit = args.value(1)?;
@@ -261,7 +261,7 @@ fn str_(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
             end,
         },
         ty: Type::Str {
-            bytes: round_up(most),
+            bytes: round_up(most + 1),
         },
         span: args.span,
     })
