@@ -46,7 +46,7 @@ static __always_inline struct pf_interval *interval_of(void *map, const void *ke
 	for (int tries = 0; tries < PF_INTERVAL_TRIES; tries++) {
 		__u64 index = number % intervals, seen;
 
-		/* For the verifier, which knows nothing of remainders: just before the access, as in pf_bucket. */
+		/* For the verifier, which knows nothing of remainders, and just before the access: 5.10 forgets bounds that are spilled. */
 		barrier_var(index);
 		if (index >= intervals)
 			index = intervals - 1;

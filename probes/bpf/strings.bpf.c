@@ -9,17 +9,14 @@
  */
 #include "template.h"
 
-/* What clang would know again as a comparison, it would make a branch of: it is not to know where this number comes from. */
-#define opaque(number) asm volatile("" : "+r"(number))
-
-/* 0 for zero, 1 for others. */
+/* 0 for zero, 1 for others. What clang would know again as a comparison, it would make a branch of: hence the barriers. */
 static __always_inline __u64 not_zero(__u64 value)
 {
 	__u64 negative = -value;
 
-	opaque(negative);
+	barrier_var(negative);
 	negative = (value | negative) >> 63;
-	opaque(negative);
+	barrier_var(negative);
 	return negative;
 }
 
@@ -70,7 +67,7 @@ pf_template(__s64, pf_memcmp, const __u8 *a, __u64 a_room, const __u8 *b, __u64 
 			d = b[i];
 		/* n is no more than rooms can be. */
 		within = (i - n) >> 63;
-		opaque(within);
+		barrier_var(within);
 		result += (c - d) * goes_on * within;
 		goes_on *= is_zero(c ^ d);
 	}
@@ -117,7 +114,7 @@ pf_template(__u64, pf_strstr_literal, const __u8 *haystack, __u64 room, const __
 			hash -= haystack[left] * power;
 			/* Counted, and not i - length: kernels forget what is known of a number that was negated. */
 			left++;
-			opaque(left);
+			barrier_var(left);
 		}
 		if (i + 1 >= length)
 			found += goes_on * is_zero(hash ^ wanted) * is_zero(found) * (left + 1);
@@ -154,13 +151,13 @@ pf_template(__u64, pf_strstr, const __u8 *haystack, __u64 room, const __u8 *need
 		if (i >= room)
 			break;
 		/* All of the string's place is one sum with its address, of a number that has bounds. */
-		opaque(place);
+		barrier_var(place);
 		bpf_probe_read_kernel(&left, 1, haystack + place);
 		c = haystack[i];
 		whole = ~(i - length) >> 63;
 		begun = ~(i + 1 - length) >> 63;
-		opaque(whole);
-		opaque(begun);
+		barrier_var(whole);
+		barrier_var(begun);
 		/* Behind the end, nothing is what is wanted. */
 		wanted += is_zero(c) * PF_NOWHERE;
 		hash = hash * factor + c - left * whole * power;
@@ -227,22 +224,22 @@ pf_template(__u64, pf_str_concat, __u8 *to, __u64 room, const __u8 *strings, __u
 		__u64 place = (i - length) & (PF_MAX_STRING_BYTES - 1), from_second, there;
 		__u8 c = 0;
 
-		opaque(sizes);
+		barrier_var(sizes);
 		if (i >= sizes >> 40)
 			break;
-		opaque(place);
+		barrier_var(place);
 		bpf_probe_read_kernel(&c, 1, strings + (sizes & 0xfffff) + place);
 		from_second = ~(i - length) >> 63;
 		there = (i - all) >> 63;
-		opaque(from_second);
-		opaque(there);
+		barrier_var(from_second);
+		barrier_var(there);
 		there *= from_second;
 		there *= c;
 		if (i < (sizes & 0xfffff) - 1)
 			there += strings[i];
 		to[i] = there;
 	}
-	opaque(sizes);
+	barrier_var(sizes);
 	to[room - 1] = strings[(sizes & 0xfffff) - 1] | strings[(sizes & 0xfffff) + (sizes >> 20 & 0xfffff) - 1];
 	if (all > sizes >> 40) {
 		to[room - 1] = 1;
