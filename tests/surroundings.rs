@@ -226,7 +226,7 @@ fn names_of_files_that_may_not_be_opened_are_missed_with_the_remedy() {
     process.go();
     process.end();
     let finished = tracer.finish().expect(3);
-    assert!(finished.text().contains("0x"), "{finished}");
+    assert!(finished.text().contains("[hidden+0x"), "{finished}");
     finished.says(&[
         "lost 1 file's names",
         "CAP_SYS_PTRACE",

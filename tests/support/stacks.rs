@@ -89,10 +89,17 @@ fn row(frames: Vec<String>, last: &str) -> Row {
     }
 }
 
-/// `name+offset`, or `0x` and an address that has no name.
+/// `name+offset`, `[file+0x10]` for what has no name, or the address where nothing is mapped.
 fn is_frame(frame: &str) -> bool {
+    let is_hex =
+        |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     if let Some(digits) = frame.strip_prefix("0x") {
-        return !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+        return is_hex(digits);
+    }
+    if let Some(place) = frame.strip_prefix('[')
+        && let Some((file, digits)) = place.strip_suffix(']').and_then(|it| it.rsplit_once("+0x"))
+    {
+        return !file.is_empty() && is_hex(digits);
     }
     frame.rsplit_once('+').is_some_and(|(name, offset)| {
         !name.is_empty() && !offset.is_empty() && offset.bytes().all(|byte| byte.is_ascii_digit())

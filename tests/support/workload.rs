@@ -92,6 +92,11 @@ fn compile(source: &Path, output: &Path, flags: &[&str]) {
 impl Scratch {
     /// A program, or a library if it is named `lib….so`, made from a text in C, which may include what workloads share.
     pub fn compiled(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        self.compiled_with(name, text, &[])
+    }
+
+    /// The same, with more of the compiler's flags.
+    pub fn compiled_with(&self, name: &str, text: impl AsRef<[u8]>, more: &[&str]) -> PathBuf {
         let source = self.file(format!("{name}.c"), text);
         let output = self.path().join(name);
         let shared = repository_file("tests/workloads");
@@ -99,6 +104,7 @@ impl Scratch {
         if name.ends_with(".so") {
             flags.extend(["-shared", "-fPIC"]);
         }
+        flags.extend(more);
         compile(&source, &output, &flags);
         output
     }

@@ -82,12 +82,16 @@ impl SymbolFile {
         }
     }
 
-    /// The symbol at an offset in the file, and how far behind its start that is, in bytes.
-    pub fn find(&self, offset: u64) -> Option<(String, u64)> {
-        let address = self.segments.iter().find_map(|segment| {
+    /// The address, as the file counts, of what is loaded from an offset in it.
+    pub fn address(&self, offset: u64) -> Option<u64> {
+        self.segments.iter().find_map(|segment| {
             let within = offset.checked_sub(segment.offset)?;
             (within < segment.size).then(|| within.checked_add(segment.address))?
-        })?;
+        })
+    }
+
+    /// The symbol at such an address, and how far behind its start that is, in bytes.
+    pub fn find(&self, address: u64) -> Option<(String, u64)> {
         self.tables.iter().find_map(|table| table.find(address))
     }
 
@@ -202,6 +206,8 @@ impl Names {
     /// Whether a symbol is the name of a place in the file.
     fn may_name(&self, symbol: &Symbol) -> bool {
         const NOTYPE: u64 = 0;
+        // A number with a name, which is no address: `LINUX_2.6`.
+        const ABSOLUTE: u64 = 0xfff1;
         const KINDS: [u64; 4] = [NOTYPE, Symbol::OBJECT, Symbol::FUNC, Symbol::GNU_IFUNC];
         // Marks between code and data on arm64: `$x`, `$d`.
         let is_mark = || match self {
@@ -209,7 +215,7 @@ impl Names {
             Names::InFile { .. } => false,
         };
         KINDS.contains(&symbol.kind)
-            && symbol.section != Symbol::UNDEF
+            && ![Symbol::UNDEF, ABSOLUTE].contains(&symbol.section)
             && symbol.name != 0
             && !(symbol.kind == NOTYPE && is_mark())
     }
@@ -368,7 +374,9 @@ mod tests {
             .unwrap();
         let symbols = SymbolFile::read(file).unwrap();
         let offset = binary.file_offset(function.address).unwrap();
-        let (name, within) = symbols.find(offset + 4).unwrap();
+        let address = symbols.address(offset + 4).unwrap();
+        assert_eq!(address, function.address + 4);
+        let (name, within) = symbols.find(address).unwrap();
         assert_eq!((name, within), (function.name.clone(), 4));
         assert!(symbols.size() > 0 && symbols.size() < own.len());
         assert!(!symbols.is_too_large());

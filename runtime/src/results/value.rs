@@ -69,10 +69,14 @@ pub struct Frame {
     pub offset: u64,
     /// Whether the function was inlined into the next frame's. Not looked up yet.
     pub inlined: bool,
-    /// The path of the mapped file, as its process saw it. `None` for the kernel's code and for what no file is behind.
+    /// What is mapped there: the path of a file, as its process saw it; `[vdso]`, `[heap]`, `//anon` and the like for what no
+    /// file is behind. `None` for the kernel's code and where nothing is mapped.
     pub module: Option<Arc<[u8]>>,
-    /// The address's offset in that file, in bytes.
+    /// The address's offset in that file, in bytes; `None` if there is no file.
     pub module_offset: Option<u64>,
+    /// The same place as the file counts, which is what `addr2line` and `objdump` take; its offset where the file could not be
+    /// read, and the address itself if there is no file.
+    pub module_address: Option<u64>,
     /// The source file. Not looked up yet.
     pub file: Option<Arc<str>>,
     /// The line there, from 1. Not looked up yet.

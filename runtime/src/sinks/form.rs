@@ -77,7 +77,7 @@ pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
         Value::Stack(captured) => stack(captured, outside, out),
         Value::Symbol(frame) => match &frame.function {
             Some(name) => outside(name.as_bytes(), Keep::Nothing, out),
-            None => push(out, format_args!("{:#x}", frame.address)),
+            None => unnamed(frame, outside, out),
         },
         Value::Stats(stats) => push(
             out,
@@ -150,7 +150,7 @@ fn stack(stack: &Stack, outside: Outside, out: &mut Vec<u8>) {
     }
 }
 
-/// `function+offset`, or the address.
+/// `function+offset`, or what is known without a function.
 fn place(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
     match &frame.function {
         Some(name) => {
@@ -158,8 +158,30 @@ fn place(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
             out.push(b'+');
             decimal(frame.offset, out);
         }
-        None => push(out, format_args!("{:#x}", frame.address)),
+        None => unnamed(frame, outside, out),
     }
+}
+
+/// `[libc.so.6+0x7a248]`: what is mapped there, by its name without folders, and the address as the file counts. Where nothing
+/// is known to be mapped, the address.
+fn unnamed(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
+    let (Some(module), Some(address)) = (&frame.module, frame.module_address) else {
+        push(out, format_args!("{:#x}", frame.address));
+        return;
+    };
+    out.push(b'[');
+    outside(short_name(module), Keep::Nothing, out);
+    push(out, format_args!("+{address:#x}]"));
+}
+
+/// The name of a file without its folders, and without what the kernel adds to one: `libc.so.6`, `memfd:code`, `vdso`, `anon`.
+fn short_name(module: &[u8]) -> &[u8] {
+    let bracketed = module.strip_prefix(b"[");
+    if let Some(name) = bracketed.and_then(|name| name.strip_suffix(b"]")) {
+        return name;
+    }
+    let path = module.strip_suffix(b" (deleted)").unwrap_or(module);
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -214,6 +236,44 @@ mod tests {
     fn symbols_are_functions_or_addresses() {
         assert_eq!(text(&Value::Symbol(named(0x10, "f"))), "<f>");
         assert_eq!(text(&Value::Symbol(Frame::at(0x10))), "0x10");
+        let symbol = Value::Symbol(unnamed_in(b"/bin/ls", 0x4242));
+        assert_eq!(text(&symbol), "[<ls>+0x4242]");
+    }
+
+    fn unnamed_in(module: &[u8], address: u64) -> Frame {
+        Frame {
+            module: Some(module.into()),
+            module_address: Some(address),
+            ..Frame::at(0x7f00_0000_0000 + address)
+        }
+    }
+
+    #[test]
+    fn what_has_no_function_is_a_place_in_what_is_mapped_there() {
+        for (module, expected) in [
+            (&b"/usr/lib/libx.so.1"[..], "        [<libx.so.1>+0x10]\n"),
+            (b"/tmp/gone (deleted)", "        [<gone>+0x10]\n"),
+            (b"/memfd:a b (deleted)", "        [<memfd:a b>+0x10]\n"),
+            (b"[vdso]", "        [<vdso>+0x10]\n"),
+            (b"[anon:v8/x]", "        [<anon:v8/x>+0x10]\n"),
+            (b"//anon", "        [<anon>+0x10]\n"),
+            (b"/tmp/[odd]", "        [<[odd]>+0x10]\n"),
+        ] {
+            let frames = vec![unnamed_in(module, 0x10)];
+            let shown = |mode| {
+                let frames = frames.clone();
+                let user = true;
+                text(&Value::Stack(Stack { user, mode, frames }))
+            };
+            assert_eq!(shown(StackMode::Bpftrace), format!("\n{expected}"));
+            let module = String::from_utf8_lossy(module);
+            assert_eq!(
+                shown(StackMode::Perf),
+                format!("\n\t7f0000000010 {} (<{module}>)\n", expected.trim())
+            );
+            // Raw means the numbers, for whoever names them later.
+            assert_eq!(shown(StackMode::Raw), "\n7f0000000010\n");
+        }
     }
 
     #[test]

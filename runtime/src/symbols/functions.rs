@@ -19,6 +19,15 @@ pub struct Symbol {
     pub offset: u64,
 }
 
+/// What is known of a place in a file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Its address as the file counts, if the file could be read.
+    pub address: Option<u64>,
+    /// Its function.
+    pub symbol: Option<Symbol>,
+}
+
 /// Answers of a kind that are remembered; with one more, all are forgotten.
 const REMEMBERED: usize = 1 << 17;
 
@@ -27,7 +36,7 @@ const REMEMBERED: usize = 1 << 17;
 pub struct Functions {
     kernel: KernelSymbols,
     addresses: HashMap<u64, Option<Symbol>>,
-    files: HashMap<(FileId, u64), Option<Symbol>>,
+    files: HashMap<(FileId, u64), Found>,
     demangler: Demangler,
 }
 
@@ -43,16 +52,21 @@ impl Functions {
         found
     }
 
-    /// The function at an offset in a file.
-    pub fn file(&mut self, processes: &mut Processes, place: Place) -> Option<Symbol> {
+    /// What is at an offset in a file.
+    pub fn file(&mut self, processes: &mut Processes, place: Place) -> Found {
         let key = (place.file, place.offset);
         if let Some(known) = self.files.get(&key) {
             return known.clone();
         }
-        let found = processes
-            .symbols(place.file)
-            .and_then(|symbols| symbols.find(place.offset));
-        let found = found.map(|found| self.symbol(found));
+        let symbols = processes.symbols(place.file);
+        let address = symbols.and_then(|symbols| symbols.address(place.offset));
+        let symbol = symbols
+            .zip(address)
+            .and_then(|(symbols, at)| symbols.find(at));
+        let found = Found {
+            address,
+            symbol: symbol.map(|symbol| self.symbol(symbol)),
+        };
         remember(&mut self.files, key, &found);
         found
     }
@@ -70,7 +84,7 @@ impl Functions {
     }
 }
 
-fn remember<K: Eq + Hash>(known: &mut HashMap<K, Option<Symbol>>, key: K, found: &Option<Symbol>) {
+fn remember<K: Eq + Hash, V: Clone>(known: &mut HashMap<K, V>, key: K, found: &V) {
     if known.len() >= REMEMBERED {
         known.clear();
     }

@@ -98,14 +98,22 @@ impl Symbols {
             return named(frame, self.generated(processes, tgid, address));
         };
         let file = processes.file(place.file);
-        let kind = file.kind;
-        if !file.path.is_empty() {
-            frame.module = Some(file.path.clone());
-            frame.module_offset = Some(place.offset);
-        }
-        let symbol = match kind {
-            Kind::Anonymous => None,
-            Kind::File | Kind::Vdso => self.functions.file(processes, place),
+        frame.module = Some(match &*file.path {
+            // As the kernel's records call it, where /proc has nothing.
+            b"" => b"//anon".as_slice().into(),
+            _ => file.path.clone(),
+        });
+        let symbol = match file.kind {
+            Kind::Anonymous => {
+                frame.module_address = Some(address);
+                None
+            }
+            Kind::File | Kind::Vdso => {
+                let found = self.functions.file(processes, place);
+                frame.module_offset = Some(place.offset);
+                frame.module_address = Some(found.address.unwrap_or(place.offset));
+                found.symbol
+            }
         };
         // Code is generated into shared memory, too, which looks like a file.
         let symbol = symbol.or_else(|| self.generated(processes, tgid, address));
