@@ -195,3 +195,197 @@ fn frames_without_symbols_are_places_in_their_files_in_every_form() {
         "{finished}"
     );
 }
+
+/// A program whose function has a name only in a file beside it: what `mark_static` prints of itself.
+struct Separated {
+    scratch: Scratch,
+    program: PathBuf,
+    /// The file with the symbols.
+    symbols: PathBuf,
+    build_id: String,
+}
+
+const STATIC: &str = r#"
+#include "workload.h"
+
+__attribute__((noinline)) static void touch_static(volatile char *memory, long pages)
+{
+    write_each_page(memory, pages, RUSAGE_SELF);
+}
+
+/* Before the program has libraries, and nothing is exported. */
+int main(void)
+{
+    touch_static(anonymous(50, MADV_NOHUGEPAGE), 50);
+    return 0;
+}
+"#;
+
+impl Separated {
+    /// `objcopy` takes the symbols out of a program that has a build id.
+    fn new(name: &str) -> Separated {
+        let scratch = Scratch::new(name);
+        let program = scratch.compiled_with("separated", STATIC, &["-Wl,--build-id=sha1"]);
+        let symbols = scratch.path().join("separated.debug");
+        run(
+            "objcopy",
+            &[
+                "--only-keep-debug".as_ref(),
+                program.as_os_str(),
+                symbols.as_os_str(),
+            ],
+        );
+        let build_id = run("readelf", &["-n".as_ref(), program.as_os_str()]);
+        let build_id = build_id
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("Build ID: "));
+        let build_id = build_id.expect("it has a build id").to_owned();
+        run("strip", &[&program]);
+        Separated {
+            scratch,
+            program,
+            symbols,
+            build_id,
+        }
+    }
+
+    /// Leaves the name of the file with the symbols in the program, and its checksum.
+    fn link(&self) {
+        let option = format!("--add-gnu-debuglink={}", self.symbols.display());
+        run("objcopy", &[option.as_ref(), self.program.as_os_str()]);
+    }
+
+    /// Moves the file with the symbols to a folder below the program's.
+    fn move_symbols(&self, folder: &str) {
+        let folder = self.scratch.path().join(folder);
+        std::fs::create_dir_all(&folder).expect("the folder is ours");
+        let to = folder.join("separated.debug");
+        std::fs::rename(&self.symbols, to).expect("the folder is ours");
+    }
+
+    /// What the tracer calls the function that touches 50 pages.
+    #[track_caller]
+    fn name(&self) -> String {
+        self.name_under(&format!("'{}'", self.program.display()))
+    }
+
+    /// The same where another command runs the program in the end.
+    #[track_caller]
+    fn name_under(&self, command: &str) -> String {
+        let script = "software:page-faults:1 /comm == \"separated\"/ { @[ustack(1)] = count(); }";
+        let finished = Tracer::new(["-e", script, "-c", command]).run().lossless();
+        let text = finished.text();
+        let rows: Vec<&str> = text
+            .split("@[\n")
+            .filter(|row| row.contains("]: 50\n"))
+            .collect();
+        assert_eq!(rows.len(), 1, "{finished}");
+        rows[0].lines().next().unwrap_or_default().trim().to_owned()
+    }
+}
+
+#[test]
+fn a_stripped_program_has_the_names_of_the_file_that_it_links_to() {
+    needs_root!();
+    for folder in ["", ".debug"] {
+        let separated = Separated::new("linked");
+        assert!(separated.name().starts_with("[separated+0x"));
+        separated.link();
+        assert!(separated.name().starts_with("touch_static+"));
+        separated.move_symbols(folder);
+        assert!(separated.name().starts_with("touch_static+"), "{folder}");
+    }
+}
+
+#[test]
+fn a_linked_file_with_another_checksum_or_of_another_user_is_not_believed() {
+    needs_root!();
+    let separated = Separated::new("not-linked");
+    separated.link();
+    let right = std::fs::read(&separated.symbols).expect("it is ours");
+    let mut wrong = right.clone();
+    wrong.push(0);
+    std::fs::write(&separated.symbols, wrong).expect("it is ours");
+    assert!(separated.name().starts_with("[separated+0x"));
+    std::fs::write(&separated.symbols, right).expect("it is ours");
+    assert!(separated.name().starts_with("touch_static+"));
+    std::os::unix::fs::chown(&separated.symbols, Some(65534), None).expect("root may");
+    assert!(separated.name().starts_with("[separated+0x"));
+    // Its own user may say what is in it.
+    std::os::unix::fs::chown(&separated.program, Some(65534), None).expect("root may");
+    assert!(separated.name().starts_with("touch_static+"));
+    // What is there is no file.
+    std::fs::remove_file(&separated.symbols).expect("it is ours");
+    run("mkfifo", &[&separated.symbols]);
+    assert!(separated.name().starts_with("[separated+0x"));
+}
+
+/// A folder of debug files that the program's processes alone see, by build id and by path; they are gone before the names are
+/// asked for.
+#[test]
+fn debug_files_of_a_container_name_its_programs_after_its_end() {
+    needs_root!();
+    // A folder to mount on, which most machines have.
+    let made = std::fs::create_dir("/usr/lib/debug").is_ok();
+    for by_build_id in [true, false] {
+        let separated = Separated::new("contained");
+        let program = separated.program.display();
+        let folder = separated
+            .program
+            .parent()
+            .expect("it is in a folder")
+            .display();
+        let (place, name) = match by_build_id {
+            true => {
+                let (first, rest) = separated.build_id.split_at(2);
+                (format!("/.build-id/{first}"), format!("{rest}.debug"))
+            }
+            false => {
+                separated.link();
+                (folder.to_string(), "separated.debug".to_owned())
+            }
+        };
+        let symbols = separated.scratch.path().join("hidden");
+        std::fs::rename(&separated.symbols, &symbols).expect("the folder is ours");
+        let script = separated.scratch.file(
+            "run",
+            format!(
+                "set -e\nmount -t tmpfs tmpfs /usr/lib/debug\nmkdir -p '/usr/lib/debug{place}'\n\
+                 cp '{}' '/usr/lib/debug{place}/{name}'\nexec '{program}'\n",
+                symbols.display()
+            ),
+        );
+        let command = format!("unshare --mount sh '{}'", script.display());
+        let name = separated.name_under(&command);
+        assert!(name.starts_with("touch_static+"), "{by_build_id}: {name}");
+        assert!(separated.name().starts_with("[separated+0x"));
+    }
+    if made {
+        std::fs::remove_dir("/usr/lib/debug").expect("nothing is in it");
+    }
+}
+
+/// What distributions with small debug information do: the names of local functions, compressed, in the program itself.
+#[test]
+fn names_that_are_compressed_into_a_program_are_found() {
+    needs_root!();
+    let separated = Separated::new("mini");
+    let symbols = &separated.symbols;
+    let mini = separated.scratch.path().join("mini");
+    run(
+        "objcopy",
+        &[
+            "-S".as_ref(),
+            "--remove-section=.gdb_index".as_ref(),
+            "--remove-section=.comment".as_ref(),
+            "--keep-symbol=touch_static".as_ref(),
+            symbols.as_os_str(),
+            mini.as_os_str(),
+        ],
+    );
+    run("xz", &["--keep".as_ref(), mini.as_os_str()]);
+    let option = format!("--add-section=.gnu_debugdata={}.xz", mini.display());
+    run("objcopy", &[option.as_ref(), separated.program.as_os_str()]);
+    std::fs::remove_file(symbols).expect("it is ours");
+    assert!(separated.name().starts_with("touch_static+"));
+}

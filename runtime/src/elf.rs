@@ -6,10 +6,16 @@
 //! information.
 
 mod markers;
+mod mini;
+#[cfg(test)]
+mod mutations;
+mod sections;
+pub mod separate;
 pub mod symbols;
 
 use crate::bytes::{slice, unsigned};
 use pfscript_compiler::facts::{Binary, FunctionSymbol, Segment, VariableSymbol};
+use sections::{Section, Sections};
 
 use std::fs::File;
 use std::io;
@@ -231,39 +237,6 @@ fn find_build_id(notes: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// One row of the table of sections.
-#[derive(Clone, Copy)]
-struct Section {
-    /// Where in the table of names its name is.
-    name: u64,
-    kind: u64,
-    /// Where it is loaded, by the file's own count.
-    address: u64,
-    offset: u64,
-    size: u64,
-    /// The number of another section that belongs to it.
-    link: usize,
-    entry_size: u64,
-}
-
-impl Section {
-    const SYMTAB: u64 = 2;
-    const STRTAB: u64 = 3;
-    const DYNSYM: u64 = 11;
-
-    fn new(class: Class, row: &[u8]) -> Section {
-        Section {
-            name: class.number(row, 0, 0),
-            kind: class.number(row, 4, 4),
-            address: class.word(row, 12, 16),
-            offset: class.word(row, 16, 24),
-            size: class.word(row, 20, 32),
-            link: class.number(row, 24, 40) as usize,
-            entry_size: class.word(row, 36, 56),
-        }
-    }
-}
-
 /// A row of a table of symbols.
 struct Symbol {
     /// Where in the table of names its name is.
@@ -295,9 +268,11 @@ impl Symbol {
 
 /// The table of all symbols or, in a stripped file, of those for dynamic linking, and their names.
 fn symbols(file: &File, header: &Header) -> io::Result<Option<(Section, Vec<u8>)>> {
-    let sections = sections(file, header)?;
-    let of = |kind| sections.iter().find(|section| section.kind == kind);
-    let Some(symbols) = of(Section::SYMTAB).or_else(|| of(Section::DYNSYM)) else {
+    let sections = Sections::read(file, header)?;
+    let Some(symbols) = [Section::SYMTAB, Section::DYNSYM]
+        .iter()
+        .find_map(|kind| sections.of_kind(*kind))
+    else {
         return Ok(None);
     };
     let names = names_of(file, header.class, symbols, &sections)?;
@@ -334,10 +309,10 @@ fn names_of<'a>(
     file: &File,
     class: Class,
     symbols: &Section,
-    sections: &'a [Section],
+    sections: &'a Sections,
 ) -> io::Result<&'a Section> {
     let names = sections
-        .get(symbols.link)
+        .number(symbols.link)
         .filter(|section| section.kind == Section::STRTAB)
         .ok_or_else(|| invalid("the table of symbols has no names"))?;
     let row = class.symbol() as u64;
@@ -376,44 +351,6 @@ fn each_symbol(
         done += part;
     }
     Ok(())
-}
-
-fn sections(file: &File, header: &Header) -> io::Result<Vec<Section>> {
-    let class = header.class;
-    let start = class.word(&header.bytes, 32, 40);
-    let size = class.half(&header.bytes, 46, 58) as usize;
-    // At most 65,535, so that the table has less than 4 MiB.
-    let count = class.half(&header.bytes, 48, 60) as usize;
-    if start == 0 {
-        return Ok(Vec::new());
-    }
-    // More than 65,279 sections are counted elsewhere, and 0 stands here; programs have a few dozen.
-    if count == 0 || size != class.section() {
-        return Err(invalid("the table of sections is damaged"));
-    }
-    let mut table = vec![0; class.section() * count];
-    read_at(file, &mut table, start)?;
-    let rows = table.chunks_exact(class.section());
-    Ok(rows.map(|row| Section::new(class, row)).collect())
-}
-
-/// The names of sections, one behind the other; `None` if the file has none, or more than sections can have.
-fn names_of_sections(
-    file: &File,
-    header: &Header,
-    sections: &[Section],
-) -> io::Result<Option<Vec<u8>>> {
-    const MAX_SECTION_NAMES: u64 = 1 << 22;
-    let number = header.class.half(&header.bytes, 50, 62) as usize;
-    let Some(names) = sections
-        .get(number)
-        .filter(|names| names.size <= MAX_SECTION_NAMES)
-    else {
-        return Ok(None);
-    };
-    let mut bytes = vec![0; names.size as usize];
-    read_at(file, &mut bytes, names.offset)?;
-    Ok(Some(bytes))
 }
 
 /// The function that a row of the table of symbols defines, and the length of its name. `None` if it is no function or has

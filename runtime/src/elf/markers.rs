@@ -3,7 +3,7 @@
 //! In comes an open file, out come markers with addresses by the file's own count. What their arguments mean is left to the
 //! compiler.
 
-use super::{Class, Header, Section, names_of_sections, read_at, sections};
+use super::{Class, Header, Sections, read_at};
 use crate::bytes::{slice, unsigned};
 use pfscript_compiler::facts::Marker;
 use std::fs::File;
@@ -13,8 +13,8 @@ use std::io;
 const MAX_BYTES: u64 = 16 << 20;
 
 /// The section of the notes, and the one whose address the linker may have moved against what the notes say.
-const NOTES: &[u8] = b".note.stapsdt";
-const BASE: &[u8] = b".stapsdt.base";
+const NOTES: &str = ".note.stapsdt";
+const BASE: &str = ".stapsdt.base";
 
 /// The markers of a file, sorted; none if it has none or they are damaged.
 ///
@@ -24,24 +24,17 @@ pub(super) fn read(file: &File, header: &Header) -> io::Result<Vec<Marker>> {
     if header.class != Class::Wide {
         return Ok(Vec::new());
     }
-    let sections = sections(file, header)?;
-    let Some(names) = names_of_sections(file, header, &sections)? else {
-        return Ok(Vec::new());
-    };
-    let named = |wanted: &[u8]| {
-        sections.iter().find(|section: &&Section| {
-            let name = usize::try_from(section.name)
-                .ok()
-                .and_then(|at| names.get(at..));
-            name.is_some_and(|name| name.starts_with(wanted) && name.get(wanted.len()) == Some(&0))
-        })
-    };
-    let Some(notes) = named(NOTES).filter(|section| section.size <= MAX_BYTES) else {
+    let sections = Sections::read(file, header)?;
+    let named = sections.by_name(file)?;
+    let Some(notes) = named
+        .find(NOTES)
+        .filter(|section| section.size <= MAX_BYTES)
+    else {
         return Ok(Vec::new());
     };
     let mut bytes = vec![0; notes.size as usize];
     read_at(file, &mut bytes, notes.offset)?;
-    let base = named(BASE).map(|section| section.address);
+    let base = named.find(BASE).map(|section| section.address);
     let mut markers = parse(&bytes, base);
     markers.sort_unstable();
     markers.dedup();

@@ -1,18 +1,18 @@
 //! Names for places in a file: its symbols, by address, in memory.
 //!
 //! In comes an open file, out goes a table that can be asked after the file is gone. Whoever wrote the file may be hostile:
-//! it is read in pieces and within limits, and what does not make sense is left out. The symbols that distributions install
-//! beside a stripped file are read with it. Where names are more than is worth keeping, they are read from the file when
+//! it is read in pieces and within limits, and what does not make sense is left out. Of a stripped file the symbols are read that
+//! were put beside it, or compressed into it. Where names are more than is worth keeping, they are read from the file when
 //! they are asked for.
 
-use super::{Class, MAX_SYMBOLS, Section, Symbol, each_symbol, header, layout, names_of, sections};
+use super::{
+    Class, MAX_SYMBOLS, Section, Sections, Symbol, each_symbol, header, layout, mini, names_of,
+};
 use crate::bytes::string;
 use pfscript_compiler::facts::Segment;
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Bytes of names that are kept in memory for each table.
@@ -28,9 +28,6 @@ const CUT_NAME: usize = 1 << 10;
 /// What a table whose names stay in the file counts for, in bytes, since it holds a descriptor.
 const WEIGHT_OF_DESCRIPTOR: usize = 8 << 20;
 
-/// Where distributions put the symbols of stripped files.
-const DEBUG_FILES: &str = "/usr/lib/debug/.build-id";
-
 /// The symbols of a file.
 #[derive(Debug)]
 pub struct SymbolFile {
@@ -41,43 +38,50 @@ pub struct SymbolFile {
 }
 
 impl SymbolFile {
-    /// Reads the symbols of a program or a library, of 32 or 64 bits.
+    /// Reads the symbols of a program or a library, of 32 or 64 bits; `beside` is the file that they were put into where it was
+    /// stripped of them. What is inflated is taken from `inflate`, in bytes.
     ///
     /// # Errors
     /// If it is neither, is damaged, or can't be read.
-    pub fn read(file: File) -> io::Result<SymbolFile> {
+    pub fn read(file: File, beside: Option<File>, inflate: &mut u64) -> io::Result<SymbolFile> {
         let header = header(&file)?;
-        let layout = layout(&file, &header)?;
         let mut symbols = SymbolFile {
-            segments: Vec::new(),
+            segments: layout(&file, &header)?.segments,
             tables: Vec::new(),
             too_large: false,
         };
-        if let Some(beside) = debug_file(&layout.build_id).and_then(|path| open(&path)) {
-            symbols.add(beside);
+        if let Some(beside) = beside {
+            symbols.add(&Arc::new(beside), Section::SYMTAB, true);
         }
-        symbols.add(file);
-        symbols.segments = layout.segments;
+        let file = Arc::new(file);
+        symbols.add(&file, Section::SYMTAB, true);
+        if symbols.tables.is_empty()
+            && let Ok(sections) = Sections::read(&file, &header)
+            && let Some(within) = mini::file(&file, &sections, inflate)
+        {
+            // Those that are in the other table are left out of this one.
+            symbols.add(&Arc::new(within), Section::SYMTAB, false);
+        }
+        symbols.add(&file, Section::DYNSYM, false);
         Ok(symbols)
     }
 
-    /// Adds the tables of a file, those that are sound.
-    fn add(&mut self, file: File) {
-        let file = Arc::new(file);
-        let Ok(header) = header(&file) else {
+    /// Adds a table of a file if it is sound. `all` says whether it has all functions.
+    fn add(&mut self, file: &Arc<File>, kind: u64, all: bool) {
+        let Ok(header) = header(file) else {
             return;
         };
-        let sections = sections(&file, &header).unwrap_or_default();
-        for kind in [Section::SYMTAB, Section::DYNSYM] {
-            let Some(symbols) = sections.iter().find(|section| section.kind == kind) else {
-                continue;
-            };
-            match Table::read(&file, header.class, symbols, &sections) {
-                Ok(table) => self.tables.push(table),
-                Err(_) => {
-                    let count = symbols.size / header.class.symbol() as u64;
-                    self.too_large |= count > MAX_SYMBOLS;
-                }
+        let Ok(sections) = Sections::read(file, &header) else {
+            return;
+        };
+        let Some(symbols) = sections.of_kind(kind) else {
+            return;
+        };
+        match Table::read(file, header.class, symbols, &sections, all) {
+            Ok(table) => self.tables.push(table),
+            Err(_) => {
+                let count = symbols.size / header.class.symbol() as u64;
+                self.too_large |= count > MAX_SYMBOLS;
             }
         }
     }
@@ -140,7 +144,8 @@ impl Table {
         file: &Arc<File>,
         class: Class,
         symbols: &Section,
-        sections: &[Section],
+        sections: &Sections,
+        all: bool,
     ) -> io::Result<Table> {
         let strings = names_of(file, class, symbols, sections)?;
         let names = if strings.size <= MAX_KEPT {
@@ -168,11 +173,7 @@ impl Table {
         // Stable: of several names for one function the first stays the first.
         rows.sort_by_key(|row| (row.address, u32::MAX - row.size));
         rows.shrink_to_fit();
-        Ok(Table {
-            rows,
-            names,
-            all: symbols.kind == Section::SYMTAB,
-        })
+        Ok(Table { rows, names, all })
     }
 
     fn find(&self, address: u64) -> Option<(String, u64)> {
@@ -260,35 +261,10 @@ fn read_name(file: &File, offset: u64, left: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn open(path: &Path) -> Option<File> {
-    std::fs::metadata(path).ok()?.is_file().then_some(())?;
-    File::open(path).ok()
-}
-
-/// Where the symbols of a stripped file would be if they were installed.
-fn debug_file(build_id: &[u8]) -> Option<PathBuf> {
-    let (first, rest) = build_id.split_first()?;
-    let mut path = format!("{DEBUG_FILES}/{first:02x}/");
-    for byte in rest {
-        // Writing to a String can't fail.
-        let _ = write!(path, "{byte:02x}");
-    }
-    path.push_str(".debug");
-    Some(PathBuf::from(path))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn symbols_beside_a_file_are_found_by_its_build_id() {
-        assert_eq!(
-            debug_file(&[0xab, 1, 2]),
-            Some(PathBuf::from("/usr/lib/debug/.build-id/ab/0102.debug"))
-        );
-        assert_eq!(debug_file(&[]), None);
-    }
+    use std::path::Path;
 
     fn table(rows: &[(u64, u32, &str)], all: bool) -> Table {
         let mut names = vec![0];
@@ -372,7 +348,7 @@ mod tests {
             .iter()
             .find(|function| function.name.contains("this_program_has_names") && function.size > 8)
             .unwrap();
-        let symbols = SymbolFile::read(file).unwrap();
+        let symbols = SymbolFile::read(file, None, &mut 0).unwrap();
         let offset = binary.file_offset(function.address).unwrap();
         let address = symbols.address(offset + 4).unwrap();
         assert_eq!(address, function.address + 4);

@@ -6,6 +6,7 @@
 //! by its path again, nothing is kept. What can't be had any more is remembered for [`Files::losses`]. Files that nothing
 //! refers to any more are given up, and their ids go to others.
 
+use super::debug_files::{self, DebugFiles};
 use super::generated::may_be_generated;
 use super::opening::{self, Opened, Stamp, Wanted};
 use super::records::RawFile;
@@ -34,6 +35,9 @@ const SMALL: u64 = 4 << 20;
 
 /// Bytes of all larger files together whose symbols are read without being asked for: those of deleted ones.
 const MAX_UNASKED: u64 = 2 << 30;
+
+/// Bytes of compressed symbols that are inflated in a session.
+const MAX_INFLATED: u64 = 1 << 30;
 
 /// A file that is or was mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -100,13 +104,21 @@ impl Mapped {
 enum State {
     /// Not opened, or in vain.
     Unopened,
-    Open(File),
+    Open(Held),
     /// Its symbols are in memory.
     Read(Box<SymbolFile>),
     /// It was closed, and might be opened by its path.
     Closed,
     /// It has no symbols: it is a device, or no program.
     Nothing,
+}
+
+/// An open file.
+#[derive(Debug)]
+struct Held {
+    file: File,
+    /// The one that its symbols were put into, where only its process can be asked for it.
+    beside: Option<File>,
 }
 
 /// All of them, each once.
@@ -124,6 +136,9 @@ pub struct Files {
     /// Bytes of large files that were read without being asked for.
     unasked: u64,
     clock: u64,
+    debug_files: DebugFiles,
+    /// Bytes that were inflated.
+    inflated: u64,
     lost: HashMap<FileId, Names>,
     /// Of files that were given up, why names of theirs were missed, and of how many.
     lost_before: HashMap<Names, usize>,
@@ -155,13 +170,15 @@ impl Files {
                     false => id,
                 };
                 self.files[id.index()].mapped_by = tgid;
-                let opened = self.open(id, &processes(), range);
-                self.accept(id, opened);
+                let processes = processes();
+                let opened = self.open(id, &processes, range);
+                self.accept(id, opened, &processes);
                 id
             }
             State::Read(_) | State::Closed | State::Nothing if self.is_at_its_path(id) => id,
             State::Read(_) | State::Closed | State::Nothing => {
-                let opened = self.open(id, &processes(), range);
+                let processes = processes();
+                let opened = self.open(id, &processes, range);
                 let same = match &opened {
                     Opened::File(_, now) => Some(*now) == self.files[id.index()].stamp,
                     Opened::Nothing => true,
@@ -173,7 +190,7 @@ impl Files {
                 // Another file with this inode number, or perhaps another one.
                 let id = self.add(raw);
                 self.files[id.index()].mapped_by = tgid;
-                self.accept(id, opened);
+                self.accept(id, opened, &processes);
                 id
             }
         }
@@ -187,7 +204,7 @@ impl Files {
     /// Gives back the descriptors of files that were deleted, so that their disk space is free.
     pub fn close_deleted(&mut self) {
         let deleted = |id: &FileId| match &self.files[id.index()].state {
-            State::Open(file) => file.metadata().is_ok_and(|meta| meta.nlink() == 0),
+            State::Open(held) => held.file.metadata().is_ok_and(|meta| meta.nlink() == 0),
             _ => false,
         };
         let ids: Vec<FileId> = self.open.iter().copied().filter(deleted).collect();
@@ -211,7 +228,7 @@ impl Files {
         match (&file.state, file.kind) {
             (State::Unopened, Kind::Vdso) => match image() {
                 Some(image) => {
-                    file.state = State::Open(image);
+                    file.state = State::Open(Held::alone(image));
                     self.read(id);
                 }
                 None => file.state = State::Nothing,
@@ -222,7 +239,7 @@ impl Files {
                 if let Opened::File(open, found) = self.open(id, &[], (0, 0))
                     && Some(found) == stamp
                 {
-                    self.files[id.index()].state = State::Open(open);
+                    self.files[id.index()].state = State::Open(Held::alone(open));
                     self.read(id);
                 }
             }
@@ -334,19 +351,20 @@ impl Files {
     }
 
     /// Keeps what opening a file gave.
-    fn accept(&mut self, id: FileId, opened: Opened) {
+    fn accept(&mut self, id: FileId, opened: Opened, processes: &[u32]) {
         let file = &mut self.files[id.index()];
         file.attempts += 1;
         match opened {
             Opened::File(open, stamp) => {
-                file.state = State::Open(open);
                 file.stamp = Some(stamp);
+                let beside = self.only_beside(id, &open, processes);
+                self.files[id.index()].state = State::Open(Held { file: open, beside });
                 self.open.push_back(id);
                 if self.max_open == 0 {
                     let share = sys::open_files_limit() / PART_OF_DESCRIPTORS;
                     self.max_open = share.clamp(1, MAX_OPEN);
                 }
-                while self.open.len() > self.max_open {
+                while self.descriptors() > self.max_open && !self.open.is_empty() {
                     self.close_oldest();
                 }
             }
@@ -370,6 +388,32 @@ impl Files {
                 opened => return opened,
             }
         }
+    }
+
+    /// The file with a file's symbols where only its process can be asked for it, as in a container. What we have ourselves comes
+    /// first for a file that we see at the same path, and can be had later.
+    fn only_beside(&mut self, id: FileId, file: &File, processes: &[u32]) -> Option<File> {
+        let process = *processes.first()?;
+        let ours = self.is_at_its_path(id);
+        if ours && debug_files::sees_what_we_see(process) {
+            return None;
+        }
+        let path = Arc::clone(&self.files[id.index()].path);
+        let path = Path::new(OsStr::from_bytes(&path));
+        if ours && self.debug_files.find(file, path, Path::new("/")).is_some() {
+            return None;
+        }
+        let root = format!("/proc/{process}/root");
+        self.debug_files.find(file, path, Path::new(&root))
+    }
+
+    /// Descriptors of files that are open.
+    fn descriptors(&self) -> usize {
+        let of = |id: &FileId| match &self.files[id.index()].state {
+            State::Open(held) => 1 + usize::from(held.beside.is_some()),
+            _ => 0,
+        };
+        self.open.iter().map(of).sum()
     }
 
     fn close_oldest(&mut self) {
@@ -398,10 +442,17 @@ impl Files {
     fn read(&mut self, id: FileId) {
         self.open.retain(|other| *other != id);
         let file = &mut self.files[id.index()];
-        let State::Open(open) = std::mem::replace(&mut file.state, State::Nothing) else {
+        let State::Open(held) = std::mem::replace(&mut file.state, State::Nothing) else {
             return;
         };
-        if let Ok(symbols) = SymbolFile::read(open) {
+        let path = Path::new(OsStr::from_bytes(&file.path));
+        let beside = held
+            .beside
+            .or_else(|| self.debug_files.find(&held.file, path, Path::new("/")));
+        let mut left = MAX_INFLATED - self.inflated;
+        let symbols = SymbolFile::read(held.file, beside, &mut left);
+        self.inflated = MAX_INFLATED - left;
+        if let Ok(symbols) = symbols {
             self.size += symbols.size();
             file.state = State::Read(Box::new(symbols));
             self.clock += 1;
@@ -430,6 +481,12 @@ impl Files {
         let file = &self.files[id.index()];
         let path = Path::new(OsStr::from_bytes(&file.path));
         std::fs::metadata(path).is_ok_and(|meta| Some(Stamp::new(&meta)) == file.stamp)
+    }
+}
+
+impl Held {
+    fn alone(file: File) -> Held {
+        Held { file, beside: None }
     }
 }
 

@@ -6,6 +6,7 @@
 //! after the processes are gone. Which names are asked for is decided in `symbols`.
 
 mod address_space;
+mod debug_files;
 mod files;
 mod generated;
 mod opening;

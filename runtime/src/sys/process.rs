@@ -4,6 +4,7 @@
 
 use super::guard;
 use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -64,6 +65,25 @@ pub fn memory_file(name: &CStr) -> io::Result<OwnedFd> {
 /// # Errors
 /// The kernel's.
 pub fn open_beneath(root: &CStr, path: &CStr) -> io::Result<OwnedFd> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    open_in_root(root, path, flags)
+}
+
+/// Opens a regular file for reading, below a folder that serves as the root: links are followed, and none leads out of it. Nothing
+/// else is opened, for devices may act on that.
+///
+/// # Errors
+/// The kernel's; [`io::ErrorKind::InvalidInput`] if something else is there.
+pub fn open_regular_beneath(root: &CStr, path: &CStr) -> io::Result<File> {
+    let place = File::from(open_in_root(root, path, libc::O_PATH | libc::O_CLOEXEC)?);
+    if !place.metadata()?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    File::open(format!("/proc/self/fd/{}", place.as_raw_fd()))
+}
+
+/// openat2(2) below a folder that serves as the root.
+fn open_in_root(root: &CStr, path: &CStr, flags: i32) -> io::Result<OwnedFd> {
     // SAFETY: takes a C string and returns an integer.
     let folder = unsafe {
         libc::open(
@@ -78,7 +98,7 @@ pub fn open_beneath(root: &CStr, path: &CStr) -> io::Result<OwnedFd> {
     let folder = unsafe { OwnedFd::from_raw_fd(folder) };
     // SAFETY: a struct of integers, for which zero is a value.
     let mut how: libc::open_how = unsafe { std::mem::zeroed() };
-    how.flags = (libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK) as u64;
+    how.flags = flags as u64;
     how.resolve = libc::RESOLVE_IN_ROOT;
     // SAFETY: takes a descriptor, a C string, and a struct of that size, which the kernel only reads.
     let fd = unsafe {
