@@ -43,3 +43,16 @@ fn few_probes_are_detached_without_a_word() {
     let finished = Tracer::new(["-q", "-e", &script]).run().ok();
     assert_eq!(finished.messages(), "", "{finished}");
 }
+
+/// To empty a map takes longer than the interval: a timer that fired meanwhile would count on, behind the end.
+#[test]
+fn nothing_is_counted_behind_an_exit_that_waits_for_maps_to_be_emptied() {
+    needs_root!();
+    let clears = r#"clear(@x); printf("x"); "#.repeat(60);
+    let script = format!(
+        "BEGIN {{ @x = 1; @all = 0; }} interval:ms:100 {{ @x = 1; @all++; {clears} print(@all); exit(); }}"
+    );
+    let finished = Tracer::new(["-q", "-e", &script]).run().ok();
+    let expected = format!("\n\n{}@all: 1\n\n\n@all: 1\n", "x".repeat(60));
+    assert_eq!(finished.text().trim(), expected.trim(), "{finished}");
+}

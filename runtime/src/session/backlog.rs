@@ -1,11 +1,13 @@
-//! Requests to print, clear or zero a map that still wait when tracing has ended.
+//! Records that were taken out of the event buffer ahead of a request to print, clear or zero a map, which takes long.
 //!
-//! In come records, out come the requests that are to be performed. While the session traces, that is all of them. Some time
-//! after its end, a request is left out if one like it has been done since it was made: what that one did holds for both.
-//! Nothing is emptied that such a request would have printed, nor printed twice. So a backlog, whatever its length, takes the
-//! time of the few different requests in it, and keeps nobody waiting.
+//! In come records, out come the requests that are to be performed, and whether an `exit` waits behind them. While the session
+//! traces, all requests are performed. Some time after its end, a request is left out if one like it has been done since it was
+//! made: what that one did holds for both. Nothing is emptied that such a request would have printed, nor printed twice. So a
+//! backlog, whatever its length, takes the time of the few different requests in it, and keeps nobody waiting.
 
+use crate::bytes::unsigned;
 use pfscript_compiler::manifest::{Manifest, RecordKind, Then};
+use pfscript_probes::abi::RECORD_KIND;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -73,12 +75,16 @@ struct Done {
 pub struct Backlog {
     /// What each kind of record asks for.
     requests: Vec<Option<Request>>,
+    /// The kind of record that ends the session.
+    exit: Option<usize>,
+    /// Whether the last record that waits is one.
+    exits: bool,
     /// When tracing ended.
     ended: Option<Instant>,
-    /// Records that waited when the first request in `done` was done, in their order.
+    /// Records that were taken out of the event buffer, in their order.
     waiting: VecDeque<Box<[u8]>>,
     bytes: usize,
-    /// What has been done since `waiting` was filled, by the request's kind; nothing before that.
+    /// What has been done since the end for those that wait, by the request's kind; nothing before that.
     done: Vec<Done>,
     /// Requests that print and were left out, since when none has printed the same maps.
     unprinted: Vec<usize>,
@@ -98,6 +104,9 @@ impl Backlog {
         };
         Backlog {
             requests: kinds.iter().map(request).collect(),
+            exit: kinds
+                .iter()
+                .position(|kind| matches!(kind, RecordKind::Exit)),
             ..Backlog::default()
         }
     }
@@ -117,8 +126,29 @@ impl Backlog {
         self.waiting.clear();
         self.done.clear();
         self.bytes = 0;
+        self.exits = false;
         self.ended = None;
         self.unprinted.clear();
+    }
+
+    /// How many bytes of records wait at most.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes what waits in the event buffer, up to an `exit`, as far as there is room: `more` gives the next record. True if
+    /// an `exit` waits: what happens from now on is after the end that the script chose.
+    pub fn look_ahead(&mut self, mut more: impl FnMut() -> Option<Box<[u8]>>) -> bool {
+        while !self.exits
+            && self.waiting.len() < MAX_RECORDS
+            && self.bytes < MAX_BYTES
+            && let Some(record) = more()
+        {
+            self.bytes += record.len();
+            self.exits = self.exit == Some(unsigned(RECORD_KIND.of(&record)) as usize);
+            self.waiting.push_back(record);
+        }
+        self.exits
     }
 
     /// Notes that tracing has ended.
@@ -131,22 +161,15 @@ impl Backlog {
         self.requests.get(kind).is_some_and(Option::is_some)
     }
 
-    /// The kinds of requests that are to be performed now, for a record that is a request. `more` gives what else is in the
-    /// event buffer.
-    pub fn due(&mut self, kind: usize, mut more: impl FnMut() -> Option<Box<[u8]>>) -> Vec<usize> {
+    /// The kinds of requests that are to be performed now, for a record that is a request. What waits behind it has been taken
+    /// out of the event buffer.
+    pub fn due(&mut self, kind: usize) -> Vec<usize> {
         let Some(Some(request)) = self.requests.get(kind) else {
             return vec![kind];
         };
         let request = request.clone();
         let late = self.ended.is_some_and(|end| end.elapsed() >= PATIENCE);
         if self.done.is_empty() && late {
-            while self.waiting.len() < MAX_RECORDS
-                && self.bytes < MAX_BYTES
-                && let Some(record) = more()
-            {
-                self.bytes += record.len();
-                self.waiting.push_back(record);
-            }
             self.done = vec![Done::default(); self.requests.len()];
         }
         if let Some(done) = self.done.get(request.kind)
@@ -212,6 +235,7 @@ impl Backlog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pfscript_probes::abi::RECORD_HEADER;
 
     const PRINT: usize = 0;
     const ZERO: usize = 1;
@@ -219,6 +243,7 @@ mod tests {
     const PRINT_TOO: usize = 3;
     const PRINT_AND_CLEAR: usize = 4;
     const SEVERAL: usize = 5;
+    const EXIT: usize = 6;
 
     fn backlog() -> Backlog {
         let print = || RecordKind::PrintMap {
@@ -242,9 +267,18 @@ mod tests {
                     then: Then::Clear,
                 },
                 RecordKind::Several(vec![print(), RecordKind::ClearMap { map: 1 }]),
+                RecordKind::Exit,
             ],
             ..Manifest::default()
         })
+    }
+
+    /// A record of a kind.
+    fn record(kind: usize) -> Box<[u8]> {
+        let mut record = vec![0; RECORD_HEADER as usize];
+        let place = RECORD_KIND.offset as usize;
+        record[place..place + 4].copy_from_slice(&(kind as u32).to_ne_bytes());
+        record.into()
     }
 
     /// The kinds that are performed of those in the event buffer.
@@ -253,15 +287,17 @@ mod tests {
         let mut performed = Vec::new();
         loop {
             let kind = match backlog.next() {
-                Some(record) => usize::from(record[0]),
+                Some(record) => unsigned(RECORD_KIND.of(&record)) as usize,
                 None => match buffer.pop_front() {
                     Some(kind) => kind,
                     None => return performed,
                 },
             };
-            let more = || Some(Box::from([buffer.pop_front()? as u8]));
             match backlog.is_request(kind) {
-                true => performed.extend(backlog.due(kind, more)),
+                true => {
+                    backlog.look_ahead(|| Some(record(buffer.pop_front()?)));
+                    performed.extend(backlog.due(kind));
+                }
                 false => performed.push(kind),
             }
         }
@@ -273,6 +309,21 @@ mod tests {
         let all = [PRINT, ZERO, PRINT, PRINT, PRINTF, ZERO];
         assert_eq!(performed(&mut backlog, &all), all);
         assert_eq!(backlog.merged(), 0);
+    }
+
+    #[test]
+    fn an_exit_behind_a_request_is_seen_before_the_request_is_performed() {
+        let mut backlog = backlog();
+        let mut buffer = VecDeque::from([PRINTF, PRINTF]);
+        assert!(!backlog.look_ahead(|| Some(record(buffer.pop_front()?))));
+        assert_eq!(backlog.bytes(), 2 * record(PRINTF).len());
+        let mut buffer = VecDeque::from([ZERO, EXIT, PRINTF]);
+        assert!(backlog.look_ahead(|| Some(record(buffer.pop_front()?))));
+        // What is behind it is after the end, and stays.
+        assert!(backlog.look_ahead(|| Some(record(buffer.pop_front()?))));
+        assert_eq!(buffer, [PRINTF]);
+        assert_eq!(performed(&mut backlog, &[]), [PRINTF, PRINTF, ZERO, EXIT]);
+        assert_eq!(backlog.bytes(), 0);
     }
 
     /// What is performed some time after the end, and how many requests are left out.

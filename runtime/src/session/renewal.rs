@@ -93,18 +93,25 @@ impl Renewal {
         }
     }
 
-    /// Takes note of a record that came from the event buffer, of so many bytes, and was delivered.
+    /// Takes note of a record of so many bytes that was delivered.
     pub fn delivered(&mut self, bytes: usize) {
         if let Stage::Delivering { left, .. } = &mut self.stage {
             *left = left.saturating_sub(bytes);
         }
     }
 
-    /// Does what is due. `all` says that the event buffer was empty since the last step, and all from it delivered.
+    /// Does what is due. `all` says that the event buffer was empty since the last step, and all from it delivered. `waiting`
+    /// bytes of records were taken out of it and are not delivered yet.
     ///
     /// # Errors
     /// The kernel's.
-    pub fn step(&mut self, loaded: &Loaded, manifest: &Manifest, all: bool) -> io::Result<()> {
+    pub fn step(
+        &mut self,
+        loaded: &Loaded,
+        manifest: &Manifest,
+        all: bool,
+        waiting: usize,
+    ) -> io::Result<()> {
         let (Some(tables), Some(known)) = (loaded.stack_tables(), loaded.map(map::KNOWN)) else {
             return Ok(());
         };
@@ -118,10 +125,10 @@ impl Renewal {
                 self.carried = 0;
                 tables.change_over(known)?;
                 tables.wait()?;
-                self.carry(loaded, manifest, tables)
+                self.carry(loaded, manifest, tables, waiting)
             }
             Stage::Carrying(from) if Instant::now() < from => Ok(()),
-            Stage::Carrying(_) => self.carry(loaded, manifest, tables),
+            Stage::Carrying(_) => self.carry(loaded, manifest, tables, waiting),
             Stage::Delivering { left, was_empty } => {
                 if left == 0 || (all && was_empty) {
                     tables.empty_past()?;
@@ -151,13 +158,14 @@ impl Renewal {
         loaded: &Loaded,
         manifest: &Manifest,
         tables: &StackTables,
+        waiting: usize,
     ) -> io::Result<()> {
         const AGAIN: Duration = Duration::from_secs(1);
         self.stage = match self.carry_all(loaded, manifest, tables)? {
             true => Stage::Delivering {
                 left: loaded
                     .map(map::EVENTS)
-                    .map_or(0, |events| events.max_entries() as usize),
+                    .map_or(waiting, |events| events.max_entries() as usize + waiting),
                 was_empty: false,
             },
             false => Stage::Carrying(Instant::now() + AGAIN),

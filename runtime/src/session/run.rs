@@ -408,7 +408,7 @@ impl<'a> Running<'a> {
         let manifest = &self.session.object.manifest;
         match &mut self.renewal {
             Some(renewal) => renewal
-                .step(&self.loaded, manifest, all)
+                .step(&self.loaded, manifest, all, self.backlog.bytes())
                 .map_err(kernel_error("can't give up stacks")),
             None => Ok(()),
         }
@@ -510,7 +510,7 @@ impl<'a> Running<'a> {
                 Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
             if !self.backlog.is_request(number) {
                 performer.perform(kind, record)?;
-                if let (Some(renewal), None) = (&mut self.renewal, &taken) {
+                if let Some(renewal) = &mut self.renewal {
                     renewal.delivered(record.len());
                 }
                 if runs && begin.elapsed() > LONG {
@@ -520,8 +520,12 @@ impl<'a> Running<'a> {
             }
             // A request is all in its kind. Its record gives its place in the event buffer back, before others are taken.
             drop(found);
+            // To empty a map takes many milliseconds, in which a timer would fire again and again behind the script's `exit`.
             let more = || events.next().map(|record| Box::from(&*record));
-            for kind in self.backlog.due(number, more) {
+            if self.backlog.look_ahead(more) {
+                self.attached.stop(&self.loaded);
+            }
+            for kind in self.backlog.due(number) {
                 if let Some(kind) = manifest.records.get(kind) {
                     performer.perform(kind, &[])?;
                 }
