@@ -213,10 +213,12 @@ __attribute__((noinline)) static void touch_static(volatile char *memory, long p
     write_each_page(memory, pages, RUSAGE_SELF);
 }
 
-/* Before the program has libraries, and nothing is exported. */
-int main(void)
+/* With an argument it stays for so many milliseconds. */
+int main(int argc, char **argv)
 {
     touch_static(anonymous(50, MADV_NOHUGEPAGE), 50);
+    if (argc > 1)
+        usleep(1000 * atoi(argv[1]));
     return 0;
 }
 "#;
@@ -320,8 +322,8 @@ fn a_linked_file_with_another_checksum_or_of_another_user_is_not_believed() {
     assert!(separated.name().starts_with("[separated+0x"));
 }
 
-/// A folder of debug files that the program's processes alone see, by build id and by path; they are gone before the names are
-/// asked for.
+/// A folder of debug files that the program's process alone sees, by build id and by path. Both are gone when the names are asked
+/// for; it stays long enough for a busy machine to see it.
 #[test]
 fn debug_files_of_a_container_name_its_programs_after_its_end() {
     needs_root!();
@@ -351,7 +353,7 @@ fn debug_files_of_a_container_name_its_programs_after_its_end() {
             "run",
             format!(
                 "set -e\nmount -t tmpfs tmpfs /usr/lib/debug\nmkdir -p '/usr/lib/debug{place}'\n\
-                 cp '{}' '/usr/lib/debug{place}/{name}'\nexec '{program}'\n",
+                 cp '{}' '/usr/lib/debug{place}/{name}'\nexec '{program}' 3000\n",
                 symbols.display()
             ),
         );

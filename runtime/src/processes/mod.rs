@@ -187,8 +187,13 @@ impl Processes {
         self.spaces.is_known(tgid)
     }
 
-    /// What a process had mapped at an address at a time. One that was not seen before is read, if it runs.
+    /// What a process had mapped at an address at a time, `u64::MAX` for now. One that was not seen before is read, if it runs.
     pub fn locate(&mut self, tgid: u32, time: u64, address: u64) -> Option<Place> {
+        // An event may be here before what happened ahead of it: a library is opened and calls what has a probe.
+        let read_at = self.stream.as_ref().map_or(u64::MAX, Stream::read_at);
+        if time > read_at && (time < u64::MAX || self.spaces.find(tgid, time, address).is_none()) {
+            self.drain();
+        }
         if self.stream.is_some() && self.spaces.is_unknown(tgid) {
             self.read(tgid);
         }

@@ -79,6 +79,7 @@ pub struct Stream {
     cpus: Vec<(perf::Records, OwnedFd)>,
     pending: Vec<Record>,
     lost: u64,
+    read_at: u64,
 }
 
 impl Stream {
@@ -98,6 +99,7 @@ impl Stream {
             cpus,
             pending: Vec::new(),
             lost: 0,
+            read_at: 0,
         })
     }
 
@@ -111,11 +113,17 @@ impl Stream {
         self.lost
     }
 
+    /// Up to when all that happened was read, `CLOCK_MONOTONIC` in nanoseconds.
+    pub fn read_at(&self) -> u64 {
+        self.read_at
+    }
+
     /// The records since the last call, by rising time.
     pub fn read(&mut self) -> Vec<Record> {
         // While one CPU's buffer is read, others go on. What is newer than this moment waits for the next call, so that
         // the order holds across calls, too.
         let now = sys::clock_ns(libc::CLOCK_MONOTONIC);
+        self.read_at = now;
         for (records, _) in &mut self.cpus {
             records.drain(|kind, misc, bytes| match parse(kind, misc, bytes) {
                 Parsed::Record(record) => self.pending.push(record),
