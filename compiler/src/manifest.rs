@@ -33,6 +33,8 @@ pub struct Manifest {
     pub globals: bool,
     /// The script's `config` says that its maps are not printed at the end.
     pub silent_maps: bool,
+    /// Frames are shown with their source lines, and with the functions that were inlined there.
+    pub source_lines: bool,
     /// What is shown behind a string that was cut.
     pub str_trunc_trailer: String,
     /// Where the script asks for the process id of a command (`cpid`): it cannot run without one.

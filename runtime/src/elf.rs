@@ -2,9 +2,9 @@
 //!
 //! In comes a file, out goes a [`Binary`], or names for its addresses ([`symbols`]). Files are read, never mapped, since they
 //! may change or be cut short meanwhile, and a read beyond the end of a mapped file kills whoever reads; and nothing that a
-//! file says of itself is believed: what it names must lie within it, and within the limits below. It leaves out debug
-//! information.
+//! file says of itself is believed: what it names must lie within it, and within the limits below.
 
+pub mod lines;
 mod markers;
 mod mini;
 #[cfg(test)]

@@ -46,6 +46,8 @@ pub struct Limits {
     pub max_programs: u32,
     /// Whether maps are printed at the end.
     pub print_maps: bool,
+    /// Whether frames of user stacks are printed with their source lines, and with what was inlined there.
+    pub source_lines: bool,
     /// How stacks are printed where the script does not say.
     pub stack_mode: StackMode,
     /// What becomes of attach points that match nothing.
@@ -78,6 +80,7 @@ impl Default for Limits {
             max_probes: None,
             max_programs: 1024,
             print_maps: true,
+            source_lines: false,
             stack_mode: StackMode::Bpftrace,
             missing_probes: MissingProbes::Error,
             max_cat_bytes: 10 << 10,
@@ -244,6 +247,13 @@ pub const SETTINGS: &[Setting] = &[
         ),
     },
     Setting {
+        name: "show_debug_info",
+        kind: Kind::Flag(
+            |limits, show| limits.source_lines = show,
+            |limits| limits.source_lines,
+        ),
+    },
+    Setting {
         name: "stack_mode",
         kind: Kind::Word(
             &["bpftrace", "perf", "raw"],
@@ -356,12 +366,6 @@ pub const SETTINGS: &[Setting] = &[
         Value::Flag,
         "true",
         "names are always demangled",
-    ),
-    only(
-        "show_debug_info",
-        Value::Flag,
-        "false",
-        "source files and lines are not read yet",
     ),
 ];
 

@@ -1,5 +1,6 @@
 //! Damaged files: whatever their bytes are, reading them ends soon, in names or in an error.
 
+use super::lines::{Call, Lines};
 use super::separate::separate;
 use super::symbols::SymbolFile;
 use crate::sys::process;
@@ -7,6 +8,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 fn run(folder: &Path, program: &str, arguments: &[&str]) {
     let status = Command::new(program)
@@ -19,9 +21,12 @@ fn run(folder: &Path, program: &str, arguments: &[&str]) {
     );
 }
 
-/// A stripped library with a build id, a link to a file of symbols, and symbols compressed into it.
-fn library() -> Vec<u8> {
-    let folder = std::env::temp_dir().join(format!("pfscript-mutations-{}", std::process::id()));
+/// A stripped library with a build id, a link to a file of symbols, and symbols compressed into it; and that file, with DWARF.
+fn library() -> (Vec<u8>, Vec<u8>) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("pfscript-mutations-{}-{number}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&folder).unwrap();
     let source = "static int local(int a) { return a * 3; } int global(int a) { return local(a) + local(a + 1); }";
     std::fs::write(folder.join("x.c"), source).unwrap();
@@ -61,9 +66,10 @@ fn library() -> Vec<u8> {
             "x.so",
         ],
     );
-    let bytes = std::fs::read(folder.join("x.so")).unwrap();
+    let [stripped, debug] =
+        ["x.so", "x.debug"].map(|name| std::fs::read(folder.join(name)).unwrap());
     std::fs::remove_dir_all(&folder).unwrap();
-    bytes
+    (stripped, debug)
 }
 
 fn memory_file(bytes: &[u8]) -> File {
@@ -75,7 +81,7 @@ fn memory_file(bytes: &[u8]) -> File {
 /// The names that places in a file have, each so many bytes behind the one before.
 fn names(file: File, step: usize) -> Vec<String> {
     let mut left = 1 << 30;
-    let Ok(symbols) = SymbolFile::read(file, None, &mut left) else {
+    let Ok(symbols) = SymbolFile::read(file, None, &mut left, false) else {
         return Vec::new();
     };
     let offsets = (0..0x4000).step_by(step);
@@ -86,7 +92,7 @@ fn names(file: File, step: usize) -> Vec<String> {
 
 #[test]
 fn mutated_files_are_read_to_an_end() {
-    let sound = library();
+    let (sound, _) = library();
     let file = memory_file(&sound);
     let separate_ = separate(&file)
         .unwrap()
@@ -97,7 +103,17 @@ fn mutated_files_are_read_to_an_end() {
     for name in ["local", "global"] {
         assert!(all.iter().any(|found| found == name), "{name}: {all:?}");
     }
-    // A generator of numbers that are the same in every run.
+    // Where what matters is: the header, the segments, and the sections with their table behind all code.
+    mutate(&sound, sound.len() / 4, |bytes| {
+        let file = memory_file(bytes);
+        let _ = separate(&file);
+        names(file, 512);
+    });
+}
+
+/// Calls `each` with ten thousand damaged forms of a file, the same in every run. Most damage is at the beginning and behind `rest`.
+fn mutate(sound: &[u8], rest: usize, each: impl Fn(&[u8])) {
+    const TIMES: usize = 10_000;
     let mut state = 0x1234_5678_9abc_def0_u64;
     let mut random = move |below: usize| {
         state ^= state << 13;
@@ -105,14 +121,12 @@ fn mutated_files_are_read_to_an_end() {
         state ^= state << 17;
         (state % below as u64) as usize
     };
-    // Where what matters is: the header, the segments, and the sections with their table behind all code.
-    let code = sound.len() / 4;
-    for _ in 0..10_000 {
-        let mut bytes = sound.clone();
+    for _ in 0..TIMES {
+        let mut bytes = sound.to_vec();
         for _ in 0..1 + random(4) {
             let at = match random(3) {
                 0 => random(0x400),
-                _ => code + random(sound.len() - code),
+                _ => rest + random(sound.len() - rest),
             };
             bytes[at] = match random(4) {
                 0 => 0xff,
@@ -124,8 +138,41 @@ fn mutated_files_are_read_to_an_end() {
         if random(8) == 0 {
             bytes.truncate(random(sound.len()));
         }
-        let file = memory_file(&bytes);
-        let _ = separate(&file);
-        names(file, 64);
+        each(&bytes);
     }
+}
+
+/// The calls that places in a file belong to, each so many bytes behind the one before.
+fn calls(bytes: &[u8], step: usize) -> Vec<Call> {
+    let file = memory_file(bytes);
+    let nothing = |_: &Path| None;
+    let Ok(lines) = Lines::read(&file, Path::new("/x.so"), &nothing) else {
+        return Vec::new();
+    };
+    let addresses = (0x1000..0x1100).step_by(step);
+    addresses
+        .flat_map(|address| lines.find(address, &nothing))
+        .collect()
+}
+
+#[test]
+fn mutated_dwarf_is_read_to_an_end() {
+    let (_, sound) = library();
+    let all = calls(&sound, 8);
+    for name in ["local", "global"] {
+        let is = |call: &&Call| call.function.as_deref() == Some(name);
+        let call = all
+            .iter()
+            .find(is)
+            .unwrap_or_else(|| panic!("{name}: {all:?}"));
+        assert!(
+            call.file
+                .as_ref()
+                .is_some_and(|file| file.ends_with("/x.c"))
+        );
+        assert_eq!(call.line, Some(1));
+    }
+    mutate(&sound, 0x2c0, |bytes| {
+        calls(bytes, 64);
+    });
 }

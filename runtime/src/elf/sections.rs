@@ -7,15 +7,13 @@ use super::{Class, Header, invalid, read_at};
 use std::fs::File;
 use std::io;
 
-/// Bytes of a section that is read whole, unless its reader says less.
-const MAX_CONTENT: u64 = 64 << 20;
-
 /// One row of the table of sections.
 #[derive(Clone, Copy)]
 pub(super) struct Section {
     /// Where in the table of names its name is.
     name: u64,
     pub(super) kind: u64,
+    flags: u64,
     /// Where it is loaded, by the file's own count.
     pub(super) address: u64,
     pub(super) offset: u64,
@@ -37,12 +35,19 @@ impl Section {
         Section {
             name: class.number(row, 0, 0),
             kind: class.number(row, 4, 4),
+            flags: class.word(row, 8, 8),
             address: class.word(row, 12, 16),
             offset: class.word(row, 16, 24),
             size: class.word(row, 20, 32),
             link: class.number(row, 24, 40) as usize,
             entry_size: class.word(row, 36, 56),
         }
+    }
+
+    /// Whether its bytes are compressed, with a header before them.
+    pub(super) fn is_compressed(&self) -> bool {
+        const SHF_COMPRESSED: u64 = 0x800;
+        self.flags & SHF_COMPRESSED != 0
     }
 
     /// Its bytes, of which there are at most `most`.
@@ -55,7 +60,7 @@ impl Section {
         }
         // A file may claim more than it has: no memory is taken for that.
         let length = file.metadata()?.len();
-        if self.size > most.min(MAX_CONTENT) || self.size > length {
+        if self.size > most || self.size > length {
             return Err(invalid("a section is too large"));
         }
         let mut bytes = vec![0; self.size as usize];

@@ -6,7 +6,8 @@
 //! they are asked for.
 
 use super::{
-    Class, MAX_SYMBOLS, Section, Sections, Symbol, each_symbol, header, layout, mini, names_of,
+    Class, MAX_SYMBOLS, Section, Sections, Symbol, each_symbol, header, layout, lines, mini,
+    names_of,
 };
 use crate::bytes::string;
 use pfscript_compiler::facts::Segment;
@@ -28,32 +29,48 @@ const CUT_NAME: usize = 1 << 10;
 /// What a table whose names stay in the file counts for, in bytes, since it holds a descriptor.
 const WEIGHT_OF_DESCRIPTOR: usize = 8 << 20;
 
+/// The same of a file that is held open for its source lines.
+const WEIGHT_OF_DEBUG_FILE: usize = 1 << 20;
+
 /// The symbols of a file.
 #[derive(Debug)]
 pub struct SymbolFile {
     segments: Vec<Segment>,
     /// The best first.
     tables: Vec<Table>,
+    /// The file that has its source lines, if they are wanted.
+    debug: Option<Arc<File>>,
     too_large: bool,
 }
 
 impl SymbolFile {
     /// Reads the symbols of a program or a library, of 32 or 64 bits; `beside` is the file that they were put into where it was
-    /// stripped of them. What is inflated is taken from `inflate`, in bytes.
+    /// stripped of them. What is inflated is taken from `inflate`, in bytes. Where lines are wanted, too, the file that has them is
+    /// held open.
     ///
     /// # Errors
     /// If it is neither, is damaged, or can't be read.
-    pub fn read(file: File, beside: Option<File>, inflate: &mut u64) -> io::Result<SymbolFile> {
+    pub fn read(
+        file: File,
+        beside: Option<File>,
+        inflate: &mut u64,
+        wants_lines: bool,
+    ) -> io::Result<SymbolFile> {
         let header = header(&file)?;
         let mut symbols = SymbolFile {
             segments: layout(&file, &header)?.segments,
             tables: Vec::new(),
+            debug: None,
             too_large: false,
         };
-        if let Some(beside) = beside {
-            symbols.add(&Arc::new(beside), Section::SYMTAB, true);
+        let (file, beside) = (Arc::new(file), beside.map(Arc::new));
+        if wants_lines {
+            let mut files = [Some(&file), beside.as_ref()].into_iter().flatten();
+            symbols.debug = files.find(|file| lines::has_lines(file)).cloned();
         }
-        let file = Arc::new(file);
+        if let Some(beside) = beside {
+            symbols.add(&beside, Section::SYMTAB, true);
+        }
         symbols.add(&file, Section::SYMTAB, true);
         if symbols.tables.is_empty()
             && let Ok(sections) = Sections::read(&file, &header)
@@ -99,9 +116,15 @@ impl SymbolFile {
         self.tables.iter().find_map(|table| table.find(address))
     }
 
+    /// The file that has its source lines, if there is one and they are wanted.
+    pub fn debug(&self) -> Option<&Arc<File>> {
+        self.debug.as_ref()
+    }
+
     /// The memory that it takes, in bytes.
     pub fn size(&self) -> usize {
-        self.tables.iter().map(Table::size).sum()
+        let tables: usize = self.tables.iter().map(Table::size).sum();
+        tables + self.debug.as_ref().map_or(0, |_| WEIGHT_OF_DEBUG_FILE)
     }
 
     /// Whether there are more symbols than are read.
@@ -348,7 +371,7 @@ mod tests {
             .iter()
             .find(|function| function.name.contains("this_program_has_names") && function.size > 8)
             .unwrap();
-        let symbols = SymbolFile::read(file, None, &mut 0).unwrap();
+        let symbols = SymbolFile::read(file, None, &mut 0, false).unwrap();
         let offset = binary.file_offset(function.address).unwrap();
         let address = symbols.address(offset + 4).unwrap();
         assert_eq!(address, function.address + 4);

@@ -8,8 +8,10 @@
 
 use super::debug_files::{self, DebugFiles};
 use super::generated::may_be_generated;
+use super::line_tables::LineTables;
 use super::opening::{self, Opened, Stamp, Wanted};
 use super::records::RawFile;
+use crate::elf::lines::Call;
 use crate::elf::symbols::SymbolFile;
 use crate::loss::{Cause, Loss, Names};
 use crate::sys;
@@ -139,12 +141,19 @@ pub struct Files {
     debug_files: DebugFiles,
     /// Bytes that were inflated.
     inflated: u64,
+    /// Where source lines are wanted.
+    lines: Option<LineTables>,
     lost: HashMap<FileId, Names>,
     /// Of files that were given up, why names of theirs were missed, and of how many.
     lost_before: HashMap<Names, usize>,
 }
 
 impl Files {
+    /// Source lines will be asked for.
+    pub fn want_lines(&mut self) {
+        self.lines = Some(LineTables::default());
+    }
+
     /// The id of a file, new or known, as the process `tgid` maps it: `processes` are that process and then those that it
     /// descends from, `range` is where it is mapped. The file is opened if that is worth an attempt.
     pub fn take_in(
@@ -254,6 +263,22 @@ impl Files {
         }
     }
 
+    /// The calls that an address of a file belongs to, by the file's own count, if source lines are wanted and its symbols are there.
+    pub fn calls(&mut self, id: FileId, address: u64) -> Vec<Call> {
+        let file = &self.files[id.index()];
+        let (Some(lines), State::Read(symbols)) = (&mut self.lines, &file.state) else {
+            return Vec::new();
+        };
+        let Some(debug) = symbols.debug() else {
+            return Vec::new();
+        };
+        let program = Path::new(OsStr::from_bytes(&file.path));
+        lines.calls(id, debug, program, address).unwrap_or_else(|| {
+            self.lost.insert(id, Names::TooLarge);
+            Vec::new()
+        })
+    }
+
     /// A place in a file was found no name for. If that is since the file's symbols could not be had, it is counted.
     pub fn missed(&mut self, id: FileId) {
         let file = &self.files[id.index()];
@@ -305,6 +330,9 @@ impl Files {
             if let Some(reason) = self.lost.remove(&id) {
                 *self.lost_before.entry(reason).or_default() += 1;
             }
+        }
+        if let Some(lines) = &mut self.lines {
+            lines.forget();
         }
         self.free = unneeded.into_iter().collect();
     }
@@ -450,7 +478,7 @@ impl Files {
             .beside
             .or_else(|| self.debug_files.find(&held.file, path, Path::new("/")));
         let mut left = MAX_INFLATED - self.inflated;
-        let symbols = SymbolFile::read(held.file, beside, &mut left);
+        let symbols = SymbolFile::read(held.file, beside, &mut left, self.lines.is_some());
         self.inflated = MAX_INFLATED - left;
         if let Ok(symbols) = symbols {
             self.size += symbols.size();

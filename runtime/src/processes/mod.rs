@@ -9,10 +9,12 @@ mod address_space;
 mod debug_files;
 mod files;
 mod generated;
+mod line_tables;
 mod opening;
 pub(crate) mod proc_maps;
 mod records;
 
+use crate::elf::lines::Call;
 use crate::elf::symbols::SymbolFile;
 use crate::error::Error;
 use crate::loss::{Cause, Loss};
@@ -241,6 +243,19 @@ impl Processes {
     /// The symbols of a mapped file, as far as they can be had.
     pub fn symbols(&mut self, id: FileId) -> Option<&SymbolFile> {
         self.files.symbols(id, own_vdso)
+    }
+
+    /// Source lines will be asked for.
+    pub fn want_lines(&mut self) {
+        self.files.want_lines();
+    }
+
+    /// The calls that an address of a file belongs to, by the file's own count: those that were inlined first, then the function's
+    /// own. None unless source lines are wanted and known.
+    pub fn calls(&mut self, id: FileId, address: u64) -> Vec<Call> {
+        // They may have been given up since.
+        self.files.symbols(id, own_vdso);
+        self.files.calls(id, address)
     }
 
     /// A place in a mapped file was found no name for.

@@ -65,9 +65,9 @@ pub struct Frame {
     pub address: u64,
     /// The function's name, demangled.
     pub function: Option<Arc<str>>,
-    /// In bytes from the function's start; 0 without a function.
+    /// In bytes from the function's start; 0 without a function, and where it was inlined.
     pub offset: u64,
-    /// Whether the function was inlined into the next frame's. Not looked up yet.
+    /// Whether the function was inlined into the next frame's, which has the same address.
     pub inlined: bool,
     /// What is mapped there: the path of a file, as its process saw it; `[vdso]`, `[heap]`, `//anon` and the like for what no
     /// file is behind. `None` for the kernel's code and where nothing is mapped.
@@ -77,9 +77,9 @@ pub struct Frame {
     /// The same place as the file counts, which is what `addr2line` and `objdump` take; its offset where the file could not be
     /// read, and the address itself if there is no file.
     pub module_address: Option<u64>,
-    /// The source file. Not looked up yet.
+    /// The source file, if the script asks for it.
     pub file: Option<Arc<str>>,
-    /// The line there, from 1. Not looked up yet.
+    /// The line there, from 1.
     pub line: Option<u32>,
 }
 

@@ -130,10 +130,13 @@ impl<'a> Running<'a> {
             Some(map) => Some(ring_buffer(map.fd())?),
             None => None,
         };
-        let processes = match manifest.user_symbols {
+        let mut processes = match manifest.user_symbols {
             true => Processes::watch(scope)?,
             false => Processes::default(),
         };
+        if manifest.source_lines {
+            processes.want_lines();
+        }
         let symbols = Symbols::new(manifest);
         let attached = attach::open(&loaded, manifest, session.target.process(), command)?;
         let backlog = Backlog::new(&session.object.manifest);

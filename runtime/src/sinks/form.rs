@@ -130,12 +130,18 @@ fn stack(stack: &Stack, outside: Outside, out: &mut Vec<u8>) {
             StackMode::Raw => push(out, format_args!("{:x}", frame.address)),
             StackMode::Bpftrace => {
                 out.extend_from_slice(b"        ");
+                if frame.inlined {
+                    out.extend_from_slice(b"[inlined] ");
+                }
                 place(frame, outside, out);
+                source(frame, outside, out);
             }
             StackMode::Perf => {
                 push(out, format_args!("\t{:x} ", frame.address));
                 place(frame, outside, out);
-                if stack.user {
+                if frame.inlined {
+                    out.extend_from_slice(b" (inlined)");
+                } else if stack.user {
                     out.extend_from_slice(b" (");
                     outside(
                         frame.module.as_deref().unwrap_or(b"[unknown]"),
@@ -155,10 +161,21 @@ fn place(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
     match &frame.function {
         Some(name) => {
             outside(name.as_bytes(), Keep::Nothing, out);
-            out.push(b'+');
-            decimal(frame.offset, out);
+            if !frame.inlined {
+                out.push(b'+');
+                decimal(frame.offset, out);
+            }
         }
         None => unnamed(frame, outside, out),
+    }
+}
+
+/// `@file:line`, if it is known.
+fn source(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
+    if let Some(file) = &frame.file {
+        out.push(b'@');
+        outside(file.as_bytes(), Keep::Nothing, out);
+        push(out, format_args!(":{}", frame.line.unwrap_or(0)));
     }
 }
 

@@ -1,10 +1,11 @@
 //! From a place in the kernel or in an ELF file to a function, with a memory of what was asked.
 //!
 //! In come a place in a file that a process had mapped, or a kernel address; out goes a name and the distance from its start.
-//! Lines and inlined functions are left out.
+//! Source lines and inlined functions are those of the file's DWARF, where they are asked for.
 
 use super::demangle::Demangler;
 use super::kernel::KernelSymbols;
+use crate::elf::lines::Call;
 use crate::processes::{FileId, Place, Processes};
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -17,6 +18,15 @@ pub struct Symbol {
     pub name: Arc<str>,
     /// In bytes from the function's start.
     pub offset: u64,
+}
+
+/// What an address in a stack points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pointer {
+    /// What is executed next.
+    Instruction,
+    /// What follows a call. The call itself may be the last instruction of its function, where it never returns.
+    Return,
 }
 
 /// What is known of a place in a file.
@@ -36,7 +46,8 @@ const REMEMBERED: usize = 1 << 17;
 pub struct Functions {
     kernel: KernelSymbols,
     addresses: HashMap<u64, Option<Symbol>>,
-    files: HashMap<(FileId, u64), Found>,
+    files: HashMap<(FileId, u64, Pointer), Found>,
+    calls: HashMap<(FileId, u64), Arc<[Call]>>,
     demangler: Demangler,
 }
 
@@ -53,16 +64,21 @@ impl Functions {
     }
 
     /// What is at an offset in a file.
-    pub fn file(&mut self, processes: &mut Processes, place: Place) -> Found {
-        let key = (place.file, place.offset);
+    pub fn file(&mut self, processes: &mut Processes, place: Place, pointer: Pointer) -> Found {
+        let key = (place.file, place.offset, pointer);
         if let Some(known) = self.files.get(&key) {
             return known.clone();
         }
         let symbols = processes.symbols(place.file);
         let address = symbols.and_then(|symbols| symbols.address(place.offset));
-        let symbol = symbols
-            .zip(address)
-            .and_then(|(symbols, at)| symbols.find(at));
+        let symbol = symbols.zip(address).and_then(|(symbols, at)| {
+            let of_call = || {
+                let (name, offset) = symbols.find(at.checked_sub(1)?)?;
+                Some((name, offset + 1))
+            };
+            let called = (pointer == Pointer::Return).then(of_call).flatten();
+            called.or_else(|| symbols.find(at))
+        });
         let found = Found {
             address,
             symbol: symbol.map(|symbol| self.symbol(symbol)),
@@ -71,9 +87,28 @@ impl Functions {
         found
     }
 
+    /// The calls that an address of a file belongs to, by the file's own count, with readable names; see [`Processes::calls`].
+    pub fn calls(&mut self, processes: &mut Processes, file: FileId, address: u64) -> Arc<[Call]> {
+        let key = (file, address);
+        if let Some(known) = self.calls.get(&key) {
+            return Arc::clone(known);
+        }
+        let mut found = processes.calls(file, address);
+        for call in &mut found {
+            let name = call.function.as_mut();
+            if let Some(name) = name {
+                *name = self.demangler.readable(name);
+            }
+        }
+        let found: Arc<[Call]> = found.into();
+        remember(&mut self.calls, key, &found);
+        found
+    }
+
     /// Forgets what was found in files, whose ids may be others' from now on.
     pub fn forget_files(&mut self) {
         self.files.clear();
+        self.calls.clear();
     }
 
     fn symbol(&mut self, (name, offset): (String, u64)) -> Symbol {

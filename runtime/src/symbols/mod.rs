@@ -17,12 +17,13 @@ use crate::loss::{Cause, Loss};
 use crate::naming;
 use crate::processes::{Kind, Processes};
 use crate::results::{Frame, Names, Value};
-use functions::{Functions, Symbol};
+use functions::{Functions, Pointer, Symbol};
 use perf_map::PerfMap;
 use pfscript_compiler::manifest::{
     DataType, Layout, Manifest, MapValue, Naming, RecordKind, StackMode,
 };
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What addresses were found to be called.
@@ -33,6 +34,7 @@ pub struct Symbols {
     /// Processes with generated code that has no name since too much was written down.
     cut: HashSet<u32>,
     symbols_without_time: bool,
+    source_lines: bool,
 }
 
 impl Symbols {
@@ -43,6 +45,7 @@ impl Symbols {
             perf_maps: HashMap::new(),
             cut: HashSet::new(),
             symbols_without_time: has_user_symbols(manifest),
+            source_lines: manifest.source_lines,
         }
     }
 
@@ -92,6 +95,7 @@ impl Symbols {
         tgid: u32,
         time: u64,
         address: u64,
+        pointer: Pointer,
     ) -> Frame {
         let mut frame = Frame::at(address);
         let Some(place) = processes.locate(tgid, time, address) else {
@@ -109,7 +113,7 @@ impl Symbols {
                 None
             }
             Kind::File | Kind::Vdso => {
-                let found = self.functions.file(processes, place);
+                let found = self.functions.file(processes, place, pointer);
                 frame.module_offset = Some(place.offset);
                 frame.module_address = Some(found.address.unwrap_or(place.offset));
                 found.symbol
@@ -121,6 +125,43 @@ impl Symbols {
             processes.missed(place.file);
         }
         named(frame, symbol)
+    }
+
+    /// A frame of a process with the functions that were inlined there before it, and all of their source lines, if the script asks for
+    /// them.
+    fn user_frames(
+        &mut self,
+        processes: &mut Processes,
+        (tgid, time): (u32, u64),
+        address: u64,
+        pointer: Pointer,
+        frames: &mut Vec<Frame>,
+    ) {
+        let mut frame = self.user_frame(processes, tgid, time, address, pointer);
+        if self.source_lines
+            && frame.module_offset.is_some()
+            && let Some(own) = frame.module_address
+            && let Some(place) = processes.locate(tgid, time, address)
+        {
+            let at = match pointer {
+                Pointer::Instruction => own,
+                Pointer::Return => own.wrapping_sub(1),
+            };
+            let calls = self.functions.calls(processes, place.file, at);
+            if let Some((last, inlined)) = calls.split_last() {
+                frames.extend(inlined.iter().map(|call| Frame {
+                    function: call.function.as_deref().map(Arc::from),
+                    offset: 0,
+                    inlined: true,
+                    file: call.file.as_deref().map(Arc::from),
+                    line: call.line,
+                    ..frame.clone()
+                }));
+                frame.file = last.file.as_deref().map(Arc::from);
+                frame.line = last.line;
+            }
+        }
+        frames.push(frame);
     }
 
     /// A function that the process generated itself.
@@ -198,19 +239,25 @@ impl Names for SymbolNames<'_> {
         let Some(stack) = stacks::read(self.loaded, id) else {
             return Vec::new();
         };
-        let addresses = stack.addresses.iter().take(depth as usize);
-        addresses
-            .map(|address| match (mode, user) {
-                (StackMode::Raw, _) => Frame::at(*address),
+        let process = (stack.tgid, stack.first_ns);
+        let mut frames = Vec::with_capacity(stack.addresses.len());
+        for (index, &address) in stack.addresses.iter().take(depth as usize).enumerate() {
+            let pointer = match index {
+                0 => Pointer::Instruction,
+                _ => Pointer::Return,
+            };
+            match (mode, user) {
+                (StackMode::Raw, _) => frames.push(Frame::at(address)),
                 (StackMode::Bpftrace | StackMode::Perf, false) => {
-                    self.symbols.kernel_frame(*address)
+                    frames.push(self.symbols.kernel_frame(address));
                 }
                 (StackMode::Bpftrace | StackMode::Perf, true) => {
                     self.symbols
-                        .user_frame(self.processes, stack.tgid, stack.first_ns, *address)
+                        .user_frames(self.processes, process, address, pointer, &mut frames)
                 }
-            })
-            .collect()
+            }
+        }
+        frames
     }
 
     fn kernel_symbol(&mut self, address: u64) -> Frame {
@@ -226,7 +273,12 @@ impl Names for SymbolNames<'_> {
     }
 
     fn user_symbol(&mut self, address: u64, tgid: u32) -> Frame {
-        self.symbols
-            .user_frame(self.processes, tgid, u64::MAX, address)
+        self.symbols.user_frame(
+            self.processes,
+            tgid,
+            u64::MAX,
+            address,
+            Pointer::Instruction,
+        )
     }
 }
