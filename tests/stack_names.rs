@@ -391,3 +391,35 @@ fn names_that_are_compressed_into_a_program_are_found() {
     std::fs::remove_file(symbols).expect("it is ours");
     assert!(separated.name().starts_with("touch_static+"));
 }
+
+/// A function with three names, the shortest of which this file alone sees.
+const ALIASES: &str = r#"
+#include "workload.h"
+
+__attribute__((noinline)) void __touch_pages(volatile char *memory, long pages)
+{
+    write_each_page(memory, pages, RUSAGE_SELF);
+}
+extern __typeof__(__touch_pages) touch_pages __attribute__((alias("__touch_pages")));
+static __typeof__(__touch_pages) tp __attribute__((alias("__touch_pages"), used));
+
+int main(void)
+{
+    __touch_pages(anonymous(50, MADV_NOHUGEPAGE), 50);
+    return 0;
+}
+"#;
+
+#[test]
+fn of_several_names_of_a_function_the_plain_one_of_all_files_is_shown() {
+    needs_root!();
+    let scratch = Scratch::new("aliases");
+    let program = scratch.compiled("aliases", ALIASES);
+    let script = "software:page-faults:1 /comm == \"aliases\"/ { @[ustack(1)] = count(); }";
+    let command = format!("'{}'", program.display());
+    let finished = Tracer::new(["-e", script, "-c", &command]).run().lossless();
+    let text = finished.text();
+    let row = text.split("@[\n").find(|row| row.contains("]: 50\n"));
+    let name = row.and_then(|row| row.trim().split('+').next());
+    assert_eq!(name, Some("touch_pages"), "{finished}");
+}

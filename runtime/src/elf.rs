@@ -243,6 +243,8 @@ struct Symbol {
     name: usize,
     /// `STT_FUNC` and the like.
     kind: u64,
+    /// Whether other files do not see it.
+    local: bool,
     /// The number of the section that it lies in; 0 if it is defined in another file.
     section: u64,
     address: u64,
@@ -253,12 +255,14 @@ impl Symbol {
     const OBJECT: u64 = 1;
     const FUNC: u64 = 2;
     const GNU_IFUNC: u64 = 10;
+    const LOCAL: u64 = 0;
     const UNDEF: u64 = 0;
 
     fn new(class: Class, row: &[u8]) -> Symbol {
         Symbol {
             name: class.number(row, 0, 0) as usize,
             kind: unsigned(slice(row, class.pick(12, 4), 1)) & 0xf,
+            local: unsigned(slice(row, class.pick(12, 4), 1)) >> 4 == Symbol::LOCAL,
             section: class.half(row, 14, 6),
             address: class.word(row, 4, 8),
             size: class.word(row, 8, 16),

@@ -133,22 +133,31 @@ impl SymbolFile {
     }
 }
 
-/// Some of a file's symbols, sorted by address, those of one address by size, the largest first.
+/// Some of a file's symbols, sorted by address, those of one address by size, the largest first, and aliases by [`order`].
 #[derive(Debug)]
 struct Table {
     rows: Vec<Row>,
     names: Names,
-    /// Whether it holds all functions, so that one whose size is unknown goes on to the next one.
-    all: bool,
 }
 
 #[derive(Debug)]
 struct Row {
     address: u64,
-    /// In bytes; 0 if the file does not tell.
+    /// In bytes; 0 if it is not known.
     size: u32,
     /// Where its name begins among all names.
     name: u32,
+}
+
+/// A symbol that is to be a row.
+struct Found {
+    address: u64,
+    /// As the file tells it.
+    size: u32,
+    name: u32,
+    order: u16,
+    /// Where it ends at the latest, if its size is not told; 0 if that says nothing, since not all symbols are in the table.
+    end: u64,
 }
 
 /// All names, each with a zero byte behind it.
@@ -182,39 +191,65 @@ impl Table {
                 size: strings.size,
             }
         };
-        let mut rows = Vec::new();
+        let mut found = Vec::new();
         each_symbol(file, class, symbols, |symbol| {
             if names.may_name(symbol) {
-                rows.push(Row {
+                let section = sections.number(symbol.section as usize);
+                let end = section.and_then(|section| section.address.checked_add(section.size));
+                found.push(Found {
                     address: symbol.address,
                     size: u32::try_from(symbol.size).unwrap_or(u32::MAX),
                     name: symbol.name as u32,
+                    order: names.order(symbol),
+                    end: end.filter(|_| all).unwrap_or(0),
                 });
             }
             Ok(())
         })?;
-        // Stable: of several names for one function the first stays the first.
-        rows.sort_by_key(|row| (row.address, u32::MAX - row.size));
-        rows.shrink_to_fit();
-        Ok(Table { rows, names, all })
+        Ok(Table::new(found, names))
+    }
+
+    fn new(mut found: Vec<Found>, names: Names) -> Table {
+        // Stable: of equally good names the first stays the first.
+        found.sort_by_key(|found| (found.address, u32::MAX - found.size, found.order));
+        let mut next = u64::MAX;
+        let mut rows: Vec<Row> = Vec::with_capacity(found.len());
+        for (index, symbol) in found.iter().enumerate().rev() {
+            if let Some(after) = found
+                .get(index + 1)
+                .filter(|after| after.address > symbol.address)
+            {
+                next = after.address;
+            }
+            let size = match symbol.size {
+                // It goes on to the next one, but not out of its section.
+                0 => next.min(symbol.end).saturating_sub(symbol.address),
+                size => size.into(),
+            };
+            rows.push(Row {
+                address: symbol.address,
+                size: u32::try_from(size).unwrap_or(u32::MAX),
+                name: symbol.name,
+            });
+        }
+        rows.reverse();
+        Table { rows, names }
     }
 
     fn find(&self, address: u64) -> Option<(String, u64)> {
+        /// So many symbols may begin within a function, as labels of assembly do.
+        const WITHIN: usize = 16;
         let behind = self.rows.partition_point(|row| row.address <= address);
-        let start = self.rows.get(behind.checked_sub(1)?)?.address;
-        let first = self.rows.partition_point(|row| row.address < start);
-        let offset = address - start;
-        // The largest of those that begin there, or the first that goes on to the next one. The table is sorted, so that the
-        // last one tells whether there is such a one.
         let holds = |row: &&Row| match row.size {
-            0 => offset == 0 || self.all,
-            size => offset < size.into(),
+            0 => row.address == address,
+            size => address - row.address < size.into(),
         };
-        let row = [first, behind - 1]
-            .iter()
-            .filter_map(|index| self.rows.get(*index))
-            .find(holds)?;
-        Some((self.names.get(row.name)?, offset))
+        let before = &self.rows[behind.saturating_sub(WITHIN)..behind];
+        let nearest = before.iter().rev().find(holds)?.address;
+        // The best of those that begin there.
+        let first = self.rows.partition_point(|row| row.address < nearest);
+        let row = self.rows[first..behind].iter().find(holds)?;
+        Some((self.names.get(row.name)?, address - nearest))
     }
 
     fn size(&self) -> usize {
@@ -233,9 +268,9 @@ impl Names {
         // A number with a name, which is no address: `LINUX_2.6`.
         const ABSOLUTE: u64 = 0xfff1;
         const KINDS: [u64; 4] = [NOTYPE, Symbol::OBJECT, Symbol::FUNC, Symbol::GNU_IFUNC];
-        // Marks between code and data on arm64: `$x`, `$d`.
+        // Marks between code and data on arm64 (`$x`, `$d`), and what compilers and their plugins leave within functions (`.L5`).
         let is_mark = || match self {
-            Names::Kept(names) => names.get(symbol.name) == Some(&b'$'),
+            Names::Kept(names) => matches!(names.get(symbol.name), Some(b'$' | b'.')),
             Names::InFile { .. } => false,
         };
         KINDS.contains(&symbol.kind)
@@ -244,7 +279,24 @@ impl Names {
             && !(symbol.kind == NOTYPE && is_mark())
     }
 
-    /// The name that begins there. Bytes that are no UTF-8 are replaced.
+    /// Which of several names for one place is shown: the least. Functions come first, then what other files see too, then names
+    /// with fewer underscores at their beginning, then shorter ones.
+    fn order(&self, symbol: &Symbol) -> u16 {
+        const MOST: usize = 0x7f;
+        let is_function = [Symbol::FUNC, Symbol::GNU_IFUNC].contains(&symbol.kind);
+        let name = match self {
+            Names::Kept(names) => names.get(symbol.name..).unwrap_or_default(),
+            Names::InFile { .. } => &[],
+        };
+        let name = string(&name[..name.len().min(MOST)]);
+        let underscores = name.iter().take_while(|byte| **byte == b'_').count();
+        u16::from(!is_function) << 15
+            | u16::from(symbol.local) << 14
+            | (underscores as u16) << 7
+            | name.len() as u16
+    }
+
+    /// The name that begins there, without the version that a linker put behind it. Bytes that are no UTF-8 are replaced.
     fn get(&self, start: u32) -> Option<String> {
         let read;
         let rest = match self {
@@ -261,8 +313,17 @@ impl Names {
             0 => None,
             MAX_NAME => Some(text(&name[..CUT_NAME]) + "..."),
             // One that has no end is none.
-            length => (length < rest.len()).then(|| text(name)),
+            length => (length < rest.len()).then(|| text(unversioned(name))),
         }
+    }
+}
+
+/// A name without its version: `memcpy` of `memcpy@@GLIBC_2.14`.
+fn unversioned(name: &[u8]) -> &[u8] {
+    match name.iter().position(|byte| *byte == b'@') {
+        None | Some(0) => name,
+        Some(_) if name.ends_with(b"@plt") => name,
+        Some(end) => &name[..end],
     }
 }
 
@@ -289,47 +350,96 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn table(rows: &[(u64, u32, &str)], all: bool) -> Table {
-        let mut names = vec![0];
-        let mut made: Vec<Row> = Vec::new();
-        for (address, size, name) in rows {
-            made.push(Row {
-                address: *address,
-                size: *size,
-                name: names.len() as u32,
-            });
-            names.extend_from_slice(name.as_bytes());
-            names.push(0);
-        }
-        made.sort_by_key(|row| (row.address, u32::MAX - row.size));
-        Table {
-            rows: made,
-            names: Names::Kept(names),
-            all,
-        }
+    /// A table of symbols (address, size, name, whether it is local, section's end).
+    fn table(symbols: &[(u64, u32, &str, bool, u64)]) -> Table {
+        let mut bytes = vec![0];
+        let starts: Vec<usize> = symbols
+            .iter()
+            .map(|symbol| {
+                let start = bytes.len();
+                bytes.extend_from_slice(symbol.2.as_bytes());
+                bytes.push(0);
+                start
+            })
+            .collect();
+        let names = Names::Kept(bytes);
+        let found = symbols.iter().zip(starts).map(|(symbol, name)| Found {
+            address: symbol.0,
+            size: symbol.1,
+            name: name as u32,
+            order: names.order(&Symbol {
+                name,
+                kind: Symbol::FUNC,
+                local: symbol.3,
+                section: 1,
+                address: symbol.0,
+                size: symbol.1.into(),
+            }),
+            end: symbol.4,
+        });
+        let found = found.collect();
+        Table::new(found, names)
     }
 
     #[test]
     fn a_place_is_named_by_the_symbol_that_holds_it() {
-        let rows = [
-            (0x100, 0x10, "first"),
-            (0x200, 0, "label"),
-            (0x300, 4, "short"),
-            (0x300, 0x20, "long"),
-        ];
-        let found = |all, address| table(&rows, all).find(address);
         let is = |name: &str, offset| Some((name.to_owned(), offset));
-        for all in [false, true] {
-            assert_eq!(found(all, 0xff), None);
-            assert_eq!(found(all, 0x10f), is("first", 0xf));
-            assert_eq!(found(all, 0x110), None);
-            assert_eq!(found(all, 0x200), is("label", 0));
-            assert_eq!(found(all, 0x31f), is("long", 0x1f));
-            assert_eq!(found(all, 0x320), None);
+        for end in [0, 0x400] {
+            let table = table(&[
+                (0x100, 0x10, "first", false, end),
+                (0x200, 0, "label", false, end),
+                (0x300, 4, "short", false, end),
+                (0x300, 0x20, "long", false, end),
+                (0x308, 4, "within", false, end),
+            ]);
+            let found = |address| table.find(address);
+            assert_eq!(found(0xff), None);
+            assert_eq!(found(0x10f), is("first", 0xf));
+            assert_eq!(found(0x110), None);
+            assert_eq!(found(0x200), is("label", 0));
+            assert_eq!(found(0x30b), is("within", 3));
+            assert_eq!(found(0x31f), is("long", 0x1f));
+            assert_eq!(found(0x320), None);
+            // Where a table holds all symbols, one of unknown size goes on to the next.
+            assert_eq!(found(0x2ff), (end > 0).then(|| ("label".to_owned(), 0xff)));
         }
-        // Where a table holds all symbols, one of unknown size goes on to the next.
-        assert_eq!(found(true, 0x2ff), is("label", 0xff));
-        assert_eq!(found(false, 0x201), None);
+        // But not out of its section.
+        let table = table(&[
+            (0x100, 0, "_init", true, 0x117),
+            (0x200, 0x10, "main", false, 0x400),
+            (0x300, 0, "_end", false, 0x300),
+        ]);
+        assert_eq!(table.find(0x116), is("_init", 0x16));
+        assert_eq!(table.find(0x117), None);
+        assert_eq!(table.find(0x300), is("_end", 0));
+        assert_eq!(table.find(0x301), None);
+    }
+
+    #[test]
+    fn of_several_names_the_plainest_is_shown() {
+        for (names, best) in [
+            (
+                &[
+                    ("__GI___nanosleep", true),
+                    ("__nanosleep", false),
+                    ("nanosleep", false),
+                ][..],
+                "nanosleep",
+            ),
+            (&[("short", true), ("of_all_files", false)], "of_all_files"),
+            (&[("_exit", false), ("exit_now", false)], "exit_now"),
+            (&[("longer", false), ("long", false)], "long"),
+            (&[("same", false), ("also", false)], "same"),
+            (&[("memcpy@@GLIBC_2.14", false)], "memcpy"),
+            (&[("old@GLIBC_2.2.5", false), ("puts@plt", true)], "old"),
+            (&[("puts@plt", true)], "puts@plt"),
+        ] {
+            let symbols: Vec<_> = names
+                .iter()
+                .map(|(name, local)| (0x100, 0x10, *name, *local, 0))
+                .collect();
+            assert_eq!(table(&symbols).find(0x104), Some((best.to_owned(), 4)));
+        }
     }
 
     #[test]

@@ -156,6 +156,20 @@ mod tests {
                 "std::io::print",
             ),
             ("_RNvC7example4main", "example::main"),
+            // What optimizers cut off, and what they copied.
+            ("_Z3foov.part.0", "foo() [clone .part.0]"),
+            (
+                "_Z3foov.constprop.0.isra.0",
+                "foo() [clone .constprop.0] [clone .isra.0]",
+            ),
+            ("_RNvC7example4main.llvm.123", "example::main"),
+            ("_RNvC7example4main.cold", "example::main.cold"),
+            (
+                "_ZN3std2io5print17h0123456789abcdefE.cold",
+                "std::io::print.cold",
+            ),
+            ("plain.cold", "plain.cold"),
+            ("plain.part.0", "plain.part.0"),
         ] {
             assert_eq!(readable(mangled), expected);
         }
