@@ -37,6 +37,7 @@ Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_SHOW_DEBUG_INFO     1: source lines and inlined functions in stacks
   PFSCRIPT_MISSING_PROBES      if nothing matches: error, warn or ignore
   PFSCRIPT_DUMMY_TS_MAP        a map that is the clock of tseries(), for tests
+  DEBUGINFOD_URLS              servers (http://) that have debug files
   NO_COLOR                     print messages without colours
 
 Exit status: 0, or the number that the script gave to exit(); 1 on an error; 2

@@ -7,7 +7,7 @@
 
 use super::{
     Class, MAX_SYMBOLS, Section, Sections, Symbol, each_symbol, header, layout, lines, mini,
-    names_of,
+    names_of, separate,
 };
 use crate::bytes::string;
 use pfscript_compiler::facts::Segment;
@@ -40,6 +40,8 @@ pub struct SymbolFile {
     tables: Vec<Table>,
     /// The file that has its source lines, if they are wanted.
     debug: Option<Arc<File>>,
+    /// The build id by which its symbols might still be had.
+    missing: Option<Vec<u8>>,
     too_large: bool,
 }
 
@@ -61,6 +63,7 @@ impl SymbolFile {
             segments: layout(&file, &header)?.segments,
             tables: Vec::new(),
             debug: None,
+            missing: None,
             too_large: false,
         };
         let (file, beside) = (Arc::new(file), beside.map(Arc::new));
@@ -72,6 +75,10 @@ impl SymbolFile {
             symbols.add(&beside, Section::SYMTAB, true);
         }
         symbols.add(&file, Section::SYMTAB, true);
+        if symbols.tables.is_empty() {
+            let build_id = separate::build_id(&file).unwrap_or_default();
+            symbols.missing = Some(build_id).filter(|build_id| !build_id.is_empty());
+        }
         if symbols.tables.is_empty()
             && let Ok(sections) = Sections::read(&file, &header)
             && let Some(within) = mini::file(&file, &sections, inflate)
@@ -81,6 +88,22 @@ impl SymbolFile {
         }
         symbols.add(&file, Section::DYNSYM, false);
         Ok(symbols)
+    }
+
+    /// The build id by which symbols that are not there might still be had; once.
+    pub fn take_missing(&mut self) -> Option<Vec<u8>> {
+        self.missing.take()
+    }
+
+    /// Adds the symbols of the file that they were put into, found later.
+    pub fn add_beside(&mut self, file: File, wants_lines: bool) {
+        let file = Arc::new(file);
+        if wants_lines && self.debug.is_none() && lines::has_lines(&file) {
+            self.debug = Some(Arc::clone(&file));
+        }
+        let others = std::mem::take(&mut self.tables);
+        self.add(&file, Section::SYMTAB, true);
+        self.tables.extend(others);
     }
 
     /// Adds a table of a file if it is sound. `all` says whether it has all functions.

@@ -6,6 +6,7 @@
 //! of their own in which they map everybody's libraries. So a file is believed only if it belongs to root or to the owner of the
 //! file that it is about.
 
+use super::debuginfod::Servers;
 use crate::elf::separate::{self, Separate};
 use crate::sys::process;
 use std::ffi::CString;
@@ -29,12 +30,14 @@ const MAX_SUMMED_IN_ALL: u64 = 4 << 30;
 pub struct DebugFiles {
     /// Bytes that may still be summed.
     left: u64,
+    servers: Option<Servers>,
 }
 
 impl Default for DebugFiles {
     fn default() -> DebugFiles {
         DebugFiles {
             left: MAX_SUMMED_IN_ALL,
+            servers: None,
         }
     }
 }
@@ -66,6 +69,15 @@ impl DebugFiles {
             let believed = theirs == 0 || theirs == owner;
             (believed && self.is_right(&found, &candidate.check, &separate)).then_some(found)
         })
+    }
+
+    /// The file with the symbols of what has this build id, from the servers that the user names, if there are any. That takes its
+    /// time.
+    pub fn fetch(&mut self, build_id: &[u8]) -> Option<File> {
+        let servers = self.servers.get_or_insert_with(Servers::from_environment);
+        let found = servers.find(build_id)?;
+        let theirs = separate::build_id(&found).ok()?;
+        (theirs == build_id).then_some(found)
     }
 
     fn is_right(&mut self, found: &File, check: &Check, separate: &Separate) -> bool {
@@ -185,7 +197,10 @@ mod tests {
     fn checksums_are_those_of_the_format_and_bounded() {
         let file = File::from(process::memory_file(c"sum").unwrap());
         file.write_all_at(b"123456789", 0).unwrap();
-        let mut files = DebugFiles { left: 20 };
+        let mut files = DebugFiles {
+            left: 20,
+            ..DebugFiles::default()
+        };
         assert_eq!(files.checksum(&file).unwrap(), Some(0xcbf4_3926));
         assert_eq!(files.left, 11);
         file.set_len(12).unwrap();

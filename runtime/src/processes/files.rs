@@ -257,7 +257,15 @@ impl Files {
         self.clock += 1;
         let file = &mut self.files[id.index()];
         file.used = self.clock;
-        match &file.state {
+        if let State::Read(symbols) = &mut file.state
+            && let Some(build_id) = symbols.take_missing()
+            && let Some(beside) = self.debug_files.fetch(&build_id)
+        {
+            let before = symbols.size();
+            symbols.add_beside(beside, self.lines.is_some());
+            self.size += symbols.size() - before;
+        }
+        match &self.files[id.index()].state {
             State::Read(symbols) => Some(symbols),
             _ => None,
         }

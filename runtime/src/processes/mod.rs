@@ -7,6 +7,7 @@
 
 mod address_space;
 mod debug_files;
+mod debuginfod;
 mod files;
 mod generated;
 mod line_tables;
@@ -30,6 +31,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::fs::FileExt as _;
 use std::time::{Duration, Instant};
 
+pub use debuginfod::unasked as unasked_servers;
 pub use files::{FileId, Kind, Mapped};
 
 /// Which processes there can be addresses of.

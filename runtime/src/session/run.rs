@@ -19,7 +19,7 @@ use crate::facts::namespace;
 use crate::load::{self, Loaded};
 use crate::loss::{self, Loss};
 use crate::perform::{Performer, Setting};
-use crate::processes::{Processes, Scope};
+use crate::processes::{Processes, Scope, unasked_servers};
 use crate::results::{Event, MapOptions};
 use crate::sinks::Sink;
 use crate::symbols::{self, Symbols};
@@ -249,8 +249,13 @@ impl<'a> Running<'a> {
 
     /// Says beforehand what will be without names.
     fn warn(&mut self) -> Result<(), Halt> {
-        let asked = self.session.object.manifest.kernel_symbols && !self.session.quiet;
-        if let Some(why) = asked.then(symbols::hidden_kernel_names).flatten() {
+        let manifest = &self.session.object.manifest;
+        let loud = !self.session.quiet;
+        let asked =
+            |wanted: bool, ask: fn() -> Option<String>| (wanted && loud).then(ask).flatten();
+        let kernel = asked(manifest.kernel_symbols, symbols::hidden_kernel_names);
+        let user = asked(manifest.user_symbols, unasked_servers);
+        for why in [kernel, user].into_iter().flatten() {
             self.sink
                 .event(&Event::Message(&format!("warning: {why}")))?;
         }
