@@ -423,3 +423,68 @@ fn of_several_names_of_a_function_the_plain_one_of_all_files_is_shown() {
     let name = row.and_then(|row| row.trim().split('+').next());
     assert_eq!(name, Some("touch_pages"), "{finished}");
 }
+
+/// A program that generates code which touches 50 pages, and writes it down for `perf inject` in a file of its folder, of this owner.
+#[cfg(target_arch = "x86_64")]
+const JIT: &str = r#"
+#include "workload.h"
+#include <fcntl.h>
+#include <stdint.h>
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        usage("jit OWNER");
+    char path[64];
+    snprintf(path, sizeof path, "jit-%d.dump", getpid());
+    int file = open(path, O_CREAT | O_TRUNC | O_RDWR, 0644);
+    /* movb $1, (%rdi); add $4096, %rdi; dec %esi; jnz back; ret */
+    unsigned char code[] = {0xc6, 0x07, 0x01, 0x48, 0x81, 0xc7, 0x00, 0x10, 0x00, 0x00, 0xff, 0xce, 0x75, 0xf2, 0xc3};
+    char *place = mmap((void *)0x20000000, 4096, PROT_READ | PROT_WRITE | PROT_EXEC,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    if (file < 0 || place == MAP_FAILED)
+        refused("jit");
+    memcpy(place, code, sizeof code);
+    static const char name[] = "jitted_function";
+    uint32_t header[] = {0x4a695444, 1, 40, 62, 0, (uint32_t)getpid(), 1, 0, 0, 0};
+    struct {
+        uint32_t kind, size;
+        uint64_t time;
+        uint32_t pid, tid;
+        uint64_t vma, address, length, index;
+    } record = {0, sizeof record + sizeof name + sizeof code, 1, (uint32_t)getpid(), (uint32_t)getpid(),
+                (uint64_t)place, (uint64_t)place, sizeof code, 1};
+    if (write(file, header, sizeof header) < 0 || write(file, &record, sizeof record) < 0 ||
+        write(file, name, sizeof name) < 0 || write(file, code, sizeof code) < 0 || fchown(file, atoi(argv[1]), -1))
+        refused(path);
+    if (mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0) == MAP_FAILED)
+        refused("mmap");
+    ((void (*)(volatile char *, int))place)(anonymous(50, MADV_NOHUGEPAGE), 50);
+    /* A busy machine sees it meanwhile. */
+    usleep(3000000);
+    unlink(path);
+    return 0;
+}
+"#;
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn generated_code_has_the_names_of_its_processs_own_dump() {
+    needs_root!();
+    let scratch = Scratch::new("jitdump");
+    let program = scratch.compiled("jit", JIT);
+    for (owner, expected) in [("0", "jitted_function+0"), ("65534", "[anon+0x20000000]")] {
+        let script = "software:page-faults:1 /comm == \"jit\"/ { @[ustack(1)] = count(); }";
+        let command = format!("'{}' {owner}", program.display());
+        let finished = Tracer::new(["-e", script, "-c", &command])
+            .folder(scratch.path())
+            .run()
+            .lossless();
+        let row = finished
+            .text()
+            .split("@[\n")
+            .find(|row| row.contains("]: 50\n"));
+        let name = row.and_then(|row| row.trim().lines().next());
+        assert_eq!(name, Some(expected), "{finished}");
+    }
+}

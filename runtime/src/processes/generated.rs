@@ -5,6 +5,7 @@
 //! id that it knows itself by, and if it belongs to the process's user. Once a process is gone nothing is opened any more.
 //! What is in the files is read in `symbols`.
 
+use super::records::RawFile;
 use crate::sys::process;
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
@@ -27,6 +28,8 @@ const LAST_DELAY: Duration = Duration::from_secs(4);
 #[derive(Debug, Default)]
 pub struct Generated {
     open: HashMap<u32, File>,
+    /// What processes have mapped to tell of it: `jit-PID.dump`.
+    dumps: HashMap<u32, File>,
     waiting: HashMap<u32, Wait>,
     /// Processes whose file could have been opened, had there not been too many.
     refused: HashSet<u32>,
@@ -92,12 +95,14 @@ impl Generated {
     pub fn begun(&mut self, tgid: u32) {
         self.waiting.remove(&tgid);
         self.open.remove(&tgid);
+        self.dumps.remove(&tgid);
         self.refused.remove(&tgid);
     }
 
     /// Closes the files of all processes but those that are `kept`.
     pub fn prune(&mut self, kept: impl Fn(u32) -> bool) {
         self.open.retain(|tgid, _| kept(*tgid));
+        self.dumps.retain(|tgid, _| kept(*tgid));
         self.waiting.retain(|tgid, _| kept(*tgid));
         self.refused.retain(|tgid| kept(*tgid));
     }
@@ -108,6 +113,20 @@ impl Generated {
             self.look(tgid);
         }
         self.open.get(&tgid)
+    }
+
+    /// A process mapped a file `jit-PID.dump`, which says that it writes its generated code down there.
+    pub fn dump_mapped(&mut self, tgid: u32, file: &RawFile) {
+        if self.dumps.len() >= MAX_OPEN {
+            self.refused.insert(tgid);
+        } else if let Ok(file) = open_dump(tgid, file) {
+            self.dumps.insert(tgid, file);
+        }
+    }
+
+    /// That file.
+    pub fn dump(&self, tgid: u32) -> Option<&File> {
+        self.dumps.get(&tgid)
     }
 
     /// Whether a process's file is there and was not opened, since too many are open.
@@ -133,8 +152,30 @@ impl Generated {
     }
 }
 
-/// The file of a process that lives.
-fn open(tgid: u32) -> io::Result<File> {
+/// Whether a mapping of this name tells where a process writes its generated code down: `…/jit-123.dump`.
+pub fn is_dump(path: &[u8]) -> bool {
+    let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or(path);
+    let number = name
+        .strip_prefix(b"jit-")
+        .and_then(|rest| rest.strip_suffix(b".dump"));
+    number.is_some_and(|number| !number.is_empty() && number.iter().all(u8::is_ascii_digit))
+}
+
+/// The very file that a process has mapped, if it belongs to the process's user.
+fn open_dump(tgid: u32, wanted: &RawFile) -> io::Result<File> {
+    let (user, _) = identity(tgid)?;
+    let path = CString::new(wanted.path.as_slice())?;
+    let root = CString::new(format!("/proc/{tgid}/root"))?;
+    let file = process::open_regular_beneath(&root, &path)?;
+    let meta = file.metadata()?;
+    match meta.ino() == wanted.inode && meta.uid() == user {
+        true => Ok(file),
+        false => Err(io::ErrorKind::PermissionDenied.into()),
+    }
+}
+
+/// The user that a process acts as, and the id that it knows itself by.
+fn identity(tgid: u32) -> io::Result<(u32, u32)> {
     let status = std::fs::read_to_string(format!("/proc/{tgid}/status"))?;
     let last_of = |field: &str, word: usize| -> Option<u32> {
         let line = status.lines().find_map(|line| line.strip_prefix(field))?;
@@ -148,6 +189,12 @@ fn open(tgid: u32) -> io::Result<File> {
     let (Some(user), Some(inner)) = (last_of("Uid:", 1), last_of("NSpid:", usize::MAX)) else {
         return Err(io::ErrorKind::NotFound.into());
     };
+    Ok((user, inner))
+}
+
+/// The file of a process that lives.
+fn open(tgid: u32) -> io::Result<File> {
+    let (user, inner) = identity(tgid)?;
     let path = CString::new(format!("tmp/perf-{inner}.map"))?;
     let root = CString::new(format!("/proc/{tgid}/root"))?;
     let file = File::from(process::open_beneath(&root, &path)?);

@@ -218,6 +218,11 @@ impl Processes {
         self.generated.file(tgid)
     }
 
+    /// The file `jit-PID.dump` of a process, if it has one mapped that is to be believed.
+    pub fn jit_dump(&self, tgid: u32) -> Option<&File> {
+        self.generated.dump(tgid)
+    }
+
     /// Whether a process has such a file and it was not opened, since too many are open.
     pub fn is_perf_map_refused(&self, tgid: u32) -> bool {
         self.generated.is_refused(tgid)
@@ -323,6 +328,9 @@ impl Processes {
         let file = self.files.take_in(&raw.file, raw.tgid, lineage, range);
         if generated::may_be_generated(&raw.file.path) {
             self.generated.seen(raw.tgid);
+        }
+        if generated::is_dump(&raw.file.path) {
+            self.generated.dump_mapped(raw.tgid, &raw.file);
         }
         Mapping {
             start: raw.start,

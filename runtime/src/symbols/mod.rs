@@ -1,11 +1,12 @@
 //! Names for addresses, of the kernel and of processes, whether these still run or not.
 //!
 //! An address of a process becomes a place in a file by [`Processes`], and the place is given a name here: by the file's
-//! symbols ([`functions`]), or by what a just-in-time compiler wrote down ([`perf_map`]). The stacks that an object
+//! symbols ([`functions`]), or by what a just-in-time compiler wrote down ([`perf_map`], [`jitdump`]). The stacks that an object
 //! captured are read in [`stacks`].
 
 mod demangle;
 mod functions;
+mod jitdump;
 mod kernel;
 mod perf_map;
 mod stacks;
@@ -180,6 +181,9 @@ impl Symbols {
             let others: usize = self.perf_maps.values().map(|(map, _)| map.size()).sum();
             if let Some(file) = processes.perf_map(tgid) {
                 map.update(file, ROOM.saturating_sub(others));
+            }
+            if let Some(file) = processes.jit_dump(tgid) {
+                map.update_dump(file, ROOM.saturating_sub(others));
             }
             self.perf_maps.insert(tgid, (map, Instant::now()));
         }

@@ -5,6 +5,7 @@
 //! left out. Which file it is, and that it belongs to the process's user, was settled when it was opened
 //! (`processes/generated.rs`).
 
+use super::jitdump;
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
@@ -29,6 +30,8 @@ pub struct PerfMap {
     /// Which file it is, by device and inode, and how far it was read.
     file: (u64, u64),
     end: u64,
+    /// How far the binary file was read.
+    dump_end: u64,
     cut: bool,
 }
 
@@ -94,6 +97,17 @@ impl PerfMap {
         self.functions.sort_by_key(|function| function.start);
     }
 
+    /// Reads what was appended to the binary file, `jit-PID.dump`.
+    pub fn update_dump(&mut self, file: &File, room: usize) {
+        let end = jitdump::read(file, self.dump_end, |generated| {
+            self.insert(generated.start, generated.end, &generated.name);
+            !self.is_full(room)
+        });
+        self.dump_end = end.unwrap_or(u64::MAX - 1);
+        self.cut |= self.is_full(room);
+        self.functions.sort_by_key(|function| function.start);
+    }
+
     fn is_full(&self, room: usize) -> bool {
         self.functions.len() >= MAX_FUNCTIONS || self.size() >= room
     }
@@ -112,11 +126,15 @@ impl PerfMap {
         let Some((start, end, name)) = parse_line(line) else {
             return;
         };
+        self.insert(start, end, &name);
+    }
+
+    fn insert(&mut self, start: u64, end: u64, name: &str) {
         let place = Name {
             start: self.names.len() as u32,
             length: name.len() as u32,
         };
-        self.names.push_str(&name);
+        self.names.push_str(name);
         self.functions.push(Entry {
             start,
             end,
