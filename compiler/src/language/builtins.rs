@@ -123,6 +123,17 @@ builtins! {
     "probe", "string", "full name of the probe", |checker, span| {
         checker.site_text(SiteColumn::Probe, span).ok_or_else(|| not_here(checker, "probe", span))
     };
+    "probetype", "string", "the kind of probe: `tracepoint`, `uprobe`, …, and `special` for `BEGIN`, `END` and `self`", |checker, span| {
+        let info = checker.probe.provider.info();
+        let name = match info.kind {
+            ProgramKind::Once => "special",
+            _ => info.names[0],
+        };
+        Ok(Expr::string(name.as_bytes(), span))
+    };
+    "default_str_length", "uint64", "the room that strings have if nothing else is said: `max_strlen`", |checker, span| {
+        Ok(Expr::int(checker.options.limits.max_strlen.into(), Type::U64, span))
+    };
     "curtask", "struct task_struct *", "the current task", |checker, span| {
         let task = checker.kernel_type(crate::btf::Kind::Struct, "task_struct");
         Ok(call(helper::GET_CURRENT_TASK, checker.types.pointer_to(task), span))

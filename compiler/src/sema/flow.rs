@@ -22,8 +22,10 @@ pub(super) enum Holder {
 pub(super) type Flows = HashMap<Holder, Vec<Holder>>;
 
 impl Checker<'_> {
-    /// Notes that a value goes to `to` unchanged, if it is a map or variable of unknown type.
-    pub(super) fn note_flow(&mut self, value: &Expr, to: Holder) {
+    /// Notes that a value goes to `to` unchanged: what room that takes, and where its type is to come from, if it is that of a map or
+    /// variable of unknown type.
+    pub(super) fn note_assignment(&mut self, value: &Expr, to: Holder) {
+        self.note_extent(value, to);
         let ExprKind::Load(Place { base, .. }) = &value.kind else {
             return;
         };

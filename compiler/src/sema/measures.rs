@@ -3,20 +3,29 @@
 //! In come types and expressions, which are checked and not evaluated, out go constants.
 
 use super::Checker;
+use super::extents::Extent;
 use crate::hir::Expr;
 use crate::language::builtins::Builtin;
 use crate::types::Type;
 use pfscript_grammar::ast::{Measured, TypeName};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
 
+/// What `sizeof` and its kin look at.
+enum Look {
+    Type(Type),
+    Value(Expr),
+}
+
 impl Checker<'_> {
     /// `sizeof(type)`, `sizeof(x)`: in bytes, as C has it; of a string its room, of a tuple what it takes, of a literal the
     /// least that holds it.
     pub(super) fn size_of(&mut self, of: &Measured, span: Span) -> Result<Expr, Diagnostic> {
-        let (ty, least) = self.measured(of)?;
-        let size = |this: &Self| this.types.c_size(ty).unwrap_or(this.types.size(ty));
-        let bytes = least.unwrap_or_else(|| size(self));
-        Ok(Expr::int(bytes.into(), Type::U64, span))
+        self.env.extents.wanted = true;
+        let extent = match self.measured(of)? {
+            Look::Type(ty) => Extent::of(&self.types, ty),
+            Look::Value(value) => self.extent(&value),
+        };
+        Ok(Expr::int(extent.size().into(), Type::U64, span))
     }
 
     /// `offsetof(type, member.member)`: in bytes.
@@ -26,7 +35,7 @@ impl Checker<'_> {
         path: &[Spanned<String>],
         span: Span,
     ) -> Result<Expr, Diagnostic> {
-        let (mut ty, _) = self.measured(of)?;
+        let mut ty = self.type_of(of)?;
         let mut bytes = 0;
         for name in path {
             let Type::Record(record) = ty else {
@@ -44,19 +53,23 @@ impl Checker<'_> {
         Ok(Expr::int(bytes.into(), Type::U64, span))
     }
 
-    /// The type that is looked at, and how many bytes hold it if it is a literal's.
-    fn measured(&mut self, of: &Measured) -> Result<(Type, Option<u32>), Diagnostic> {
-        let value = match of {
-            Measured::Type(name) if self.is_value(name) => self.ident(&name.name, name.span)?,
-            Measured::Type(name) => return Ok((self.type_measured(name)?, None)),
-            Measured::Value(value) => self.expr(value)?,
-        };
-        Ok((value.ty, value.literal_bytes()))
+    /// What is looked at.
+    fn measured(&mut self, of: &Measured) -> Result<Look, Diagnostic> {
+        Ok(match of {
+            Measured::Type(name) if self.is_value(name) => {
+                Look::Value(self.ident(&name.name, name.span)?)
+            }
+            Measured::Type(name) => Look::Type(self.type_measured(name)?),
+            Measured::Value(value) => Look::Value(self.expr(value)?),
+        })
     }
 
     /// `typeof(x)`
     pub(super) fn type_of(&mut self, of: &Measured) -> Result<Type, Diagnostic> {
-        Ok(self.measured(of)?.0)
+        Ok(match self.measured(of)? {
+            Look::Type(ty) => ty,
+            Look::Value(value) => value.ty,
+        })
     }
 
     /// Whether what looks like the name of a type is that of a builtin or an enumerator.

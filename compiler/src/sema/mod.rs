@@ -10,6 +10,7 @@ mod declarations;
 mod elements;
 mod emptying;
 mod expr;
+mod extents;
 mod flow;
 pub(crate) mod integer_types;
 mod integers;
@@ -170,6 +171,8 @@ struct Env {
     partial: bool,
     /// What was read where, while its type was not known.
     flows: Flows,
+    /// What they take.
+    extents: extents::Extents,
 }
 
 /// The probe that is being checked.

@@ -79,7 +79,10 @@ impl Checker<'_> {
                 }
                 let delta = self.distance_of(Expr::int(delta, Type::I64, span), ty);
                 match (value.kind, delta) {
-                    (ExprKind::Load(place), Some(delta)) => Ok(add(place, delta, prefix, ty, span)),
+                    (ExprKind::Load(place), Some(delta)) => {
+                        self.note_sum(&place.base);
+                        Ok(add(place, delta, prefix, ty, span))
+                    }
                     _ => Err(Diagnostic::error(
                         span,
                         format!("`${name}` is {}, not a number", self.types.describe(ty)),
@@ -106,6 +109,7 @@ impl Checker<'_> {
                     ));
                 };
                 let place = Place::whole(Base::Element { map, key }, ty);
+                self.note_sum(&place.base);
                 Ok(add(place, delta, prefix, ty, span))
             }
             _ => Err(Diagnostic::error(

@@ -262,7 +262,7 @@ impl Checker<'_> {
                 };
                 let value = self.as_declared(name, value);
                 let var = self.assign_variable(name, &value, target.span)?;
-                self.note_flow(&value, Holder::Var(self.action, var));
+                self.note_assignment(&value, Holder::Var(self.action, var));
                 out.push(self.set(var, value));
                 Ok(())
             }
@@ -286,7 +286,7 @@ impl Checker<'_> {
         let numeric = matches!(value.ty, Type::Int { .. } | Type::Bool | Type::Unknown);
         match op {
             None => {
-                self.note_flow(&value, Holder::Map(map));
+                self.note_assignment(&value, Holder::Map(map));
                 let place = self.element_for(map, key, value.ty, span)?;
                 out.push(Stmt::Assign { place, value, span });
             }
@@ -304,11 +304,13 @@ impl Checker<'_> {
                     MapContent::Scalar(_) | MapContent::Aggregate(..) => (delta, Type::I64),
                 };
                 let place = self.element_for(map, key, ty, span)?;
+                self.note_sum(&place.base);
                 out.push(Stmt::Expr(add(place, delta, true, ty, span)));
             }
             Some(op) => {
                 let old = self.element_value(map, key.clone(), span)?;
                 let value = self.binary(op, old, value, span)?;
+                self.note_extent(&value, Holder::Map(map));
                 let place = self.element_for(map, key, value.ty, span)?;
                 out.push(Stmt::Assign { place, value, span });
             }

@@ -41,7 +41,7 @@ impl Checker<'_> {
         };
         let declared = match ty {
             Some(ty) => Some(match self.type_measured(ty) {
-                Ok(whole @ Type::Record(_)) => whole,
+                Ok(whole @ (Type::Record(_) | Type::Array { .. })) => whole,
                 _ => self.type_named(ty)?,
             }),
             None => None,
@@ -76,7 +76,7 @@ impl Checker<'_> {
             out.push(Stmt::Clear(var));
         }
         if let Some(value) = value {
-            self.note_flow(&value, Holder::Var(self.action, var));
+            self.note_assignment(&value, Holder::Var(self.action, var));
             out.push(self.set(var, value));
         }
         Ok(())

@@ -41,14 +41,6 @@ pub(super) const ROWS: &[FunctionRow] = &[
         FunctionKind::Value(is_literal),
         "whether `x` is written as a literal: `1`, `true`, `\"text\"`",
     ),
-    row(
-        "default_str_length() -> uint64",
-        FunctionKind::Value(|checker, args| {
-            let room = checker.options.limits.max_strlen;
-            Ok(Expr::int(room.into(), Type::U64, args.span))
-        }),
-        "the room that strings have if nothing else is said: `max_strlen`",
-    ),
 ];
 
 /// A constant by the type of the argument: false while that is not known yet, which a later pass over the script mends.

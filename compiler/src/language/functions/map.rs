@@ -2,7 +2,7 @@
 //! is in `output`, aggregations are in `aggregate`.
 
 use super::{Args, FunctionKind, FunctionRow, row};
-use crate::hir::{Expr, ExprKind};
+use crate::hir::{Expr, ExprKind, ScriptMap};
 use crate::manifest::RecordKind;
 use crate::sema::Checker;
 use crate::types::Type;
@@ -54,6 +54,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
 
 fn length(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let map = args.map(0)?;
+    with_keys(checker, &args, "len", map)?;
     checker.need(Feature::ForEachMapElement, args.span)?;
     checker.needs.visits_elements = true;
     Ok(Expr {
@@ -84,16 +85,29 @@ fn delete_key(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Dia
 
 fn has_key(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let (map, key) = (args.map(0)?, args.value(1)?);
-    if checker.is_without_key(map) {
-        let message = "`has_key` is for maps with keys";
-        return Err(Diagnostic::error(args.span(0), message));
-    }
+    with_keys(checker, &args, "has_key", map)?;
     let key = checker.key(map, vec![key], args.span(0))?;
     Ok(Expr {
         kind: ExprKind::MapHasKey { map, key },
         ty: Type::Bool,
         span: args.span,
     })
+}
+
+/// Refuses a map that is one value.
+fn with_keys(
+    checker: &Checker<'_>,
+    args: &Args<'_>,
+    function: &str,
+    map: ScriptMap,
+) -> Result<(), Diagnostic> {
+    match checker.is_without_key(map) {
+        true => {
+            let message = format!("`{function}` is for maps with keys");
+            Err(Diagnostic::error(args.span(0), message))
+        }
+        false => Ok(()),
+    }
 }
 
 /// What user space does with a whole map.
