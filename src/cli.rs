@@ -39,6 +39,8 @@ Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_DUMMY_TS_MAP        a map that is the clock of tseries(), for tests
   DEBUGINFOD_URLS              servers (http://) that have debug files
   NO_COLOR                     print messages without colours
+  __BPFTRACE_NOTIFY_PROBES_ATTACHED
+                               print this name when all probes are attached
 
 Exit status: 0, or the number that the script gave to exit(); 1 on an error; 2
 on a wrong command line; 3 if anything was lost and --strict is set. What the

@@ -115,6 +115,12 @@ impl Program {
 
     /// A session that runs the script; its defaults trace everything and print to standard output.
     pub fn session(&self) -> Session {
-        Session::new(self.compiled.object.clone(), self.source.clone())
+        // bpftrace's name of what is on the command line.
+        let name = if self.name == "-e" {
+            "stdin"
+        } else {
+            &self.name
+        };
+        Session::new(self.compiled.object.clone(), self.source.clone()).script_name(name)
     }
 }

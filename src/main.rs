@@ -247,6 +247,9 @@ fn process_of(thread: u32) -> Option<u32> {
     line.trim().parse().ok()
 }
 
+/// Asks for a line that says when all probes are attached.
+const NOTIFY: &str = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
+
 /// Runs a compiled script.
 fn trace(
     cli: &Cli,
@@ -267,7 +270,8 @@ fn trace(
         .verbose(cli.verbose)
         .dry_run(cli.dry_run)
         .bench(cli.bench || cli.mode == Some(Mode::Bench))
-        .print_maps(!cli.no_maps);
+        .print_maps(!cli.no_maps)
+        .notify(std::env::var_os(NOTIFY).is_some());
     // A dry run has no results: what an earlier run wrote stays.
     let file = cli.output.clone().filter(|_| !cli.dry_run);
     let session = session

@@ -323,3 +323,59 @@ fn what_commands_write_and_what_is_joined_have_types_of_their_own() {
         ]
     );
 }
+
+/// `errorf` and `warnf` have their place for themselves. There is no `data` in these.
+#[test]
+fn what_a_script_says_of_itself_has_its_place() {
+    needs_root!();
+    let script = "BEGIN { errorf(\"bad \\\"%d\\\"\\n\", 1);\n  warnf(\"w\"); exit(); }";
+    let expected = "{\"type\": \"errorf\", \"msg\": \"bad \\\"1\\\"\", \"filename\": \"stdin\", \"line\": 1, \"col\": 9}\n\
+                    {\"type\": \"warnf\", \"msg\": \"w\", \"filename\": \"stdin\", \"line\": 2, \"col\": 3}\n";
+    let finished = Tracer::new(["-q", "-f", "json", "-e", script]).run().ok();
+    assert_eq!(finished.text(), expected);
+}
+
+/// Members that the language has no type for are there, and stand for nothing.
+#[test]
+fn members_of_types_that_the_language_lacks_are_null() {
+    needs_root!();
+    let types =
+        "union either { int i; float f; }; struct all { int m; union either n; double d; };";
+    let body = "print(*((struct all *)0)); print((1, *((struct all *)0)));";
+    for (form, expected) in [
+        (
+            "json",
+            "{\"type\": \"value\", \"data\": {\"m\": 0, \"n\": {\"i\": 0, \"f\": null}, \"d\": null}}\n\
+             {\"type\": \"value\", \"data\": [1,{\"m\": 0, \"n\": {\"i\": 0, \"f\": null}, \"d\": null}]}\n",
+        ),
+        (
+            "text",
+            "{ .m = 0, .n = { .i = 0, .f = null }, .d = null }\n\
+             (1, { .m = 0, .n = { .i = 0, .f = null }, .d = null })\n\n\n",
+        ),
+    ] {
+        let script = format!("{types} BEGIN {{ {body} exit(); }}");
+        let finished = Tracer::new(["-q", "-f", form, "-e", &script]).run().ok();
+        assert_eq!(finished.text(), expected);
+    }
+}
+
+/// Who waits for probes to be attached can ask for a line that says so, in any form; with none but `BEGIN`, it comes first.
+#[test]
+fn a_line_says_when_probes_are_attached_if_it_is_asked_for() {
+    needs_root!();
+    const NAME: &str = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
+    let one = "{\"type\": \"value\", \"data\": 1}\n";
+    for (script, expected) in [
+        ("BEGIN { print(1); exit(); }", format!("{NAME}\n{one}")),
+        (
+            "BEGIN { print(1); } interval:ms:1 { print(1); exit(); }",
+            format!("{one}{NAME}\n{one}"),
+        ),
+    ] {
+        let tracer = || Tracer::new(["-q", "-f", "json", "-e", script]);
+        let finished = tracer().env(NAME, "1").run().ok();
+        assert_eq!(finished.text(), expected);
+        assert!(!tracer().run().ok().text().contains(NAME));
+    }
+}

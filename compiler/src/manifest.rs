@@ -234,7 +234,8 @@ impl Layout {
             | DataType::Buffer(_)
             | DataType::Named(_)
             | DataType::KernelSymbol
-            | DataType::UserSymbol => Vec::new(),
+            | DataType::UserSymbol
+            | DataType::Absent => Vec::new(),
         }
     }
 }
@@ -289,6 +290,8 @@ pub enum DataType {
     UserSymbol,
     /// `u64`, printed as what it stands for.
     Named(Naming),
+    /// Bytes of a type that the language does not have, such as `float`, printed `null`.
+    Absent,
 }
 
 /// What the bytes of a buffer are.
@@ -496,7 +499,7 @@ pub struct Conversion {
     pub precision: Option<u32>,
     /// Integer arguments are cut to so many bytes first (`hh` 1, `h` 2, `l`/`ll`/`j`/`z`/`t` 8); `None`: the argument's own.
     pub length: Option<u32>,
-    /// The letter: `d i u x X o s c p r`.
+    /// The letter: `d i u x X o s c p r`, and `g` for flags of the allocator (`%gr`).
     pub kind: u8,
     /// How the bytes of a buffer are written (`r`).
     pub bytes: BytesForm,

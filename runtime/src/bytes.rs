@@ -127,6 +127,7 @@ pub fn compare(layout: &Layout, a: &[u8], b: &[u8]) -> Ordering {
             })
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal),
+        DataType::Absent => Ordering::Equal,
         _ => match (number(layout, a), number(layout, b)) {
             (Some(a), Some(b)) => a.cmp(&b),
             _ => a.cmp(b),

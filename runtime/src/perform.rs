@@ -10,7 +10,7 @@ use crate::load::Loaded;
 use crate::local_time::local_time;
 use crate::outside;
 use crate::raw_table::RawTable;
-use crate::results::{self, Event, MapOptions, Names, Printf, Table};
+use crate::results::{self, Event, MapOptions, Names, Printf, Said, Table};
 use crate::sinks::{self, Sink};
 use crate::stop::Stop;
 use crate::symbols::SymbolNames;
@@ -28,7 +28,9 @@ use std::io;
 pub struct Setting<'a> {
     /// What ends the session.
     pub stop: &'a Stop,
-    /// The script.
+    /// What the script is called.
+    pub script: &'a str,
+    /// Its text.
     pub source: &'a str,
     /// Whether the script's warnings are said.
     pub warnings: bool,
@@ -89,8 +91,8 @@ impl<'a> Performer<'a> {
                         outside::cat(&sinks::formatted(&format), *most, self.sink)?
                     }
                     Purpose::Warning(_) if !self.setting.warnings => {}
-                    Purpose::Warning(span) => self.say("WARNING", &format, *span)?,
-                    Purpose::Error(span) => self.say("ERROR", &format, *span)?,
+                    Purpose::Warning(span) => self.say(false, &format, *span)?,
+                    Purpose::Error(span) => self.say(true, &format, *span)?,
                     Purpose::System => {
                         outside::system(sinks::formatted(&format), self.setting.stop, self.sink)?
                     }
@@ -143,15 +145,19 @@ impl<'a> Performer<'a> {
     }
 
     /// Hands a message of the script's to the sink, with its line and column.
-    fn say(&mut self, kind: &str, format: &Printf<'_>, span: Span) -> Result<(), Halt> {
+    fn say(&mut self, error: bool, format: &Printf<'_>, span: Span) -> Result<(), Halt> {
         let text = sinks::formatted(format);
-        let text = String::from_utf8_lossy(text.strip_suffix(b"\n").unwrap_or(&text));
         let source = self.setting.source;
         let before = source.get(..span.start as usize).unwrap_or(source);
         let line = before.matches('\n').count() + 1;
         let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1) + 1;
-        let text = format!("{kind}: {text} (line {line}:{column})");
-        Ok(self.sink.event(&Event::Message(&text))?)
+        Ok(self.sink.event(&Event::Said(Said {
+            error,
+            text: text.strip_suffix(b"\n").unwrap_or(&text),
+            script: self.setting.script,
+            line,
+            column,
+        }))?)
     }
 
     fn info(&self, index: usize) -> Result<(&MapManifest, &MapHandle), Error> {

@@ -107,6 +107,7 @@ type MakeOutput = dyn FnOnce() -> Result<Opened, Error>;
 /// ```
 pub struct Session {
     object: Object,
+    script: String,
     source: String,
     target: Target,
     /// `None`: of `form`, to the two writers.
@@ -120,6 +121,7 @@ pub struct Session {
     dry_run: bool,
     print_maps: bool,
     bench: bool,
+    notify: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -137,6 +139,7 @@ impl Session {
     pub fn new(object: Object, source: impl Into<String>) -> Session {
         Session {
             object,
+            script: "stdin".into(),
             source: source.into(),
             target: Target::All,
             sink: None,
@@ -149,7 +152,15 @@ impl Session {
             dry_run: false,
             print_maps: true,
             bench: false,
+            notify: false,
         }
+    }
+
+    /// What the script is called where it says something itself; "stdin" unless told.
+    #[must_use]
+    pub fn script_name(mut self, name: impl Into<String>) -> Session {
+        self.script = name.into();
+        self
     }
 
     /// What to trace.
@@ -238,6 +249,13 @@ impl Session {
     #[must_use]
     pub fn bench(mut self, bench: bool) -> Session {
         self.bench = bench;
+        self
+    }
+
+    /// Whether a line among the results says when all probes are attached ([`crate::sinks::NOTICE`]), for whoever waits for it.
+    #[must_use]
+    pub fn notify(mut self, notify: bool) -> Session {
+        self.notify = notify;
         self
     }
 

@@ -34,6 +34,7 @@ pub(super) fn prints(kind: u8, ty: Type) -> bool {
                 ..
             } | Type::Unknown
         ),
+        b'g' => matches!(ty, Type::Int { .. } | Type::Unknown),
         _ => ty.is_condition(),
     }
 }
@@ -113,6 +114,7 @@ pub(super) fn parse(format: &[u8]) -> Result<Vec<FormatPiece>, String> {
                     conversion.bytes = BytesForm::Hexadecimal;
                 }
             }
+            Some(b'g') if bytes.next_if_eq(&b'r').is_some() => conversion.kind = b'g',
             Some(kind) => {
                 let name = format!("%{}", kind.escape_ascii());
                 return Err(later::later(&name, &[Kind::Conversion]).unwrap_or_else(|| {

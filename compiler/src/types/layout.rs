@@ -127,6 +127,8 @@ impl TypeTable {
                 names: self.enumeration_names(enumeration),
             },
             Type::Chars { .. } => DataType::Chars,
+            // A member that the language has no type for.
+            Type::Void => DataType::Absent,
             Type::Array { element, count } => DataType::Array {
                 element: Box::new(self.c_layout(self.get(element), depth)),
                 count,

@@ -67,7 +67,8 @@ impl Field {
 
 impl TypeTable {
     /// Brings in all members of the structures that a value of this type has in it, so that its [layout](TypeTable::layout)
-    /// says them. Members that the language has no type for are left out.
+    /// says them. Members that the language has no type for
+    /// have none there.
     pub fn complete(&mut self, btf: &Btf, ty: Type) {
         // A structure cannot be within itself, but BTF is not trusted: each is asked once.
         let mut work = vec![ty];
@@ -89,7 +90,12 @@ impl TypeTable {
         let size = self.record(record).size;
         let names = self.field_names(btf, record);
         let fields = names.into_iter().filter_map(|name| {
-            let (offset, ty, bits) = self.field(btf, record, name)?.place()?;
+            let field = self.field(btf, record, name)?;
+            let (offset, ty, bits) = match (field.ty, field.bits) {
+                // It is there, but nothing can be said of it.
+                (None, None) => (field.bit_offset / 8, Type::Void, None),
+                _ => field.place()?,
+            };
             // What is not within the structure is not in its value.
             let held = match bits {
                 Some(field) => (field.shift + field.bits).div_ceil(8),

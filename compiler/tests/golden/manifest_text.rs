@@ -117,6 +117,7 @@ fn layout(layout: &Layout) -> String {
         }
         DataType::KernelSymbol => ("ksym".into(), 8),
         DataType::UserSymbol => ("usym".into(), 16),
+        DataType::Absent => ("absent".into(), layout.size),
     };
     if size == layout.size {
         text

@@ -79,6 +79,7 @@ pub fn value(layout: &Layout, bytes: &[u8], names: &mut dyn Names) -> Value {
         DataType::Int { .. } => named(&layout.ty, number(layout, bytes).unwrap_or(0)),
         DataType::Bool => Value::Bool(unsigned(slice(bytes, 0, 1)) != 0),
         DataType::Pointer => Value::Pointer(word()),
+        DataType::Absent => Value::Absent,
         DataType::String => {
             let room = slice(bytes, 0, layout.size);
             Value::Str(shown(room, names.trailer()))

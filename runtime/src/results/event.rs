@@ -16,6 +16,21 @@ pub struct Benchmark {
     pub iterations: u64,
 }
 
+/// What a script says of itself, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said<'a> {
+    /// `errorf`, not `warnf`.
+    pub error: bool,
+    /// The text, without a newline at its end.
+    pub text: &'a [u8],
+    /// What the script is called.
+    pub script: &'a str,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in it in bytes, from 1.
+    pub column: usize,
+}
+
 /// Something that happened. Strings in it are as they came from the traced system; nothing is escaped.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -42,6 +57,10 @@ pub enum Event<'a> {
     Ended,
     /// Something was lost.
     Lost(&'a Loss),
+    /// The script said what is wrong (`errorf`, `warnf`).
+    Said(Said<'a>),
+    /// All probes are attached; for whoever waits for that line among the results.
+    Notice,
     /// What the session is doing, for those who want to know more.
     Message(&'a str),
 }

@@ -10,7 +10,7 @@ mod table;
 mod value;
 
 pub use decode::{Names, NoNames};
-pub use event::{Benchmark, Event};
+pub use event::{Benchmark, Event, Said};
 pub use format::{Argument, Printf};
 pub use table::{Entry, Kind, MapOptions, Table};
 pub use value::{Bucket, Frame, Histogram, Point, Scale, Series, Stack, Stats, Value};

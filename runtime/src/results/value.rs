@@ -22,6 +22,8 @@ pub enum Value {
     Bool(bool),
     /// An address that nothing was looked up for.
     Pointer(u64),
+    /// A member of a structure whose type the language does not have, such as `float`.
+    Absent,
     /// A string: any bytes but zero. From outside, so it may hold anything.
     Str(Vec<u8>),
     /// A string of the script's own: any bytes but zero.

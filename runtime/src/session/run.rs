@@ -84,6 +84,7 @@ const COMMANDS_AT_END: Duration = Duration::from_secs(1);
 fn setting<'a>(stop: &'a Stop, session: &'a Session) -> Setting<'a> {
     Setting {
         stop,
+        script: &session.script,
         source: &session.source,
         warnings: session.warnings,
     }
@@ -276,6 +277,11 @@ impl<'a> Running<'a> {
         if self.session.object.manifest.globals {
             fill_globals(&self.loaded, &self.session.target)?;
         }
+        // With no probe to wait for, that is all there is.
+        let begins_all = self.attached.points() == 0;
+        if begins_all {
+            self.notify()?;
+        }
         let begun = self.run_once(&Attach::Begin)?;
         if self.deliver_all()? == Delivered::UpToExit {
             self.announce(begun)?;
@@ -285,6 +291,9 @@ impl<'a> Running<'a> {
             self.stop.phase(Phase::Tracing);
             self.attached
                 .enable(&self.loaded, &self.session.object.manifest)?;
+            if !begins_all {
+                self.notify()?;
+            }
             self.announce(begun)?;
             self.sink.flush()?;
             let mut has_command = false;
@@ -337,6 +346,15 @@ impl<'a> Running<'a> {
             .flat_map(|probe| probe.points())
             .filter(|point| *point == which)
             .count()
+    }
+
+    /// Prints the line that says so when all probes are attached, if one was asked for.
+    fn notify(&mut self) -> Result<(), Halt> {
+        if self.session.notify {
+            self.sink.event(&Event::Notice)?;
+            self.sink.flush()?;
+        }
+        Ok(())
     }
 
     /// Says what was loaded.

@@ -50,6 +50,7 @@ pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
         Value::UInt(number) => decimal(*number, out),
         Value::Enumerator { name, .. } => outside(name.as_bytes(), Keep::Nothing, out),
         Value::Bool(set) => push(out, format_args!("{set}")),
+        Value::Absent => out.extend_from_slice(b"null"),
         Value::Pointer(address) => push(out, format_args!("{address:#x}")),
         Value::Str(text) => outside(text, Keep::Nothing, out),
         Value::Literal(text) => out.extend_from_slice(text),

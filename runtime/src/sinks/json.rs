@@ -4,7 +4,7 @@
 //! without blanks.
 
 use super::printf::printf;
-use super::{Form, Sink, form};
+use super::{Form, NOTICE, Sink, form};
 use crate::local_time::{self, Zone};
 use crate::loss::{Cause, Loss};
 use crate::results::{Benchmark, Bucket, Event, Kind, Scale, Table, Value};
@@ -92,6 +92,19 @@ impl<W: Write> Sink for Json<W> {
             Event::Map(table) => return self.map(table),
             Event::Attached(count) => counted("attached_probes", "probes", *count as u64, "", line),
             Event::Lost(loss) => lost(loss, line),
+            Event::Said(said) => {
+                let kind = if said.error { "errorf" } else { "warnf" };
+                form::push(line, format_args!("{{\"type\": \"{kind}\", \"msg\": "));
+                string(said.text, line);
+                line.extend_from_slice(b", \"filename\": ");
+                string(said.script.as_bytes(), line);
+                let (row, column) = (said.line, said.column);
+                form::push(
+                    line,
+                    format_args!(", \"line\": {row}, \"col\": {column}}}\n"),
+                );
+            }
+            Event::Notice => line.extend_from_slice(NOTICE),
             Event::Message(text) => object("message", line, |line| string(text.as_bytes(), line)),
             Event::Benchmarks(all) => {
                 for bench in *all {
@@ -179,6 +192,7 @@ fn value(value: &Value, out: &mut Vec<u8>) {
         // The number, as other programs expect it.
         Value::Enumerator { number, .. } => self::number(*number, out),
         Value::Bool(set) => form::push(out, format_args!("{set}")),
+        Value::Absent => out.extend_from_slice(b"null"),
         Value::Str(text) | Value::Literal(text) => string(text, out),
         // bpftrace takes each byte above 0x7f for a negative number.
         Value::Buffer(bytes) => array(bytes, out, |byte, out| {

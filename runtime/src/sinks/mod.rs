@@ -1,6 +1,7 @@
 //! Who takes a session's events: the trait, and the forms that the crate has itself. A sink sees nothing but
 //! [`crate::results`]. A new form is a file here and its line in [`FORMS`].
 
+mod allocation_flags;
 mod form;
 mod histogram;
 pub mod json;
@@ -35,6 +36,9 @@ pub struct Writers {
 
 /// All forms; the first one is the default.
 pub const FORMS: &[Form] = &[text::FORM, json::FORM];
+
+/// The line that says in any form that all probes are attached: bpftrace's, under the name of the variable that asks for it.
+pub const NOTICE: &[u8] = b"__BPFTRACE_NOTIFY_PROBES_ATTACHED\n";
 
 /// What a format makes of its arguments, as it is: for what is not printed.
 pub(crate) fn formatted(format: &Printf<'_>) -> Vec<u8> {

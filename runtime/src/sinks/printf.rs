@@ -3,6 +3,7 @@
 //! In come a parsed format and decoded values, out goes text, not escaped. What fits which conversion was checked by
 //! the compiler.
 
+use super::allocation_flags;
 use super::form::{self, MAX_DIGITS, Outside, digits};
 use crate::results::{Argument, Printf, Value};
 use pfscript_compiler::manifest::{Conversion, FormatPiece};
@@ -31,6 +32,7 @@ fn convert(conversion: &Conversion, argument: &Argument, outside: Outside, out: 
         (b's', Value::Str(whole)) => outside(cut(conversion, whole), Keep::Nothing, out),
         (b's', Value::Literal(whole)) => out.extend_from_slice(cut(conversion, whole)),
         (b'r', Value::Buffer(bytes)) => form::bytes(bytes, conversion.bytes, out),
+        (b'g', value) => allocation_flags::names(word(value), out),
         (b's', value) => form::value(value, outside, out),
         (b'c', value) => outside(&[word(value) as u8], Keep::Layout, out),
         (kind, _) => integer(conversion, kind, argument, out),
@@ -54,7 +56,8 @@ fn word(value: &Value) -> u64 {
         Value::Enumerator { number, .. } => *number as u64,
         Value::Bool(set) => u64::from(*set),
         Value::Symbol(frame) => frame.address,
-        Value::Str(_)
+        Value::Absent
+        | Value::Str(_)
         | Value::Literal(_)
         | Value::Buffer(_)
         | Value::Tuple(_)

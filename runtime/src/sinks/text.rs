@@ -2,7 +2,7 @@
 //! Results go to one writer, messages (what was attached, what was lost) to another.
 
 use super::printf::printf;
-use super::{Form, Sink, form};
+use super::{Form, NOTICE, Sink, form};
 use crate::results::{Benchmark, Event, Table, Value};
 use pfscript_grammar::escape::{Keep, escape, escape_bytes};
 use std::io::{self, BufWriter, Write};
@@ -91,6 +91,13 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
             Event::Attached(1) => self.message("Attached 1 probe"),
             Event::Attached(count) => self.message(&format!("Attached {count} probes")),
             Event::Lost(loss) => self.message(&format!("WARNING: {loss}")),
+            Event::Said(said) => {
+                let kind = if said.error { "ERROR" } else { "WARNING" };
+                let text = String::from_utf8_lossy(said.text);
+                let (line, column) = (said.line, said.column);
+                self.message(&format!("{kind}: {text} (line {line}:{column})"));
+            }
+            Event::Notice => self.line.extend_from_slice(NOTICE),
             Event::Message(text) => self.message(text),
         }
         self.results.write_all(&self.line)

@@ -31,7 +31,7 @@ pub(super) const ROWS: &[FunctionRow] = &[
     row(
         "printf(format text, …)",
         FunctionKind::Statement(|checker, args| formatted(checker, args, Purpose::Print)),
-        "prints by a format, as in C",
+        "prints by a format, as in C; `%gr` prints flags of the kernel's allocator (`gfp_t`) by name",
     ),
     row(
         "cat(format path, …)",
