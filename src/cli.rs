@@ -136,7 +136,7 @@ pub struct Cli {
     #[arg(long, value_name = "REGEX", value_parser = regex_lite::Regex::new)]
     pub probe_filter: Option<regex_lite::Regex>,
 
-    /// What to do with the script: run its benchmarks (bench)
+    /// What to do with the script: run its benchmarks (bench), or compile it and no more (codegen)
     #[arg(long, value_name = "MODE", value_parser = mode)]
     pub mode: Option<Mode>,
 
@@ -168,13 +168,13 @@ pub struct Cli {
     #[arg(long = "unsafe")]
     pub allows_unsafe: bool,
 
-    /// Accepted for compatibility with bpftrace: types come from BTF
-    #[arg(short = 'I', value_name = "DIR", hide = true)]
-    _directories: Vec<PathBuf>,
+    /// Look for the headers of #include in this folder, too
+    #[arg(short = 'I', value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
 
-    /// Accepted for compatibility with bpftrace: types come from BTF
-    #[arg(long = "include", value_name = "FILE", hide = true)]
-    _include: Vec<PathBuf>,
+    /// Include a header before the script
+    #[arg(long = "include", value_name = "FILE")]
+    pub headers: Vec<PathBuf>,
 
     /// Accepted for compatibility with bpftrace: failed reads are always counted and reported
     #[arg(short = 'k', long = "warnings", action = clap::ArgAction::Count, hide = true)]
@@ -267,23 +267,26 @@ fn stage(name: &str) -> Result<Stage, String> {
 }
 
 /// The modes of bpftrace that there are not.
-const LATER_MODES: &[&str] = &["codegen", "compiler-bench", "test", "format"];
+const LATER_MODES: &[&str] = &["compiler-bench", "test", "format"];
 
 /// What `--mode` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Benchmarks are run, and no other probes
     Bench,
+    /// It is compiled, and that is all
+    Codegen,
 }
 
 /// The mode that `--mode` names.
 fn mode(name: &str) -> Result<Mode, String> {
     match name {
         "bench" => Ok(Mode::Bench),
+        "codegen" => Ok(Mode::Codegen),
         _ if LATER_MODES.contains(&name) => {
-            Err("this mode is not supported yet; there is bench".to_owned())
+            Err("this mode is not supported yet; there are bench and codegen".to_owned())
         }
-        _ => Err("there is the mode bench".to_owned()),
+        _ => Err("the modes are bench and codegen".to_owned()),
     }
 }
 

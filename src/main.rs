@@ -4,8 +4,10 @@
 //! in the crates, not here.
 
 mod cli;
+mod includes;
 
 use cli::{Cli, Mode, Stage};
+use includes::Sources;
 use pfscript::compiler::facts::Facts;
 use pfscript::compiler::probe_list::{self, Listing};
 use pfscript::compiler::recorded::{self, RecordedFacts};
@@ -18,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -85,12 +87,12 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     if cli.list {
         return list(&cli);
     }
-    let (name, source, parameters) = script(&cli)?;
-    let source = decode(&name, &source)?;
+    let (sources, parameters) = script(&cli)?;
+    let (name, source) = (sources.name(), sources.text());
     let (named, positional) = named(parameters);
     if cli.dump == Some(Stage::Ast) {
         let script =
-            grammar::parse(source).map_err(|diagnostics| rendered(&diagnostics, &name, source))?;
+            grammar::parse(source).map_err(|diagnostics| rendered(&diagnostics, &sources))?;
         return print(&cli, grammar::dump(&script).as_bytes());
     }
 
@@ -99,6 +101,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let stop: &Stop = Box::leak(Box::new(stop));
     let command = match (&cli.command, &cli.run[..]) {
         _ if cli.check || cli.dump.is_some() || cli.emit_elf.is_some() => None,
+        _ if cli.mode == Some(Mode::Codegen) => None,
         (Some(line), _) => Some(Command::parse(line)),
         (None, []) => None,
         (None, words) => Some(Command::new(words.to_vec())),
@@ -125,6 +128,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     }
     let (limits, set_outside) = limits(cli.quiet || cli.no_warnings)?;
     let options = Options {
+        headers: sources.headers(),
         positional,
         named,
         limits,
@@ -137,20 +141,19 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     };
     let warn = |warnings: &[grammar::Diagnostic]| {
         if !cli.quiet && !cli.no_warnings && !warnings.is_empty() {
-            complain(&grammar::render(warnings, &name, source, color()));
+            complain(&sources.render(warnings, color()));
         }
     };
     let checked = cli.check && cli.dump.is_none();
     let (facts, origin) = known_facts(cli.facts.as_deref(), checked, cli.pid)?;
-    let refused = |error: CompileError| match (rendered(&error.diagnostics, &name, source), &origin)
-    {
+    let refused = |error: CompileError| match (rendered(&error.diagnostics, &sources), &origin) {
         (Failure::Message(text), Some(origin)) => {
             Failure::Message(format!("{}\n{origin}", text.trim_end()))
         }
         (failure, _) => failure,
     };
     if checked {
-        let verdict = Program::check(&name, source, &options, &*facts).map_err(refused)?;
+        let verdict = Program::check(name, source, &options, &*facts).map_err(refused)?;
         known(&options.named, &verdict.parameters)?;
         warn(&verdict.warnings);
         if let Some(origin) = origin.filter(|_| !cli.quiet && !verdict.warnings.is_empty()) {
@@ -158,7 +161,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         }
         return Ok(0);
     }
-    let program = Program::compile_for(&name, source, &options, &*facts).map_err(refused)?;
+    let program = Program::compile_for(name, source, &options, &*facts).map_err(refused)?;
     known(&options.named, &program.compiled.parameters)?;
     warn(&program.compiled.warnings);
     match cli.dump {
@@ -172,7 +175,10 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     if let Some(path) = &cli.emit_elf {
         return write(Some(path), &program.compiled.object.elf);
     }
-    trace(&cli, &program, command, stop)
+    if cli.mode == Some(Mode::Codegen) {
+        return Ok(0);
+    }
+    trace(&cli, &program, &sources, command, stop)
 }
 
 /// `--record-facts`
@@ -254,6 +260,7 @@ const NOTIFY: &str = "__BPFTRACE_NOTIFY_PROBES_ATTACHED";
 fn trace(
     cli: &Cli,
     program: &Program,
+    sources: &Sources,
     command: Option<Command>,
     stop: &Stop,
 ) -> Result<u8, Failure> {
@@ -281,7 +288,7 @@ fn trace(
         Some(span) => {
             let mut diagnostic = grammar::Diagnostic::error(span, error.message.clone());
             diagnostic.help = error.help.clone();
-            let mut text = grammar::render(&[diagnostic], &program.name, &program.source, color());
+            let mut text = sources.render(&[diagnostic], color());
             if let Some(detail) = &error.detail {
                 text.push_str(detail);
             }
@@ -346,8 +353,21 @@ fn known(named: &[Named], parameters: &BTreeMap<String, Parameter>) -> Result<()
     Err(failure(format_args!("{message}")))
 }
 
-/// The script's name, bytes and parameters.
-fn script(cli: &Cli) -> Result<(String, Vec<u8>, Parameters), Failure> {
+/// The script with its headers, and its parameters.
+fn script(cli: &Cli) -> Result<(Sources, Parameters), Failure> {
+    let (name, path, source, parameters) = script_alone(cli)?;
+    let source = decode(&name, &source)?;
+    let mut sources = Sources::new(&name, source, path.as_deref());
+    sources
+        .include(&cli.folders, &cli.headers, color())
+        .map_err(Failure::Message)?;
+    Ok((sources, parameters))
+}
+
+/// A script's name, path, bytes and parameters.
+type Script = (String, Option<PathBuf>, Vec<u8>, Parameters);
+
+fn script_alone(cli: &Cli) -> Result<Script, Failure> {
     let text = |argument: &OsString| {
         argument.clone().into_string().map_err(|argument| {
             failure(format_args!(
@@ -359,7 +379,7 @@ fn script(cli: &Cli) -> Result<(String, Vec<u8>, Parameters), Failure> {
     let texts = |all: &[OsString]| all.iter().map(text).collect::<Result<Vec<_>, _>>();
     if let Some(script) = &cli.script {
         let parameters = (texts(&cli.arguments)?, texts(&cli.rest)?);
-        return Ok(("-e".into(), script.clone().into_bytes(), parameters));
+        return Ok(("-e".into(), None, script.clone().into_bytes(), parameters));
     }
     let (before, behind) = match cli.arguments[..] {
         [] => (&cli.rest[..], &[][..]),
@@ -380,24 +400,24 @@ fn script(cli: &Cli) -> Result<(String, Vec<u8>, Parameters), Failure> {
             .take(limit)
             .read_to_end(&mut source)
             .map_err(|error| failure(format_args!("can't read standard input: {error}")))?;
-        return Ok(("stdin".into(), source, parameters));
+        return Ok(("stdin".into(), None, source, parameters));
     }
     let name = escape::escape(&file.to_string_lossy()).into_owned();
     std::fs::File::open(file)
         .and_then(|file| file.take(limit).read_to_end(&mut source))
         .map_err(|error| failure(format_args!("can't read the script {name}: {error}")))?;
-    Ok((name, source, parameters))
+    Ok((name, Some(file.into()), source, parameters))
 }
 
 fn decode<'a>(name: &str, source: &'a [u8]) -> Result<&'a str, Failure> {
     grammar::decode(source).map_err(|diagnostic| {
         let lossy = String::from_utf8_lossy(source);
-        rendered(&[diagnostic], name, &lossy)
+        Failure::Message(grammar::render(&[diagnostic], name, &lossy, color()))
     })
 }
 
-fn rendered(diagnostics: &[grammar::Diagnostic], name: &str, source: &str) -> Failure {
-    Failure::Message(grammar::render(diagnostics, name, source, color()))
+fn rendered(diagnostics: &[grammar::Diagnostic], sources: &Sources) -> Failure {
+    Failure::Message(sources.render(diagnostics, color()))
 }
 
 /// What the environment sets, and which settings those are; our own names come before bpftrace's.
@@ -461,10 +481,9 @@ fn list(cli: &Cli) -> Result<u8, Failure> {
     let arguments = [&cli.arguments[..], &cli.rest[..]].concat();
     let is_file = |argument: &OsString| Path::new(argument).is_file();
     if cli.script.is_some() || arguments.first().is_some_and(is_file) {
-        let (name, source, _) = script(cli)?;
-        let source = decode(&name, &source)?;
-        let script =
-            grammar::parse(source).map_err(|diagnostics| rendered(&diagnostics, &name, source))?;
+        let (sources, _) = script(cli)?;
+        let script = grammar::parse(sources.text())
+            .map_err(|diagnostics| rendered(&diagnostics, &sources))?;
         return listed(&probe_list::of_script(&facts, &script, cli.verbose));
     }
     let pattern = match &arguments[..] {

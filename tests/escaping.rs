@@ -218,3 +218,24 @@ fn the_scripts_own_format_passes() {
     .ok();
     assert_eq!(finished.text(), "\x1b[1mbold\x1b[0m\n\n\n");
 }
+
+/// What a program says may have lines; what could steer the terminal is escaped there, too, and so are names.
+#[test]
+fn newlines_of_what_programs_say_pass() {
+    needs_root!();
+    let scratch = Scratch::new("says");
+    let program = scratch.compiled(
+        "says",
+        "#include <sys/prctl.h>\n\
+         __attribute__((noinline, noclone)) void say(const char *text) { __asm__ volatile(\"\" : : \"r\"(text) : \"memory\"); }\n\
+         int main(void) { prctl(PR_SET_NAME, \"a\\nb\"); say(\"one\\ttwo\\nthree\\x1b[31m\"); return 0; }\n",
+    );
+    let program = program.display().to_string();
+    let script = format!(
+        "uprobe:'{program}':say {{ printf(\"%s|\\n\", str(arg0)); printf(\"%s|\\n\", comm); @ = str(arg0); exit(); }}"
+    )
+    .replace('\'', "\"");
+    let finished = Tracer::new(["-q", "-e", &script, "-c", &program]).run();
+    let expected = "one\ttwo\nthree\\x1b[31m|\na\\x0ab|\n\n\n@: one\\x09two\\x0athree\\x1b[31m\n";
+    assert_eq!(finished.text(), expected, "{finished}");
+}

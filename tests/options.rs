@@ -167,3 +167,15 @@ fn parameters_by_name_are_checked() {
         run(&["--check", "-e", &format!("BEGIN {{ print({script}); }}")]).refuses(&[error, "^"]);
     }
 }
+
+#[test]
+fn a_script_can_be_compiled_and_no_more() {
+    needs_root!();
+    let finished = Tracer::new(["--mode", "codegen", "-c", "echo started"])
+        .args(["-e", "BEGIN { print(1); }"])
+        .run()
+        .ok();
+    assert_eq!((finished.text(), finished.messages()), ("", ""));
+    let finished = Tracer::new(["--mode", "codegen", "-e", "BEGIN { print(x); }"]).run();
+    finished.refuses(&["unknown name `x`"]);
+}

@@ -129,7 +129,7 @@ fn with_checked<T: HasWarnings>(
     make: impl FnOnce(Checked, &dyn Facts) -> Result<T, Vec<Diagnostic>>,
 ) -> Result<T, Vec<Diagnostic>> {
     let expanded = language::macros::expand(script)?;
-    let declared = WithCTypes::new(&expanded.script, facts)?;
+    let declared = WithCTypes::new(&expanded.script, options.headers, facts)?;
     let facts = declared
         .as_ref()
         .map_or(facts, |declared| declared as &dyn Facts);

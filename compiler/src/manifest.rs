@@ -503,6 +503,8 @@ pub struct Conversion {
     pub kind: u8,
     /// How the bytes of a buffer are written (`r`).
     pub bytes: BytesForm,
+    /// The string may have lines and columns (`s`): newlines and tabs in it pass.
+    pub lines: bool,
 }
 
 /// How the bytes of a buffer are written.

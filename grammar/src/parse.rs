@@ -10,10 +10,10 @@ use pest::error::{Error, ErrorVariant, InputLocation};
 use crate::MAX_SOURCE_BYTES;
 use crate::ast::{Item, Script};
 use crate::diagnostic::Diagnostic;
-use crate::preprocess::preprocess;
+use crate::preprocess::{self, preprocess};
 use crate::rule::{Rule, ScriptParser};
 use crate::scan::{self, Flaw, Until};
-use crate::span::Span;
+use crate::span::{Span, Spanned};
 use crate::syntax_error::{self, Failure};
 use crate::tree::Builder;
 
@@ -75,6 +75,21 @@ pub fn parse(source: &str) -> Result<Script, Vec<Diagnostic>> {
     } else {
         Err(errors)
     }
+}
+
+/// What a script or a header includes, where its conditions take it: the paths with their quotes or brackets, each with the
+/// place of its `#include`. None if its directives are wrong, which [`parse`] says.
+///
+/// ```
+/// let found = pfscript_grammar::includes("#include \"a.h\"\n#if 0\n#include <b.h>\n#endif\n");
+/// assert_eq!(found.len(), 1);
+/// assert_eq!(found[0].node, "\"a.h\"");
+/// ```
+pub fn includes(source: &str) -> Vec<Spanned<String>> {
+    if source.len() > MAX_SOURCE_BYTES {
+        return Vec::new();
+    }
+    preprocess::includes(source, start(source))
 }
 
 /// The offset behind a byte order mark and a `#!` line.

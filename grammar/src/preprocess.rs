@@ -50,42 +50,17 @@ pub(crate) fn preprocess(
     source: &str,
     start: usize,
 ) -> Result<(Cow<'_, str>, Vec<Macro>), Diagnostic> {
-    let mut preprocessor = Preprocessor {
-        source,
-        output: Cow::Borrowed(source),
-        definitions: HashMap::new(),
-        order: 0,
-        open: Vec::new(),
-    };
-    let mut at = start;
-    let mut comment = false;
-    while at < source.len() {
-        let mut whole = at..line_end(source, at);
-        let directive = (!comment).then(|| directive(source, &whole)).flatten();
-        comment = ends_in_comment(&source[whole.clone()], comment);
-        // A directive goes on behind a backslash, and behind a comment.
-        while directive.is_some()
-            && whole.end < source.len()
-            && (comment || goes_on(&source[whole.clone()]))
-        {
-            let next = whole.end..line_end(source, whole.end);
-            comment = ends_in_comment(&source[next.clone()], comment);
-            whole.end = next.end;
-        }
-        match directive {
-            Some(name) => preprocessor.directive(name, whole.clone())?,
-            None if !preprocessor.is_taken() => preprocessor.blank(whole.clone()),
-            None => {}
-        }
-        at = whole.end;
-    }
-    if let Some(open) = preprocessor.open.last() {
-        return Err(Diagnostic::error(
-            open.span,
-            "no `#endif` ends this condition",
-        ));
-    }
+    let mut preprocessor = Preprocessor::new(source);
+    preprocessor.run(start)?;
     Ok(preprocessor.finish())
+}
+
+/// What is included from `start` on, where conditions take it; what comes before a directive that is wrong.
+pub(crate) fn includes(source: &str, start: usize) -> Vec<Spanned<String>> {
+    let mut preprocessor = Preprocessor::new(source);
+    // The parser says what is wrong.
+    let _ = preprocessor.run(start);
+    preprocessor.includes
 }
 
 struct Preprocessor<'s> {
@@ -95,9 +70,54 @@ struct Preprocessor<'s> {
     definitions: HashMap<&'s str, (usize, Definition)>,
     order: usize,
     open: Vec<Conditional>,
+    includes: Vec<Spanned<String>>,
 }
 
 impl<'s> Preprocessor<'s> {
+    fn new(source: &'s str) -> Preprocessor<'s> {
+        Preprocessor {
+            source,
+            output: Cow::Borrowed(source),
+            definitions: HashMap::new(),
+            order: 0,
+            open: Vec::new(),
+            includes: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, start: usize) -> Result<(), Diagnostic> {
+        let source = self.source;
+        let mut at = start;
+        let mut comment = false;
+        while at < source.len() {
+            let mut whole = at..line_end(source, at);
+            let directive = (!comment).then(|| directive(source, &whole)).flatten();
+            comment = ends_in_comment(&source[whole.clone()], comment);
+            // A directive goes on behind a backslash, and behind a comment.
+            while directive.is_some()
+                && whole.end < source.len()
+                && (comment || goes_on(&source[whole.clone()]))
+            {
+                let next = whole.end..line_end(source, whole.end);
+                comment = ends_in_comment(&source[next.clone()], comment);
+                whole.end = next.end;
+            }
+            match directive {
+                Some(name) => self.directive(name, whole.clone())?,
+                None if !self.is_taken() => self.blank(whole.clone()),
+                None => {}
+            }
+            at = whole.end;
+        }
+        if let Some(open) = self.open.last() {
+            return Err(Diagnostic::error(
+                open.span,
+                "no `#endif` ends this condition",
+            ));
+        }
+        Ok(())
+    }
+
     fn is_taken(&self) -> bool {
         self.open.last().is_none_or(|condition| condition.taken)
     }
@@ -118,7 +138,11 @@ impl<'s> Preprocessor<'s> {
         let taken = self.is_taken();
         match &self.source[name.clone()] {
             "include" => {
-                if !taken {
+                if taken {
+                    let span = Span::new(whole.start, rest.end);
+                    self.includes
+                        .extend(path(&self.source[rest]).map(|path| Spanned::new(path, span)));
+                } else {
                     self.blank(whole);
                 }
                 return Ok(());
@@ -332,6 +356,18 @@ fn directive(source: &str, line: &Range<usize>) -> Option<Range<usize>> {
     let start = line.end - name.len();
     let end = word_end(source, start);
     (end > start).then_some(start..end)
+}
+
+/// The path behind `include`, with its quotes or brackets.
+fn path(text: &str) -> Option<String> {
+    let text = text.trim_start();
+    let close = match text.bytes().next()? {
+        b'"' => '"',
+        b'<' => '>',
+        _ => return None,
+    };
+    let end = text[1..].find(close)?;
+    Some(text[..end + 2].to_owned())
 }
 
 fn word_end(source: &str, start: usize) -> usize {

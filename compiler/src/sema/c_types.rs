@@ -29,12 +29,17 @@ pub struct WithCTypes<'a> {
 }
 
 impl<'a> WithCTypes<'a> {
-    /// The facts with what a script declares; `None` if it declares nothing.
+    /// The facts with what a script declares; `None` if it declares nothing. What stands in its headers is declared first: they
+    /// begin at `headers`.
     ///
     /// # Errors
     /// What is wrong with the declarations.
-    pub fn new(script: &Script, facts: &'a dyn Facts) -> Result<Option<Self>, Vec<Diagnostic>> {
-        let declarations: Vec<&Declaration> = script
+    pub fn new(
+        script: &Script,
+        headers: Option<u32>,
+        facts: &'a dyn Facts,
+    ) -> Result<Option<Self>, Vec<Diagnostic>> {
+        let mut declarations: Vec<&Declaration> = script
             .items
             .iter()
             .filter_map(|item| match item {
@@ -45,6 +50,8 @@ impl<'a> WithCTypes<'a> {
         if declarations.is_empty() {
             return Ok(None);
         }
+        let headers = headers.unwrap_or(u32::MAX);
+        declarations.sort_by_key(|declaration| declaration.span.start < headers);
         let none = Btf::new(BtfWriter::new().finish()).ok();
         let Some(kernel) = facts.btf().or(none.as_ref()) else {
             return Ok(None);

@@ -17,6 +17,8 @@ pub struct Options {
     pub positional: Vec<String>,
     /// Parameters by name, with their values, for `getopt()`; the last one of a name counts.
     pub named: Vec<(String, Option<String>)>,
+    /// Where headers stand in the text, behind the script that includes them.
+    pub headers: Option<u32>,
     /// Which attach points are taken; `None`: all.
     pub probe_filter: Option<ProbeFilter>,
     /// The script may do more than look: run commands.

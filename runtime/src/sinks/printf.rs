@@ -29,7 +29,13 @@ fn convert(conversion: &Conversion, argument: &Argument, outside: Outside, out: 
     let begin = out.len();
     match (conversion.kind, &argument.value) {
         // Strings are cut as they came, and padded as they are shown.
-        (b's', Value::Str(whole)) => outside(cut(conversion, whole), Keep::Nothing, out),
+        (b's', Value::Str(whole)) => {
+            let keep = match conversion.lines {
+                true => Keep::Layout,
+                false => Keep::Nothing,
+            };
+            outside(cut(conversion, whole), keep, out);
+        }
         (b's', Value::Literal(whole)) => out.extend_from_slice(cut(conversion, whole)),
         (b'r', Value::Buffer(bytes)) => form::bytes(bytes, conversion.bytes, out),
         (b'g', value) => allocation_flags::names(word(value), out),

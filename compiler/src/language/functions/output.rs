@@ -9,6 +9,7 @@ use crate::language::format;
 use crate::manifest::{
     Conversion, DataType, Field, FormatPiece, Layout, Purpose, RecordKind, Then,
 };
+use crate::program::ProgramKind;
 use crate::sema::Checker;
 use crate::types::{Type, TypeTable, fields};
 use cranelift_entity::EntityRef;
@@ -160,10 +161,17 @@ fn formatted(
     purpose: Purpose,
 ) -> Result<Expr, Diagnostic> {
     let text = args.text(0)?;
-    let pieces =
+    let mut pieces =
         format::parse(&text).map_err(|message| Diagnostic::error(args.span(0), message))?;
     let given = args.rest();
     let values = printed(checker, &pieces, given, args.span)?;
+    let conversions = pieces.iter_mut().filter_map(|piece| match piece {
+        FormatPiece::Conversion(conversion) => Some(conversion),
+        FormatPiece::Text(_) => None,
+    });
+    for (conversion, value) in conversions.zip(&values) {
+        conversion.lines = has_lines(checker, value);
+    }
     let (mut fields, size) = record_fields(&checker.types, &values);
     for (field, ast) in fields.iter_mut().zip(given) {
         as_written(&mut field.layout, ast);
@@ -175,6 +183,13 @@ fn formatted(
         size,
     };
     Ok(checker.emit(kind, values, args.span))
+}
+
+/// Whether newlines in a string are its own affair: a program's text is, by what is traced in the program. What the kernel is
+/// told by system calls are names of files and the like, in which a newline could only pretend to be another row.
+fn has_lines(checker: &Checker<'_>, value: &Expr) -> bool {
+    let of_a_program = checker.probe.provider.info().kind == ProgramKind::Uprobe;
+    of_a_program && matches!(value.kind, ExprKind::ReadString { .. })
 }
 
 /// The values that a format prints, checked by its conversions. `span` is the call.
