@@ -177,6 +177,8 @@ pub enum ExprKind {
     Arith(Arith, Box<Expr>, Box<Expr>),
     /// A division, or what is left of it: 1 if the divisor is zero, which is counted.
     Divide(Division, Box<Expr>, Box<Expr>),
+    /// The index of one of `count` elements, as it is; that there are not as many is counted.
+    Index { index: Box<Expr>, count: u32 },
     /// A comparison of 64-bit values.
     Compare(Condition, Box<Expr>, Box<Expr>),
     /// A comparison of strings for equality (or inequality).

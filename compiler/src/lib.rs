@@ -174,11 +174,11 @@ fn assemble(
                 .collect::<Vec<_>>()
         })?;
     }
-    if !manifest.divisions.is_empty() {
+    if !manifest.faults.is_empty() {
         let lines = Source::new(name, source);
-        for division in &mut manifest.divisions {
-            let position = lines.position(division.span);
-            (division.line, division.column) = (position.line, position.column);
+        for fault in &mut manifest.faults {
+            let position = lines.position(fault.span);
+            (fault.line, fault.column) = (position.line, position.column);
         }
     }
     let assembled = emit::assemble(&module, name, source).map_err(|error| {

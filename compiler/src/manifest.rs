@@ -43,14 +43,25 @@ pub struct Manifest {
     pub sites: Option<SiteTable>,
     /// The places in the script that divide by what may be zero. The counter of each stands in `pf_map_loss` behind those of
     /// the probes.
-    pub divisions: Vec<DivisionManifest>,
+    pub faults: Vec<FaultManifest>,
 }
 
-/// A place in the script that divides by what may be zero.
+/// What may go wrong at a place in the script, and is counted there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// It divides by zero, which gives 1.
+    DivisionByZero,
+    /// The index of an element is behind the end of its array.
+    OutOfBounds,
+}
+
+/// A place in the script where something may go wrong.
 #[derive(Clone, Debug)]
-pub struct DivisionManifest {
+pub struct FaultManifest {
     /// The probe that it is in.
     pub probe: ProbeId,
+    /// What that is.
+    pub kind: FaultKind,
     /// Where it is.
     pub span: Span,
     /// Its line, from 1; 0 until the object is assembled.

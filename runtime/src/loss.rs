@@ -6,7 +6,7 @@
 use crate::bytes::unsigned;
 use crate::load::Loaded;
 use crate::sys;
-use pfscript_compiler::manifest::Manifest;
+use pfscript_compiler::manifest::{FaultKind, Manifest};
 use pfscript_probes::abi::{
     LOSS_CAUSES, LossCause, MAX_LOOP_TURNS, MAX_WHILE_TURNS, STACK_HEADER, map,
 };
@@ -31,8 +31,10 @@ pub enum Cause {
     GeneratedCode,
     /// The names of files' functions could not be had.
     Names(Names),
-    /// A division by zero at this place of the script, where the result was 1.
-    DividedByZero {
+    /// What went wrong at this place of the script.
+    Fault {
+        /// What that is.
+        kind: FaultKind,
         /// From 1.
         line: u32,
         /// In bytes, from 1.
@@ -186,11 +188,22 @@ impl fmt::Display for Loss {
                 "cut {n} {} names of generated code: more in /tmp/perf-PID.map than is kept",
                 plural("process's", "processes'")
             ),
-            Cause::DividedByZero { line, column } => write!(
-                f,
-                "{n} {} by zero{of}, in line {line}, column {column} (the result is 1)",
-                plural("division", "divisions")
-            ),
+            Cause::Fault { kind, line, column } => {
+                let (what, then) = match kind {
+                    FaultKind::DivisionByZero => (
+                        plural("division by zero", "divisions by zero"),
+                        "the result is 1",
+                    ),
+                    FaultKind::OutOfBounds => (
+                        plural("array access out of bounds", "array accesses out of bounds"),
+                        "the result is no element",
+                    ),
+                };
+                write!(
+                    f,
+                    "{n} {what}{of}, in line {line}, column {column} ({then})"
+                )
+            }
             Cause::Names(reason) => write!(
                 f,
                 "lost {n} {} names: {}",
@@ -251,17 +264,18 @@ pub(crate) fn read(
         }
     }
     let behind = manifest.probes.len().max(1) as u32 * LOSS_CAUSES;
-    for (index, division) in (behind..).zip(&manifest.divisions) {
+    for (index, fault) in (behind..).zip(&manifest.faults) {
         let count = counter(loaded, index)?;
         if count > 0 {
             losses.push(Loss {
                 probe: manifest
                     .probes
-                    .get(division.probe)
+                    .get(fault.probe)
                     .map(|probe| probe.name.clone()),
-                cause: Cause::DividedByZero {
-                    line: division.line,
-                    column: division.column,
+                cause: Cause::Fault {
+                    kind: fault.kind,
+                    line: fault.line,
+                    column: fault.column,
                 },
                 count,
                 capacity: None,
@@ -364,7 +378,11 @@ mod tests {
             text(Cause::Names(Names::Gone), 2, None),
             "lost 2 files' names: gone before they could be opened"
         );
-        let divided = Cause::DividedByZero { line: 3, column: 7 };
+        let divided = Cause::Fault {
+            kind: FaultKind::DivisionByZero,
+            line: 3,
+            column: 7,
+        };
         assert_eq!(
             text(divided, 2, None),
             "2 divisions by zero, in line 3, column 7 (the result is 1)"

@@ -123,6 +123,7 @@ impl Expr {
                 place.visit(see);
                 delta.visit(see);
             }
+            ExprKind::Index { index, .. } => index.visit(see),
             ExprKind::Arith(_, left, right)
             | ExprKind::Divide(_, left, right)
             | ExprKind::Compare(_, left, right)

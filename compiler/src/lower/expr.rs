@@ -100,6 +100,7 @@ impl Lower<'_> {
                 delta,
                 after,
             } => self.add(place, delta, *after),
+            ExprKind::Index { index, count } => self.index(index, *count, expr.span),
             // Seen when the left operand was looked for.
             ExprKind::Arith(_, left, _)
             | ExprKind::Divide(_, left, _)

@@ -8,8 +8,8 @@
 
 mod buffer;
 mod call;
-mod divide;
 mod expr;
+mod faults;
 mod loops;
 mod maps;
 mod read;
@@ -24,7 +24,7 @@ use crate::ir::{
     Signature, Slot, SlotPlace, Value,
 };
 use crate::language::parameters;
-use crate::manifest::{DivisionManifest, Manifest, ProbeManifest};
+use crate::manifest::{FaultKind, FaultManifest, Manifest, ProbeManifest};
 use crate::sema::{Checked, CheckedAction};
 use crate::types::Type;
 use cranelift_entity::{EntityRef, PrimaryMap};
@@ -62,7 +62,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
     let maps = maps::define(checked, facts, &mut module, &mut manifest)?;
     let visitor = (checked.needs.visits_elements).then(|| module.functions.push(visitor()));
     let mut errors = Vec::new();
-    let mut divisions = IndexSet::new();
+    let mut faults = IndexSet::new();
     let mut rows = 0;
     let stops = has_slow_detaching(checked);
     for action in &checked.actions {
@@ -78,7 +78,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
             visitor,
             probe,
             errors: &mut errors,
-            divisions: &mut divisions,
+            faults: &mut faults,
             level: Level::new(functions.push(Function::new("", Signature::default()))),
             functions,
             builder,
@@ -104,12 +104,13 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         });
     }
     if let Some(counters) = module.maps.values_mut().find(|map| map.symbol == map::LOSS) {
-        counters.max_entries += divisions.len() as u32;
+        counters.max_entries += faults.len() as u32;
     }
-    manifest.divisions = divisions
+    manifest.faults = faults
         .into_iter()
-        .map(|(probe, span)| DivisionManifest {
+        .map(|(probe, kind, span)| FaultManifest {
             probe,
+            kind,
             span,
             line: 0,
             column: 0,
@@ -164,7 +165,7 @@ struct Lower<'a> {
     /// The module's functions. One that is begun has its place there.
     functions: &'a mut PrimaryMap<FuncId, Function>,
     /// The places that divide by zero, perhaps: each has a counter.
-    divisions: &'a mut IndexSet<(ProbeId, Span)>,
+    faults: &'a mut IndexSet<(ProbeId, FaultKind, Span)>,
     builder: FunctionBuilder,
     /// What belongs to the function that is being built.
     level: Level,

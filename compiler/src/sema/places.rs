@@ -367,6 +367,17 @@ impl Checker<'_> {
                 format!("the array has {count} elements, counted from 0"),
             ));
         }
+        let at = match (count, at.constant()) {
+            (Some(count), None) => Expr {
+                ty: at.ty,
+                span,
+                kind: ExprKind::Index {
+                    index: Box::new(at),
+                    count,
+                },
+            },
+            _ => at,
+        };
         if let Some(count) = count
             && !in_memory(&value)
         {

@@ -8,6 +8,7 @@ use super::{Form, NOTICE, Sink, form};
 use crate::local_time::{self, Zone};
 use crate::loss::{Cause, Loss};
 use crate::results::{Benchmark, Bucket, Event, Kind, Scale, Table, Value};
+use pfscript_compiler::manifest::FaultKind;
 use pfscript_grammar::escape::Keep;
 use pfscript_probes::LossCause;
 use std::io::{self, BufWriter, Write};
@@ -169,7 +170,14 @@ fn lost(loss: &Loss, out: &mut Vec<u8>) {
         Cause::Counted(LossCause::StackAstray) => ("astray_stacks", "stacks"),
         Cause::Counted(LossCause::StringTruncated) => ("cut_strings", "strings"),
         Cause::Counted(LossCause::ReadFailed) => ("lost_values", "values"),
-        Cause::DividedByZero { .. } => ("runtime_error", "divisions"),
+        Cause::Fault {
+            kind: FaultKind::DivisionByZero,
+            ..
+        } => ("runtime_error", "divisions"),
+        Cause::Fault {
+            kind: FaultKind::OutOfBounds,
+            ..
+        } => ("runtime_error", "accesses"),
         Cause::Mappings => ("lost_mappings", "mappings"),
         Cause::GeneratedCode => ("cut_names", "processes"),
         Cause::Names(_) => ("lost_names", "files"),

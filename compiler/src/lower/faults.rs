@@ -1,8 +1,10 @@
-//! Divisions. By zero they give 1, as in bpftrace, which is counted for each place in the script.
+//! Divisions, and what else may go wrong at a place in the script when it runs, and is counted there. A division by zero gives 1, as
+//! in bpftrace; an index behind the end of an array is as it is, and what it leads to is for the read to say.
 
 use super::Lower;
 use crate::hir::{Division, Expr};
 use crate::ir::{Arith, Condition, Value};
+use crate::manifest::FaultKind;
 use pfscript_grammar::Span;
 use pfscript_probes::abi::LOSS_ROUTINE;
 
@@ -39,18 +41,36 @@ impl Lower<'_> {
         let kept = builder.arith(Arith::Add, is_zero, kept);
         let result = builder.arith(Arith::And, result, kept);
         let result = builder.arith(Arith::Or, result, is_zero);
-        let counter = self.division_counter(span);
         let zero = self.builder.constant(0);
-        self.builder.if_else(
+        self.count_fault(
+            FaultKind::DivisionByZero,
+            span,
             Condition::Eq,
             [right, zero],
+        );
+        result
+    }
+
+    /// The index of one of `count` elements.
+    pub(super) fn index(&mut self, index: &Expr, count: u32, span: Span) -> Value {
+        let index = self.value(index);
+        let end = self.builder.constant(count.into());
+        self.count_fault(FaultKind::OutOfBounds, span, Condition::UGe, [index, end]);
+        index
+    }
+
+    /// Counts what went wrong if the condition holds.
+    fn count_fault(&mut self, kind: FaultKind, span: Span, condition: Condition, args: [Value; 2]) {
+        let counter = self.fault_counter(kind, span);
+        self.builder.if_else(
+            condition,
+            args,
             |builder| {
                 let counter = builder.constant(counter.into());
                 builder.routine(LOSS_ROUTINE, vec![counter]);
             },
             |_| {},
         );
-        result
     }
 
     fn quotient(&mut self, division: Division, left: Value, right: Value) -> Value {
@@ -63,9 +83,9 @@ impl Lower<'_> {
         }
     }
 
-    /// The counter of a place that divides by zero, behind those of all probes.
-    fn division_counter(&mut self, span: Span) -> u32 {
-        let (index, _) = self.divisions.insert_full((self.probe, span));
+    /// The counter of a place, behind those of all probes.
+    fn fault_counter(&mut self, kind: FaultKind, span: Span) -> u32 {
+        let (index, _) = self.faults.insert_full((self.probe, kind, span));
         super::counters_of_probes(self.checked) + index as u32
     }
 }
