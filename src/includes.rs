@@ -1,10 +1,10 @@
-//! The files that a script includes: `#include "types.h"`, and what `-I` and `--include` name.
+//! The files that a script asks for: `#include "types.h"`, `import "library";`, and what `-I` and `--include` name.
 //!
 //! In come a script and folders to look in. Out goes one text, the script and then its headers, so that every place of the script
 //! stays where it is; and who asks for a place is told the file that it is in. Headers of the system are not read: types come
 //! from the kernel's BTF, and constants from a table.
 
-use pfscript::grammar::{self, Diagnostic, Span, escape};
+use pfscript::grammar::{self, Asked, Diagnostic, Span, escape};
 use std::collections::HashSet;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -80,44 +80,54 @@ struct Includer<'a> {
 impl Includer<'_> {
     /// Adds what a file includes.
     fn visit(&mut self, name: &str, text: &str, folder: &Path, depth: u32) -> Result<(), String> {
-        for include in grammar::includes(text) {
+        let color = self.color;
+        for (asked, wanted) in grammar::includes(text) {
             let refused = |message: String, help: &str| {
-                let diagnostic = Diagnostic::error(include.span, message).help(help);
-                grammar::render(&[diagnostic], name, text, self.color)
+                let diagnostic = Diagnostic::error(wanted.span, message).help(help);
+                grammar::render(&[diagnostic], name, text, color)
             };
-            let local = include.node.starts_with('"');
-            let path = Path::new(include.node.trim_matches(['"', '<', '>']));
-            match read(path, local.then_some(folder), self.folders) {
-                Ok(Some(_)) if depth == MAX_DEPTH => {
-                    return Err(refused(
-                        "these headers include too many others".into(),
-                        LIMITS,
-                    ));
+            let path = Path::new(&wanted.node);
+            let beside = (asked != Asked::System).then_some(folder);
+            let found = match asked {
+                Asked::Import => imported(path, beside, self.folders),
+                Asked::Local | Asked::System => read(path, beside, self.folders),
+            };
+            let found =
+                found.map_err(|error| refused(error.describe(path), "name a file of text"))?;
+            let is_known = match asked {
+                // Its functions are here without it.
+                Asked::Import => path.starts_with("stdlib"),
+                Asked::Local => is_of_the_system(path, true),
+                Asked::System => is_of_the_system(path, false),
+            };
+            if found.is_empty() && !is_known {
+                let (what, help) = match asked {
+                    Asked::Import => (
+                        "file or folder",
+                        "it is looked for beside the file that imports it, and in the folders of -I",
+                    ),
+                    Asked::Local => (
+                        "header",
+                        "it is looked for beside the file that includes it, and in the folders of -I",
+                    ),
+                    Asked::System => ("header", "it is looked for in the folders of -I"),
+                };
+                return Err(refused(
+                    format!("there is no {what} `{}`", shown(path)),
+                    help,
+                ));
+            }
+            for (path, text) in found {
+                let bytes = self.sources.text.len() + text.len();
+                if depth == MAX_DEPTH {
+                    let message = "these headers include too many others";
+                    return Err(refused(message.into(), LIMITS));
                 }
-                Ok(Some((_, text))) if self.sources.text.len() + text.len() > MAX_BYTES => {
-                    return Err(refused(
-                        "the script and its headers are too long".into(),
-                        LIMITS,
-                    ));
+                if bytes > MAX_BYTES {
+                    let message = "the script and its headers are too long";
+                    return Err(refused(message.into(), LIMITS));
                 }
-                Ok(Some((path, text))) => self.add(&path, &text, depth + 1)?,
-                Ok(None) if is_of_the_system(path, local) => {}
-                Ok(None) => {
-                    let message = format!("there is no header `{}`", shown(path));
-                    let help = match local {
-                        true => {
-                            "it is looked for beside the file that includes it, and in the folders of -I"
-                        }
-                        false => "it is looked for in the folders of -I",
-                    };
-                    return Err(refused(message, help));
-                }
-                Err(error) => {
-                    return Err(refused(
-                        error.describe(path),
-                        "name a file of declarations in C",
-                    ));
-                }
+                self.add(&path, &text, depth + 1)?;
             }
         }
         Ok(())
@@ -137,7 +147,11 @@ impl Includer<'_> {
         }
         let start = sources.text.len();
         sources.parts.push(Part { name, start });
-        sources.text += text;
+        // The first line of a file that can be run means nothing here.
+        match text.strip_prefix("#!") {
+            Some(rest) => sources.text += &["//", rest].concat(),
+            None => sources.text += text,
+        }
         Ok(())
     }
 }
@@ -177,13 +191,12 @@ impl Sources {
         for path in first {
             let found = read(path, Some(Path::new("")), folders);
             let found = found.map_err(|error| format!("pfscript: {}", error.describe(path)))?;
-            let Some((path, text)) = found else {
-                if is_of_the_system(path, true) {
-                    continue;
-                }
+            if found.is_empty() && !is_of_the_system(path, true) {
                 return Err(format!("pfscript: there is no header {}", shown(path)));
-            };
-            includer.add(&path, &text, 0)?;
+            }
+            for (path, text) in found {
+                includer.add(&path, &text, 0)?;
+            }
         }
         let script = includer.sources.text[..includer.sources.script_bytes()].to_owned();
         let name = includer.sources.name().to_owned();
@@ -273,34 +286,65 @@ fn shown(path: &Path) -> String {
     escape(&path.to_string_lossy()).into_owned()
 }
 
-/// The first file of that name, in the folder of the file that asks or in the others, and its text.
-fn read(
+/// A file that was found, and its text.
+type Found = (PathBuf, String);
+
+/// Where a path may be: in the folder of the file that asks, or in the others.
+fn candidates<'p>(
+    path: &'p Path,
+    beside: Option<&'p Path>,
+    folders: &'p [PathBuf],
+) -> impl Iterator<Item = PathBuf> {
+    let folders = beside
+        .into_iter()
+        .chain(folders.iter().map(PathBuf::as_path));
+    folders.map(move |folder| folder.join(path))
+}
+
+/// The first file of that name; none if there is no such file.
+fn read(path: &Path, beside: Option<&Path>, folders: &[PathBuf]) -> Result<Vec<Found>, Unreadable> {
+    let found = candidates(path, beside, folders).find(|path| path.is_file());
+    found.into_iter().map(file).collect()
+}
+
+/// The first file of that name, or all scripts and headers of the first folder; none if there is neither.
+fn imported(
     path: &Path,
     beside: Option<&Path>,
     folders: &[PathBuf],
-) -> Result<Option<(PathBuf, String)>, Unreadable> {
-    let candidates = beside
-        .into_iter()
-        .chain(folders.iter().map(PathBuf::as_path));
-    let found = candidates
-        .map(|folder| folder.join(path))
-        .find(|path| path.is_file());
+) -> Result<Vec<Found>, Unreadable> {
     let Some(found) =
-        found.or_else(|| Some(path.to_owned()).filter(|path| path.is_absolute() && path.is_file()))
+        candidates(path, beside, folders).find(|path| path.is_file() || path.is_dir())
     else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
+    if found.is_file() {
+        return Ok(vec![file(found)?]);
+    }
+    let entries = found.read_dir().map_err(Unreadable::Io)?;
+    let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| {
+        let is_ours = path
+            .extension()
+            .is_some_and(|end| end == "bt" || end == "h");
+        is_ours && path.is_file()
+    });
+    files.sort();
+    files.into_iter().map(file).collect()
+}
+
+/// A file's text.
+fn file(path: PathBuf) -> Result<Found, Unreadable> {
     let mut bytes = Vec::new();
     let limit = MAX_BYTES as u64 + 1;
-    std::fs::File::open(&found)
+    std::fs::File::open(&path)
         .and_then(|file| file.take(limit).read_to_end(&mut bytes))
         .map_err(Unreadable::Io)?;
     if bytes.len() > MAX_BYTES {
         return Err(Unreadable::TooLong);
     }
     let text = String::from_utf8(bytes).map_err(|_| Unreadable::NotText)?;
-    let found = found.canonicalize().unwrap_or(found);
-    Ok(Some((found, text)))
+    Ok((path.canonicalize().unwrap_or(path), text))
 }
 
 /// Whether a header is the kernel's or the C library's, whose types and constants are known without it.

@@ -106,3 +106,31 @@ fn what_is_wrong_is_said_at_its_place_in_its_file() {
     }
     refuses("#include \"0.h\"\nBEGIN { }", &["include too many others"]);
 }
+
+/// What is imported is as if it stood in the script: a file, or the scripts and headers of a folder.
+#[test]
+fn scripts_are_imported() {
+    needs_root!();
+    let scratch = Scratch::new("imports");
+    scratch.file(
+        "lib.bt",
+        "#!/usr/bin/env bpftrace\nmacro one(x) { x + 1 }\nEND { printf(\"end %d\\n\", one(1)); }",
+    );
+    std::fs::create_dir(scratch.path().join("more")).expect("a folder can be made");
+    scratch.file(
+        "more/a.bt",
+        "import \"../lib.bt\";\nmacro two(x) { one(one(x)) }\n",
+    );
+    scratch.file("more/b.h", HEADER);
+    scratch.file("more/notes.txt", "no script");
+    let script = scratch.file(
+        "script.bt",
+        "import \"stdlib\";\nimport \"more\";\nBEGIN { print(two(LIMIT)); exit(); }",
+    );
+    let finished = Tracer::new(["-q".as_ref(), script.as_os_str()]).run().ok();
+    assert_eq!(finished.text(), "44\nend 2\n\n\n", "{finished}");
+    check(&scratch, &["-e", "import \"gone\";\nBEGIN { }"])
+        .refuses(&["no file or folder `gone`", "-e:1:1"]);
+    scratch.file("wrong.bt", "macro wrong(x) {\n x + }\n");
+    check(&scratch, &["-e", "import \"wrong.bt\"; BEGIN { }"]).refuses(&["wrong.bt:2:6"]);
+}

@@ -39,6 +39,8 @@ pub enum Item {
     Probe(Probe),
     /// `#include <linux/mm.h>`: accepted; types come from BTF. The path alone; `"local.h"` keeps its quotes.
     Include(Spanned<String>),
+    /// `import "folder";`: files of the language whose macros and probes are the script's, too.
+    Import(Spanned<String>),
     /// `config = { name = value; … }`; the values are kept as written.
     Config(Vec<ConfigEntry>),
     /// `macro name($a, @m, b) { … }`

@@ -53,6 +53,7 @@ impl Dumper {
     fn item(&mut self, item: &Item) {
         match item {
             Item::Include(path) => self.line(format!("include {}", quote(path.node.as_bytes()))),
+            Item::Import(path) => self.line(format!("import {}", quote(path.node.as_bytes()))),
             Item::Config(entries) => self.nest("config", |d| {
                 for entry in entries {
                     let value = quote(entry.value.node.as_bytes());

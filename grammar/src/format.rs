@@ -21,7 +21,7 @@ pub fn format(script: &Script) -> String {
     let mut before: Option<&Item> = None;
     for item in &script.items {
         let line = |item: &Item| {
-            matches!(item, Item::Include(_))
+            matches!(item, Item::Include(_) | Item::Import(_))
                 || matches!(item, Item::Unsupported(u) if !u.text.contains('\n'))
                 || matches!(item, Item::Declaration(d) if !d.text.contains('\n'))
         };

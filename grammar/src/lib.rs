@@ -32,7 +32,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use dump::dump;
 pub use escape::{escape, escape_bytes};
 pub use format::format;
-pub use parse::{decode, includes, parse};
+pub use parse::{Asked, decode, includes, parse};
 pub use render::render;
 pub use scan::{MAX_DEPTH, MAX_OPERANDS};
 pub use span::{Span, Spanned};

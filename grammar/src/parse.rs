@@ -77,19 +77,51 @@ pub fn parse(source: &str) -> Result<Script, Vec<Diagnostic>> {
     }
 }
 
-/// What a script or a header includes, where its conditions take it: the paths with their quotes or brackets, each with the
-/// place of its `#include`. None if its directives are wrong, which [`parse`] says.
+/// How a file asks for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// `#include "types.h"`
+    Local,
+    /// `#include <linux/fs.h>`
+    System,
+    /// `import "library";`
+    Import,
+}
+
+/// The files that a script or a header asks for, where its conditions take them: how, the path, and where it does. What is wrong
+/// with it is for [`parse`] to say; files behind that may be missing.
 ///
 /// ```
-/// let found = pfscript_grammar::includes("#include \"a.h\"\n#if 0\n#include <b.h>\n#endif\n");
-/// assert_eq!(found.len(), 1);
-/// assert_eq!(found[0].node, "\"a.h\"");
+/// use pfscript_grammar::{Asked, includes};
+/// let found = includes("import \"lib.bt\"; \n#include \"a.h\"\n#if 0\n#include <b.h>\n#endif\n");
+/// let found: Vec<_> = found.iter().map(|(asked, path)| (*asked, path.node.as_str())).collect();
+/// assert_eq!(found, [(Asked::Local, "a.h"), (Asked::Import, "lib.bt")]);
 /// ```
-pub fn includes(source: &str) -> Vec<Spanned<String>> {
+pub fn includes(source: &str) -> Vec<(Asked, Spanned<String>)> {
     if source.len() > MAX_SOURCE_BYTES {
         return Vec::new();
     }
-    preprocess::includes(source, start(source))
+    let included = preprocess::includes(source, start(source)).into_iter();
+    let mut found: Vec<_> = included
+        .map(|path| {
+            let asked = match path.node.starts_with('"') {
+                true => Asked::Local,
+                false => Asked::System,
+            };
+            let bare = path.node.trim_matches(['"', '<', '>']).to_owned();
+            (asked, Spanned::new(bare, path.span))
+        })
+        .collect();
+    // Few scripts have one, and for the others this is all.
+    if source.contains("import")
+        && let Ok(script) = parse(source)
+    {
+        found.extend(script.items.into_iter().filter_map(|item| match item {
+            Item::Import(path) => Some((Asked::Import, path)),
+            _ => None,
+        }));
+    }
+    found
 }
 
 /// The offset behind a byte order mark and a `#!` line.

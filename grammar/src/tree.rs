@@ -70,7 +70,7 @@ impl<'s> Builder<'s> {
             ),
             Rule::macro_item => Item::Macro(self.macro_item(pair)),
             Rule::fn_item => unsupported("functions defined in scripts", &pair, 0),
-            Rule::import => unsupported("imports", &pair, 0),
+            Rule::import => self.import(pair),
             Rule::map_decl => Item::MapDeclaration(self.map_declaration(pair)),
             _ => Item::Declaration(self.declaration(pair)),
         }
@@ -93,6 +93,15 @@ impl<'s> Builder<'s> {
             })
             .unwrap_or_default();
         Item::Include(Spanned::new(path, span))
+    }
+
+    fn import(&self, pair: Pair<'_, Rule>) -> Item {
+        let span = self.trimmed(&pair);
+        let mut parts = pair.into_inner();
+        let path =
+            parts.find_map(|part| unquoted(part.as_str()).map(|text| self.string(text, span)));
+        let path = String::from_utf8_lossy(&path.unwrap_or_default()).into_owned();
+        Item::Import(Spanned::new(path, span))
     }
 
     fn config_entry(&self, pair: Pair<'_, Rule>) -> ConfigEntry {

@@ -35,22 +35,21 @@ use crate::hir::{Aggregate, Expr, ExprKind, Loop, ScriptMap, Stmt, Var, VarData}
 use crate::manifest::{RecordKind, Site, SiteColumn};
 use crate::providers::Provider;
 use crate::types::{Type, TypeTable};
+use attach_points::{Differences, Group, Point, expand};
 use cranelift_entity::PrimaryMap;
+use declarations::Declarations;
+pub(crate) use expr::{not_known, parse_integer};
+use flow::Flows;
 use indexmap::IndexMap;
+pub use named::{Parameter, ParameterDefault, ProbeFilter};
+use options::configure;
+pub use options::{Limits, MissingProbes, Options, PREFIXES, SETTINGS, Setting, SettingValue};
+use pass::Pass;
 use pfscript_grammar::ast::{self, Item, Script};
 use pfscript_grammar::{Diagnostic, Severity, Span};
 use pfscript_probes::Feature;
 use scope::Scopes;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-use attach_points::{Differences, Group, Point, expand};
-use declarations::Declarations;
-pub(crate) use expr::{not_known, parse_integer};
-use flow::Flows;
-pub use named::{Parameter, ParameterDefault, ProbeFilter};
-use options::configure;
-pub use options::{Limits, MissingProbes, Options, PREFIXES, SETTINGS, Setting, SettingValue};
-use pass::Pass;
 
 /// The most passes over a script. Few need more than four.
 const MAX_PASSES: usize = 64;
@@ -252,7 +251,8 @@ pub fn check(
             Item::MapDeclaration(declaration) => {
                 errors.extend(declarations::add(&mut declared, declaration).err());
             }
-            Item::Probe(_) | Item::Include(_) | Item::Macro(_) | Item::Declaration(_) => {}
+            Item::Include(_) | Item::Import(_) => {}
+            Item::Probe(_) | Item::Macro(_) | Item::Declaration(_) => {}
         }
     }
     let probes: Vec<&ast::Probe> = script.probes().collect();

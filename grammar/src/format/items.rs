@@ -18,6 +18,11 @@ impl Printer {
                 self.push(&path.node);
                 self.push(">");
             }
+            Item::Import(path) => {
+                self.push("import ");
+                self.string(path.node.as_bytes());
+                self.push(";");
+            }
             Item::Config(entries) => {
                 self.push("config = {");
                 self.indent += 1;
