@@ -68,6 +68,11 @@ impl Checker<'_> {
                 let Some(then) = then else {
                     return self.value_or(condition, otherwise, span);
                 };
+                match self.holds_always(condition)? {
+                    Some(true) => return self.choice(then),
+                    Some(false) => return self.choice(otherwise),
+                    None => {}
+                }
                 let condition = self.condition(condition)?;
                 let then = self.choice(then)?;
                 let otherwise = self.choice(otherwise)?;
@@ -106,6 +111,19 @@ impl Checker<'_> {
             (_, None) if value.ty == Type::Unknown => Ok(value),
             (_, None) => Err(not_known(value.span)),
         }
+    }
+
+    /// Whether a condition that is `comptime` holds; none for others. What it leaves out is not even looked at, and neither is
+    /// what follows a condition that holds.
+    pub(super) fn holds_always(
+        &mut self,
+        condition: &ast::Expr,
+    ) -> Result<Option<bool>, Diagnostic> {
+        let Ast::Comptime(known) = &condition.kind else {
+            return Ok(None);
+        };
+        let known = self.comptime(known, condition.span)?;
+        Ok(Some(known.known() != Some(0)))
     }
 
     /// `(a, b)`, `(a = 1, b = 2)`

@@ -189,11 +189,20 @@ impl Checker<'_> {
         span: Span,
     ) -> Result<Expr, Diagnostic> {
         let mut checked = Vec::with_capacity(arms.len());
+        let mut certain = None;
         for (condition, then) in arms {
+            match self.holds_always(condition)? {
+                Some(true) => {
+                    certain = Some(then);
+                    break;
+                }
+                Some(false) => continue,
+                None => {}
+            }
             let condition = self.condition(condition)?;
             checked.push((condition, self.choice(then)?));
         }
-        let mut rest = match otherwise {
+        let mut rest = match certain.or(otherwise) {
             Some(otherwise) => self.choice(otherwise)?,
             None => Expr {
                 kind: ExprKind::Block(Vec::new(), None),

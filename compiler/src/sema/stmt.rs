@@ -124,16 +124,13 @@ impl Checker<'_> {
                 let mut checked = Vec::with_capacity(arms.len());
                 let mut certain = None;
                 for (condition, then) in arms {
-                    // What does not hold is not even looked at, and neither is what follows one that holds.
-                    if let Ast::Comptime(known) = &condition.kind {
-                        match self.comptime(known, condition.span)?.known() {
-                            Some(0) => {}
-                            _ => {
-                                certain = Some(then);
-                                break;
-                            }
+                    match self.holds_always(condition)? {
+                        Some(true) => {
+                            certain = Some(then);
+                            break;
                         }
-                        continue;
+                        Some(false) => continue,
+                        None => {}
                     }
                     let condition = self.condition(condition);
                     let condition = self.keep(condition);

@@ -1,10 +1,11 @@
 //! Runs a program by the rules of `docs/language.md`.
 
-use super::ast::{Binary, Content, Expr, Kind, Map, Script, Stmt, Type, Unary, Variable};
+mod expressions;
+
+use super::ast::{Content, Expr, Given, Kind, Map, Param, Script, Stmt, Variable};
 use super::maps::{self, Entries, Held, Shown};
-use super::memory;
 use super::printf::formatted;
-use super::value::{Int, Value, arithmetic, item, says, takes_signed};
+use super::value::{Int, Value, arithmetic};
 use std::collections::HashMap;
 
 /// The most turns of one run, so that a mistake of the generator's ends.
@@ -26,13 +27,22 @@ enum End {
     Return,
 }
 
+/// A probe, or a macro that is being evaluated.
+#[derive(Default)]
+struct Frame<'a> {
+    variables: HashMap<Variable, Value>,
+    /// The width and sign of those that were declared with them.
+    declared: HashMap<Variable, (u32, bool)>,
+    /// What a macro takes and was given, by the frame below.
+    params: &'a [Param],
+    given: &'a [Given],
+}
+
 struct Machine<'a> {
     script: &'a Script,
-    variables: HashMap<Variable, Value>,
+    frames: Vec<Frame<'a>>,
     maps: Vec<Entries>,
     requests: Vec<Request>,
-    /// What the macros that are being evaluated were given.
-    given: Vec<&'a [Expr]>,
     out: String,
     turns: u32,
 }
@@ -41,16 +51,15 @@ struct Machine<'a> {
 pub fn output(script: &Script) -> String {
     let mut machine = Machine {
         script,
-        variables: HashMap::new(),
+        frames: Vec::new(),
         maps: vec![Vec::new(); script.maps.len()],
         requests: Vec::new(),
-        given: Vec::new(),
         out: String::new(),
         turns: 0,
     };
     for kind in [Kind::Begin, Kind::Once, Kind::End] {
         for probe in script.probes.iter().filter(|probe| probe.kind == kind) {
-            machine.variables.clear();
+            machine.frames = vec![Frame::default()];
             let passes = probe.predicate.as_ref();
             if passes.is_none_or(|predicate| machine.eval(predicate).holds()) {
                 machine.run(&probe.body);
@@ -103,7 +112,18 @@ impl<'a> Machine<'a> {
         match stmt {
             Stmt::Let(variable, value) | Stmt::Set(variable, value) => {
                 let value = self.eval(value).kept();
-                self.variables.insert(*variable, value);
+                self.set(*variable, value);
+            }
+            Stmt::Declare(variable, (bytes, signed), _, value) => {
+                let value = value.as_ref().map(|value| self.eval(value));
+                let frame = self.frames.last_mut().expect("a probe runs");
+                frame.declared.insert(*variable, (*bytes, *signed));
+                self.set(*variable, value.unwrap_or(Value::Int(Int::signed(0))));
+            }
+            Stmt::Call(number, given) => drop(self.call(*number, given)),
+            Stmt::Comptime(condition, holds, body) => {
+                assert_eq!(self.eval(condition).holds(), *holds, "{condition}");
+                return self.run(body);
             }
             Stmt::SetElement(map, keys, value) => {
                 let value = self.eval(value).kept();
@@ -111,10 +131,10 @@ impl<'a> Machine<'a> {
                 *self.element(*map, keys) = Held::Plain(value);
             }
             Stmt::Change(variable, op, by) => {
-                let before = self.variables[variable].clone().int();
+                let before = self.variable(*variable).clone().int();
                 let by = self.eval(by).int();
                 let after = Int::signed(arithmetic(*op, before, by).bits);
-                self.variables.insert(*variable, Value::Int(after));
+                self.set(*variable, Value::Int(after));
             }
             Stmt::ChangeElement(map, keys, op, by) => {
                 let by = self.eval(by).int();
@@ -129,15 +149,16 @@ impl<'a> Machine<'a> {
                     .as_ref()
                     .map_or(0, |value| self.eval(value).int().bits);
                 let script = self.script;
-                let content = &script.maps[*map].content;
+                let content = &script.map(*map).content;
                 self.element(*map, keys).gather(content, value);
             }
             Stmt::PrintMap(map, top, div) => {
                 let (top, div) = (top.filter(|top| *top > 0), div.unwrap_or(1));
-                self.requests.push(Request::Print(*map, Shown { top, div }));
+                let map = self.place(*map);
+                self.requests.push(Request::Print(map, Shown { top, div }));
             }
-            Stmt::Clear(map) => self.requests.push(Request::Clear(*map)),
-            Stmt::Zero(map) => self.requests.push(Request::Zero(*map)),
+            Stmt::Clear(map) => self.requests.push(Request::Clear(self.place(*map))),
+            Stmt::Zero(map) => self.requests.push(Request::Zero(self.place(*map))),
             Stmt::If(arms, otherwise) => {
                 for (condition, body) in arms {
                     if self.eval(condition).holds() {
@@ -150,7 +171,7 @@ impl<'a> Machine<'a> {
             Stmt::While(variable, limit, body) => {
                 for turn in 1..=*limit {
                     let counted = Value::Int(Int::signed(turn as i64));
-                    self.variables.insert(*variable, counted);
+                    self.set(*variable, counted);
                     if let Err(end) = self.turn(body) {
                         return end;
                     }
@@ -159,22 +180,22 @@ impl<'a> Machine<'a> {
             Stmt::Range(variable, from, to, body) => {
                 let (from, to) = (self.eval(from).int().bits, self.eval(to).int().bits);
                 for number in from..to {
-                    self.variables
-                        .insert(*variable, Value::Int(Int::signed(number)));
+                    self.set(*variable, Value::Int(Int::signed(number)));
                     if let Err(end) = self.turn(body) {
                         return end;
                     }
                 }
             }
             Stmt::Each(variable, map, body) => {
-                let content = &self.script.maps[*map].content;
-                for (keys, held) in self.maps[*map].clone() {
+                let map = self.place(*map);
+                let content = &self.script.maps[map].content;
+                for (keys, held) in self.maps[map].clone() {
                     let key = match <[Value; 1]>::try_from(keys) {
                         Ok([key]) => key,
                         Err(keys) => Value::Tuple(keys),
                     };
                     let element = Value::Tuple(vec![key, held.value(content)]);
-                    self.variables.insert(*variable, element);
+                    self.set(*variable, element);
                     if let Err(end) = self.turn(body) {
                         return end;
                     }
@@ -202,12 +223,82 @@ impl<'a> Machine<'a> {
         End::Next
     }
 
+    /// Where a variable is: a macro's may be that of its caller.
+    fn home(&self, mut variable: Variable) -> (usize, Variable) {
+        let mut at = self.frames.len() - 1;
+        loop {
+            let frame = &self.frames[at];
+            let passed = frame.params.iter().zip(frame.given);
+            let mut passed = passed.filter_map(|(param, given)| match (param, given) {
+                (Param::Variable(own, _), Given::Variable(given)) if *own == variable => {
+                    Some(*given)
+                }
+                _ => None,
+            });
+            match passed.next() {
+                Some(given) => (at, variable) = (at - 1, given),
+                None => return (at, variable),
+            }
+        }
+    }
+
+    fn variable(&self, variable: Variable) -> &Value {
+        let (at, variable) = self.home(variable);
+        &self.frames[at].variables[&variable]
+    }
+
+    fn set(&mut self, variable: Variable, value: Value) {
+        let (at, variable) = self.home(variable);
+        let frame = &mut self.frames[at];
+        let value = match frame.declared.get(&variable) {
+            Some((bytes, signed)) => Value::Int(Int::new(value.int().bits, *bytes, *signed)),
+            None => value,
+        };
+        frame.variables.insert(variable, value);
+    }
+
+    /// The map that a macro's map is.
+    fn place(&self, mut map: usize) -> usize {
+        for frame in self.frames.iter().rev() {
+            let passed = frame.params.iter().zip(frame.given);
+            let mut passed = passed.filter_map(|(param, given)| match (param, given) {
+                (Param::Map(own), Given::Map(given)) if *own == map => Some(*given),
+                _ => None,
+            });
+            match passed.next() {
+                Some(given) => map = given,
+                None => break,
+            }
+        }
+        map
+    }
+
+    /// Runs a macro, and gives its value.
+    fn call(&mut self, number: usize, given: &'a [Given]) -> Option<Value> {
+        let script = self.script;
+        let called = &script.macros[number];
+        self.frames.push(Frame {
+            params: &called.params,
+            given,
+            ..Frame::default()
+        });
+        self.run(&called.body);
+        let value = called.value.as_ref().map(|value| self.eval(value));
+        self.frames.pop();
+        // An expression alone is put in as it is.
+        match called.body.is_empty() {
+            true => value,
+            false => value.map(Value::kept),
+        }
+    }
+
     fn keys(&mut self, keys: &'a [Expr]) -> Vec<Value> {
         keys.iter().map(|key| self.eval(key).kept()).collect()
     }
 
     /// An element, which is made if it is not there.
     fn element(&mut self, map: usize, keys: Vec<Value>) -> &mut Held {
+        let map = self.place(map);
         let held = Held::nothing(&self.script.maps[map].content);
         let entries = &mut self.maps[map];
         let at = entries.iter().position(|(known, _)| *known == keys);
@@ -220,203 +311,12 @@ impl<'a> Machine<'a> {
 
     /// What is read of a map.
     fn read(&self, map: usize, keys: &[Value]) -> Value {
+        let map = self.place(map);
         let content = &self.script.maps[map].content;
         let found = self.maps[map].iter().find(|(known, _)| known == keys);
         match found {
             Some((_, held)) => held.value(content),
             None => Held::nothing(content).value(content),
-        }
-    }
-
-    fn eval(&mut self, expr: &'a Expr) -> Value {
-        match expr {
-            Expr::Number(number) => Value::Int(Int {
-                literal: true,
-                ..Int::signed(*number as i64)
-            }),
-            Expr::Bool(set) => Value::Bool(*set),
-            Expr::Text(text) => Value::Text(text.clone(), true),
-            Expr::Variable(variable) => self.variables[variable].clone(),
-            Expr::Element(map, keys) => {
-                let keys = self.keys(keys);
-                self.read(*map, &keys)
-            }
-            Expr::Unary(Unary::Not, of) => Value::Bool(!self.eval(of).holds()),
-            Expr::Unary(Unary::Minus, of) => {
-                let int = self.eval(of).int();
-                Value::Int(match int.signed {
-                    true => Int::signed(int.bits.wrapping_neg()),
-                    false => Int::new(int.bits.wrapping_neg(), int.bytes, false),
-                })
-            }
-            Expr::Unary(Unary::Complement, of) => {
-                let int = self.eval(of).int();
-                Value::Int(match int.signed {
-                    true => Int {
-                        literal: int.literal,
-                        ..Int::signed(!int.bits)
-                    },
-                    false => Int::new(!int.bits, int.bytes, false),
-                })
-            }
-            Expr::Binary(op, a, b) => {
-                let (a, b) = (self.eval(a), self.eval(b));
-                match (op, a, b) {
-                    (op, Value::Int(a), Value::Int(b)) if !op.compares() => {
-                        Value::Int(arithmetic(*op, a, b))
-                    }
-                    (op, Value::Int(a), Value::Int(b)) => {
-                        let signed = takes_signed(*op, a, b);
-                        let order = match signed {
-                            true => a.bits.cmp(&b.bits),
-                            false => (a.bits as u64).cmp(&(b.bits as u64)),
-                        };
-                        Value::Bool(says(*op, order))
-                    }
-                    // Structures and arrays are compared with all bytes that they have.
-                    (op, a @ Value::Memory(..), b) => Value::Bool((a == b) == (*op == Binary::Eq)),
-                    (op, a, b) => Value::Bool(says(*op, a.compare(&b))),
-                }
-            }
-            Expr::Logical(and, a, b) => {
-                let first = self.eval(a).holds();
-                Value::Bool(if first == *and {
-                    self.eval(b).holds()
-                } else {
-                    first
-                })
-            }
-            Expr::Elvis(a, b) => {
-                let first = self.eval(a);
-                match first.holds() {
-                    true => first.kept(),
-                    false => self.eval(b).kept(),
-                }
-            }
-            Expr::Choice(when, a, b) | Expr::If(when, a, b) => match self.eval(when).holds() {
-                true => self.eval(a).kept(),
-                false => self.eval(b).kept(),
-            },
-            Expr::Cast(bytes, signed, of) => {
-                let bits = match self.eval(of) {
-                    Value::Memory(_, memory) => memory::word(&memory),
-                    number => number.int().bits,
-                };
-                Value::Int(Int::new(bits, *bytes, *signed))
-            }
-            Expr::Tuple(items) => Value::Tuple(items.iter().map(|item| self.eval(item)).collect()),
-            Expr::View(structure, variable) => {
-                let words = memory::of_words(&self.variables[variable]);
-                memory::read(&Type::Struct(structure.clone()), &words)
-            }
-            Expr::Through(structure, variable, index) => {
-                let words = memory::of_words(&self.variables[variable]);
-                memory::member(structure, *index, &words)
-            }
-            Expr::Member(of, structure, index) => match self.eval(of) {
-                Value::Memory(_, bytes) => memory::member(structure, *index, &bytes),
-                other => panic!("not a structure: {other:?}"),
-            },
-            Expr::Index(of, index) => {
-                let of = self.eval(of);
-                let index = self.eval(index).int().bits;
-                match of {
-                    Value::Memory(Type::Array(element, count), bytes) => {
-                        assert!((0..i64::from(count)).contains(&index), "within the array");
-                        memory::element(&element, index as usize, &bytes)
-                    }
-                    Value::Text(text, _) => {
-                        // Behind the text, there is its end.
-                        let byte = text.as_bytes().get(index as usize).copied().unwrap_or(0);
-                        Value::Int(Int::new(byte.into(), 1, true))
-                    }
-                    other => panic!("not an array: {other:?}"),
-                }
-            }
-            Expr::Record(items) => {
-                let items = items.iter().map(|(name, value)| (*name, self.eval(value)));
-                Value::Record(items.collect())
-            }
-            Expr::Bytes(ty, number) => {
-                let bytes = self.eval(number).int().bits.to_le_bytes();
-                memory::read(ty, &bytes)
-            }
-            Expr::Item(of, index) => match self.eval(of) {
-                Value::Tuple(items) => items[*index].clone(),
-                other => panic!("not a tuple: {other:?}"),
-            },
-            Expr::Named(of, name) => match self.eval(of) {
-                Value::Record(items) => item(&items, name).clone(),
-                other => panic!("not a record: {other:?}"),
-            },
-            Expr::Step {
-                variable,
-                up,
-                prefix,
-            } => {
-                let before = self.variables[variable].clone().int().bits;
-                let after = before.wrapping_add(if *up { 1 } else { -1 });
-                self.variables
-                    .insert(*variable, Value::Int(Int::signed(after)));
-                Value::Int(Int::signed(if *prefix { after } else { before }))
-            }
-            Expr::Strlen(text) => {
-                Value::Int(Int::new(self.eval(text).text().len() as i64, 8, false))
-            }
-            Expr::Strncmp(a, b, count) => {
-                let beginning = |text: &str| text.chars().take(*count as usize).collect::<String>();
-                let (a, b) = (self.eval(a).text(), self.eval(b).text());
-                let differ = beginning(&a) != beginning(&b);
-                Value::Int(Int::new(differ.into(), 4, true))
-            }
-            Expr::Strcontains(a, b) => {
-                let (a, b) = (self.eval(a).text(), self.eval(b).text());
-                Value::Bool(a.contains(&b))
-            }
-            Expr::Beginning(text, limit) => {
-                let Value::Text(text, literal) = self.eval(text) else {
-                    panic!("not a string: {text}");
-                };
-                let limit = self.eval(limit).int();
-                // The limit counts the terminator, but a number in the script that is a limit of what is written there.
-                let written = literal && limit.literal;
-                let most = limit.bits as usize - usize::from(!written);
-                Value::Text(text.chars().take(most).collect(), written)
-            }
-            Expr::Bswap(of) => {
-                let int = self.eval(of).int();
-                let swapped = (int.bits as u64).swap_bytes() >> (64 - 8 * int.bytes);
-                Value::Int(Int::new(swapped as i64, int.bytes, false))
-            }
-            Expr::HasKey(map, keys) => {
-                let keys = self.keys(keys);
-                Value::Bool(self.maps[*map].iter().any(|(known, _)| *known == keys))
-            }
-            Expr::Delete(map, keys) => {
-                let keys = self.keys(keys);
-                let before = self.maps[*map].len();
-                self.maps[*map].retain(|(known, _)| *known != keys);
-                Value::Bool(self.maps[*map].len() < before)
-            }
-            Expr::Len(map) => Value::Int(Int::signed(self.maps[*map].len() as i64)),
-            Expr::Block(body, value) => {
-                self.run(body);
-                self.eval(value).kept()
-            }
-            Expr::Macro(number, given) => {
-                let script = self.script;
-                self.given.push(given);
-                let value = self.eval(&script.macros[*number].1);
-                self.given.pop();
-                value
-            }
-            Expr::Parameter(number) => {
-                // What was given belongs to where the macro is called.
-                let given = self.given.pop().expect("parameters are used in macros");
-                let value = self.eval(&given[*number]);
-                self.given.push(given);
-                value
-            }
         }
     }
 

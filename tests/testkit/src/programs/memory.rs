@@ -75,7 +75,7 @@ impl Structure {
 pub fn is_dense(ty: &Type) -> bool {
     match ty {
         Type::Int { .. } | Type::Bool | Type::Text => true,
-        Type::Chars(_) => false,
+        Type::Chars(_) | Type::Pointer => false,
         Type::Array(element, _) => is_dense(element),
         Type::Tuple(items) => items.iter().all(is_dense),
         Type::Record(items) => items.iter().all(|(_, ty)| is_dense(ty)),
@@ -139,6 +139,15 @@ pub(super) fn of_words(value: &Value) -> Vec<u8> {
         .iter()
         .map(|word| word.clone().int().bits.to_le_bytes());
     bytes.flatten().collect()
+}
+
+/// The bytes that a variable has in memory.
+pub(super) fn of(value: &Value) -> Vec<u8> {
+    match value {
+        Value::Int(int) => int.bits.to_le_bytes().to_vec(),
+        Value::Memory(_, bytes) => bytes.clone(),
+        tuple => of_words(tuple),
+    }
 }
 
 /// The bytes of an array as a number.

@@ -3,7 +3,8 @@
 //! In comes a seed, out come a script and its output. The interpreter knows the rules of `docs/language.md` and nothing of
 //! the compiler. Programs use what is the same in each run: no clocks, no processes, no events but `BEGIN`, one `interval` and `END`.
 //! `print()`, `clear()` and `zero()` of maps happen when user space comes to them: behind all of `BEGIN`, the `interval`, or all of `END`. What structures have in
-//! them comes from variables: their addresses are taken for those of structures.
+//! them comes from variables: their addresses are taken for those of structures. A macro is run as a function that gets its
+//! expressions unevaluated, and variables and maps by reference.
 
 mod ast;
 mod generate;
@@ -12,6 +13,7 @@ mod maps;
 mod memory;
 mod printf;
 mod value;
+mod written;
 
 /// A script and what it prints on standard output.
 #[derive(Clone, Debug)]

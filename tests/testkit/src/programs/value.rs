@@ -1,6 +1,6 @@
 //! Values of programs, and what operators and `printf` make of them.
 
-use super::ast::{Binary, Type};
+use super::ast::{Binary, Type, Variable};
 use super::memory;
 use std::cmp::Ordering;
 
@@ -14,6 +14,8 @@ pub(super) enum Value {
     Record(Vec<(&'static str, Value)>),
     /// A structure or an array, as the bytes that C has of it.
     Memory(Type, Vec<u8>),
+    /// To a variable of one of the frames.
+    Pointer(usize, Variable),
 }
 
 /// An integer, extended to 64 bits by its own sign.
@@ -116,6 +118,7 @@ impl Value {
                 format!("{{ {} }}", items.collect::<Vec<_>>().join(", "))
             }
             Value::Memory(ty, bytes) => memory::shown(ty, bytes),
+            Value::Pointer(..) => panic!("addresses are not shown"),
         }
     }
 
@@ -160,6 +163,7 @@ pub(super) fn nothing(ty: &Type) -> Value {
             Value::Record(items.map(|(name, ty)| (*name, nothing(ty))).collect())
         }
         Type::Chars(_) | Type::Array(..) | Type::Struct(_) => memory::zeros(ty),
+        Type::Pointer => panic!("pointers are in variables"),
     }
 }
 

@@ -13,6 +13,8 @@ fn is_literal(expr: &Expr) -> bool {
         Expr::Unary(_, of) => is_literal(of),
         Expr::Binary(_, a, b) => is_literal(a) && is_literal(b),
         Expr::Macro(..) | Expr::Parameter(_) => true,
+        Expr::SizeOfType(_) | Expr::SizeOf(..) | Expr::OffsetOf(..) | Expr::Is(..) => true,
+        Expr::Option(_) | Expr::NoParameter(_) => true,
         _ => false,
     }
 }
@@ -28,7 +30,13 @@ impl Generator {
 
     /// An expression of a type.
     pub(super) fn value(&mut self, ty: &Type, depth: u32) -> Expr {
-        if depth > 0 && self.chance(3) && self.parameters == 0 {
+        if self.params.is_some()
+            && self.chance(2)
+            && let Some(given) = self.parameter(|known| known == ty)
+        {
+            return given;
+        }
+        if depth > 0 && self.chance(3) {
             let fits = self.variable(|seen| seen.ty == *ty);
             if let Some(seen) = fits {
                 return Expr::Variable(seen.variable);
@@ -43,6 +51,7 @@ impl Generator {
             Type::Text => self.text(depth),
             Type::Struct(_) | Type::Array(..) | Type::Record(_) => self.composite(ty, depth),
             Type::Chars(_) => panic!("text is a string outside of structures"),
+            Type::Pointer => panic!("pointers are in variables"),
             Type::Tuple(items) => Expr::Tuple(
                 items
                     .iter()
@@ -113,20 +122,36 @@ impl Generator {
             return Expr::Bool(self.chance(2));
         }
         let depth = depth - 1;
-        match self.random.below(9) {
+        match self.random.below(12) {
+            9 => self.kind().unwrap_or(Expr::Bool(true)),
+            10 => {
+                let seen = self.variable(|seen| !seen.fixed && !seen.declared);
+                let found = seen.and_then(|seen| {
+                    let content = Content::Plain(seen.ty.clone());
+                    let map = self.map(|map| !map.key.is_empty() && map.content == content)?;
+                    Some(Expr::Find(map, self.keys(map, depth), seen.variable))
+                });
+                found.unwrap_or(Expr::Bool(false))
+            }
+            11 if self.chance(3) => {
+                let number = self.random.below(5000) as i64 - 10;
+                let number = Expr::Unary(Unary::Minus, boxed(Expr::Number(number.unsigned_abs())));
+                match self.chance(2) {
+                    true => Expr::IsErr(boxed(number)),
+                    false => Expr::IsErr(boxed(self.any_int(depth))),
+                }
+            }
             0 => Expr::Unary(Unary::Not, boxed(self.condition(depth))),
             1 | 2 => Expr::Logical(
                 self.chance(2),
                 boxed(self.condition(depth)),
                 boxed(self.condition(depth)),
             ),
-            3 if self.parameters == 0 => {
+            3 => {
                 let op = self.random.one_of(&COMPARISONS[..2]);
                 Expr::Binary(op, boxed(self.text(depth)), boxed(self.text(depth)))
             }
-            4 if self.parameters == 0 => {
-                Expr::Strcontains(boxed(self.text(depth)), boxed(self.text(depth)))
-            }
+            4 => Expr::Strcontains(boxed(self.text(depth)), boxed(self.text(depth))),
             5 => match self.map(|map| !map.key.is_empty()) {
                 Some(map) => Expr::HasKey(map, self.keys(map, depth)),
                 None => Expr::Bool(true),
@@ -160,7 +185,10 @@ impl Generator {
     fn block(&mut self, depth: u32) -> Expr {
         let seen = self.seen.len();
         let value = self.value(&I64, depth);
-        let body = vec![Stmt::Let(self.fresh(I64, false), value)];
+        let mut body = vec![Stmt::Let(self.fresh(I64, false), value)];
+        if self.ordered && !self.repeated && self.chance(4) {
+            body.extend(self.within_block());
+        }
         let value = Expr::Cast(8, true, boxed(self.any_int(depth)));
         self.seen.truncate(seen);
         Expr::Block(body, boxed(value))
@@ -168,8 +196,11 @@ impl Generator {
 
     /// An integer of any size.
     pub(super) fn any_int(&mut self, depth: u32) -> Expr {
-        if self.parameters > 0 && self.chance(2) {
-            return Expr::Parameter(self.random.below(self.parameters as u64) as usize);
+        if self.params.is_some()
+            && self.chance(2)
+            && let Some(given) = self.parameter(|ty| matches!(ty, Type::Int { .. }))
+        {
+            return given;
         }
         if depth == 0 {
             let known = self.variable(|seen| matches!(seen.ty, Type::Int { .. }));
@@ -179,9 +210,9 @@ impl Generator {
             };
         }
         let depth = depth - 1;
-        match self.random.below(22) {
+        match self.random.below(26) {
             21 => match self.variable(|seen| seen.ty == Type::Text) {
-                Some(seen) if self.parameters == 0 => {
+                Some(seen) => {
                     let index = self.index(7, depth);
                     Expr::Index(boxed(Expr::Variable(seen.variable)), boxed(index))
                 }
@@ -203,7 +234,7 @@ impl Generator {
                 let value = |this: &mut Self| boxed(this.value(&I64, depth));
                 match self.random.below(3) {
                     0 => Expr::Elvis(value(self), value(self)),
-                    1 if self.parameters == 0 => {
+                    1 => {
                         let when = boxed(self.condition(depth));
                         let (a, b) = (self.block(depth), self.block(depth));
                         Expr::If(when, boxed(a), boxed(b))
@@ -219,8 +250,8 @@ impl Generator {
                 },
                 None => self.number(),
             },
-            6 if self.parameters == 0 => Expr::Strlen(boxed(self.text(depth))),
-            7 if self.parameters == 0 => Expr::Strncmp(
+            6 => Expr::Strlen(boxed(self.text(depth))),
+            7 => Expr::Strncmp(
                 boxed(self.text(depth)),
                 boxed(self.text(depth)),
                 self.random.below(6),
@@ -255,14 +286,30 @@ impl Generator {
                 Some(map) => Expr::Len(map),
                 None => self.number(),
             },
-            14 if self.parameters == 0 => self.block(depth),
-            12 if !self.script.macros.is_empty() && self.parameters == 0 => {
-                let number = self.random.below(self.script.macros.len() as u64) as usize;
-                let count = self.script.macros[number].0;
-                // A parameter may be used more than once, so that nothing may change in it.
-                let given = (0..count).map(|_| self.any_int(0)).collect();
-                Expr::Macro(number, given)
-            }
+            14 => self.block(depth),
+            12 | 22 => match self.called() {
+                Some(called) => called,
+                None => self.number(),
+            },
+            15 => match self.pointed(depth) {
+                Some(pointed) => pointed,
+                None => self.number(),
+            },
+            16 => self.constant(),
+            17 => match self.variable(|seen| matches!(seen.ty, Type::Int { .. })) {
+                Some(seen) => match seen.ty {
+                    Type::Int { bytes, signed } => {
+                        let of = boxed(self.any_int(depth));
+                        Expr::Like(seen.variable, bytes, signed, of)
+                    }
+                    other => panic!("{other:?} is no integer"),
+                },
+                None => self.number(),
+            },
+            23 if self.chance(3) => match self.chance(2) {
+                true => Expr::Option(boxed(Expr::Number(self.random.below(9)))),
+                false => Expr::NoParameter(self.random.one_of(&["$#", "$1"])),
+            },
             _ => {
                 let op = self.random.one_of(&ARITHMETIC);
                 let (left, mut right) = (self.any_int(depth), self.any_int(depth));

@@ -188,9 +188,6 @@ impl Generator {
         fits: impl Fn(&Type) -> bool,
         depth: u32,
     ) -> Option<(Expr, Type)> {
-        if self.parameters > 0 {
-            return None;
-        }
         let (mut value, mut ty) = self.whole(depth)?;
         let mut before = Vec::new();
         if let (Expr::Block(body, view), Type::Struct(structure)) = (&value, &ty)
@@ -239,11 +236,11 @@ impl Generator {
                 let keeps =
                     |content: &Content| matches!(content, Content::Plain(ty) if is_composite(ty));
                 let map = self.map(|map| keeps(&map.content))?;
-                let Content::Plain(ty) = self.script.maps[map].content.clone() else {
+                let Content::Plain(ty) = self.script.map(map).content.clone() else {
                     return None;
                 };
                 let element = Expr::Element(map, self.keys(map, depth));
-                match (&ty, self.script.maps[map].key.is_empty()) {
+                match (&ty, self.script.map(map).key.is_empty()) {
                     // `@m[0]` is another map's element.
                     (Type::Array(..), true) => Some((Expr::Block(Vec::new(), boxed(element)), ty)),
                     _ => Some((element, ty)),

@@ -1,0 +1,71 @@
+//! What prints.
+
+use super::Generator;
+use super::expressions::boxed;
+use crate::programs::ast::{Conversion, Expr, Stmt, Type};
+
+impl Generator {
+    pub(super) fn conversion(&mut self) -> Conversion {
+        let kinds = ['d', 'u', 'x', 'X', 'o', 'c', 's', 's', 'i'];
+        let kind = self.random.one_of(&kinds);
+        let number = kind != 's' && kind != 'c';
+        let signed = kind == 'd' || kind == 'i';
+        let based = matches!(kind, 'x' | 'X' | 'o');
+        let left = self.chance(3);
+        let precise = kind != 'c' && self.chance(4);
+        let lengths = match number {
+            true => &["", "", "", "hh", "h", "l", "ll"][..],
+            false => &[""],
+        };
+        Conversion {
+            left,
+            zero: number && !left && self.chance(3),
+            plus: signed && self.chance(4),
+            blank: signed && self.chance(4),
+            other: based && self.chance(3),
+            width: self.random.below(12) as usize,
+            precision: precise.then(|| self.random.below(6) as usize),
+            length: self.random.one_of(lengths),
+            kind,
+        }
+    }
+
+    pub(super) fn print(&mut self) -> Stmt {
+        if self.chance(2) {
+            let ty = self.any_type();
+            return Stmt::Print(match ty {
+                // A bare map would be printed as one.
+                Type::Int { .. } => match self.any_int(3) {
+                    Expr::Element(map, keys) if keys.is_empty() => {
+                        Expr::Cast(8, true, boxed(Expr::Element(map, keys)))
+                    }
+                    other => other,
+                },
+                _ => match self.value(&ty, 3) {
+                    Expr::Element(map, keys) if keys.is_empty() => {
+                        Expr::Block(Vec::new(), boxed(Expr::Element(map, keys)))
+                    }
+                    other => other,
+                },
+            });
+        }
+        let count = 1 + self.random.below(4);
+        let parts = (0..count).map(|_| {
+            let conversion = self.conversion();
+            let kind = conversion.kind;
+            let value = match kind {
+                'c' => Expr::Number(b'a' as u64 + self.random.below(26)),
+                // The precision is of text alone.
+                's' if conversion.precision.is_some() => self.text(2),
+                's' => {
+                    let ty = self.any_type();
+                    self.value(&ty, 2)
+                }
+                _ => self.any_int(2),
+            };
+            let text = self.random.one_of(&["", " ", "x=", ": "]).to_owned();
+            (text, conversion, value)
+        });
+        Stmt::Printf(parts.collect())
+    }
+}
