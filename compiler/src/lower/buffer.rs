@@ -33,6 +33,9 @@ impl Lower<'_> {
         if let Base::Memory(address) = &from.base {
             let address = self.address_at(address, from.offset);
             self.begin_buffer(to, length, room);
+            if most == 0 {
+                return;
+            }
             let bytes = self.builder.address(bytes);
             let loss = self.loss();
             self.builder
@@ -41,6 +44,10 @@ impl Lower<'_> {
         }
         let slot = self.in_slot(from);
         self.begin_buffer(to, length, room);
+        // A buffer without bytes has no place for any, and ends with its length.
+        if most == 0 {
+            return;
+        }
         // Behind what there is are zeros.
         let have = self.checked.types.c_size(from.ty).unwrap_or(0);
         let size = match have < most {

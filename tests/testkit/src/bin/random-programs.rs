@@ -1,5 +1,6 @@
 //! `random-programs FOLDER COUNT [FIRST]`: writes the programs of so many seeds to `SEED-loops.pf` and what they print to
-//! `SEED-loops.out`, for machines that have nothing but the command. Every fourth, `SEED-plain`, suits old kernels too.
+//! `SEED-loops.out`, for machines that have nothing but the command. Every fourth, `SEED-plain`, suits old kernels too. Beside
+//! these are programs of time series, `SEED.series.pf`.
 
 use pfscript_testkit::programs;
 use std::path::Path;
@@ -19,6 +20,12 @@ fn main() -> std::io::Result<()> {
         let file = |ending: &str| Path::new(folder).join(format!("{seed:05}-{kind}.{ending}"));
         std::fs::write(file("pf"), program.source)?;
         std::fs::write(file("out"), program.output)?;
+        if !features.loops {
+            let program = programs::series::program(seed);
+            let file = |ending: &str| Path::new(folder).join(format!("{seed:05}.series.{ending}"));
+            std::fs::write(file("pf"), program.source)?;
+            std::fs::write(file("out"), program.output)?;
+        }
     }
     Ok(())
 }

@@ -80,6 +80,8 @@ pub enum Content {
 pub struct Map {
     pub key: Vec<Type>,
     pub content: Content,
+    /// The interval whose own it is, until `END`.
+    pub owner: Option<usize>,
 }
 
 /// `$v0`, `$v1`, …
@@ -89,7 +91,7 @@ pub type Variable = usize;
 pub enum Expr {
     Number(u64),
     Bool(bool),
-    Text(String),
+    Text(Vec<u8>),
     Variable(Variable),
     Element(usize, Vec<Expr>),
     Unary(Unary, Box<Expr>),
@@ -125,6 +127,15 @@ pub enum Expr {
     Strlen(Box<Expr>),
     Strncmp(Box<Expr>, Box<Expr>, u64),
     Strcontains(Box<Expr>, Box<Expr>),
+    Concat(Box<Expr>, Box<Expr>),
+    Strstr(Box<Expr>, Box<Expr>),
+    Memcmp(Box<Expr>, Box<Expr>, u64),
+    /// `strcap` of a literal.
+    Strcap(Vec<u8>),
+    /// `default_str_length()` or `config.max_strlen`
+    MaxStrlen(&'static str),
+    /// `buf(text, length)`
+    Buffer(Box<Expr>, u64),
     /// `str(text, limit)`
     Beginning(Box<Expr>, Box<Expr>),
     Bswap(Box<Expr>),
@@ -152,8 +163,8 @@ pub enum Expr {
     Behind(Variable),
     /// `&$v`
     Address(Variable),
-    /// `*$p`, of a pointer in a variable.
-    Star(Variable),
+    /// `*$p`, of a pointer in a variable; `*kptr($p)` is the same.
+    Star(&'static str, Variable),
     /// `*&@m[k]`
     BehindElement(usize, Vec<Expr>),
     /// An integer in the memory of a variable: `*((uint8 *)&$v + n)` or `((uint8 *)&$v)[n]`.
@@ -164,6 +175,23 @@ pub enum Expr {
         at: Box<Expr>,
         indexed: bool,
     },
+    /// A member of the structure that another member is found to be of.
+    Contained {
+        structure: Rc<Structure>,
+        variable: Variable,
+        by: usize,
+        member: usize,
+    },
+    /// `pton("1.2.3.4")`
+    Pton([u8; 4]),
+    /// `ntop` of an `uint32`.
+    Ntop(Box<Expr>),
+    /// `macaddr(&$v)`
+    Macaddr(Variable),
+    /// What a number is called, by a function.
+    Called(&'static str, u64, &'static str),
+    /// A condition on the machine that always holds.
+    Fact(&'static str),
     /// `getopt("name", default)`, where the command line has no such option.
     Option(Box<Expr>),
     /// `$#` or `$1`, which are not there.
@@ -177,6 +205,10 @@ pub enum Stmt {
     Declare(Variable, (u32, bool), Option<Variable>, Option<Expr>),
     /// A call of a macro.
     Call(usize, Vec<Given>),
+    /// `assert(e || true, "…")`, or what is checked when the script is compiled.
+    Assert(&'static str, Expr),
+    /// `cat` of a file that is the same everywhere.
+    Cat,
     /// `if comptime`, whose other branch has what would not compile.
     Comptime(Expr, bool, Vec<Stmt>),
     Set(Variable, Expr),
@@ -217,7 +249,7 @@ pub struct Conversion {
     pub other: bool,
     pub width: usize,
     pub precision: Option<usize>,
-    /// `hh`, `h`, `l`, `ll` or nothing
+    /// `hh`, `h`, `l`, `ll` or nothing; of bytes, `x`, `h` or nothing
     pub length: &'static str,
     pub kind: char,
 }
@@ -226,8 +258,12 @@ pub struct Conversion {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     Begin,
-    /// `interval`, of which there is one: it runs once and ends tracing.
+    /// `interval`, of which there is one: it runs once.
     Once,
+    /// One of several intervals that run once. They have maps of their own, and print nothing.
+    Apart(usize),
+    /// When the tracer gets a signal, which `BEGIN` has sent.
+    Signal,
     End,
 }
 
@@ -238,8 +274,29 @@ pub struct Probe {
     pub body: Vec<Stmt>,
 }
 
+/// What a `config` block sets.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub max_strlen: usize,
+    /// What is printed behind strings that were cut.
+    pub trailer: &'static str,
+    /// Whether maps are printed at the end.
+    pub prints: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            max_strlen: 256,
+            trailer: "..",
+            prints: true,
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Script {
+    pub settings: Option<Settings>,
     pub structures: Vec<Rc<Structure>>,
     pub maps: Vec<Map>,
     /// The maps that macros are given, by [`LENT`] and their index.

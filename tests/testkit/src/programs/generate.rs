@@ -2,9 +2,11 @@
 
 mod constants;
 mod expressions;
+mod fixed;
 mod macros;
 mod output;
 mod statements;
+mod strings;
 mod structures;
 
 use self::expressions::boxed;
@@ -75,6 +77,7 @@ struct Generator {
     ordered: bool,
     /// Whether an expression is evaluated more often than it is written.
     repeated: bool,
+    kind: Kind,
     /// In a probe that interrupts: it is not left before its end, and makes no elements, since the kernel may have none there.
     interrupts: bool,
     /// What the macro takes that is being written. Nothing else is known there.
@@ -94,9 +97,11 @@ pub fn program(seed: u64, features: Features) -> Script {
         returns: true,
         ordered: true,
         repeated: false,
+        kind: Kind::Begin,
         interrupts: false,
         params: None,
     };
+    generator.settings();
     generator.structures();
     generator.maps();
     generator.macros();
@@ -108,14 +113,32 @@ pub fn program(seed: u64, features: Features) -> Script {
         };
         generator.probe(kind);
     }
+    let apart = generator.script.maps.iter().any(|map| map.owner.is_some());
+    if apart {
+        generator.probe(Kind::Apart(0));
+        generator.probe(Kind::Apart(1));
+    }
     if generator.chance(4) {
         generator.probe(Kind::Once);
+    } else if !apart && generator.chance(6) {
+        generator.probe(Kind::Signal);
     }
     // Whatever the others do, there is a BEGIN, and each map is assigned.
     generator.probe(Kind::Begin);
     generator.seen.clear();
     generator.interrupts = false;
     for map in 0..generator.script.maps.len() {
+        if let Some(owner) = generator.script.maps[map].owner {
+            generator.kind = Kind::Apart(owner);
+            let stmt = generator.assign(map);
+            let probes = &mut generator.script.probes;
+            let own = probes
+                .iter_mut()
+                .find(|probe| probe.kind == Kind::Apart(owner));
+            own.expect("the interval is there").body.push(stmt);
+            continue;
+        }
+        generator.kind = Kind::Begin;
         let stmt = generator.assign(map);
         generator.script.probes[0].body.push(stmt);
     }
@@ -149,14 +172,36 @@ impl Generator {
                 3 => vec![Type::Bool, I64],
                 _ => vec![I64],
             };
-            self.script.maps.push(Map { key, content });
+            let owner = None;
+            self.script.maps.push(Map {
+                key,
+                content,
+                owner,
+            });
+        }
+        // Intervals come in any order, so that each has maps of its own.
+        if self.chance(5) {
+            for owner in 0..2 {
+                for _ in 0..2 {
+                    let content = match self.chance(2) {
+                        true => Content::Plain(I64),
+                        false => Content::Gathered(self.random.one_of(&GATHERERS[..5]), true),
+                    };
+                    self.script.maps.push(Map {
+                        key: Vec::new(),
+                        content,
+                        owner: Some(owner),
+                    });
+                }
+            }
         }
     }
 
     fn probe(&mut self, kind: Kind) {
         self.seen.clear();
-        self.interrupts = kind == Kind::Once;
-        let predicate = kind != Kind::Once && self.chance(4);
+        self.kind = kind;
+        self.interrupts = matches!(kind, Kind::Once | Kind::Apart(_));
+        let predicate = !self.interrupts && self.chance(4);
         let predicate = predicate.then(|| self.condition(1));
         let count = 4 + self.random.below(10);
         let mut body = Vec::new();
@@ -165,7 +210,7 @@ impl Generator {
         }
         // What is left in variables is seen.
         for seen in self.seen.clone() {
-            if seen.ty == Type::Pointer {
+            if seen.ty == Type::Pointer || matches!(kind, Kind::Apart(_)) {
                 continue;
             }
             body.push(Stmt::Print(Expr::Variable(seen.variable)));
@@ -214,6 +259,11 @@ impl Generator {
         }
     }
 
+    /// Whether what is printed has a place in the output.
+    fn prints(&self) -> bool {
+        !matches!(self.kind, Kind::Apart(_))
+    }
+
     /// A variable in sight that fits.
     fn variable(&mut self, fits: impl Fn(&Seen) -> bool) -> Option<Seen> {
         let fitting: Vec<&Seen> = self.seen.iter().filter(|seen| fits(seen)).collect();
@@ -238,7 +288,14 @@ impl Generator {
     /// A map that fits, by its number.
     fn map(&mut self, fits: impl Fn(&Map) -> bool) -> Option<usize> {
         let all: Vec<usize> = match &self.params {
-            None => (0..self.script.maps.len()).collect(),
+            None => {
+                let seen = |map: &usize| match (self.kind, self.script.maps[*map].owner) {
+                    (Kind::End, _) => true,
+                    (Kind::Apart(own), owner) => owner == Some(own),
+                    (_, owner) => owner.is_none(),
+                };
+                (0..self.script.maps.len()).filter(seen).collect()
+            }
             Some(params) => {
                 let maps = params.iter();
                 let maps = maps.filter_map(|param| match param {

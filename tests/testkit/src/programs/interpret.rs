@@ -2,10 +2,11 @@
 
 mod expressions;
 
-use super::ast::{Content, Expr, Given, Kind, Map, Param, Script, Stmt, Variable};
+use super::ast::{Content, Expr, Given, Kind, Map, Param, Script, Settings, Stmt, Variable};
 use super::maps::{self, Entries, Held, Shown};
 use super::printf::formatted;
 use super::value::{Int, Value, arithmetic};
+use super::written::once;
 use std::collections::HashMap;
 
 /// The most turns of one run, so that a mistake of the generator's ends.
@@ -13,7 +14,7 @@ const MAX_TURNS: u32 = 1_000_000;
 
 /// What user space is told: it comes to it when a phase is over.
 enum Request {
-    Text(String),
+    Text(Vec<u8>),
     Print(usize, Shown),
     Clear(usize),
     Zero(usize),
@@ -43,22 +44,30 @@ struct Machine<'a> {
     frames: Vec<Frame<'a>>,
     maps: Vec<Entries>,
     requests: Vec<Request>,
-    out: String,
+    settings: Settings,
+    out: Vec<u8>,
     turns: u32,
 }
 
 /// What a script prints.
-pub fn output(script: &Script) -> String {
+pub fn output(script: &Script) -> Vec<u8> {
     let mut machine = Machine {
         script,
         frames: Vec::new(),
         maps: vec![Vec::new(); script.maps.len()],
         requests: Vec::new(),
-        out: String::new(),
+        settings: script.settings.unwrap_or_default(),
+        out: Vec::new(),
         turns: 0,
     };
-    for kind in [Kind::Begin, Kind::Once, Kind::End] {
-        for probe in script.probes.iter().filter(|probe| probe.kind == kind) {
+    let phase = |kind: Kind| match kind {
+        Kind::Begin => 0,
+        Kind::Once | Kind::Apart(_) | Kind::Signal => 1,
+        Kind::End => 2,
+    };
+    for number in 0..3 {
+        let probes = script.probes.iter();
+        for probe in probes.filter(|probe| phase(probe.kind) == number) {
             machine.frames = vec![Frame::default()];
             let passes = probe.predicate.as_ref();
             if passes.is_none_or(|predicate| machine.eval(predicate).holds()) {
@@ -67,12 +76,19 @@ pub fn output(script: &Script) -> String {
         }
         machine.answer();
     }
-    machine.out += "\n\n";
+    machine.out.extend(b"\n\n");
+    if !machine.settings.prints {
+        return machine.out;
+    }
     for map in 0..script.maps.len() {
         machine.print(map, Shown { top: None, div: 1 });
     }
-    if script.probes.iter().any(|probe| probe.kind == Kind::Once) {
-        machine.out += "@once: 1\n";
+    let mut over: Vec<String> = (script.probes.iter())
+        .filter_map(|probe| once(probe.kind))
+        .collect();
+    over.sort();
+    for once in over {
+        machine.out.extend(format!("{once}: 2\n").bytes());
     }
     machine.out
 }
@@ -121,6 +137,9 @@ impl<'a> Machine<'a> {
                 self.set(*variable, value.unwrap_or(Value::Int(Int::signed(0))));
             }
             Stmt::Call(number, given) => drop(self.call(*number, given)),
+            Stmt::Assert("assert", condition) => drop(self.eval(condition)),
+            Stmt::Assert(..) => {}
+            Stmt::Cat => self.requests.push(Request::Text(b"Linux\n".to_vec())),
             Stmt::Comptime(condition, holds, body) => {
                 assert_eq!(self.eval(condition).holds(), *holds, "{condition}");
                 return self.run(body);
@@ -205,17 +224,18 @@ impl<'a> Machine<'a> {
             Stmt::Continue => return End::Continue,
             Stmt::Return => return End::Return,
             Stmt::Print(value) => {
-                let line = format!("{}\n", self.eval(value).shown());
+                let mut line = self.eval(value).shown();
+                line.push(b'\n');
                 self.requests.push(Request::Text(line));
             }
             Stmt::Printf(parts) => {
-                let mut line = String::new();
+                let mut line = Vec::new();
                 for (text, conversion, value) in parts {
                     let value = self.eval(value);
-                    line += text;
-                    line += &formatted(*conversion, &value);
+                    line.extend(text.bytes());
+                    line.extend(formatted(*conversion, &value));
                 }
-                line += "\n";
+                line.push(b'\n');
                 self.requests.push(Request::Text(line));
             }
             Stmt::Discard(value) => drop(self.eval(value)),
@@ -324,14 +344,14 @@ impl<'a> Machine<'a> {
     fn answer(&mut self) {
         for request in std::mem::take(&mut self.requests) {
             match request {
-                Request::Text(text) => self.out += &text,
+                Request::Text(text) => self.out.extend(text),
                 Request::Print(map, what) => {
-                    let Map { key, content } = &self.script.maps[map];
+                    let Map { key, content, .. } = &self.script.maps[map];
                     let histogram = matches!(content, Content::Hist(_) | Content::Linear { .. });
                     if key.is_empty() && self.maps[map].is_empty() && !histogram {
                         // A map without key is seen as what it starts with.
                         let start = vec![(Vec::new(), Held::nothing(content))];
-                        self.out += &maps::shown(map, content, &start, what);
+                        self.out.extend(maps::shown(map, content, &start, what));
                     } else {
                         self.print(map, what);
                     }
@@ -349,6 +369,7 @@ impl<'a> Machine<'a> {
 
     fn print(&mut self, map: usize, what: Shown) {
         let content = &self.script.maps[map].content;
-        self.out += &maps::shown(map, content, &self.maps[map], what);
+        let shown = maps::shown(map, content, &self.maps[map], what);
+        self.out.extend(shown);
     }
 }

@@ -206,7 +206,7 @@ fn divided(value: Value, by: i64) -> Value {
 }
 
 /// The lines of a map.
-pub(super) fn shown(number: usize, content: &Content, entries: &Entries, what: Shown) -> String {
+pub(super) fn shown(number: usize, content: &Content, entries: &Entries, what: Shown) -> Vec<u8> {
     let mut entries: Vec<_> = entries.iter().collect();
     let by_key = |a: &[Value], b: &[Value]| {
         let mut pairs = a.iter().zip(b).map(|(a, b)| a.compare(b));
@@ -216,30 +216,33 @@ pub(super) fn shown(number: usize, content: &Content, entries: &Entries, what: S
         .sort_by(|(key_a, a), (key_b, b)| order(content, a, b).then_with(|| by_key(key_a, key_b)));
     let top = what.top.map_or(entries.len(), |top| top as usize);
     let from = entries.len().saturating_sub(top);
-    let mut text = String::new();
+    let mut text = Vec::new();
     for (keys, held) in &entries[from..] {
-        let keys: Vec<String> = keys.iter().map(Value::shown).collect();
-        let key = match &keys[..] {
-            [] => String::new(),
-            keys => format!("[{}]", keys.join(", ")),
-        };
-        let name = format!("@m{number}{key}:");
-        text += &match (content, held) {
+        let keys: Vec<Vec<u8>> = keys.iter().map(Value::shown).collect();
+        text.extend(format!("@m{number}").bytes());
+        if !keys.is_empty() {
+            text.extend([b"[", &keys.join(&b", "[..])[..], b"]"].concat());
+        }
+        text.push(b':');
+        let held = match (content, held) {
             (Content::Gathered("stats", signed), Held::Gathered(gathered)) => {
                 let average = Int::new(gathered.come_to("avg", *signed), 8, *signed);
-                let average = divided(Value::Int(average), what.div).shown();
+                let average = divided(Value::Int(average), what.div).int().text();
                 let total = Int::new(gathered.total, 8, *signed).text();
                 let count = gathered.count;
-                format!("{name} {{ .count = {count}, .average = {average}, .total = {total} }}\n")
+                format!(" {{ .count = {count}, .average = {average}, .total = {total} }}")
+                    .into_bytes()
             }
             (Content::Hist(_) | Content::Linear { .. }, Held::Gathered(gathered)) => {
-                format!("{name}\n{}\n", rows(content, gathered))
+                format!("\n{}", rows(content, gathered)).into_bytes()
             }
             _ => {
-                let value = divided(held.value(content), what.div);
-                format!("{name} {}\n", value.shown())
+                let value = divided(held.value(content), what.div).shown();
+                [b" ", &value[..]].concat()
             }
         };
+        text.extend(held);
+        text.push(b'\n');
     }
     text
 }

@@ -1,7 +1,7 @@
 //! Structures and arrays as C lays them out.
 
 use super::ast::Type;
-use super::value::{Int, Value};
+use super::value::{Int, Text, Value};
 use std::cmp::Ordering;
 use std::fmt;
 
@@ -124,7 +124,7 @@ pub(super) fn read(ty: &Type, bytes: &[u8]) -> Value {
         Type::Chars(count) => {
             let text = bytes[..*count as usize].split(|byte| *byte == 0);
             let text = text.into_iter().next().expect("split gives one at least");
-            Value::Text(String::from_utf8_lossy(text).into_owned(), false)
+            Value::Text(Text::new(text))
         }
         _ => Value::Memory(ty.clone(), bytes[..shape(ty).0 as usize].to_vec()),
     }
@@ -201,18 +201,20 @@ fn parts(ty: &Type, bytes: &[u8]) -> Vec<Value> {
     }
 }
 
-pub(super) fn shown(ty: &Type, bytes: &[u8]) -> String {
+pub(super) fn shown(ty: &Type, bytes: &[u8]) -> Vec<u8> {
     let parts = parts(ty, bytes);
     let parts = parts.iter().map(Value::shown);
     match ty {
         Type::Struct(structure) => {
             let named = structure.members.iter().zip(parts);
-            let named: Vec<String> = named
-                .map(|(member, value)| format!(".{} = {value}", member.name))
+            let named: Vec<Vec<u8>> = named
+                .map(|(member, value)| {
+                    [format!(".{} = ", member.name).into_bytes(), value].concat()
+                })
                 .collect();
-            format!("{{ {} }}", named.join(", "))
+            [b"{ ", &named.join(&b", "[..])[..], b" }"].concat()
         }
-        _ => format!("[{}]", parts.collect::<Vec<_>>().join(",")),
+        _ => [b"[", &parts.collect::<Vec<_>>().join(&b","[..])[..], b"]"].concat(),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Random programs in the language, and what they print: written by a generator, run by an interpreter of its own.
 //!
 //! In comes a seed, out come a script and its output. The interpreter knows the rules of `docs/language.md` and nothing of
-//! the compiler. Programs use what is the same in each run: no clocks, no processes, no events but `BEGIN`, one `interval` and `END`.
-//! `print()`, `clear()` and `zero()` of maps happen when user space comes to them: behind all of `BEGIN`, the `interval`, or all of `END`. What structures have in
-//! them comes from variables: their addresses are taken for those of structures. A macro is run as a function that gets its
-//! expressions unevaluated, and variables and maps by reference.
+//! the compiler. Programs use what is the same in each run: no clocks, no processes, no events but `BEGIN`, `interval`, a signal that
+//! a program has sent to its tracer, and `END`. `print()`, `clear()` and `zero()` of maps happen when user space comes to them: behind all of
+//! `BEGIN`, what comes between, or all of `END`. What structures have in them comes from variables: their addresses are taken for those
+//! of structures. A macro is run as a function that gets its expressions unevaluated, and variables and maps by reference.
+//!
+//! Where several intervals run, their order is unknown: each has maps of its own, and they print nothing. Time series have a clock of the
+//! script's, and programs of their own ([`series`]).
 
 mod ast;
 mod generate;
@@ -12,6 +15,7 @@ mod interpret;
 mod maps;
 mod memory;
 mod printf;
+pub mod series;
 mod value;
 mod written;
 
@@ -21,13 +25,13 @@ pub struct Program {
     /// The script.
     pub source: String,
     /// What `-q` prints.
-    pub output: String,
+    pub output: Vec<u8>,
 }
 
 /// What programs may use.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Features {
-    /// Loops and reading of aggregations, which need Linux 5.17.
+    /// Loops, reading of aggregations, and long keys, which need Linux 5.17.
     pub loops: bool,
 }
 

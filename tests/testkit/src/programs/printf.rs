@@ -4,19 +4,45 @@ use super::ast::Conversion;
 use super::value::{Int, Value};
 
 /// Arguments narrower than an `int` become one, unless a length says otherwise.
-pub(super) fn formatted(conversion: Conversion, value: &Value) -> String {
+pub(super) fn formatted(conversion: Conversion, value: &Value) -> Vec<u8> {
     match conversion.kind {
         's' => {
-            let text = value.shown();
-            let most = conversion.precision.unwrap_or(text.len());
-            padded(conversion, "", &text[..most.min(text.len())], false)
+            let text = match value {
+                Value::Text(text) => text.shown(conversion.precision),
+                other => other.shown(),
+            };
+            widened(conversion, text)
+        }
+        'r' => {
+            let Value::Buffer(bytes) = value else {
+                panic!("no bytes: {value:?}");
+            };
+            let text = match conversion.length {
+                "" => value.shown(),
+                form => {
+                    let (before, between) = if form == "x" { ("\\x", "") } else { ("", " ") };
+                    let bytes = bytes.iter().map(|byte| format!("{before}{byte:02x}"));
+                    bytes.collect::<Vec<_>>().join(between).into_bytes()
+                }
+            };
+            widened(conversion, text)
         }
         'c' => {
             let letter = char::from(value.clone().int().bits as u8);
-            padded(conversion, "", &letter.to_string(), false)
+            padded(conversion, "", &letter.to_string(), false).into_bytes()
         }
-        _ => number(conversion, value.clone().int()),
+        _ => number(conversion, value.clone().int()).into_bytes(),
     }
+}
+
+/// Text in its width, which counts bytes.
+fn widened(conversion: Conversion, mut text: Vec<u8>) -> Vec<u8> {
+    let blanks = vec![b' '; conversion.width.saturating_sub(text.len())];
+    match conversion.left {
+        true => text.extend(blanks),
+        false => text = [blanks, text].concat(),
+    }
+    text
 }
 
 fn number(conversion: Conversion, int: Int) -> String {

@@ -8,14 +8,65 @@ use std::cmp::Ordering;
 pub(super) enum Value {
     Int(Int),
     Bool(bool),
-    /// Whether it is written in the script where it is used.
-    Text(String, bool),
+    Text(Text),
     Tuple(Vec<Value>),
     Record(Vec<(&'static str, Value)>),
     /// A structure or an array, as the bytes that C has of it.
     Memory(Type, Vec<u8>),
     /// To a variable of one of the frames.
     Pointer(usize, Variable),
+    /// Bytes of a string.
+    Buffer(Vec<u8>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Text {
+    pub(super) bytes: Vec<u8>,
+    /// It is said in the script where it is used.
+    pub(super) literal: bool,
+    /// And is printed as it is written there.
+    pub(super) raw: bool,
+    /// What is shown behind it, if it was longer than strings may be. Such a string differs from one that ends there.
+    pub(super) cut: Option<&'static str>,
+}
+
+impl Text {
+    pub(super) fn new(bytes: &[u8]) -> Text {
+        Text {
+            bytes: bytes.to_vec(),
+            literal: false,
+            raw: false,
+            cut: None,
+        }
+    }
+
+    /// What is printed of it, or of the first bytes: as it is, where it is the script's own.
+    pub(super) fn shown(&self, most: Option<usize>) -> Vec<u8> {
+        let mut whole = self.bytes.clone();
+        whole.extend_from_slice(self.cut.unwrap_or_default().as_bytes());
+        whole.truncate(most.unwrap_or(whole.len()));
+        match self.raw {
+            true => whole,
+            false => escaped(&whole),
+        }
+    }
+}
+
+/// Bytes with what a terminal could act upon made visible.
+pub(super) fn escaped(bytes: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c.is_ascii_control() {
+                true => text.extend(format!("\\x{:02x}", u32::from(c)).bytes()),
+                false => text.extend(c.to_string().bytes()),
+            }
+        }
+        for byte in chunk.invalid() {
+            text.extend(format!("\\x{byte:02x}").bytes());
+        }
+    }
+    text
 }
 
 /// An integer, extended to 64 bits by its own sign.
@@ -71,9 +122,9 @@ impl Value {
         }
     }
 
-    pub(super) fn text(self) -> String {
+    pub(super) fn text(self) -> Text {
         match self {
-            Value::Text(text, _) => text,
+            Value::Text(text) => text,
             other => panic!("not a string: {other:?}"),
         }
     }
@@ -93,7 +144,11 @@ impl Value {
                 literal: false,
                 ..int
             }),
-            Value::Text(text, _) => Value::Text(text, false),
+            Value::Text(text) => Value::Text(Text {
+                literal: false,
+                raw: false,
+                ..text
+            }),
             Value::Tuple(items) => Value::Tuple(items.into_iter().map(Value::kept).collect()),
             Value::Record(items) => {
                 let items = items.into_iter();
@@ -103,19 +158,23 @@ impl Value {
         }
     }
 
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn shown(&self) -> Vec<u8> {
         match self {
-            Value::Int(int) => int.text(),
-            Value::Bool(set) => set.to_string(),
-            Value::Text(text, _) => text.clone(),
+            Value::Int(int) => int.text().into_bytes(),
+            Value::Bool(set) => set.to_string().into_bytes(),
+            Value::Text(text) => text.shown(None),
+            Value::Buffer(bytes) => escaped_buffer(bytes),
             Value::Tuple(items) => {
-                let items: Vec<String> = items.iter().map(Value::shown).collect();
-                format!("({})", items.join(", "))
+                let items: Vec<Vec<u8>> = items.iter().map(Value::shown).collect();
+                [b"(", &items.join(&b", "[..])[..], b")"].concat()
             }
             Value::Record(items) => {
-                let items = items.iter();
-                let items = items.map(|(name, value)| format!(".{name} = {}", value.shown()));
-                format!("{{ {} }}", items.collect::<Vec<_>>().join(", "))
+                let named = items.iter();
+                let named = named.map(|(name, value)| {
+                    [format!(".{name} = ").into_bytes(), value.shown()].concat()
+                });
+                let named: Vec<Vec<u8>> = named.collect();
+                [b"{ ", &named.join(&b", "[..])[..], b" }"].concat()
             }
             Value::Memory(ty, bytes) => memory::shown(ty, bytes),
             Value::Pointer(..) => panic!("addresses are not shown"),
@@ -126,7 +185,9 @@ impl Value {
         match (self, other) {
             (Value::Int(a), Value::Int(b)) => a.compare(*b),
             (Value::Bool(a), Value::Bool(b)) => a.cmp(b),
-            (Value::Text(a, _), Value::Text(b, _)) => a.cmp(b),
+            (Value::Text(a), Value::Text(b)) => {
+                (&a.bytes, a.cut.is_some()).cmp(&(&b.bytes, b.cut.is_some()))
+            }
             (Value::Memory(ty, a), Value::Memory(_, b)) => memory::compare(ty, a, b),
             // Whatever the order in which they were written.
             (Value::Record(a), Value::Record(b)) => a
@@ -145,6 +206,15 @@ impl Value {
     }
 }
 
+/// Bytes as `%r` prints them: all but printable ASCII in hexadecimal.
+fn escaped_buffer(bytes: &[u8]) -> Vec<u8> {
+    let shown = bytes.iter().map(|byte| match byte {
+        b' '..=b'~' => vec![*byte],
+        _ => format!("\\x{byte:02x}").into_bytes(),
+    });
+    shown.flatten().collect()
+}
+
 /// What a record has by that name.
 pub(super) fn item<'a>(record: &'a [(&'static str, Value)], name: &str) -> &'a Value {
     let found = record.iter().find(|(known, _)| *known == name);
@@ -156,7 +226,7 @@ pub(super) fn nothing(ty: &Type) -> Value {
     match ty {
         Type::Int { bytes, signed } => Value::Int(Int::new(0, *bytes, *signed)),
         Type::Bool => Value::Bool(false),
-        Type::Text => Value::Text(String::new(), false),
+        Type::Text => Value::Text(Text::new(b"")),
         Type::Tuple(items) => Value::Tuple(items.iter().map(nothing).collect()),
         Type::Record(items) => {
             let items = items.iter();

@@ -1,6 +1,8 @@
 //! The text of a program.
 
-use super::ast::{Content, Conversion, Expr, Given, Kind, Macro, Param, Script, Stmt, Type, Unary};
+use super::ast::{
+    Content, Conversion, Expr, Given, Kind, Macro, Param, Script, Settings, Stmt, Type, Unary,
+};
 use super::memory::{named, shape};
 use std::fmt;
 
@@ -43,6 +45,25 @@ impl fmt::Display for Inner<'_> {
     }
 }
 
+/// A literal.
+struct Quoted<'a>(&'a [u8]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"")?;
+        for byte in self.0 {
+            match byte {
+                b'"' | b'\\' => write!(f, "\\{}", char::from(*byte))?,
+                b'\n' => write!(f, "\\n")?,
+                b'\t' => write!(f, "\\t")?,
+                b' '..=b'~' => write!(f, "{}", char::from(*byte))?,
+                _ => write!(f, "\\x{byte:02x}")?,
+            }
+        }
+        write!(f, "\"")
+    }
+}
+
 /// The name of a type.
 fn integer(bytes: u32, signed: bool) -> String {
     let sign = if signed { "" } else { "u" };
@@ -80,7 +101,7 @@ impl fmt::Display for Expr {
         match self {
             Expr::Number(number) => write!(f, "{number}"),
             Expr::Bool(set) => write!(f, "{set}"),
-            Expr::Text(text) => write!(f, "\"{text}\""),
+            Expr::Text(text) => write!(f, "{}", Quoted(text)),
             Expr::Variable(number) => write!(f, "$v{number}"),
             Expr::Element(map, keys) => write!(f, "{}", Element(*map, keys)),
             Expr::Unary(Unary::Minus, of) => write!(f, "(-{of})"),
@@ -154,6 +175,12 @@ impl fmt::Display for Expr {
             Expr::Strncmp(a, b, count) => write!(f, "strncmp({a}, {b}, {count})"),
             Expr::Strcontains(a, b) => write!(f, "strcontains({a}, {b})"),
             Expr::Beginning(text, limit) => write!(f, "str({text}, {limit})"),
+            Expr::Concat(a, b) => write!(f, "str_concat({a}, {b})"),
+            Expr::Strstr(a, b) => write!(f, "strstr({a}, {b})"),
+            Expr::Memcmp(a, b, count) => write!(f, "memcmp({a}, {b}, {count})"),
+            Expr::Strcap(text) => write!(f, "strcap({})", Quoted(text)),
+            Expr::MaxStrlen(written) => f.write_str(written),
+            Expr::Buffer(text, length) => write!(f, "buf({text}, {length})"),
             Expr::Bswap(of) => write!(f, "bswap({of})"),
             Expr::HasKey(map, keys) => write!(f, "has_key(@m{map}, {})", Key(keys)),
             Expr::Delete(map, keys) => write!(f, "delete(@m{map}, {})", Key(keys)),
@@ -179,7 +206,27 @@ impl fmt::Display for Expr {
             Expr::IsErr(of) => write!(f, "is_err({of})"),
             Expr::Behind(variable) => write!(f, "(*&$v{variable})"),
             Expr::Address(variable) => write!(f, "&$v{variable}"),
-            Expr::Star(variable) => write!(f, "(*$v{variable})"),
+            Expr::Star("", pointer) => write!(f, "(*$v{pointer})"),
+            Expr::Star(mark, pointer) => write!(f, "(*{mark}($v{pointer}))"),
+            Expr::Contained {
+                structure,
+                variable,
+                by,
+                member,
+            } => {
+                let ty = named(&Type::Struct(structure.clone()));
+                let (by, member) = (
+                    &structure.members[*by].name,
+                    &structure.members[*member].name,
+                );
+                let at = format!("(uint64)&$v{variable} + offsetof({ty}, {by})");
+                write!(f, "container_of({at}, typeof({ty}), {by})->{member}")
+            }
+            Expr::Pton([a, b, c, d]) => write!(f, "pton(\"{a}.{b}.{c}.{d}\")"),
+            Expr::Ntop(of) => write!(f, "ntop({of})"),
+            Expr::Macaddr(variable) => write!(f, "macaddr(&$v{variable})"),
+            Expr::Called(function, number, _) => write!(f, "{function}({number})"),
+            Expr::Fact(written) => write!(f, "({written})"),
             Expr::BehindElement(map, keys) => write!(f, "(*&{})", Element(*map, keys)),
             Expr::Within {
                 variable,
@@ -231,6 +278,14 @@ impl fmt::Display for Stmt {
                 }
             }
             Stmt::Call(number, given) => write!(f, "{};", Call(*number, given)),
+            Stmt::Assert("assert_str", text) => write!(f, "assert_str({text});"),
+            Stmt::Assert("assert", condition) => {
+                write!(f, "assert(({condition} || true), \"it holds\");")
+            }
+            Stmt::Assert(function, condition) => {
+                write!(f, "{function}({condition}, \"it holds\");")
+            }
+            Stmt::Cat => write!(f, "cat(\"/proc/sys/kernel/os%s\", \"type\");"),
             Stmt::Comptime(condition, holds, body) => {
                 write!(f, "if comptime ({condition}) ")?;
                 let (first, second): (&[Stmt], &[Stmt]) = match holds {
@@ -327,6 +382,9 @@ impl fmt::Display for Stmt {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(settings) = &self.settings {
+            writeln!(f, "{settings}")?;
+        }
         for structure in &self.structures {
             write!(f, "{structure}")?;
         }
@@ -356,23 +414,60 @@ impl fmt::Display for Script {
                 None => writeln!(f, "}}")?,
             }
         }
+        let mut ends = Vec::new();
         for probe in &self.probes {
-            f.write_str(match probe.kind {
-                Kind::Begin => "BEGIN ",
-                // Its name is behind those of the others, as maps are printed.
-                Kind::Once => "interval:ms:1 /@once == 0/ {\n@once = 1;\nif (true) ",
-                Kind::End => "END ",
-            })?;
+            match probe.kind {
+                Kind::Begin if probe.predicate.is_some() => write!(f, "begin ")?,
+                Kind::Begin => write!(f, "BEGIN ")?,
+                Kind::Signal => write!(f, "self:signal:SIGUSR1 ")?,
+                Kind::End if probe.predicate.is_some() => write!(f, "end ")?,
+                Kind::End => write!(f, "END ")?,
+                Kind::Once | Kind::Apart(_) => {
+                    let once = once(probe.kind).expect("it is an interval");
+                    write!(f, "interval:ms:1 /{once} == 0/ {{\n{once} = 1;\nif (true) ")?;
+                    ends.push(once);
+                }
+            }
             if let Some(predicate) = &probe.predicate {
                 write!(f, "/{predicate}/ ")?;
             }
             block(f, &probe.body)?;
-            if probe.kind == Kind::Once {
-                write!(f, "\nexit();\n}}")?;
+            if let Some(once) = once(probe.kind) {
+                write!(f, "\n{once} = 2;\n}}")?;
             }
             writeln!(f)?;
         }
+        if !ends.is_empty() {
+            let over: Vec<String> = ends.iter().map(|once| format!("{once} == 2")).collect();
+            writeln!(f, "interval:ms:1 /{}/ {{ exit(); }}", over.join(" && "))?;
+        }
+        if self.probes.iter().any(|probe| probe.kind == Kind::Signal) {
+            writeln!(f, "self:signal:SIGUSR1 {{ exit(); }}")?;
+            writeln!(f, "BEGIN {{ system(\"kill -USR1 %d\", pid); }}")?;
+        }
         Ok(())
+    }
+}
+
+/// The map that says how far an interval is. Its name is behind those of the others, as maps are printed.
+pub(super) fn once(kind: Kind) -> Option<String> {
+    match kind {
+        Kind::Once => Some("@once".to_owned()),
+        Kind::Apart(number) => Some(format!("@once{number}")),
+        Kind::Begin | Kind::Signal | Kind::End => None,
+    }
+}
+
+impl fmt::Display for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings {
+            max_strlen,
+            trailer,
+            prints,
+        } = self;
+        write!(f, "config = {{ max_strlen = {max_strlen}; ")?;
+        write!(f, "str_trunc_trailer = \"{trailer}\"; ")?;
+        write!(f, "print_maps_on_exit = {prints}; }}")
     }
 }
 
@@ -393,6 +488,10 @@ impl fmt::Display for Conversion {
         };
         let precision = self.precision.map(|most| format!(".{most}"));
         let precision = precision.unwrap_or_default();
-        write!(f, "%{flags}{width}{precision}{}{}", self.length, self.kind)
+        match self.kind {
+            // What forms bytes stands behind.
+            'r' => write!(f, "%{flags}{width}r{}", self.length),
+            kind => write!(f, "%{flags}{width}{precision}{}{kind}", self.length),
+        }
     }
 }

@@ -79,6 +79,9 @@ impl Generator {
                 Type::Int { .. } | Type::Text | Type::Array(..) | Type::Struct(_)
             )
         };
+        if self.chance(4) {
+            return Some(Expr::Is("literal", boxed(self.word())));
+        }
         let seen = self.variable(|seen| plain(&seen.ty))?;
         let kinds = ["integer", "unsigned_integer", "str", "array", "ptr"];
         let of = Expr::Variable(seen.variable);
@@ -122,16 +125,18 @@ impl Generator {
 
     /// An integer through a pointer.
     pub(super) fn pointed(&mut self, depth: u32) -> Option<Expr> {
-        match self.random.below(4) {
+        if self.chance(2)
+            && let Some(seen) = self.variable(|seen| seen.ty == Type::Pointer)
+        {
+            let mark = self.random.one_of(&["", "", "kptr", "uptr"]);
+            return Some(Expr::Star(mark, seen.variable));
+        }
+        match self.random.below(3) {
             0 => {
                 let seen = self.variable(|seen| matches!(seen.ty, Type::Int { .. }))?;
                 Some(Expr::Behind(seen.variable))
             }
             1 => {
-                let seen = self.variable(|seen| seen.ty == Type::Pointer)?;
-                Some(Expr::Star(seen.variable))
-            }
-            2 => {
                 let map = self.map(|map| map.content == Content::Plain(I64))?;
                 Some(Expr::BehindElement(map, self.keys(map, depth)))
             }

@@ -1,7 +1,7 @@
 //! Expressions of programs.
 
 use super::structures::is_composite;
-use super::{ARITHMETIC, COMPARISONS, Generator, WIDTHS, WORDS};
+use super::{ARITHMETIC, COMPARISONS, Generator, WIDTHS};
 use crate::programs::ast::Binary;
 use crate::programs::ast::{Content, Expr, I64, Map, Stmt, Type, Unary};
 use crate::programs::memory::shape;
@@ -24,10 +24,6 @@ pub(super) fn boxed(expr: Expr) -> Box<Expr> {
 }
 
 impl Generator {
-    pub(super) fn word(&mut self) -> Expr {
-        Expr::Text(self.random.one_of(&WORDS).to_owned())
-    }
-
     /// An expression of a type.
     pub(super) fn value(&mut self, ty: &Type, depth: u32) -> Expr {
         if self.params.is_some()
@@ -61,54 +57,6 @@ impl Generator {
         }
     }
 
-    pub(super) fn text(&mut self, depth: u32) -> Expr {
-        if depth == 0 {
-            return self.word();
-        }
-        match self.random.below(7) {
-            6 => {
-                let text = self.part(|ty| matches!(ty, Type::Chars(_)), depth - 1);
-                text.map_or_else(|| self.word(), |(part, _)| part)
-            }
-            0 => {
-                let keyed = self.map(|map| map.content == Content::Plain(Type::Text));
-                match keyed {
-                    Some(map) => Expr::Element(map, self.keys(map, depth - 1)),
-                    None => self.word(),
-                }
-            }
-            1 if self.chance(3) => Expr::If(
-                boxed(self.condition(depth - 1)),
-                boxed(self.text(depth - 1)),
-                boxed(self.text(depth - 1)),
-            ),
-            1 => Expr::Choice(
-                boxed(self.condition(depth - 1)),
-                boxed(self.text(depth - 1)),
-                boxed(self.text(depth - 1)),
-            ),
-            2 => {
-                let text = self.text(depth - 1);
-                let counted = self.variable(|seen| seen.ty == I64);
-                let limit = match counted {
-                    Some(seen) if self.chance(2) => {
-                        let number = Expr::Cast(8, false, boxed(Expr::Variable(seen.variable)));
-                        let nine = boxed(Expr::Number(9));
-                        let below = Expr::Binary(Binary::Mod, boxed(number), nine);
-                        Expr::Binary(Binary::Add, boxed(below), boxed(Expr::Number(1)))
-                    }
-                    _ => Expr::Number(1 + self.random.below(9)),
-                };
-                Expr::Beginning(boxed(text), boxed(limit))
-            }
-            3 | 4 => match self.variable(|seen| seen.ty == Type::Text) {
-                Some(seen) => Expr::Variable(seen.variable),
-                None => self.word(),
-            },
-            _ => self.word(),
-        }
-    }
-
     /// `if` and `&&` take integers too.
     pub(super) fn condition(&mut self, depth: u32) -> Expr {
         match self.chance(5) {
@@ -123,6 +71,7 @@ impl Generator {
         }
         let depth = depth - 1;
         match self.random.below(12) {
+            9 if self.chance(3) => self.fact(),
             9 => self.kind().unwrap_or(Expr::Bool(true)),
             10 => {
                 let seen = self.variable(|seen| !seen.fixed && !seen.declared);
@@ -210,7 +159,7 @@ impl Generator {
             };
         }
         let depth = depth - 1;
-        match self.random.below(26) {
+        match self.random.below(27) {
             21 => match self.variable(|seen| seen.ty == Type::Text) {
                 Some(seen) => {
                     let index = self.index(7, depth);
@@ -254,8 +203,12 @@ impl Generator {
             7 => Expr::Strncmp(
                 boxed(self.text(depth)),
                 boxed(self.text(depth)),
-                self.random.below(6),
+                match self.chance(4) {
+                    true => self.random.below(40),
+                    false => self.random.below(6),
+                },
             ),
+            24 => self.of_strings(depth),
             8 => {
                 let bytes = self.random.one_of(&WIDTHS);
                 let value = Expr::Cast(bytes, self.chance(2), boxed(self.any_int(depth)));

@@ -62,8 +62,9 @@ impl Generator {
                 Param::Variable(variable, ty)
             }
             1 if self.ordered => {
-                let map = self.random.below(self.script.maps.len() as u64) as usize;
-                let map = self.script.maps[map].clone();
+                let number = self.random.below(self.script.maps.len() as u64) as usize;
+                let mut map = self.script.maps[number].clone();
+                map.owner = None;
                 self.script.lent.push(map);
                 Param::Map(LENT + self.script.lent.len() - 1)
             }
@@ -94,6 +95,8 @@ impl Generator {
         let called = self.script.macros[number].clone();
         if valued && called.value.is_none()
             || called.deep && (self.loops > 0 || !self.features.loops)
+            // Macros print.
+            || !self.prints()
         {
             return None;
         }

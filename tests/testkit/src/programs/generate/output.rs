@@ -6,15 +6,16 @@ use crate::programs::ast::{Conversion, Expr, Stmt, Type};
 
 impl Generator {
     pub(super) fn conversion(&mut self) -> Conversion {
-        let kinds = ['d', 'u', 'x', 'X', 'o', 'c', 's', 's', 'i'];
+        let kinds = ['d', 'u', 'x', 'X', 'o', 'c', 's', 's', 'i', 'r'];
         let kind = self.random.one_of(&kinds);
-        let number = kind != 's' && kind != 'c';
+        let number = !matches!(kind, 's' | 'c' | 'r');
         let signed = kind == 'd' || kind == 'i';
         let based = matches!(kind, 'x' | 'X' | 'o');
         let left = self.chance(3);
-        let precise = kind != 'c' && self.chance(4);
+        let precise = !matches!(kind, 'c' | 'r') && self.chance(4);
         let lengths = match number {
             true => &["", "", "", "hh", "h", "l", "ll"][..],
+            false if kind == 'r' => &["", "x", "h"],
             false => &[""],
         };
         Conversion {
@@ -31,6 +32,17 @@ impl Generator {
     }
 
     pub(super) fn print(&mut self) -> Stmt {
+        if !self.prints() {
+            // What several intervals print comes in any order.
+            let value = self.any_int(2);
+            return Stmt::Discard(value);
+        }
+        if self.chance(20) {
+            return self.printed_name();
+        }
+        if self.chance(12) {
+            return Stmt::Print(self.buffer());
+        }
         if self.chance(2) {
             let ty = self.any_type();
             return Stmt::Print(match ty {
@@ -50,11 +62,13 @@ impl Generator {
             });
         }
         let count = 1 + self.random.below(4);
+        let mut bytes = false;
         let parts = (0..count).map(|_| {
             let conversion = self.conversion();
             let kind = conversion.kind;
             let value = match kind {
                 'c' => Expr::Number(b'a' as u64 + self.random.below(26)),
+                'r' => self.buffer(),
                 // The precision is of text alone.
                 's' if conversion.precision.is_some() => self.text(2),
                 's' => {
@@ -63,7 +77,13 @@ impl Generator {
                 }
                 _ => self.any_int(2),
             };
-            let text = self.random.one_of(&["", " ", "x=", ": "]).to_owned();
+            let text = match bytes {
+                // `%rx` is another conversion.
+                true => " ",
+                false => self.random.one_of(&["", " ", "x=", ": "]),
+            };
+            bytes = kind == 'r';
+            let text = text.to_owned();
             (text, conversion, value)
         });
         Stmt::Printf(parts.collect())

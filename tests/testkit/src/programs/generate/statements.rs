@@ -153,9 +153,15 @@ impl Generator {
 
     /// What user space does with a map.
     pub(super) fn request(&mut self) -> Stmt {
+        if self.chance(12) {
+            return self.fixed();
+        }
         let Some(map) = self.map(|_| true) else {
             return self.print();
         };
+        if !self.prints() {
+            return self.print();
+        }
         let held = self.script.map(map);
         let (keyed, top) = (!held.key.is_empty(), Some(self.random.below(4)));
         let number = matches!(&held.content, Content::Plain(ty) if *ty == I64)
@@ -184,7 +190,7 @@ impl Generator {
         let adds =
             |content: &Content| matches!(content, Content::Gathered("count" | "sum" | "max", true));
         let other = self.written(|other| adds(&other.content) && other.key == [I64]);
-        let Map { key, content } = self.script.map(map).clone();
+        let Map { key, content, .. } = self.script.map(map).clone();
         let key = match &key[..] {
             [one] => one.clone(),
             many => Type::Tuple(many.to_vec()),

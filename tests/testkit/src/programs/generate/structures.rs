@@ -169,7 +169,10 @@ impl Generator {
                 let view = Expr::View(structure.clone(), variable);
                 Expr::Block(vec![words], boxed(view))
             }
-            Type::Array(..) => Expr::Bytes(ty.clone(), boxed(self.any_int(depth))),
+            Type::Array(..) => match self.address(ty) {
+                Some(address) => address,
+                None => Expr::Bytes(ty.clone(), boxed(self.any_int(depth))),
+            },
             Type::Record(items) => {
                 let items = items.iter();
                 Expr::Record(
@@ -198,6 +201,15 @@ impl Generator {
             before = body.clone();
             let index = self.random.below(structure.members.len() as u64) as usize;
             value = Expr::Through(structure.clone(), variable, index);
+            let by = self.random.below(structure.members.len() as u64) as usize;
+            if self.chance(4) && structure.members[by].bits.is_none() {
+                value = Expr::Contained {
+                    structure: structure.clone(),
+                    variable,
+                    by,
+                    member: index,
+                };
+            }
             ty = structure.members[index].ty.clone();
         }
         while !fits(&ty) {

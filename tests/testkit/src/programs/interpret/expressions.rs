@@ -1,10 +1,15 @@
 //! What expressions come to.
 
 use super::Machine;
-use crate::programs::ast::{Binary, Expr, Given, Type, Unary};
+use crate::programs::ast::{Binary, Expr, Given, Settings, Type, Unary};
 use crate::programs::maps::Held;
 use crate::programs::memory::{self, shape};
-use crate::programs::value::{Int, Value, arithmetic, item, says, takes_signed};
+use crate::programs::value::{Int, Text, Value, arithmetic, item, says, takes_signed};
+
+/// Where a string is in another.
+fn found(text: &[u8], sought: &[u8]) -> Option<usize> {
+    (0..=text.len().checked_sub(sought.len())?).find(|at| text[*at..].starts_with(sought))
+}
 
 impl<'a> Machine<'a> {
     pub(super) fn eval(&mut self, expr: &'a Expr) -> Value {
@@ -14,7 +19,11 @@ impl<'a> Machine<'a> {
                 ..Int::signed(*number as i64)
             }),
             Expr::Bool(set) => Value::Bool(*set),
-            Expr::Text(text) => Value::Text(text.clone(), true),
+            Expr::Text(text) => Value::Text(Text {
+                literal: true,
+                raw: true,
+                ..Text::new(text)
+            }),
             Expr::Variable(variable) => self.variable(*variable).clone(),
             Expr::Element(map, keys) => {
                 let keys = self.keys(keys);
@@ -104,9 +113,9 @@ impl<'a> Machine<'a> {
                         assert!((0..i64::from(count)).contains(&index), "within the array");
                         memory::element(&element, index as usize, &bytes)
                     }
-                    Value::Text(text, _) => {
+                    Value::Text(text) => {
                         // Behind the text, there is its end.
-                        let byte = text.as_bytes().get(index as usize).copied().unwrap_or(0);
+                        let byte = text.bytes.get(index as usize).copied().unwrap_or(0);
                         Value::Int(Int::new(byte.into(), 1, true))
                     }
                     other => panic!("not an array: {other:?}"),
@@ -139,27 +148,92 @@ impl<'a> Machine<'a> {
                 Value::Int(Int::signed(if *prefix { after } else { before }))
             }
             Expr::Strlen(text) => {
-                Value::Int(Int::new(self.eval(text).text().len() as i64, 8, false))
+                let length = self.eval(text).text().bytes.len();
+                Value::Int(Int::new(length as i64, 8, false))
             }
             Expr::Strncmp(a, b, count) => {
-                let beginning = |text: &str| text.chars().take(*count as usize).collect::<String>();
+                let beginning = |text: Text| {
+                    let mut bytes = text.bytes;
+                    bytes.truncate(*count as usize);
+                    bytes
+                };
                 let (a, b) = (self.eval(a).text(), self.eval(b).text());
-                let differ = beginning(&a) != beginning(&b);
+                let differ = beginning(a) != beginning(b);
                 Value::Int(Int::new(differ.into(), 4, true))
             }
             Expr::Strcontains(a, b) => {
                 let (a, b) = (self.eval(a).text(), self.eval(b).text());
-                Value::Bool(a.contains(&b))
+                Value::Bool(found(&a.bytes, &b.bytes).is_some())
+            }
+            Expr::Strstr(a, b) => {
+                let (a, b) = (self.eval(a).text(), self.eval(b).text());
+                let at = found(&a.bytes, &b.bytes);
+                Value::Int(Int::signed(at.map_or(-1, |at| at as i64)))
+            }
+            Expr::Memcmp(a, b, count) => {
+                let bytes = |value: Value| match value {
+                    Value::Text(text) => text.bytes,
+                    other => memory::of(&other),
+                };
+                let (a, b) = (bytes(self.eval(a)), bytes(self.eval(b)));
+                let byte =
+                    |of: &[u8], at: u64| i64::from(of.get(at as usize).copied().unwrap_or(0));
+                let mut differences = (0..*count).map(|at| byte(&a, at) - byte(&b, at));
+                let first = differences.find(|difference| *difference != 0);
+                Value::Int(Int::signed(first.unwrap_or(0)))
+            }
+            Expr::Concat(a, b) => {
+                let (a, b) = (self.eval(a).text(), self.eval(b).text());
+                let mut both = Text::new(&[a.bytes, b.bytes].concat());
+                let Settings {
+                    max_strlen,
+                    trailer,
+                    ..
+                } = self.settings;
+                // What was cut stays so.
+                both.cut = a.cut.or(b.cut);
+                if both.bytes.len() > max_strlen {
+                    both.bytes.truncate(max_strlen);
+                    both.cut = Some(trailer);
+                }
+                Value::Text(both)
+            }
+            Expr::Strcap(text) => Value::Int(Int::new(text.len() as i64 + 1, 8, false)),
+            Expr::MaxStrlen(_) => Value::Int(Int::new(self.settings.max_strlen as i64, 8, false)),
+            Expr::Buffer(text, length) => {
+                let mut bytes = self.eval(text).text().bytes;
+                bytes.resize(*length as usize, 0);
+                Value::Buffer(bytes)
             }
             Expr::Beginning(text, limit) => {
-                let Value::Text(text, literal) = self.eval(text) else {
-                    panic!("not a string: {text}");
-                };
+                let text = self.eval(text).text();
                 let limit = self.eval(limit).int();
                 // The limit counts the terminator, but a number in the script that is a limit of what is written there.
-                let written = literal && limit.literal;
-                let most = limit.bits as usize - usize::from(!written);
-                Value::Text(text.chars().take(most).collect(), written)
+                let written = text.literal && limit.literal;
+                if written {
+                    let most = text.bytes.len().min(limit.bits as usize);
+                    return Value::Text(Text {
+                        bytes: text.bytes[..most].to_vec(),
+                        raw: false,
+                        ..text
+                    });
+                }
+                let Settings {
+                    max_strlen,
+                    trailer,
+                    ..
+                } = self.settings;
+                let chosen = limit.bits as usize - 1;
+                let mut begun = Text::new(&text.bytes);
+                if chosen >= text.bytes.len() {
+                    begun.cut = text.cut;
+                }
+                begun.bytes.truncate(chosen);
+                if begun.bytes.len() > max_strlen {
+                    begun.bytes.truncate(max_strlen);
+                    begun.cut = Some(trailer);
+                }
+                Value::Text(begun)
             }
             Expr::Bswap(of) => {
                 let int = self.eval(of).int();
@@ -243,7 +317,7 @@ impl<'a> Machine<'a> {
                 let (frame, variable) = self.home(*variable);
                 Value::Pointer(frame, variable)
             }
-            Expr::Star(pointer) => match *self.variable(*pointer) {
+            Expr::Star(_, pointer) => match *self.variable(*pointer) {
                 Value::Pointer(frame, variable) => self.frames[frame].variables[&variable].clone(),
                 ref other => panic!("not a pointer: {other:?}"),
             },
@@ -266,6 +340,36 @@ impl<'a> Machine<'a> {
                 };
                 memory::element(&ty, at, &memory)
             }
+            Expr::Contained {
+                structure,
+                variable,
+                member,
+                ..
+            } => {
+                let words = memory::of_words(self.variable(*variable));
+                memory::member(structure, *member, &words)
+            }
+            Expr::Pton(address) => {
+                let byte = Type::Int {
+                    bytes: 1,
+                    signed: false,
+                };
+                Value::Memory(Type::Array(Box::new(byte), 4), address.to_vec())
+            }
+            Expr::Ntop(of) => {
+                let [a, b, c, d, ..] = self.eval(of).int().bits.to_le_bytes();
+                Value::Text(Text::new(format!("{a}.{b}.{c}.{d}").as_bytes()))
+            }
+            Expr::Macaddr(variable) => {
+                let memory = memory::of(self.variable(*variable));
+                let bytes: Vec<String> = memory[..6]
+                    .iter()
+                    .map(|byte| format!("{byte:02X}"))
+                    .collect();
+                Value::Text(Text::new(bytes.join(":").as_bytes()))
+            }
+            Expr::Called(_, _, name) => Value::Text(Text::new(name.as_bytes())),
+            Expr::Fact(_) => Value::Bool(true),
             Expr::Option(default) => self.eval(default).kept(),
             Expr::NoParameter(_) => Value::Int(Int {
                 literal: true,
