@@ -48,6 +48,32 @@ enum pf_loss_cause {
 #define PF_MAX_LOOP_TURNS 8388608
 /* The most turns of all while loops of a run together, so that no condition that never fails holds a CPU for long. */
 #define PF_MAX_WHILE_TURNS 1048576
+/* Tables of how to unwind are cut into chunks of 2 to this power bytes of the file. A table is an array of words: for each chunk, and once more for the end, the element at which its rows begin; then the rows. A row holds from its offset in the chunk up to the next row, and the first row of a chunk is at its beginning. */
+#define PF_UNWIND_CHUNK_BITS 12
+/* Bits of a row: from this one up, 4 bits that say the rule. Below it is the offset in the chunk. */
+#define PF_UNWIND_RULE 12
+/* From this one up, 20 bits, signed: the number of the rule, in words (8 bytes) unless it says otherwise. */
+#define PF_UNWIND_CFA 16
+/* From this one up, 14 bits, signed: where the caller's frame pointer is, in words from the CFA; 0: unchanged. */
+#define PF_UNWIND_FP 36
+/* From this one up, 14 bits, signed: where the return address is, in words from the CFA; 0: in the link register. */
+#define PF_UNWIND_RA 50
+/* Rule: nothing is known of this address. */
+#define PF_UNWIND_UNKNOWN 0
+/* Rule: this frame was called by none. */
+#define PF_UNWIND_OUTERMOST 1
+/* Rule: the CFA is the stack pointer and the number. */
+#define PF_UNWIND_FROM_SP 2
+/* Rule: the CFA is the frame pointer and the number. */
+#define PF_UNWIND_FROM_FP 3
+/* Rule: the CFA is the word at the stack pointer and the number, plus as many words as the bits for the return address say. That is one word below the CFA. */
+#define PF_UNWIND_AT_SP 4
+/* Rule: the same at the frame pointer and the number; there the caller's frame pointer is counted from the frame pointer, and 0 is no exception. */
+#define PF_UNWIND_AT_FP 5
+/* Rule: an entry of the procedure linkage table of x86-64. The CFA is the stack pointer plus 8, or 16 if the low 4 bits of the address are the number or more. */
+#define PF_UNWIND_PLT 6
+/* Rule: the return of a signal handler. The registers are in the signal's frame. */
+#define PF_UNWIND_SIGNAL 7
 /* Bit of pf_minmax's mode: keep the greatest value, not the least. */
 #define PF_MINMAX_MAX 1
 /* Bit of pf_minmax's mode: the values are signed. */

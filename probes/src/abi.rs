@@ -122,6 +122,37 @@ constants! {
     MAX_LOOP_TURNS: u64 = 1 << 23;
     /// The most turns of all `while` loops of a run together, so that no condition that never fails holds a CPU for long.
     MAX_WHILE_TURNS: u64 = 1 << 20;
+    /// Tables of how to unwind are cut into chunks of 2 to this power bytes of the file. A table is an array of words: for each
+    /// chunk, and once more for the end, the element at which its rows begin; then the rows. A row holds from its offset in the
+    /// chunk up to the next row, and the first row of a chunk is at its beginning.
+    UNWIND_CHUNK_BITS: u32 = 12;
+    /// Bits of a row: from this one up, 4 bits that say the rule. Below it is the offset in the chunk.
+    UNWIND_RULE: u32 = 12;
+    /// From this one up, 20 bits, signed: the number of the rule, in words (8 bytes) unless it says otherwise.
+    UNWIND_CFA: u32 = 16;
+    /// From this one up, 14 bits, signed: where the caller's frame pointer is, in words from the CFA; 0: unchanged.
+    UNWIND_FP: u32 = 36;
+    /// From this one up, 14 bits, signed: where the return address is, in words from the CFA; 0: in the link register.
+    UNWIND_RA: u32 = 50;
+    /// Rule: nothing is known of this address.
+    UNWIND_UNKNOWN: u64 = 0;
+    /// Rule: this frame was called by none.
+    UNWIND_OUTERMOST: u64 = 1;
+    /// Rule: the CFA is the stack pointer and the number.
+    UNWIND_FROM_SP: u64 = 2;
+    /// Rule: the CFA is the frame pointer and the number.
+    UNWIND_FROM_FP: u64 = 3;
+    /// Rule: the CFA is the word at the stack pointer and the number, plus as many words as the bits for the return address say.
+    /// That is one word below the CFA.
+    UNWIND_AT_SP: u64 = 4;
+    /// Rule: the same at the frame pointer and the number; there the caller's frame pointer is counted from the frame pointer, and 0
+    /// is no exception.
+    UNWIND_AT_FP: u64 = 5;
+    /// Rule: an entry of the procedure linkage table of x86-64. The CFA is the stack pointer plus 8, or 16 if the low 4 bits of the
+    /// address are the number or more.
+    UNWIND_PLT: u64 = 6;
+    /// Rule: the return of a signal handler. The registers are in the signal's frame.
+    UNWIND_SIGNAL: u64 = 7;
     /// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
     MINMAX_MAX: u64 = 1;
     /// Bit of `pf_minmax`'s mode: the values are signed.
