@@ -326,7 +326,7 @@ fn a_walk_that_went_astray_is_told_from_a_stack_that_is_deeper() {
             .run()
             .expect(status)
     };
-    let script = "software:page-faults:1 { @[ustack] = count(); }";
+    let script = "software:page-faults:1 { @[ustack(fp)] = count(); }";
     let finished = trace("deep", script, 3);
     // The stack itself takes pages as it grows.
     let cut = finished.lost("cut ");
@@ -346,7 +346,7 @@ fn a_walk_that_went_astray_is_told_from_a_stack_that_is_deeper() {
     assert!(number >= 100, "{finished}");
     // Who asks for a depth hears nothing of either.
     for way in ["deep", "astray"] {
-        let script = "software:page-faults:1 { @[ustack(127)] = count(); }";
+        let script = "software:page-faults:1 { @[ustack(fp, 127)] = count(); }";
         let finished = trace(way, script, 0);
         assert!(!finished.messages().contains("astray"), "{finished}");
     }

@@ -48,7 +48,7 @@ fn without_root_scripts_can_be_checked_and_dumped() {
     assert!(
         run(&["-d", "ir", "-e", ONE_LINER])
             .text()
-            .contains("call pf_stack ")
+            .contains("call pf_stack")
     );
     assert!(!run(&["-d", "asm", "-e", ONE_LINER]).text().is_empty());
     assert!(

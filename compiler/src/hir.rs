@@ -160,6 +160,8 @@ pub enum ExprKind {
         user: bool,
         depth: u32,
         default_depth: bool,
+        /// Walked by tables, not by frame pointers.
+        by_tables: bool,
     },
     /// `{ address, tgid }` of a user symbol.
     UserSymbol(Box<Expr>),

@@ -29,6 +29,8 @@ pub struct Manifest {
     /// Whether stacks that nothing holds any more are given up: there are two tables then, `pf_map_stack_tables`, in the place
     /// of `pf_map_stacks`.
     pub renews_stacks: bool,
+    /// User stacks are walked by tables, which are wanted for each file that code is of.
+    pub unwind_tables: bool,
     /// Whether the map `pf_map_globals` is there; see [`Globals`].
     pub globals: bool,
     /// The script's `config` says that its maps are not printed at the end.

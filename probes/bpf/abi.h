@@ -17,8 +17,10 @@ enum pf_loss_cause {
 	PF_NO_MEMORY, /* The kernel could not allocate another key or stack. */
 	PF_STACK_ASTRAY, /* The walk of a stack went astray, up to the depth that is asked for by default. This is no loss. */
 	PF_LOOP_CUT, /* A loop was ended after as many turns as it may take. */
+	PF_STACK_CUT, /* A user stack ends before the frame that was called by none. This is no loss. */
+	PF_STACK_EARLY, /* The table to unwind a file's code by was not there yet, and frame pointers were followed instead. This is no loss. */
 };
-#define PF_LOSS_CAUSES 11
+#define PF_LOSS_CAUSES 13
 
 /* How deep probes may nest on one CPU: task, softirq, hardirq, NMI. Elements of each map of scratch memory. */
 #define PF_SCRATCH_LEVELS 4
@@ -38,6 +40,8 @@ enum pf_loss_cause {
 #define PF_JOINED_STRINGS 16
 /* Flag of pf_stack: the stack of the process, not of the kernel (BPF_F_USER_STACK). */
 #define PF_STACK_USER 256
+/* Bit of the address of a user stack's frame that is not the first: a signal interrupted it, so it is of the instruction that runs next, and not where a call returns to. */
+#define PF_STACK_INTERRUPTED 0x8000000000000000ULL
 /* Flag of pf_stack, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss. */
 #define PF_STACK_DEFAULT_DEPTH 0x100000000ULL
 /* Flag of pf_read_str, in loss above the counter's 32 bits: the script chose the length, so a longer string is no loss. */
@@ -74,6 +78,18 @@ enum pf_loss_cause {
 #define PF_UNWIND_PLT 6
 /* Rule: the return of a signal handler. The registers are in the signal's frame. */
 #define PF_UNWIND_SIGNAL 7
+/* The chunks of a table that is not there yet. */
+#define PF_UNWIND_PENDING 4294967295
+/* Bit of a rule: the return address is one word below the CFA, and the bits for it say where the caller's rbx is, in words from the CFA; 0: unchanged. The dynamic linker's code that finds a function when it is first called keeps its frame in rbx. */
+#define PF_UNWIND_SAVES_BX 8
+/* Rule, with that bit: the CFA is rbx and the number. */
+#define PF_UNWIND_FROM_BX 8
+/* What became of a step of a walk: there is another frame. */
+#define PF_WALK_ON 0
+/* The frame was called by none. */
+#define PF_WALK_WHOLE 1
+/* The caller cannot be found. */
+#define PF_WALK_CUT 2
 /* Bit of pf_minmax's mode: keep the greatest value, not the least. */
 #define PF_MINMAX_MAX 1
 /* Bit of pf_minmax's mode: the values are signed. */
@@ -107,13 +123,97 @@ _Static_assert(__builtin_offsetof(struct pf_stack, nr) == 4, "as in src/abi.rs")
 _Static_assert(__builtin_offsetof(struct pf_stack, first_ns) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_stack, ips) == 16, "as in src/abi.rs");
 
+/* The file that code is of; all 0 for the vdso. */
+struct pf_unwind_file {
+	__u64 inode; /* its number */
+	__u32 device; /* the file system's, as the kernel has it */
+	__u32 reserved; /* 0 */
+};
+_Static_assert(__builtin_offsetof(struct pf_unwind_file, inode) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_unwind_file, device) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_unwind_file, reserved) == 12, "as in src/abi.rs");
+
+/* Where the table of a file is. */
+struct pf_unwind_table {
+	__u32 slot; /* the element of the tables */
+	__u32 first_chunk; /* the chunk of the file that it begins with */
+	__u32 chunks; /* how many it has; 0: frames are linked by the frame pointer; PF_UNWIND_PENDING: it is not there yet */
+	__u32 reserved; /* 0 */
+};
+_Static_assert(__builtin_offsetof(struct pf_unwind_table, slot) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_unwind_table, first_chunk) == 4, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_unwind_table, chunks) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_unwind_table, reserved) == 12, "as in src/abi.rs");
+
+/* What programs say of a file whose table they missed, in a ring buffer. */
+struct pf_unwind_wanted {
+	struct pf_unwind_file file; /* the file */
+	__u64 address; /* an address of its code */
+	__u32 tgid; /* the process */
+	__u32 reserved; /* 0 */
+};
+_Static_assert(__builtin_offsetof(struct pf_unwind_wanted, file) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_unwind_wanted, address) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_unwind_wanted, tgid) == 24, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_unwind_wanted, reserved) == 28, "as in src/abi.rs");
+
+/* A walk by tables: the registers of the frame that is next, and the mapping that was looked up last. */
+struct pf_walk {
+	__u64 level; /* of the scratch memory that this is in */
+	__u64 frames; /* that were found */
+	__u64 ip; /* the address of the code */
+	__u64 sp; /* the stack pointer */
+	__u64 fp; /* the frame pointer */
+	__u64 lr; /* the link register, where there is one */
+	__u64 bx; /* rbx of the first frame, on x86-64 */
+	__u64 bx_at; /* where on the stack rbx of the frame is; 0: it is that of the first frame */
+	__u64 exact; /* 1 if the address is of an instruction that runs next, 0 if it is where a call returns to */
+	__u64 start; /* of the mapping */
+	__u64 early; /* 1 if a table was not there yet */
+	__u64 end; /* of the mapping; 0 if there is none */
+	__u64 base; /* what makes an address an offset in the file */
+	__u32 table; /* the element of the tables */
+	__u32 first_chunk; /* the chunk that the table begins with */
+	__u32 chunks; /* of the table; 0: frames are linked by the frame pointer */
+	__u32 reserved; /* 0 */
+	struct pf_unwind_wanted wanted; /* what is mapped, and what is said if its table is missed */
+	struct pf_unwind_table pending; /* what stands for a table that is not there yet */
+	__u64 low; /* the word below the next */
+	__u64 high; /* that was read last */
+};
+_Static_assert(__builtin_offsetof(struct pf_walk, level) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, frames) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, ip) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, sp) == 24, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, fp) == 32, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, lr) == 40, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, bx) == 48, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, bx_at) == 56, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, exact) == 64, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, start) == 72, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, early) == 80, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, end) == 88, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, base) == 96, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, table) == 104, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 108, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 112, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, reserved) == 116, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 120, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 152, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, low) == 168, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, high) == 176, "as in src/abi.rs");
+
 /* What a CPU captures stacks into, in a level of scratch memory. */
 struct pf_capture {
 	__u64 wanted; /* bytes of frames that are likely to hold the next stack */
+	__u64 id; /* of the stack */
+	struct pf_walk walk; /* the walk, where it is by tables */
 	struct pf_stack stack; /* the stack */
 };
 _Static_assert(__builtin_offsetof(struct pf_capture, wanted) == 0, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, id) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, walk) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 200, "as in src/abi.rs");
 
 /* The value of avg and stats. */
 struct pf_average {
@@ -166,6 +266,9 @@ extern char pf_map_stacks; /* HASH: __u64 id -> struct pf_stack */
 extern char pf_map_stack_tables; /* ARRAY_OF_MAPS of two such, by the last bit of the generation */
 extern char pf_map_captures; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_scratch with a struct pf_capture */
 extern char pf_map_known; /* ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that is stored; see PF_KNOWN_FIRST */
+extern char pf_map_unwind_files; /* HASH: struct pf_unwind_file -> struct pf_unwind_table */
+extern char pf_map_unwind_tables; /* ARRAY_OF_MAPS: ARRAY of __u64; see PF_UNWIND_CHUNK_BITS */
+extern char pf_map_unwind_wanted; /* RINGBUF of struct pf_unwind_wanted */
 extern char pf_map_events; /* RINGBUF of records, each begins with struct pf_record */
 extern char pf_map_scratch; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_scratch with a frame */
 extern char pf_map_zeros; /* ARRAY of one element as big as the biggest histogram, never written */

@@ -13,7 +13,8 @@ extern __u64 pf_body(void *ctx, void *frame);
 /* For programs that cannot be preempted nor sleep, so that claims nest strictly: see pf_claim. */
 pf_template(int, pf_enter_framed, void *ctx)
 {
-	struct pf_scratch *scratch = pf_claim(&pf_map_scratch);
+	__u64 level;
+	struct pf_scratch *scratch = pf_claim(&pf_map_scratch, &level);
 
 	if (!scratch) {
 		pf_loss(pf_param(loss) + PF_SCRATCH_BUSY);
@@ -27,7 +28,8 @@ pf_template(int, pf_enter_framed, void *ctx)
 /* For programs that can be preempted and cannot sleep: see pf_claim_counted. */
 pf_template(int, pf_enter_preemptible, void *ctx)
 {
-	struct pf_scratch *scratch = pf_claim_counted(&pf_map_scratch);
+	__u64 level;
+	struct pf_scratch *scratch = pf_claim_counted(&pf_map_scratch, &level);
 
 	if (!scratch) {
 		pf_loss(pf_param(loss) + PF_SCRATCH_BUSY);

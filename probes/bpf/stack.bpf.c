@@ -8,6 +8,7 @@
  * other one, carries along the stacks that are still held, and empties the one before. An id is the same in both.
  */
 #include "template.h"
+#include "calls.h"
 
 /* Bytes of frames that are asked for at the least: the kernel zeroes what it does not fill. */
 #define PF_FEW_FRAMES 128
@@ -23,13 +24,6 @@ static __always_inline __u64 fold(__u64 hash)
 {
 	return hash ^ hash >> 32;
 }
-
-/*
- * Goes to `label` unless `index` is below `count`. Verifiers before 6.3 know which way it goes only if the number that they know
- * stands on the right, and follow impossible ways otherwise, beyond the end of what is read; the compiler would put it on either.
- */
-#define PF_UNLESS_BELOW(index, count, label) \
-	asm volatile goto("if %[n] <= %[i] goto %l[" #label "]" : : [n] "r"(count), [i] "r"(index) : : label)
 
 /* Two lanes, so that the multiplications of neighbouring frames overlap. Each step is a bijection of the lane. */
 static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames)
@@ -78,30 +72,6 @@ static __always_inline long walk(void *ctx, struct pf_capture *capture, __u64 fl
 /* Return addresses that are looked at to tell a deep stack from a walk that went astray. */
 #define PF_LAST_FRAMES 4
 
-/* 1 for 0, else 0, without a branch: each would be two paths more for the verifier. For numbers below 2^63. */
-static __always_inline __u64 is_zero(__u64 number)
-{
-	return (number - 1) >> 63;
-}
-
-/*
- * Whether an address of the process is one that a call returns to: a call stands before it. On x86-64 `call rel32`, or
- * `call` by register or memory with its possible lengths; on arm64 `bl` or `blr`.
- */
-static __always_inline __u64 follows_call(__u64 address)
-{
-	__u64 before, found;
-
-	/* What cannot be read is zeroes then. */
-	bpf_probe_read_user(&before, 8, (const void *)(address - 8));
-	found = is_zero((before >> 24 & 0xff) ^ 0xe8);
-#pragma unroll
-	for (int i = 1; i <= 6; i++)
-		found |= is_zero((before >> 8 * i & 0x38ff) ^ 0x10ff);
-	found |= is_zero((before >> 32 & 0xfc000000) ^ 0x94000000);
-	return found | is_zero((before >> 32 & 0xfffffc1f) ^ 0xd63f0000);
-}
-
 /*
  * Whether a stack that fills its room is that deep. Code without frame pointers sends the walk to memory that is no frame,
  * and there often in circles, until the room is full: its last frames are then no return addresses.
@@ -119,29 +89,29 @@ static __always_inline __u64 is_deep(const struct pf_stack *stack, __u64 flags, 
 }
 
 /* Puts a stack into a table unless it is there. 0, -EEXIST if it was there, or why the table did not take it. */
-static __always_inline int put(void *table, const __u64 *id, struct pf_stack *stack)
+static __always_inline int put(void *table, struct pf_capture *capture)
 {
 	int result = -EEXIST;
 
-	if (!bpf_map_lookup_elem(table, id)) {
-		stack->first_ns = bpf_ktime_get_ns();
-		result = bpf_map_update_elem(table, id, stack, BPF_NOEXIST);
+	if (!bpf_map_lookup_elem(table, &capture->id)) {
+		capture->stack.first_ns = bpf_ktime_get_ns();
+		result = bpf_map_update_elem(table, &capture->id, &capture->stack, BPF_NOEXIST);
 	}
 	return result;
 }
 
 /* Stores a stack in the only table. */
-static __always_inline void store(struct pf_stack *stack, __u64 id, __u64 loss)
+static __always_inline void store(struct pf_capture *capture, __u64 loss)
 {
+	__u64 *known, id = capture->id;
 	__u32 place = id % PF_KNOWN_STACKS;
-	__u64 *known;
 	int result;
 
 	/* What one CPU remembers is true for all. */
 	known = bpf_map_lookup_elem(&pf_map_known, &place);
 	if (known && *known == id)
 		return;
-	result = put(&pf_map_stacks, &id, stack);
+	result = put(&pf_map_stacks, capture);
 	if (result && result != -EEXIST) {
 		pf_loss(loss + refusal(result, PF_STACKS_FULL));
 		return;
@@ -168,9 +138,9 @@ static __always_inline void *table_of(__u64 generation)
  * Stores a stack in the present one of two tables. Which one that is, is read once: the runtime empties the other only after
  * the programs that began before it changed the generation have ended.
  */
-static __always_inline void store_renewed(struct pf_stack *stack, __u64 id, __u64 loss)
+static __always_inline void store_renewed(struct pf_capture *capture, __u64 loss)
 {
-	__u64 *word, *known, *stored, generation, mark;
+	__u64 *word, *known, *stored, generation, mark, id = capture->id;
 	void *table;
 	int result;
 
@@ -186,7 +156,7 @@ static __always_inline void store_renewed(struct pf_stack *stack, __u64 id, __u6
 	table = table_of(generation);
 	if (!table)
 		return;
-	result = put(table, &id, stack);
+	result = put(table, capture);
 	if (result && result != -EEXIST) {
 		pf_loss(loss + refusal(result, PF_STACKS_FULL));
 		return;
@@ -199,16 +169,55 @@ static __always_inline void store_renewed(struct pf_stack *stack, __u64 id, __u6
 		__sync_fetch_and_add(stored, 1);
 }
 
+/* How a stack is walked: by the kernel, which follows frame pointers, or by tables. */
+enum { BY_KERNEL, BY_TABLES };
+
+__u64 pf_begin_unwinding(__u64 level);
+__u64 pf_unwind(__u64 level);
+
+/* The bytes of frames that a walk by tables finds. */
+static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture, __u64 flags, __u64 size, __u64 loss)
+{
+	struct pf_walk *walk = &capture->walk;
+	/* Read back, so that the verifier does not follow each level by itself. */
+	__u64 level = *(volatile __u64 *)&walk->level, end = pf_begin_unwinding(level);
+
+	if (end == PF_WALK_WHOLE)
+		return 0;
+	/* Code of 32 bits has other tables. */
+	if (end != PF_WALK_ON)
+		return bpf_get_stack(ctx, capture->stack.ips, size, flags & 0xffffffff);
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STACK_FRAMES; i++) {
+		PF_UNLESS_BELOW(i * 8, size, done);
+		end = pf_unwind(level);
+		if (end != PF_WALK_ON)
+			break;
+	}
+done:
+	if (walk->early)
+		pf_loss(loss + PF_STACK_EARLY);
+	/* A process that is about to execute another program has the registers of the one before, and is nowhere in the new one. */
+	else if (end == PF_WALK_CUT && walk->frames)
+		pf_loss(loss + PF_STACK_CUT);
+	if (end == PF_WALK_ON && flags & PF_STACK_DEFAULT_DEPTH)
+		pf_loss(loss + PF_STACK_TRUNCATED);
+	return walk->frames * 8;
+}
+
 /* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
 static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 loss, struct pf_scratch *scratch,
-				    const int renewed)
+				    const int how, const int renewed)
 {
-	struct pf_stack *stack;
-	__u64 id, frames;
+	struct pf_capture *capture = (struct pf_capture *)scratch->memory;
+	struct pf_stack *stack = &capture->stack;
+	__u64 frames;
 	long result;
 
-	stack = &((struct pf_capture *)scratch->memory)->stack;
-	result = walk(ctx, (struct pf_capture *)scratch->memory, flags, size);
+	if (how == BY_KERNEL)
+		result = walk(ctx, capture, flags, size);
+	else
+		result = walk_by_tables(ctx, capture, flags, size, loss);
 	if (pf_unlikely(result < 8)) {
 		/* None is an answer: a kernel thread has no user stack, and code of a process no kernel stack. */
 		if (result < 0)
@@ -216,7 +225,7 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 		return 0;
 	}
 	frames = (__u64)result / 8;
-	if (pf_unlikely((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH))
+	if (how == BY_KERNEL && pf_unlikely((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH))
 		pf_loss(loss + (is_deep(stack, flags, size) ? PF_STACK_TRUNCATED : PF_STACK_ASTRAY));
 	stack->tgid = flags & PF_STACK_USER ? bpf_get_current_pid_tgid() >> 32 : 0;
 	stack->nr = frames;
@@ -227,26 +236,29 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 	asm volatile("" : "+r"(frames));
 	if (frames > size / 8)
 		frames = size / 8;
-	id = identify(stack, frames);
+	capture->id = identify(stack, frames);
 	if (renewed)
-		store_renewed(stack, id, loss);
+		store_renewed(capture, loss);
 	else
-		store(stack, id, loss);
-	return id;
+		store(capture, loss);
+	return capture->id;
 }
 
 /* The same, in scratch memory claimed as programs must that can be preempted, or may that cannot. */
-static __always_inline __u64 captured(void *ctx, __u64 flags, __u64 size, __u64 loss, const int preemptible,
-				      const int renewed)
+static __always_inline __u64 captured(void *ctx, __u64 flags, __u64 size, __u64 loss, const int how,
+				      const int preemptible, const int renewed)
 {
-	struct pf_scratch *scratch = preemptible ? pf_claim_counted(&pf_map_captures) : pf_claim(&pf_map_captures);
-	__u64 id;
+	struct pf_scratch *scratch;
+	__u64 id, level;
 
+	scratch = preemptible ? pf_claim_counted(&pf_map_captures, &level) : pf_claim(&pf_map_captures, &level);
 	if (pf_unlikely(!scratch)) {
 		pf_loss(loss + PF_SCRATCH_BUSY);
 		return 0;
 	}
-	id = stored(ctx, flags, size, loss, scratch, renewed);
+	if (how != BY_KERNEL)
+		((struct pf_capture *)scratch->memory)->walk.level = level;
+	id = stored(ctx, flags, size, loss, scratch, how, renewed);
 	if (preemptible)
 		pf_release_counted(scratch);
 	else
@@ -254,25 +266,21 @@ static __always_inline __u64 captured(void *ctx, __u64 flags, __u64 size, __u64 
 	return id;
 }
 
-pf_template(__u64, pf_stack, void *ctx, __u64 flags, __u64 size, __u64 loss)
-{
-	return captured(ctx, flags, size, loss, 0, 0);
-}
+/* A routine for each way to walk and to store. */
+#define PF_STACK_ROUTINE(name, how, preemptible, renewed)                             \
+	pf_template(__u64, name, void *ctx, __u64 flags, __u64 size, __u64 loss)      \
+	{                                                                             \
+		return captured(ctx, flags, size, loss, how, preemptible, renewed);   \
+	}
 
-pf_template(__u64, pf_stack_preemptible, void *ctx, __u64 flags, __u64 size, __u64 loss)
-{
-	return captured(ctx, flags, size, loss, 1, 0);
-}
+#define PF_STACK_ROUTINES(name, how)                              \
+	PF_STACK_ROUTINE(name, how, 0, 0)                         \
+	PF_STACK_ROUTINE(name##_preemptible, how, 1, 0)           \
+	PF_STACK_ROUTINE(name##_renewed, how, 0, 1)               \
+	PF_STACK_ROUTINE(name##_renewed_preemptible, how, 1, 1)
 
-pf_template(__u64, pf_stack_renewed, void *ctx, __u64 flags, __u64 size, __u64 loss)
-{
-	return captured(ctx, flags, size, loss, 0, 1);
-}
-
-pf_template(__u64, pf_stack_renewed_preemptible, void *ctx, __u64 flags, __u64 size, __u64 loss)
-{
-	return captured(ctx, flags, size, loss, 1, 1);
-}
+PF_STACK_ROUTINES(pf_stack, BY_KERNEL)
+PF_STACK_ROUTINES(pf_stack_by_tables, BY_TABLES)
 
 /* The frames of a stored stack, in the present table or in the past one; 0 if there is none of that id. */
 pf_template(__u64, pf_stack_len, __u64 id)

@@ -44,10 +44,38 @@
 		= #name "(" #__VA_ARGS__ ")";                                                             \
 	__attribute__((noinline)) result name(__VA_ARGS__)
 
+/*
+ * A template that the verifier checks once, whoever calls it (a global function). It takes and gives nothing but numbers, of which
+ * the verifier then knows nothing.
+ */
+#define pf_global(result, name, ...)                                                                      \
+	static const char name##_signature[] __attribute__((section(".pf_signatures"), aligned(1), used)) \
+		= #name "(" #__VA_ARGS__ ") global";                                                      \
+	__attribute__((noinline)) result name(__VA_ARGS__)
+
 #define pf_unlikely(condition) __builtin_expect(!!(condition), 0)
 
 /*
- * The scratch memory of the first free level, or null.
+ * A word of the kernel's memory; 0 if it cannot be read (bpf_probe_read_kernel_common, kernel/trace/bpf_trace.c). A walk that
+ * goes astray ends there, and is not told from one that finds nothing.
+ */
+static __always_inline __u64 pf_load(__u64 address)
+{
+	__u64 word;
+
+	bpf_probe_read_kernel(&word, sizeof(word), (const void *)address);
+	return word;
+}
+
+/*
+ * Goes to `label` unless `index` is below `count`. Verifiers before 6.3 know which way it goes only if the number that they know
+ * stands on the right, and follow impossible ways otherwise, beyond the end of what is read; the compiler would put it on either.
+ */
+#define PF_UNLESS_BELOW(index, count, label) \
+	asm volatile goto("if %[n] <= %[i] goto %l[" #label "]" : : [n] "r"(count), [i] "r"(index) : : label)
+
+/*
+ * The scratch memory of the first free level, or null, and which level that is.
  *
  * The flag is tested and set without an atomic instruction. That is right where contexts nest strictly, as in programs
  * that run with preemption off: whoever interrupts between the test and the store has released the level again before
@@ -55,7 +83,7 @@
  * bpf_overflow_handler (kernel/events/core.c) cannot sleep nor be preempted. Programs that can be preempted claim with
  * pf_claim_counted.
  */
-static __always_inline struct pf_scratch *pf_claim(void *map)
+static __always_inline struct pf_scratch *pf_claim(void *map, __u64 *level_claimed)
 {
 #pragma unroll
 	for (__u32 level = 0; level < PF_SCRATCH_LEVELS; level++) {
@@ -66,6 +94,7 @@ static __always_inline struct pf_scratch *pf_claim(void *map)
 			return 0;
 		if (!*(volatile __u64 *)&scratch->busy) {
 			*(volatile __u64 *)&scratch->busy = 1;
+			*level_claimed = level;
 			return scratch;
 		}
 	}
@@ -87,7 +116,7 @@ static __always_inline void pf_release(struct pf_scratch *scratch)
  * Programs of both sorts may share levels: one that cannot be preempted finds a flag that is not zero and goes on, or has
  * released the level again before any that it interrupts looks.
  */
-static __always_inline struct pf_scratch *pf_claim_counted(void *map)
+static __always_inline struct pf_scratch *pf_claim_counted(void *map, __u64 *level_claimed)
 {
 #pragma unroll
 	for (__u32 level = 0; level < PF_SCRATCH_LEVELS; level++) {
@@ -97,8 +126,10 @@ static __always_inline struct pf_scratch *pf_claim_counted(void *map)
 		if (!scratch)
 			return 0;
 		__sync_fetch_and_add(&scratch->busy, 1);
-		if (*(volatile __u64 *)&scratch->busy == 1)
+		if (*(volatile __u64 *)&scratch->busy == 1) {
+			*level_claimed = level;
 			return scratch;
+		}
 		__sync_fetch_and_add(&scratch->busy, -1);
 	}
 	return 0;

@@ -10,18 +10,6 @@
  */
 #include "template.h"
 
-/*
- * A word of the kernel's memory; 0 if it cannot be read (bpf_probe_read_kernel_common, kernel/trace/bpf_trace.c). A walk that
- * goes astray ends there, and is not told from one that finds nothing: either is repeated.
- */
-static __always_inline __u64 load(__u64 address)
-{
-	__u64 word;
-
-	bpf_probe_read_kernel(&word, sizeof(word), (const void *)address);
-	return word;
-}
-
 /* Addresses of the kernel have their top bit set. */
 static __always_inline int is_of_process(__u64 address)
 {
@@ -43,21 +31,21 @@ static __always_inline __u64 either(__u64 first, __u64 one, __u64 other)
 /* What the current process has mapped; 0 for a kernel thread. */
 static __always_inline __u64 current_mm(void)
 {
-	return load(bpf_get_current_task() + pf_param(offset.task_struct.mm));
+	return pf_load(bpf_get_current_task() + pf_param(offset.task_struct.mm));
 }
 
 /* Whether the mapping holds the address. */
 static __always_inline int holds(__u64 vma, __u64 address)
 {
-	return load(vma + pf_param(offset.vm_area_struct.vm_start)) <= address &&
-	       load(vma + pf_param(offset.vm_area_struct.vm_end)) > address;
+	return pf_load(vma + pf_param(offset.vm_area_struct.vm_start)) <= address &&
+	       pf_load(vma + pf_param(offset.vm_area_struct.vm_end)) > address;
 }
 
 /* Nodes to look at before giving up: four walks where there are up to some thousand mappings. */
 #define PF_MAPLE_NODES 24
-/* Pivots that are read at once, and the most that a node has, rounded up to them. */
-#define PF_PIVOTS 4
-#define PF_MOST_PIVOTS 16
+/* Pivots that are read at once, and the most that a node has, rounded up to them: the node is longer. */
+#define PF_PIVOTS 3
+#define PF_MOST_PIVOTS 18
 
 /*
  * The slot of an index in a node, which divides its range among its slots: pivot i is the last index of slot i, and the
@@ -90,11 +78,12 @@ pf_template(__u64, pf_maple_slot, __u64 pivots, __u64 count, __u64 index)
  */
 pf_template(__u64, pf_vma_maple, __u64 address, __u64 loss)
 {
-	__u64 mm = current_mm(), vma = 1, entry;
+	__u64 vma = 1, entry;
 
-	if (!mm || !is_of_process(address))
+	if (!current_mm() || !is_of_process(address))
 		return 0;
-	entry = load(mm + pf_param(offset.mm_struct.mm_mt.ma_root));
+	/* What the process has is asked for again where it is needed, since the stack is short here. */
+	entry = pf_load(current_mm() + pf_param(offset.mm_struct.mm_mt.ma_root));
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < PF_MAPLE_NODES; i++) {
 		__u64 type = entry >> 3 & 15, last = vma;
@@ -107,7 +96,7 @@ pf_template(__u64, pf_vma_maple, __u64 address, __u64 loss)
 					   address);
 
 		node += either(arange, pf_param(offset.maple_arange_64.slot), pf_param(offset.maple_range_64.slot));
-		entry = load(node + slot * 8);
+		entry = pf_load(node + slot * 8);
 		if (type >= pf_param(value.maple_type.maple_range_64))
 			continue;
 		/* A leaf: this is what the tree has. */
@@ -116,13 +105,13 @@ pf_template(__u64, pf_vma_maple, __u64 address, __u64 loss)
 			return vma;
 		if (!(vma | last))
 			return 0;
-		entry = load(mm + pf_param(offset.mm_struct.mm_mt.ma_root));
+		entry = pf_load(current_mm() + pf_param(offset.mm_struct.mm_mt.ma_root));
 	}
 	/*
 	 * While a mapping is cut in two, it has its new ends before the tree has its other part (__split_vma, mm/vma.c).
 	 * It takes long where who does it is interrupted. What the tree has is what the address lay in, if it is alive.
 	 */
-	if (vma > 1 && load(vma + pf_param(offset.vm_area_struct.vm_mm)) == mm)
+	if (vma > 1 && pf_load(vma + pf_param(offset.vm_area_struct.vm_mm)) == current_mm())
 		return vma;
 	pf_loss(loss + PF_READ_FAILED);
 	return 0;
@@ -132,9 +121,9 @@ pf_template(__u64, pf_vma_maple, __u64 address, __u64 loss)
 #define PF_RED_BLACK_NODES 96
 
 /* 1 if a thread may be changing the mappings: RWSEM_WRITER_LOCKED (kernel/locking/rwsem.c). */
-static __always_inline __u64 is_changing(__u64 mm)
+static __always_inline __u64 is_changing(void)
 {
-	return load(mm + pf_param(offset.mm_struct.mmap_lock.count.counter)) & 1;
+	return pf_load(current_mm() + pf_param(offset.mm_struct.mmap_lock.count.counter)) & 1;
 }
 
 /*
@@ -143,12 +132,12 @@ static __always_inline __u64 is_changing(__u64 mm)
  */
 pf_template(__u64, pf_vma_red_black, __u64 address, __u64 loss)
 {
-	__u64 mm = current_mm(), node, changing;
+	__u64 node, changing;
 
-	if (!mm || !is_of_process(address))
+	if (!current_mm() || !is_of_process(address))
 		return 0;
-	changing = is_changing(mm);
-	node = load(mm + pf_param(offset.mm_struct.mm_rb.rb_node));
+	changing = is_changing();
+	node = pf_load(current_mm() + pf_param(offset.mm_struct.mm_rb.rb_node));
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < PF_RED_BLACK_NODES; i++) {
 		__u64 vma = node - pf_param(offset.vm_area_struct.vm_rb);
@@ -157,18 +146,18 @@ pf_template(__u64, pf_vma_red_black, __u64 address, __u64 loss)
 		if (!node) {
 			__u64 before = changing;
 
-			changing = is_changing(mm);
+			changing = is_changing();
 			if (!(before | changing))
 				return 0;
-			node = load(mm + pf_param(offset.mm_struct.mm_rb.rb_node));
+			node = pf_load(current_mm() + pf_param(offset.mm_struct.mm_rb.rb_node));
 			continue;
 		}
-		start = load(vma + pf_param(offset.vm_area_struct.vm_start));
-		if (start <= address && load(vma + pf_param(offset.vm_area_struct.vm_end)) > address)
+		start = pf_load(vma + pf_param(offset.vm_area_struct.vm_start));
+		if (start <= address && pf_load(vma + pf_param(offset.vm_area_struct.vm_end)) > address)
 			return vma;
 		child = either(is_less(address, start), pf_param(offset.rb_node.rb_left),
 			       pf_param(offset.rb_node.rb_right));
-		node = load(node + child);
+		node = pf_load(node + child);
 	}
 	pf_loss(loss + PF_READ_FAILED);
 	return 0;

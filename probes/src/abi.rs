@@ -27,6 +27,14 @@ pub const LOSS_ROUTINE: &str = "pf_loss";
 pub const PID_TGID_ROUTINE: &str = "pf_pid_tgid";
 /// The constant of that routine: the namespace's inode number, as `/proc/self/ns/pid` has it.
 pub const PID_NAMESPACE_PARAMETER: &str = "pf_param_pid_namespace";
+/// The routine that captures a stack by tables. Others of its kind have names that begin so.
+pub const STACK_BY_TABLES: &str = "pf_stack_by_tables";
+/// The constant of these: the frames that there is room for.
+pub const STACK_DEPTH_PARAMETER: &str = "pf_param_stack_depth";
+/// Likewise: 1 if the kernel keeps mappings in a maple tree, 0 if in a red-black tree.
+pub const MAPLE_PARAMETER: &str = "pf_param_is_maple";
+/// Likewise: 1 if the kernel has uprobes, and with them functions that return to its code.
+pub const UPROBES_PARAMETER: &str = "pf_param_has_uprobes";
 /// The entry of programs that cannot be preempted, which claims a frame of scratch memory.
 pub const FRAMED_ENTRY: &str = "pf_enter_framed";
 /// The entry of programs that can be preempted and cannot sleep, likewise.
@@ -80,6 +88,10 @@ causes! {
     StackAstray,
     /// A loop was ended after as many turns as it may take.
     LoopCut,
+    /// A user stack ends before the frame that was called by none. This is no loss.
+    StackCut,
+    /// The table to unwind a file's code by was not there yet, and frame pointers were followed instead. This is no loss.
+    StackEarly,
 }
 
 /// Defines constants and the list of them.
@@ -112,6 +124,9 @@ constants! {
     JOINED_STRINGS: u32 = 16;
     /// Flag of `pf_stack`: the stack of the process, not of the kernel (`BPF_F_USER_STACK`).
     STACK_USER: u64 = 1 << 8;
+    /// Bit of the address of a user stack's frame that is not the first: a signal interrupted it, so it is of the instruction that runs
+    /// next, and not where a call returns to.
+    STACK_INTERRUPTED: u64 = 1 << 63;
     /// Flag of `pf_stack`, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss.
     STACK_DEFAULT_DEPTH: u64 = 1 << 32;
     /// Flag of `pf_read_str`, in `loss` above the counter's 32 bits: the script chose the length, so a longer string is no loss.
@@ -153,6 +168,19 @@ constants! {
     UNWIND_PLT: u64 = 6;
     /// Rule: the return of a signal handler. The registers are in the signal's frame.
     UNWIND_SIGNAL: u64 = 7;
+    /// The chunks of a table that is not there yet.
+    UNWIND_PENDING: u32 = 0xffff_ffff;
+    /// Bit of a rule: the return address is one word below the CFA, and the bits for it say where the caller's rbx is, in words from
+    /// the CFA; 0: unchanged. The dynamic linker's code that finds a function when it is first called keeps its frame in rbx.
+    UNWIND_SAVES_BX: u64 = 8;
+    /// Rule, with that bit: the CFA is rbx and the number.
+    UNWIND_FROM_BX: u64 = 8;
+    /// What became of a step of a walk: there is another frame.
+    WALK_ON: u64 = 0;
+    /// The frame was called by none.
+    WALK_WHOLE: u64 = 1;
+    /// The caller cannot be found.
+    WALK_CUT: u64 = 2;
     /// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
     MINMAX_MAX: u64 = 1;
     /// Bit of `pf_minmax`'s mode: the values are signed.
@@ -219,6 +247,110 @@ pub const STACK_FIRST_NS: Extent = STACK.extent("first_ns");
 /// Bytes before the frames in a stack.
 pub const STACK_HEADER: u32 = STACK.size();
 
+/// The file that code is of.
+pub const UNWIND_FILE: Struct = Struct {
+    name: "unwind_file",
+    doc: "The file that code is of; all 0 for the vdso.",
+    fields: &[
+        field("inode", Type::U64, "its number"),
+        field(
+            "device",
+            Type::U32,
+            "the file system's, as the kernel has it",
+        ),
+        field("reserved", Type::U32, "0"),
+    ],
+};
+
+/// Where the table of a file is.
+pub const UNWIND_TABLE: Struct = Struct {
+    name: "unwind_table",
+    doc: "Where the table of a file is.",
+    fields: &[
+        field("slot", Type::U32, "the element of the tables"),
+        field(
+            "first_chunk",
+            Type::U32,
+            "the chunk of the file that it begins with",
+        ),
+        field(
+            "chunks",
+            Type::U32,
+            "how many it has; 0: frames are linked by the frame pointer; PF_UNWIND_PENDING: it is not there yet",
+        ),
+        field("reserved", Type::U32, "0"),
+    ],
+};
+
+/// What programs say of a file whose table they missed, in a ring buffer.
+pub const UNWIND_WANTED: Struct = Struct {
+    name: "unwind_wanted",
+    doc: "What programs say of a file whose table they missed, in a ring buffer.",
+    fields: &[
+        field("file", Type::Struct(&UNWIND_FILE), "the file"),
+        field("address", Type::U64, "an address of its code"),
+        field("tgid", Type::U32, "the process"),
+        field("reserved", Type::U32, "0"),
+    ],
+};
+
+/// A walk by tables: the registers of the frame that is next, and the mapping that was looked up last.
+pub const WALK: Struct = Struct {
+    name: "walk",
+    doc: "A walk by tables: the registers of the frame that is next, and the mapping that was looked up last.",
+    fields: &[
+        field("level", Type::U64, "of the scratch memory that this is in"),
+        field("frames", Type::U64, "that were found"),
+        field("ip", Type::U64, "the address of the code"),
+        field("sp", Type::U64, "the stack pointer"),
+        field("fp", Type::U64, "the frame pointer"),
+        field("lr", Type::U64, "the link register, where there is one"),
+        field("bx", Type::U64, "rbx of the first frame, on x86-64"),
+        field(
+            "bx_at",
+            Type::U64,
+            "where on the stack rbx of the frame is; 0: it is that of the first frame",
+        ),
+        field(
+            "exact",
+            Type::U64,
+            "1 if the address is of an instruction that runs next, 0 if it is where a call returns to",
+        ),
+        field("start", Type::U64, "of the mapping"),
+        field("early", Type::U64, "1 if a table was not there yet"),
+        field("end", Type::U64, "of the mapping; 0 if there is none"),
+        field(
+            "base",
+            Type::U64,
+            "what makes an address an offset in the file",
+        ),
+        field("table", Type::U32, "the element of the tables"),
+        field(
+            "first_chunk",
+            Type::U32,
+            "the chunk that the table begins with",
+        ),
+        field(
+            "chunks",
+            Type::U32,
+            "of the table; 0: frames are linked by the frame pointer",
+        ),
+        field("reserved", Type::U32, "0"),
+        field(
+            "wanted",
+            Type::Struct(&UNWIND_WANTED),
+            "what is mapped, and what is said if its table is missed",
+        ),
+        field(
+            "pending",
+            Type::Struct(&UNWIND_TABLE),
+            "what stands for a table that is not there yet",
+        ),
+        field("low", Type::U64, "the word below the next"),
+        field("high", Type::U64, "that was read last"),
+    ],
+};
+
 /// What a CPU captures stacks into, in a level of scratch memory.
 pub const CAPTURE: Struct = Struct {
     name: "capture",
@@ -228,6 +360,12 @@ pub const CAPTURE: Struct = Struct {
             "wanted",
             Type::U64,
             "bytes of frames that are likely to hold the next stack",
+        ),
+        field("id", Type::U64, "of the stack"),
+        field(
+            "walk",
+            Type::Struct(&WALK),
+            "the walk, where it is by tables",
         ),
         field("stack", Type::Struct(&STACK), "the stack"),
     ],
@@ -337,7 +475,19 @@ pub const SAMPLE_MODE: Extent = SAMPLE.extent("mode");
 
 /// All layouts, in an order in which C takes them.
 const LAYOUTS: &[Struct] = &[
-    RECORD, SCRATCH, STACK, CAPTURE, AVERAGE, EXTREME, INTERVAL, SERIES, SAMPLE,
+    RECORD,
+    SCRATCH,
+    STACK,
+    UNWIND_FILE,
+    UNWIND_TABLE,
+    UNWIND_WANTED,
+    WALK,
+    CAPTURE,
+    AVERAGE,
+    EXTREME,
+    INTERVAL,
+    SERIES,
+    SAMPLE,
 ];
 
 #[cfg(test)]
@@ -363,7 +513,7 @@ mod tests {
         assert_eq!(at(STACK_FIRST_NS), (8, 8));
         assert_eq!(at(EXTREME_SET), (8, 8));
         assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 16));
-        assert_eq!((CAPTURE.size(), AVERAGE.size()), (24, 16));
+        assert_eq!((CAPTURE.size(), AVERAGE.size()), (216, 16));
         assert_eq!(at(INTERVAL_WEIGHT), (16, 8));
         assert_eq!((INTERVAL.size(), SERIES_HEADER), (24, 8));
     }

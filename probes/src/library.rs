@@ -28,6 +28,7 @@ const OBJECTS: &[(&str, &[u8])] = &[
     ("series.bpf.o", include_bytes!("../prebuilt/series.bpf.o")),
     ("stack.bpf.o", include_bytes!("../prebuilt/stack.bpf.o")),
     ("strings.bpf.o", include_bytes!("../prebuilt/strings.bpf.o")),
+    ("unwind.bpf.o", include_bytes!("../prebuilt/unwind.bpf.o")),
     ("vma.bpf.o", include_bytes!("../prebuilt/vma.bpf.o")),
 ];
 

@@ -6,7 +6,7 @@
 use crate::Feature;
 use crate::abi::{
     AVERAGE, CAPTURE, EXTREME, INTERVAL, KNOWN_STACKS, SCRATCH_HEADER, SCRATCH_LEVELS,
-    SERIES_HEADER, STACK_HEADER, map,
+    SERIES_HEADER, STACK_HEADER, UNWIND_FILE, UNWIND_TABLE, map,
 };
 
 /// `BPF_MAP_TYPE_HASH`
@@ -28,6 +28,12 @@ pub const BPF_MAP_TYPE_RINGBUF: u32 = 27;
 
 /// The most bits that a power-of-two histogram can have.
 pub const MAX_LOG2_BITS: u32 = 5;
+
+/// Files that can have tables to be unwound by at the same time. A busy machine maps some thousand.
+pub const MAX_UNWIND_TABLES: u32 = 8192;
+
+/// Bytes of the ring buffer of files whose tables were missed: a power of two pages, for some thousand.
+pub const UNWIND_WANTED_BYTES: u32 = 64 << 10;
 
 /// The most bytes of a value that each CPU has its own of: `PCPU_MIN_UNIT_SIZE` (include/linux/percpu.h), the limit of
 /// `htab_map_alloc_check`.
@@ -109,6 +115,12 @@ pub enum MapTemplate {
     Generations,
     /// The two maps of which programs use one.
     Pair,
+    /// Where the tables to unwind files by are, by file ([`UNWIND_FILE`], [`UNWIND_TABLE`]).
+    UnwindFiles,
+    /// The tables: each an array of `u64` of its own, made when a file is first seen.
+    UnwindTables,
+    /// The ring buffer of files whose tables were missed ([`UNWIND_WANTED`](crate::abi::UNWIND_WANTED)).
+    UnwindWanted,
 }
 
 impl MapTemplate {
@@ -129,17 +141,20 @@ impl MapTemplate {
                 .saturating_add(SERIES_HEADER),
             MapTemplate::Stacks { depth } => STACK_HEADER + depth * 8,
             MapTemplate::Captures { depth } => SCRATCH_HEADER + CAPTURE.size() + depth * 8,
-            MapTemplate::Events => 0,
+            MapTemplate::Events | MapTemplate::UnwindWanted => 0,
             MapTemplate::Scratch { frame } => SCRATCH_HEADER + frame,
             // A `u32`; of a map of maps the kernel wants the size of a descriptor.
-            MapTemplate::Generations | MapTemplate::Pair => 4,
+            MapTemplate::Generations | MapTemplate::Pair | MapTemplate::UnwindTables => 4,
+            MapTemplate::UnwindFiles => UNWIND_TABLE.size(),
         }
     }
 
     /// The kernel's map type.
     pub fn bpf_map_type(self) -> u32 {
         match self {
-            MapTemplate::Scalar { .. } | MapTemplate::Stacks { .. } => BPF_MAP_TYPE_HASH,
+            MapTemplate::Scalar { .. } | MapTemplate::Stacks { .. } | MapTemplate::UnwindFiles => {
+                BPF_MAP_TYPE_HASH
+            }
             MapTemplate::Count
             | MapTemplate::Sum
             | MapTemplate::Avg
@@ -148,7 +163,7 @@ impl MapTemplate {
             | MapTemplate::Hist { .. }
             | MapTemplate::LHist { .. }
             | MapTemplate::Series { .. } => BPF_MAP_TYPE_PERCPU_HASH,
-            MapTemplate::Events => BPF_MAP_TYPE_RINGBUF,
+            MapTemplate::Events | MapTemplate::UnwindWanted => BPF_MAP_TYPE_RINGBUF,
             MapTemplate::Scratch { .. } | MapTemplate::Captures { .. } | MapTemplate::Loss => {
                 BPF_MAP_TYPE_PERCPU_ARRAY
             }
@@ -156,7 +171,7 @@ impl MapTemplate {
             | MapTemplate::Zeros { .. }
             | MapTemplate::Globals { .. }
             | MapTemplate::Generations => BPF_MAP_TYPE_ARRAY,
-            MapTemplate::Pair => BPF_MAP_TYPE_ARRAY_OF_MAPS,
+            MapTemplate::Pair | MapTemplate::UnwindTables => BPF_MAP_TYPE_ARRAY_OF_MAPS,
         }
     }
 
@@ -195,7 +210,11 @@ impl MapTemplate {
         match self.bpf_map_type() {
             BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY | BPF_MAP_TYPE_ARRAY_OF_MAPS => Some(4),
             BPF_MAP_TYPE_RINGBUF => Some(0),
-            _ => matches!(self, MapTemplate::Stacks { .. }).then_some(8),
+            _ => match self {
+                MapTemplate::Stacks { .. } => Some(8),
+                MapTemplate::UnwindFiles => Some(UNWIND_FILE.size()),
+                _ => None,
+            },
         }
     }
 
@@ -206,6 +225,8 @@ impl MapTemplate {
             MapTemplate::Known => Some(KNOWN_STACKS),
             MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => Some(1),
             MapTemplate::Pair => Some(2),
+            MapTemplate::UnwindFiles | MapTemplate::UnwindTables => Some(MAX_UNWIND_TABLES),
+            MapTemplate::UnwindWanted => Some(UNWIND_WANTED_BYTES),
             _ => None,
         }
     }
@@ -222,6 +243,9 @@ impl MapTemplate {
             MapTemplate::Zeros { .. } => Some(map::ZEROS),
             MapTemplate::Globals { .. } => Some(map::GLOBALS),
             MapTemplate::Generations => Some(map::GENERATIONS),
+            MapTemplate::UnwindFiles => Some(map::UNWIND_FILES),
+            MapTemplate::UnwindTables => Some(map::UNWIND_TABLES),
+            MapTemplate::UnwindWanted => Some(map::UNWIND_WANTED),
             _ => None,
         }
     }
@@ -246,7 +270,7 @@ impl MapTemplate {
     /// What the kernel must have.
     pub fn needs(self) -> &'static [Feature] {
         match self {
-            MapTemplate::Events => &[Feature::RingBuffer],
+            MapTemplate::Events | MapTemplate::UnwindWanted => &[Feature::RingBuffer],
             _ => &[],
         }
     }
@@ -273,6 +297,9 @@ impl MapTemplate {
             MapTemplate::Globals { .. } => "what the program and its loader share",
             MapTemplate::Generations => "which of two maps programs use",
             MapTemplate::Pair => "two maps, of which programs use one",
+            MapTemplate::UnwindFiles => "where the tables to unwind files by are",
+            MapTemplate::UnwindTables => "how to unwind each address of a file",
+            MapTemplate::UnwindWanted => "files whose tables were missed",
         }
     }
 }

@@ -16,6 +16,8 @@ use std::path::Path;
 const TYPES: &[&str] = &[
     "task_struct",
     "mm_struct",
+    "uprobe_task",
+    "return_instance",
     "vm_area_struct",
     "rb_node",
     "maple_node",

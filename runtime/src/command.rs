@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Command {
     name: String,
+    program: PathBuf,
     pid: u32,
     pidfd: OwnedFd,
     gate: Option<OwnedFd>,
@@ -83,6 +84,7 @@ impl Command {
         };
         let shown = name.to_string_lossy().into_owned();
         let path = find_program(name)?;
+        let found = path.clone();
         let nul = |_| Error::new(ErrorKind::Target, format!("`{shown}` contains a zero byte"));
         let program = process::Program::new(
             CString::new(path.into_os_string().into_vec()).map_err(nul)?,
@@ -113,6 +115,7 @@ impl Command {
         let pidfd = process::pidfd(pid).map_err(cannot)?;
         Ok(Command {
             name: shown,
+            program: found,
             pid,
             pidfd,
             gate: Some(gate),
@@ -125,6 +128,11 @@ impl Command {
                 control,
             }),
         })
+    }
+
+    /// The file that is executed.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
     /// The child's process id.

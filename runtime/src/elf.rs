@@ -1,9 +1,11 @@
 //! The little that is read of ELF files here: where their segments lie, their build id, and the functions that they define.
 //!
-//! In comes a file, out goes a [`Binary`], or names for its addresses ([`symbols`]). Files are read, never mapped, since they
-//! may change or be cut short meanwhile, and a read beyond the end of a mapped file kills whoever reads; and nothing that a
-//! file says of itself is believed: what it names must lie within it, and within the limits below.
+//! In comes a file, out goes a [`Binary`], names for its addresses ([`symbols`]), or what it says of its frames ([`frames`]). Files
+//! are read, never mapped, since they may change or be cut short meanwhile, and a read beyond the end of a mapped file kills whoever
+//! reads; and nothing that a file says of itself is believed: what it names must lie within it, and within the limits below.
 
+pub mod dynamic;
+pub mod frames;
 pub mod lines;
 mod markers;
 mod mini;
@@ -182,14 +184,7 @@ fn layout(file: &File, header: &Header) -> io::Result<Binary> {
     const PT_LOAD: u64 = 1;
     const PT_NOTE: u64 = 4;
     let class = header.class;
-    let start = class.word(&header.bytes, 28, 32);
-    let size = class.half(&header.bytes, 42, 54) as usize;
-    let count = class.half(&header.bytes, 44, 56) as usize;
-    if count > MAX_SEGMENTS || (count > 0 && size != class.segment()) {
-        return Err(invalid("the table of segments is damaged"));
-    }
-    let mut table = vec![0; class.segment() * count];
-    read_at(file, &mut table, start)?;
+    let table = segments(file, header)?;
     let mut binary = Binary::default();
     binary.position_independent = header.kind() == ET_DYN;
     for segment in table.chunks_exact(class.segment()) {
@@ -209,6 +204,20 @@ fn layout(file: &File, header: &Header) -> io::Result<Binary> {
         }
     }
     Ok(binary)
+}
+
+/// The table of segments: whole rows.
+fn segments(file: &File, header: &Header) -> io::Result<Vec<u8>> {
+    let class = header.class;
+    let start = class.word(&header.bytes, 28, 32);
+    let size = class.half(&header.bytes, 42, 54) as usize;
+    let count = class.half(&header.bytes, 44, 56) as usize;
+    if count > MAX_SEGMENTS || (count > 0 && size != class.segment()) {
+        return Err(invalid("the table of segments is damaged"));
+    }
+    let mut table = vec![0; class.segment() * count];
+    read_at(file, &mut table, start)?;
+    Ok(table)
 }
 
 /// The build id among the notes at an offset.

@@ -29,6 +29,8 @@ mod stack_tables;
 mod stop;
 mod symbols;
 mod sys;
+pub mod unwind;
+mod unwind_tables;
 
 pub use command::Command;
 pub use error::{Error, ErrorKind};

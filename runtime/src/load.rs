@@ -10,6 +10,7 @@ use crate::refusal::exhausted;
 use crate::stack_tables::StackTables;
 use crate::sys;
 use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
+use crate::unwind_tables::UnwindMaps;
 use aya_obj::generated::{BPF_F_RDONLY_PROG, bpf_line_info};
 use pfscript_compiler::ir::ProbeId;
 use pfscript_compiler::manifest::{Manifest, SiteTable, StopWord};
@@ -27,10 +28,17 @@ pub struct Loaded {
     generations: BTreeMap<String, Generations>,
     /// In the place of the map of stacks, if stacks are given up.
     stack_tables: Option<StackTables>,
+    /// What stacks are walked by, until it is taken.
+    unwind: Option<UnwindMaps>,
     programs: Vec<OwnedFd>,
 }
 
 impl Loaded {
+    /// What stacks are walked by, for who fills it; `None` if it was taken, or none is.
+    pub fn take_unwind(&mut self) -> Option<UnwindMaps> {
+        self.unwind.take()
+    }
+
     /// A map by its ELF symbol.
     pub fn map(&self, symbol: &str) -> Option<&MapHandle> {
         self.maps.get(symbol)
@@ -105,6 +113,10 @@ pub fn load(
         true => Some(create_stack_tables(&object, &mut maps, cpus)?),
         false => None,
     };
+    let unwind = match manifest.unwind_tables {
+        true => Some(create_unwind_maps(&object, &mut maps, cpus)?),
+        false => None,
+    };
     if let Some(table) = &manifest.sites {
         fill_sites(table, manifest, &maps)?;
     }
@@ -123,7 +135,8 @@ pub fn load(
                     .as_ref()
                     .filter(|_| name == abi::map::STACK_TABLES);
                 let pair = || generations.pair(name).or(stacks.map(StackTables::pair));
-                let fd = own.or_else(pair)?;
+                let unwind = || unwind.as_ref()?.fd(name);
+                let fd = own.or_else(pair).or_else(unwind)?;
                 Some((name.as_str(), fd.as_raw_fd(), map))
             }),
             &text,
@@ -176,6 +189,7 @@ pub fn load(
         maps,
         generations: generations.0,
         stack_tables,
+        unwind,
         programs,
     })
 }
@@ -330,6 +344,23 @@ fn create_stack_tables(
     let (two, pair) = create_pair(object, maps, abi::map::STACKS, symbol, cpus)?;
     warm_up(&two[1]);
     StackTables::new(two, pair).map_err(|error| cannot_fill(symbol, &error))
+}
+
+/// Makes the map of tables that stacks are walked by, and takes those that go with it out of `maps`.
+fn create_unwind_maps(
+    object: &aya_obj::Object,
+    maps: &mut BTreeMap<String, MapHandle>,
+    cpus: usize,
+) -> Result<UnwindMaps, Error> {
+    let symbol = abi::map::UNWIND_TABLES;
+    let missing = |symbol: &str| malformed(&format!("there is no map `{symbol}`"));
+    let definition = object.maps.get(symbol).ok_or_else(|| missing(symbol))?;
+    let inner = UnwindMaps::table(1).map_err(|error| cannot_fill(symbol, &error))?;
+    let tables = create_map(symbol, definition, Some(inner.fd()), cpus)?;
+    let mut take = |symbol: &str| maps.remove(symbol).ok_or_else(|| missing(symbol));
+    let files = take(abi::map::UNWIND_FILES)?;
+    let wanted = take(abi::map::UNWIND_WANTED)?;
+    Ok(UnwindMaps::new(files, tables, wanted))
 }
 
 /// Takes a map out of `maps`, and makes another one like it and the map of both, whose symbol is `pair`.

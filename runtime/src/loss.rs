@@ -72,7 +72,10 @@ impl Names {
 impl Cause {
     /// Whether something that the script asked for is missing. Else it is worth knowing, and no more.
     pub fn is_loss(self) -> bool {
-        self != Cause::Counted(LossCause::StackAstray)
+        !matches!(
+            self,
+            Cause::Counted(LossCause::StackAstray | LossCause::StackCut | LossCause::StackEarly)
+        )
     }
 }
 
@@ -134,6 +137,15 @@ impl fmt::Display for Loss {
                 f,
                 "the walk of {n} {stacks}{of} went astray, and the last frames are not real: \
                  code without frame pointers"
+            ),
+            Cause::Counted(LossCause::StackCut) => write!(
+                f,
+                "{n} {stacks}{of} {} before the start of the thread",
+                plural("ends", "end")
+            ),
+            Cause::Counted(LossCause::StackEarly) => write!(
+                f,
+                "{n} {stacks}{of} may lack frames: how to unwind a file was not known yet when it was first seen"
             ),
             Cause::Counted(LossCause::LoopCut) => write!(
                 f,

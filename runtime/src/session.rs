@@ -3,7 +3,7 @@
 
 mod backlog;
 mod gather;
-mod opening;
+pub(crate) mod opening;
 mod output;
 mod renewal;
 mod run;

@@ -50,7 +50,7 @@ pub fn measure(bench: &Bench) -> Result<(), String> {
     ];
     for _ in 0..bench.rounds {
         for (name, mut command) in tracers(bench)? {
-            let mut tracer = start(bench, name, &mut command)?;
+            let mut tracer = start(bench, name, command.stdout(Stdio::null()))?;
             let result = workloads
                 .iter_mut()
                 .try_for_each(|workload| workload.run(name, tracer.id()));
@@ -168,10 +168,9 @@ impl Workload {
     }
 }
 
-/// Starts a tracer and waits until its program runs on every event.
-fn start(bench: &Bench, name: &str, command: &mut Command) -> Result<Child, String> {
+/// Starts a tracer of page faults and waits until its program runs on every event. The kernel's statistics are on.
+pub fn start(bench: &Bench, name: &str, command: &mut Command) -> Result<Child, String> {
     let mut child = command
-        .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
         .map_err(|error| format!("{}: {error}", name))?;

@@ -11,6 +11,7 @@ mod faults;
 mod process;
 mod size;
 mod soak;
+mod stacks;
 mod startup;
 mod table;
 mod volume;
@@ -66,7 +67,7 @@ const PARTS: [(&str, Part); 6] = [
 ];
 
 /// Those that run only if they are named.
-const LONG_PARTS: [(&str, Part); 1] = [("soak", soak::measure)];
+const LONG_PARTS: [(&str, Part); 2] = [("soak", soak::measure), ("stacks", stacks::measure)];
 
 fn main() -> ExitCode {
     match run() {

@@ -1,9 +1,10 @@
 //! BTF for the kernel: what the functions are called, and which line of the script each instruction comes from.
 //!
 //! `func_info` must name every function of a program once callbacks are in it, and `line_info` must begin every function
-//! (`check_btf_func`, `check_btf_line`). One `int` and one function type without parameters serve all: linkage is static,
+//! (`check_btf_func`, `check_btf_line`). One `int` and one function type without parameters serve nearly all: linkage is static,
 //! so the verifier looks at what is passed, not at what the type says (on 5.10, `btf_check_func_arg_match` compares
-//! the parameters that the type has: none).
+//! the parameters that the type has: none). Those that the verifier checks once have global linkage, and types that say what they
+//! take: numbers of 64 bits.
 
 use super::asm::{Code, INSN_BYTES};
 use super::link::{Linked, LinkedFunction};
@@ -18,11 +19,14 @@ const EXT_HEADER_BYTES: u32 = 32;
 const KIND_INT: u32 = 1;
 const KIND_FUNC: u32 = 12;
 const KIND_FUNC_PROTO: u32 = 13;
-/// `BTF_FUNC_STATIC`; `BTF_FUNC_GLOBAL` is 1.
+/// `BTF_FUNC_STATIC`
 const LINKAGE_STATIC: u32 = 0;
+/// `BTF_FUNC_GLOBAL`
+const LINKAGE_GLOBAL: u32 = 1;
 const INT_SIGNED: u32 = 1 << 24;
 const INT_ID: u32 = 1;
 const FUNC_PROTO_ID: u32 = 2;
+const LONG_ID: u32 = 3;
 
 /// `struct bpf_func_info`: instruction, type.
 const FUNC_INFO_BYTES: u32 = 8;
@@ -57,7 +61,7 @@ pub fn describe(linked: &Linked, source: &Source<'_>) -> DebugInfo {
         let mut lines = Vec::new();
         let mut start = 0;
         for function in functions {
-            let id = types.function(&mut strings, &function.symbol);
+            let id = types.function(&mut strings, function);
             func_info.extend([start, id]);
             let template = format!("routine {}", function.symbol);
             lines.extend(lines_of(
@@ -143,17 +147,30 @@ impl Types {
     fn new(strings: &mut Strings) -> Types {
         let int = [strings.add("int"), KIND_INT << 24, 4, INT_SIGNED | 32];
         let proto = [0, KIND_FUNC_PROTO << 24, INT_ID];
+        let long = [strings.add("unsigned long"), KIND_INT << 24, 8, 64];
         Types {
-            words: int.into_iter().chain(proto).collect(),
-            last: FUNC_PROTO_ID,
+            words: int.into_iter().chain(proto).chain(long).collect(),
+            last: LONG_ID,
         }
     }
 
-    fn function(&mut self, strings: &mut Strings, name: &str) -> u32 {
-        let info = KIND_FUNC << 24 | LINKAGE_STATIC;
-        self.words.extend([strings.add(name), info, FUNC_PROTO_ID]);
+    /// Adds a type: its words in the file.
+    fn add(&mut self, words: impl IntoIterator<Item = u32>) -> u32 {
+        self.words.extend(words);
         self.last += 1;
         self.last
+    }
+
+    fn function(&mut self, strings: &mut Strings, function: &LinkedFunction) -> u32 {
+        let name = strings.add(&function.symbol);
+        let Some(parameters) = function.global else {
+            return self.add([name, KIND_FUNC << 24 | LINKAGE_STATIC, FUNC_PROTO_ID]);
+        };
+        let parameter = [strings.add("number"), LONG_ID];
+        let proto = [0, KIND_FUNC_PROTO << 24 | parameters as u32, LONG_ID];
+        let parameters = std::iter::repeat_n(parameter, parameters).flatten();
+        let proto = self.add(proto.into_iter().chain(parameters));
+        self.add([name, KIND_FUNC << 24 | LINKAGE_GLOBAL, proto])
     }
 }
 

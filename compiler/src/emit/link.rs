@@ -28,6 +28,8 @@ pub struct LinkedFunction {
     pub code: Code,
     /// Bytes of stack.
     stack_bytes: u32,
+    /// If the verifier checks it once, whoever calls it: how many numbers it takes.
+    pub global: Option<usize>,
 }
 
 /// A program: an entry in a section of its own.
@@ -94,6 +96,7 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
             symbol: body_symbol,
             code: body.code,
             stack_bytes: body.stack_bytes,
+            global: None,
         });
     }
     for (id, function) in module.functions.iter() {
@@ -102,6 +105,7 @@ pub fn link(module: &Module, templates: &TemplateSource<'_>) -> Result<Linked, A
                 symbol: function.symbol.clone(),
                 code: compiled.code,
                 stack_bytes: compiled.stack_bytes,
+                global: None,
             });
         }
     }
@@ -150,6 +154,7 @@ fn program(probe: ProbeId, data: &ProbeData, code: Code, stack_bytes: u32) -> Pr
             symbol,
             code,
             stack_bytes,
+            global: None,
         },
     }
 }
@@ -291,6 +296,7 @@ fn instantiate(
         symbol: symbol.to_owned(),
         stack_bytes: stack_bytes(&code.insns),
         code,
+        global: template.is_global().then(|| template.params().count()),
     })
 }
 

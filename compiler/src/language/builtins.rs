@@ -4,6 +4,7 @@
 //! instead; what depends on the type of probe is asked of the provider.
 
 use super::functions::probed::instruction_pointer;
+use super::parameters;
 use crate::facts::Arch;
 use crate::hir::{Base, Expr, ExprKind, Place, StringEnd};
 use crate::ir::{Arith, Condition, Width};
@@ -87,11 +88,11 @@ builtins! {
     });
     "usermode", "uint8", "1 where the processor ran code of a process, 0 where it ran the kernel's; on x86-64", |checker, span| usermode(checker, span);
     "rand", "uint32", "a random number", |_, span| Ok(call(helper::GET_PRANDOM_U32, Type::U32, span));
-    "ustack", "stack", "the user stack; `ustack(depth)`, `ustack(mode, depth)` with mode `bpftrace`, `perf` or `raw`", |checker, span| {
-        stack(checker, true, None, None, span)
+    "ustack", "stack", "the user stack; `ustack(depth)`, `ustack(mode, depth)` with mode `bpftrace`, `perf` or `raw`, or with `fp` or `dwarf` for how it is walked", |checker, span| {
+        stack(checker, true, None, None, None, span)
     };
     "kstack", "stack", "the kernel stack; takes the same arguments as `ustack`", |checker, span| {
-        stack(checker, false, None, None, span)
+        stack(checker, false, None, None, None, span)
     };
     "arg0", "uint64", "first argument of the traced function or raw tracepoint; `arg1` … `arg9` likewise", |checker, span| provided(checker, "arg0", span);
     "arg1", "uint64", "see `arg0`", |checker, span| provided(checker, "arg1", span);
@@ -302,9 +303,16 @@ pub(crate) fn stack(
     checker: &mut Checker<'_>,
     user: bool,
     mode: Option<StackMode>,
+    walk: Option<Walk>,
     depth: Option<u32>,
     span: Span,
 ) -> Result<Expr, Diagnostic> {
+    let by_tables = user && walk != Some(Walk::FramePointers) && walks_by_tables(checker);
+    if walk == Some(Walk::Tables) && !by_tables {
+        let message = "this needs types that the kernel's BTF does not have";
+        return Err(Diagnostic::error(span, message)
+            .help("without them, stacks can be walked by frame pointers: `ustack(fp)`"));
+    }
     checker.needs.stacks = checker.needs.stacks.max(depth.unwrap_or(MAX_STACK_FRAMES));
     if user {
         checker.needs.user_symbols = true;
@@ -316,6 +324,7 @@ pub(crate) fn stack(
             user,
             depth: depth.unwrap_or(MAX_STACK_FRAMES),
             default_depth: depth.is_none(),
+            by_tables,
         },
         ty: Type::Stack {
             user,
@@ -324,6 +333,25 @@ pub(crate) fn stack(
         },
         span,
     })
+}
+
+/// How a user stack is walked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Walk {
+    /// By frame pointers.
+    FramePointers,
+    /// By the tables that are made from each file's call frame information.
+    Tables,
+}
+
+/// Whether user stacks can be walked by tables; notes what that needs.
+fn walks_by_tables(checker: &mut Checker<'_>) -> bool {
+    let Some(values) = parameters::of_stacks_by_tables(checker.facts.btf()) else {
+        return false;
+    };
+    checker.needs.parameters.extend(values);
+    checker.needs.unwind_tables = true;
+    true
 }
 
 impl Checker<'_> {

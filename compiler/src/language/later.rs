@@ -39,7 +39,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("path", Function),
     ("skboutput", Function),
     ("socket_cookie", Function),
-    ("dw_ustack", Function),
     ("unwatch", Function),
     ("build_id", StackMode),
     ("%b", Conversion),

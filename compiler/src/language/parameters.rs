@@ -7,13 +7,43 @@
 use crate::btf::{Btf, Kind, TypeId};
 use crate::facts::Facts;
 use pfscript_grammar::{Diagnostic, Span};
-use pfscript_probes::abi::{PARAMETER_PREFIX, PID_NAMESPACE_PARAMETER, PID_TGID_ROUTINE};
+use pfscript_probes::abi::{
+    MAPLE_PARAMETER, PARAMETER_PREFIX, PID_NAMESPACE_PARAMETER, PID_TGID_ROUTINE, STACK_BY_TABLES,
+    STACK_DEPTH_PARAMETER, UPROBES_PARAMETER,
+};
 use pfscript_probes::library;
 
 /// The parameters of a routine and of all that it calls, with their values; none if these types lack one.
 pub fn of_routine(routine: &str, btf: Option<&Btf>) -> Option<Vec<(&'static str, u64)>> {
     let names = library().parameters(routine).into_iter();
     names.map(|name| Some((name, value(name, btf?)?))).collect()
+}
+
+/// Those of the routines that capture stacks by tables; none if these types lack one. The depth is not among them, which the
+/// whole script decides. The kernel has one tree of two, and perhaps no uprobes; the constants of what it lacks are 0.
+pub fn of_stacks_by_tables(btf: Option<&Btf>) -> Option<Vec<(&'static str, u64)>> {
+    const TREES: [&str; 2] = ["pf_vma_maple", "pf_vma_red_black"];
+    const RETURNS: &str = "pf_return_address";
+    let btf = btf?;
+    let has = TREES.map(|tree| of_routine(tree, Some(btf)).is_some());
+    if has == [false, false] {
+        return None;
+    }
+    let optional = [TREES[0], TREES[1], RETURNS].map(|routine| library().parameters(routine));
+    let has_uprobes = of_routine(RETURNS, Some(btf)).is_some();
+    let names = library().parameters(STACK_BY_TABLES).into_iter();
+    names
+        .filter(|name| *name != STACK_DEPTH_PARAMETER)
+        .map(|name| {
+            let optional = || optional.iter().any(|names| names.contains(name));
+            let value = match name {
+                MAPLE_PARAMETER => Some(has[0].into()),
+                UPROBES_PARAMETER => Some(has_uprobes.into()),
+                _ => value(name, btf).or_else(|| optional().then_some(0)),
+            };
+            Some((name, value?))
+        })
+        .collect()
 }
 
 /// Those of the routine that gives process ids in a pid namespace, none in the initial one.
@@ -106,6 +136,23 @@ mod tests {
         }
         assert_eq!(of_routine("pf_vma_maple", None), None);
         assert_eq!(of_routine("pf_vma", None), Some(Vec::new()));
+    }
+
+    #[test]
+    fn each_kernel_has_what_stacks_by_tables_need() {
+        for kernel in ["5.10", "6.1", "6.12", "6.18", "7.2"] {
+            let btf = RecordedFacts::types_of(kernel).unwrap();
+            let values = of_stacks_by_tables(Some(&btf)).expect(kernel);
+            let value = |wanted| values.iter().find(|(name, _)| *name == wanted).unwrap().1;
+            assert_eq!(
+                value(MAPLE_PARAMETER),
+                u64::from(kernel != "5.10"),
+                "{kernel}"
+            );
+            assert_eq!(value(UPROBES_PARAMETER), 1, "{kernel}");
+            assert_eq!(value("pf_param_size.pt_regs"), 168, "{kernel}");
+        }
+        assert_eq!(of_stacks_by_tables(None), None);
     }
 
     /// As `include/linux/maple_tree.h` has them for 64 bits.

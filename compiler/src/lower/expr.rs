@@ -5,7 +5,7 @@ use super::Lower;
 use crate::hir::{Argument, Base, Expr, ExprKind, Place};
 use crate::ir::{Arith, Block, Condition, Value};
 use crate::types::Type;
-use pfscript_probes::abi::{STACK_DEFAULT_DEPTH, STACK_USER, helper};
+use pfscript_probes::abi::{STACK_BY_TABLES, STACK_DEFAULT_DEPTH, STACK_USER, helper};
 
 impl Lower<'_> {
     /// A scalar's value.
@@ -77,6 +77,7 @@ impl Lower<'_> {
                 user,
                 depth,
                 default_depth,
+                by_tables,
             } => {
                 let context = self.context();
                 let flag = |set: bool, flag: u64| if set { flag } else { 0 };
@@ -85,11 +86,16 @@ impl Lower<'_> {
                 let size = self.builder.constant(i64::from(*depth) * 8);
                 let loss = self.loss();
                 let program = self.action.provider.info().kind.info();
-                let routine = match (program.preemptible, self.checked.needs.renews_stacks) {
-                    (false, false) => "pf_stack",
-                    (true, false) => "pf_stack_preemptible",
-                    (false, true) => "pf_stack_renewed",
-                    (true, true) => "pf_stack_renewed_preemptible",
+                let renews = self.checked.needs.renews_stacks;
+                let routine = match (by_tables, program.preemptible, renews) {
+                    (false, false, false) => "pf_stack",
+                    (false, true, false) => "pf_stack_preemptible",
+                    (false, false, true) => "pf_stack_renewed",
+                    (false, true, true) => "pf_stack_renewed_preemptible",
+                    (true, false, false) => STACK_BY_TABLES,
+                    (true, true, false) => "pf_stack_by_tables_preemptible",
+                    (true, false, true) => "pf_stack_by_tables_renewed",
+                    (true, true, true) => "pf_stack_by_tables_renewed_preemptible",
                 };
                 self.builder
                     .routine(routine, vec![context, flags, size, loss])

@@ -18,7 +18,7 @@ use pfscript_probes::abi::{KNOWN_STACKS, SCRATCH_LEVELS, helper, map};
 use pfscript_probes::features::SHORT_KEY_BYTES;
 use pfscript_probes::maps::{
     BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
-    BPF_MAP_TYPE_PERCPU_HASH, MAX_PER_CPU_VALUE,
+    BPF_MAP_TYPE_PERCPU_HASH, MAX_PER_CPU_VALUE, MAX_UNWIND_TABLES, UNWIND_WANTED_BYTES,
 };
 use pfscript_probes::{Feature, MapTemplate};
 
@@ -224,6 +224,14 @@ pub(super) fn define(
         let captures = MapTemplate::Captures { depth };
         own(captures, map::CAPTURES, SCRATCH_LEVELS, 0);
         own(MapTemplate::Known, map::KNOWN, KNOWN_STACKS, 0);
+        if checked.needs.unwind_tables {
+            let files = MapTemplate::UnwindFiles;
+            own(files, map::UNWIND_FILES, MAX_UNWIND_TABLES, flags);
+            let tables = MapTemplate::UnwindTables;
+            own(tables, map::UNWIND_TABLES, MAX_UNWIND_TABLES, 0);
+            let wanted = MapTemplate::UnwindWanted;
+            own(wanted, map::UNWIND_WANTED, UNWIND_WANTED_BYTES, 0);
+        }
     }
     if !checked.needs.records.is_empty() {
         let prints = checked.needs.records.iter().any(|kind| {

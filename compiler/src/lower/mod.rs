@@ -32,7 +32,7 @@ use indexmap::IndexSet;
 use maps::Maps;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::LOSS_CAUSES;
-use pfscript_probes::abi::map;
+use pfscript_probes::abi::{STACK_DEPTH_PARAMETER, map};
 use std::collections::HashMap;
 
 /// Lowers a checked script.
@@ -46,11 +46,16 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
     };
     let ids = parameters::of_process_ids(facts).map_err(|error| vec![error])?;
     module.parameters.extend(ids);
+    if checked.needs.unwind_tables {
+        let depth = checked.needs.stacks.into();
+        module.parameters.insert(STACK_DEPTH_PARAMETER, depth);
+    }
     let mut manifest = Manifest {
         records: checked.needs.records.clone(),
         user_symbols: checked.needs.user_symbols,
         kernel_symbols: checked.needs.kernel_symbols,
         renews_stacks: checked.needs.renews_stacks,
+        unwind_tables: checked.needs.unwind_tables,
         globals: checked.needs.globals,
         silent_maps: !checked.limits.print_maps,
         source_lines: checked.limits.source_lines,

@@ -98,6 +98,8 @@ pub struct Needs {
     pub records: Vec<RecordKind>,
     /// Frames of the deepest stack that is captured; 0 for none.
     pub stacks: u32,
+    /// Some are walked by tables.
+    pub unwind_tables: bool,
     /// Stacks that nothing holds any more are given up.
     pub renews_stacks: bool,
     /// User stacks or symbols are captured.

@@ -10,6 +10,12 @@ pub const STACK_TABLES: &str = "pf_map_stack_tables";
 pub const CAPTURES: &str = "pf_map_captures";
 /// Ids of stacks that are stored.
 pub const KNOWN: &str = "pf_map_known";
+/// Where the tables to unwind files by are.
+pub const UNWIND_FILES: &str = "pf_map_unwind_files";
+/// The tables.
+pub const UNWIND_TABLES: &str = "pf_map_unwind_tables";
+/// Files whose tables were missed.
+pub const UNWIND_WANTED: &str = "pf_map_unwind_wanted";
 /// The event buffer.
 pub const EVENTS: &str = "pf_map_events";
 /// Scratch memory of framed programs.
@@ -44,6 +50,15 @@ pub(super) const REFERRED: &[(&str, &str)] = &[
         KNOWN,
         "ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that is stored; see PF_KNOWN_FIRST",
     ),
+    (
+        UNWIND_FILES,
+        "HASH: struct pf_unwind_file -> struct pf_unwind_table",
+    ),
+    (
+        UNWIND_TABLES,
+        "ARRAY_OF_MAPS: ARRAY of __u64; see PF_UNWIND_CHUNK_BITS",
+    ),
+    (UNWIND_WANTED, "RINGBUF of struct pf_unwind_wanted"),
     (
         EVENTS,
         "RINGBUF of records, each begins with struct pf_record",

@@ -13,7 +13,7 @@ pub(super) struct Section {
     /// Where in the table of names its name is.
     name: u64,
     pub(super) kind: u64,
-    flags: u64,
+    pub(super) flags: u64,
     /// Where it is loaded, by the file's own count.
     pub(super) address: u64,
     pub(super) offset: u64,

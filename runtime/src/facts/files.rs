@@ -88,7 +88,7 @@ fn program(name: &str) -> Option<PathBuf> {
 }
 
 /// A shared library, as the dynamic linker finds it: `libc.so.6`, or `libc` for any version.
-fn library(name: &str) -> Option<PathBuf> {
+pub(crate) fn library(name: &str) -> Option<PathBuf> {
     use std::io::Read as _;
     let mut cache = Vec::new();
     let file = std::fs::File::open(LINKER_CACHE).ok()?;

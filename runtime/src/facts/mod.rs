@@ -4,7 +4,7 @@
 //! BTF nor tracefs.
 
 mod describe;
-mod files;
+pub(crate) mod files;
 pub(crate) mod namespace;
 mod probe;
 mod record;

@@ -15,6 +15,7 @@ use crate::elf::lines::Call;
 use crate::elf::symbols::SymbolFile;
 use crate::loss::{Cause, Loss, Names};
 use crate::sys;
+use crate::unwind_tables::Identity;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -93,6 +94,14 @@ pub struct Mapped {
 }
 
 impl Mapped {
+    /// What the kernel knows it by.
+    fn identity(&self) -> Identity {
+        Identity {
+            inode: self.inode,
+            device: self.device,
+        }
+    }
+
     fn wanted(&self) -> Wanted<'_> {
         Wanted {
             path: Path::new(OsStr::from_bytes(&self.path)),
@@ -138,6 +147,8 @@ pub struct Files {
     /// Bytes of large files that were read without being asked for.
     unasked: u64,
     clock: u64,
+    /// For [`Files::take_gone`].
+    gone: Vec<Identity>,
     debug_files: DebugFiles,
     /// Bytes that were inflated.
     inflated: u64,
@@ -149,6 +160,23 @@ pub struct Files {
 }
 
 impl Files {
+    /// The files that are open, and what the kernel knows them by.
+    pub fn opened(&self) -> Vec<(Identity, File)> {
+        let opened = |id: &FileId| {
+            let file = &self.files[id.index()];
+            match &file.state {
+                State::Open(held) => Some((file.identity(), held.file.try_clone().ok()?)),
+                _ => None,
+            }
+        };
+        self.open.iter().filter_map(opened).collect()
+    }
+
+    /// What the kernel knew those files by that were given up since this was asked, or whose inode number is another's now.
+    pub fn take_gone(&mut self) -> Vec<Identity> {
+        std::mem::take(&mut self.gone)
+    }
+
     /// Source lines will be asked for.
     pub fn want_lines(&mut self) {
         self.lines = Some(LineTables::default());
@@ -197,6 +225,7 @@ impl Files {
                     return id;
                 }
                 // Another file with this inode number, or perhaps another one.
+                self.gone.push(self.files[id.index()].identity());
                 let id = self.add(raw);
                 self.files[id.index()].mapped_by = tgid;
                 self.accept(id, opened, &processes);
@@ -335,6 +364,10 @@ impl Files {
             }
             self.unasked -= std::mem::take(&mut file.unasked);
             file.path = Arc::default();
+            let identity = file.identity();
+            if std::mem::take(&mut file.inode) != 0 {
+                self.gone.push(identity);
+            }
             if let Some(reason) = self.lost.remove(&id) {
                 *self.lost_before.entry(reason).or_default() += 1;
             }

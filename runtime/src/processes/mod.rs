@@ -14,21 +14,26 @@ mod line_tables;
 mod opening;
 pub(crate) mod proc_maps;
 mod records;
+pub(crate) mod startup;
 
 use crate::elf::lines::Call;
 use crate::elf::symbols::SymbolFile;
 use crate::error::Error;
 use crate::loss::{Cause, Loss};
 use crate::sys::{self, process};
+use crate::unwind_tables::Identity;
 use address_space::{AddressSpaces, Mapping};
 use files::Files;
 use generated::Generated;
 use records::{Change, RawMapping, Record, Stream};
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub use debuginfod::unasked as unasked_servers;
@@ -111,6 +116,16 @@ impl Processes {
             Scope::All | Scope::Command { others: true } => processes.unread = Unread::All,
         }
         Ok(processes)
+    }
+
+    /// The files that are known to be mapped and are open, and what the kernel knows them by.
+    pub fn opened_files(&self) -> Vec<(Identity, File)> {
+        self.files.opened()
+    }
+
+    /// What the kernel knew those files by that are mapped nowhere any more, or replaced, since this was asked.
+    pub fn take_gone(&mut self) -> Vec<Identity> {
+        self.files.take_gone()
     }
 
     /// Descriptors that become readable when records wait.
@@ -358,8 +373,24 @@ impl Processes {
     }
 }
 
+/// The file that a running process has mapped as code at an address.
+pub fn missed(tgid: u32, address: u64) -> Option<File> {
+    let mappings = proc_maps::read(tgid).ok()?;
+    let holds = |raw: &&RawMapping| (raw.start..raw.end).contains(&address);
+    let raw = mappings.iter().find(holds)?;
+    let wanted = opening::Wanted {
+        path: Path::new(OsStr::from_bytes(&raw.file.path)),
+        inode: raw.file.inode,
+        device: raw.file.device,
+    };
+    match opening::open(wanted, &[tgid], (raw.start, raw.end)) {
+        opening::Opened::File(file, _) => Some(file),
+        _ => None,
+    }
+}
+
 /// The image of the vDSO, which is the same in every process, in a file of its own.
-fn own_vdso() -> Option<File> {
+pub fn own_vdso() -> Option<File> {
     let own = proc_maps::read(std::process::id()).ok()?;
     let place = own.iter().find(|mapping| mapping.file.path == b"[vdso]")?;
     let mut image = vec![0; usize::try_from(place.end - place.start).ok()?];

@@ -120,6 +120,9 @@ impl Stream {
 
     /// The records since the last call, by rising time.
     pub fn read(&mut self) -> Vec<Record> {
+        if self.pending.is_empty() && self.cpus.iter().all(|(records, _)| records.is_empty()) {
+            return Vec::new();
+        }
         // While one CPU's buffer is read, others go on. What is newer than this moment waits for the next call, so that
         // the order holds across calls, too.
         let now = sys::clock_ns(libc::CLOCK_MONOTONIC);

@@ -71,7 +71,7 @@ pub(super) fn script_signals(manifest: &Manifest) -> Result<Vec<ScriptSignal>, E
 ///
 /// # Errors
 /// The kernel's.
-pub(super) fn ring_buffer(map: BorrowedFd<'_>) -> Result<RingBuf<MapData>, Error> {
+pub(crate) fn ring_buffer(map: BorrowedFd<'_>) -> Result<RingBuf<MapData>, Error> {
     let fd = map
         .try_clone_to_owned()
         .map_err(kernel_error("can't read the event buffer"))?;

@@ -26,6 +26,7 @@ use crate::symbols::{self, Symbols};
 use crate::sys;
 use crate::sys::script_signals::ScriptSignal;
 use crate::sys::signals::Phase;
+use crate::unwind_tables::UnwindTables;
 use aya::maps::{MapData, RingBuf};
 use pfscript_compiler::manifest::{Attach, Manifest, Purpose, RecordKind};
 use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
@@ -66,6 +67,7 @@ pub struct Running<'a> {
     backlog: Backlog,
     renewal: Option<Renewal>,
     processes: Processes,
+    unwind: Option<UnwindTables>,
     symbols: Symbols,
     process: Option<OwnedFd>,
     signals: Vec<ScriptSignal>,
@@ -121,7 +123,7 @@ impl<'a> Running<'a> {
                 },
             ),
         };
-        let loaded = load::load(
+        let mut loaded = load::load(
             &session.object.elf,
             manifest,
             &session.source,
@@ -131,6 +133,7 @@ impl<'a> Running<'a> {
             Some(map) => Some(ring_buffer(map.fd())?),
             None => None,
         };
+        let unwind = loaded.take_unwind().map(UnwindTables::begin).transpose()?;
         let mut processes = match manifest.user_symbols {
             true => Processes::watch(scope)?,
             false => Processes::default(),
@@ -155,6 +158,7 @@ impl<'a> Running<'a> {
             backlog,
             renewal,
             processes,
+            unwind,
             symbols,
             process,
             signals,
@@ -226,6 +230,14 @@ impl<'a> Running<'a> {
             );
             self.sink.event(&Event::Message(&text))?;
         }
+        if let (Some(unwind), true) = (&self.unwind, self.session.verbose) {
+            let (files, bytes) = unwind.size();
+            let text = format!(
+                "stacks were walked by the tables of {files} files, which took {} KiB",
+                bytes.div_ceil(1024)
+            );
+            self.sink.event(&Event::Message(&text))?;
+        }
         let merged = self.backlog.merged();
         if merged > 0 {
             let text = format!(
@@ -289,6 +301,7 @@ impl<'a> Running<'a> {
             self.run_benchmarks()?;
         } else {
             self.stop.phase(Phase::Tracing);
+            self.make_tables();
             self.attached
                 .enable(&self.loaded, &self.session.object.manifest)?;
             if !begins_all {
@@ -429,6 +442,29 @@ impl<'a> Running<'a> {
         }
     }
 
+    /// Has tables made of what is known to be traced, and waits for them, so that stacks are whole from the first event on.
+    fn make_tables(&mut self) {
+        let Some(unwind) = &self.unwind else {
+            return;
+        };
+        for (identity, file) in self.processes.opened_files() {
+            unwind.add(identity, file);
+        }
+        if let Target::Command(command) = &self.session.target {
+            unwind.add_program(command.program());
+        }
+        unwind.wait(|| self.processes.drain());
+    }
+
+    /// Gives up the tables of files that are mapped nowhere any more.
+    fn drop_tables(&mut self) {
+        let gone = self.processes.take_gone();
+        if let Some(unwind) = &self.unwind {
+            gone.into_iter()
+                .for_each(|identity| unwind.remove(identity));
+        }
+    }
+
     /// Gives up stacks that nothing holds any more, if it is time. `all` says that all records are delivered.
     fn renew_stacks(&mut self, all: bool) -> Result<(), Error> {
         let manifest = &self.session.object.manifest;
@@ -486,6 +522,7 @@ impl<'a> Running<'a> {
         let begin = Instant::now();
         // First of all what was mapped where, since records may hold addresses.
         self.processes.drain();
+        self.drop_tables();
         let Some(events) = &mut self.events else {
             return Ok(Delivered::All);
         };

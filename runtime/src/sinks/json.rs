@@ -167,6 +167,8 @@ fn lost(loss: &Loss, out: &mut Vec<u8>) {
         Cause::Counted(LossCause::StacksFull | LossCause::StackFailed) => ("lost_stacks", "stacks"),
         Cause::Counted(LossCause::StackTruncated) => ("cut_stacks", "stacks"),
         Cause::Counted(LossCause::LoopCut) => ("cut_loops", "loops"),
+        Cause::Counted(LossCause::StackCut) => ("short_stacks", "stacks"),
+        Cause::Counted(LossCause::StackEarly) => ("early_stacks", "stacks"),
         Cause::Counted(LossCause::StackAstray) => ("astray_stacks", "stacks"),
         Cause::Counted(LossCause::StringTruncated) => ("cut_strings", "strings"),
         Cause::Counted(LossCause::ReadFailed) => ("lost_values", "values"),

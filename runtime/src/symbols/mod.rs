@@ -244,11 +244,12 @@ impl Names for SymbolNames<'_> {
             return Vec::new();
         };
         let process = (stack.tgid, stack.first_ns);
-        let mut frames = Vec::with_capacity(stack.addresses.len());
-        for (index, &address) in stack.addresses.iter().take(depth as usize).enumerate() {
-            let pointer = match index {
-                0 => Pointer::Instruction,
-                _ => Pointer::Return,
+        let mut frames = Vec::with_capacity(stack.frames.len());
+        for captured in stack.frames.iter().take(depth as usize) {
+            let address = captured.address;
+            let pointer = match captured.is_next {
+                true => Pointer::Instruction,
+                false => Pointer::Return,
             };
             match (mode, user) {
                 (StackMode::Raw, _) => frames.push(Frame::at(address)),

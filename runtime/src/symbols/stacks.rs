@@ -5,7 +5,7 @@
 use crate::bytes::unsigned;
 use crate::load::Loaded;
 use crate::raw_table::each_entry;
-use pfscript_probes::abi::{STACK_FIRST_NS, STACK_HEADER, STACK_NR, STACK_TGID};
+use pfscript_probes::abi::{STACK_FIRST_NS, STACK_HEADER, STACK_INTERRUPTED, STACK_NR, STACK_TGID};
 use std::collections::HashMap;
 use std::io;
 
@@ -17,7 +17,16 @@ pub struct Captured {
     /// When it was captured first, `CLOCK_MONOTONIC` in nanoseconds.
     pub first_ns: u64,
     /// The innermost call first.
-    pub addresses: Vec<u64>,
+    pub frames: Vec<CapturedFrame>,
+}
+
+/// One of its frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CapturedFrame {
+    /// The address of an instruction.
+    pub address: u64,
+    /// It runs next, and is not where a call returns to.
+    pub is_next: bool,
 }
 
 /// The stack with an id; `None` if it could not be had.
@@ -28,17 +37,33 @@ pub fn read(loaded: &Loaded, id: u64) -> Option<Captured> {
         value.resize(table.value_size(), 0);
         table.lookup(&id.to_le_bytes(), &mut value).unwrap_or(false)
     })?;
-    let frames = unsigned(STACK_NR.of(&value)) as usize;
-    let addresses = value.get(STACK_HEADER as usize..).unwrap_or_default();
+    let count = unsigned(STACK_NR.of(&value)) as usize;
+    let tgid = owner(&value);
+    let words = value.get(STACK_HEADER as usize..).unwrap_or_default();
     Some(Captured {
-        tgid: owner(&value),
+        tgid,
         first_ns: unsigned(STACK_FIRST_NS.of(&value)),
-        addresses: addresses
+        frames: words
             .chunks_exact(8)
-            .take(frames)
+            .take(count)
             .map(unsigned)
+            .enumerate()
+            .map(|(index, word)| frame(index, word, tgid != 0))
             .collect(),
     })
+}
+
+/// The frame that a word of a stack stands for. Addresses of a process leave the top bit free.
+fn frame(index: usize, word: u64, user: bool) -> CapturedFrame {
+    let interrupted = user && word & STACK_INTERRUPTED != 0;
+    CapturedFrame {
+        address: if interrupted {
+            word & !STACK_INTERRUPTED
+        } else {
+            word
+        },
+        is_next: index == 0 || interrupted,
+    }
 }
 
 /// The processes that stacks were captured of, and when the first was; all stacks have one.

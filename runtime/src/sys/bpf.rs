@@ -225,6 +225,37 @@ impl MapHandle {
         bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr).map(drop)
     }
 
+    /// Writes the elements of an array of 8 bytes each that was made with `BPF_F_MMAPABLE` (Linux 5.5), as many as there are.
+    ///
+    /// # Errors
+    /// `EINVAL` if there are more than the map has, else the kernel's.
+    pub fn fill(&self, words: &[u64]) -> io::Result<()> {
+        let bytes = std::mem::size_of_val(words);
+        if words.is_empty() || words.len() > self.max_entries as usize || self.value_size != 8 {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        // SAFETY: a fresh mapping at an address of the kernel's choice.
+        let base = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                self.fd.as_raw_fd(),
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: both are `bytes` long, the mapping belongs to this function alone and begins at a page.
+        unsafe {
+            std::ptr::copy_nonoverlapping(words.as_ptr(), base.cast::<u64>(), words.len());
+            libc::munmap(base, bytes);
+        }
+        Ok(())
+    }
+
     /// Keeps user space from changing the map from now on (Linux 5.2). What programs may only read (`BPF_F_RDONLY_PROG`) is
     /// then constant, and the verifier takes it so.
     ///

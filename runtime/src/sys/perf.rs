@@ -145,6 +145,13 @@ impl Records {
         }
     }
 
+    /// Whether no record is there.
+    pub fn is_empty(&self) -> bool {
+        let at = |offset| self.position(offset).load(Ordering::Acquire);
+        at(std::mem::offset_of!(perf_event_mmap_page, data_head))
+            == at(std::mem::offset_of!(perf_event_mmap_page, data_tail))
+    }
+
     /// Hands every record that is there to `visit`: its type, its `misc` bits, and its bytes after the header.
     pub fn drain(&mut self, mut visit: impl FnMut(u32, u16, &[u8])) {
         const HEADER: usize = 8;

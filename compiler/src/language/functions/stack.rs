@@ -3,7 +3,7 @@
 
 use super::{Args, FunctionKind, FunctionRow, row};
 use crate::hir::Expr;
-use crate::language::builtins;
+use crate::language::builtins::{self, Walk};
 use crate::language::later::{self, Kind};
 use crate::manifest::StackMode;
 use crate::sema::Checker;
@@ -15,6 +15,11 @@ pub(super) const ROWS: &[FunctionRow] = &[
         "ustack([stack_mode mode], [const int depth])",
         FunctionKind::Value(|checker, args| stack(checker, args, true)),
         "the user stack",
+    ),
+    row(
+        "dw_ustack([stack_mode mode], [const int depth])",
+        FunctionKind::Value(|checker, args| stack(checker, args, true)),
+        "the user stack, as `ustack`",
     ),
     row(
         "kstack([stack_mode mode], [const int depth])",
@@ -31,13 +36,21 @@ const MODES: &[(&str, StackMode)] = &[
 ];
 
 fn stack(checker: &mut Checker<'_>, mut args: Args<'_>, user: bool) -> Result<Expr, Diagnostic> {
-    let mode = match args.word(0) {
+    let word = args.word(0);
+    let walk = word.and_then(walk);
+    let mode = match word {
         None => None,
+        Some(_) if walk.is_some() => None,
         Some(word) => Some(mode(word).ok_or_else(|| {
             let span = args.span(0);
             later::diagnostic(word, &[Kind::StackMode], span).unwrap_or_else(|| {
-                Diagnostic::error(span, format!("unknown stack mode `{word}`"))
-                    .suggest(word, MODES.iter().map(|row| row.0))
+                Diagnostic::error(span, format!("unknown stack mode `{word}`")).suggest(
+                    word,
+                    MODES
+                        .iter()
+                        .map(|row| row.0)
+                        .chain(WALKS.iter().map(|row| row.0)),
+                )
             })
         })?),
     };
@@ -54,9 +67,16 @@ fn stack(checker: &mut Checker<'_>, mut args: Args<'_>, user: bool) -> Result<Ex
             Some(frames as u32)
         }
     };
-    builtins::stack(checker, user, mode, depth, args.span)
+    builtins::stack(checker, user, mode, walk, depth, args.span)
 }
+
+/// How stacks are walked.
+const WALKS: &[(&str, Walk)] = &[("fp", Walk::FramePointers), ("dwarf", Walk::Tables)];
 
 fn mode(word: &str) -> Option<StackMode> {
     MODES.iter().find(|row| row.0 == word).map(|row| row.1)
+}
+
+fn walk(word: &str) -> Option<Walk> {
+    WALKS.iter().find(|row| row.0 == word).map(|row| row.1)
 }

@@ -16,7 +16,7 @@ L1:
     r2 = 0x100000100 ll
     r3 = 1016
     r4 = 0
-    call pf_stack
+    call pf_stack_by_tables
     *(u64 *)(r10 -32) = r0
     call bpf_get_current_pid_tgid#14
     r0 >>= 32

@@ -1,0 +1,386 @@
+/*
+ * User stacks of code without frame pointers, by tables that user space made from the files' call frame information.
+ *
+ * From the registers with which a thread entered the kernel, one frame after the other is found: the mapping that the address
+ * lies in, the file that is mapped there, that file's table, the row for the address, and with it the caller's registers. The
+ * mappings are the kernel's own, so that what was mapped a moment ago is known; tables are by file, so that one serves
+ * all processes. In code of no file, which a runtime made, frames are taken to be linked by the frame pointer.
+ *
+ * A step is a function that the verifier checks once and not for each frame, since it gets nothing but a number.
+ */
+#include "template.h"
+#include "calls.h"
+
+/* The program's own code and data, as flags of a mapping: VM_EXEC (include/linux/mm.h). */
+#define PF_EXECUTABLE 4
+
+/* Rows of a chunk are at most its bytes. */
+#define PF_SEARCH_STEPS PF_UNWIND_CHUNK_BITS
+
+#define PF_CHUNK_MASK ((1ULL << PF_UNWIND_CHUNK_BITS) - 1)
+
+/* Not a place of counters: what the walk of mappings cannot read is no loss of its own here. */
+#define PF_NO_LOSS 0xffffffff
+
+__u64 pf_vma_maple(__u64 address, __u64 loss);
+__u64 pf_vma_red_black(__u64 address, __u64 loss);
+
+/* A signed field of a row. */
+static __always_inline __s64 field(__u64 row, __u32 first, __u32 bits)
+{
+	return (__s64)(row << (64 - first - bits)) >> (64 - bits);
+}
+
+/* What is captured at a level. */
+static __always_inline struct pf_capture *capture_of(__u64 level)
+{
+	__u32 key = level;
+	struct pf_scratch *scratch = bpf_map_lookup_elem(&pf_map_captures, &key);
+
+	return scratch ? (struct pf_capture *)scratch->memory : 0;
+}
+
+/* Selectors of 64-bit code (arch/x86/include/asm/segment.h: __USER_CS). */
+#define USER_CODE 0x33
+/* Bytes of a thread's stack in the kernel, and what may be above the registers (THREAD_SIZE, TOP_OF_KERNEL_STACK_PADDING). */
+#define THREAD_BYTES (16 << 10)
+#define TOP_PADDING 16
+
+/*
+ * Begins a walk with the registers with which the thread entered the kernel. PF_WALK_WHOLE if there are none, PF_WALK_CUT if they are
+ * not those of 64-bit code.
+ */
+pf_global(__u64, pf_begin_unwinding, __u64 level)
+{
+	struct pf_capture *capture = capture_of(level);
+	__u64 registers = pf_load(bpf_get_current_task() + pf_param(offset.task_struct.stack));
+	struct pf_walk *walk;
+
+	if (!capture || !pf_load(bpf_get_current_task() + pf_param(offset.task_struct.mm)))
+		return PF_WALK_WHOLE;
+	walk = &capture->walk;
+	registers += THREAD_BYTES - pf_param(size.pt_regs);
+	if ((pf_load(registers + pf_param(offset.pt_regs.cs)) & 0xffff) != USER_CODE) {
+		registers -= TOP_PADDING;
+		if ((pf_load(registers + pf_param(offset.pt_regs.cs)) & 0xffff) != USER_CODE)
+			return PF_WALK_CUT;
+	}
+	walk->ip = pf_load(registers + pf_param(offset.pt_regs.ip));
+	walk->sp = pf_load(registers + pf_param(offset.pt_regs.sp));
+	walk->fp = pf_load(registers + pf_param(offset.pt_regs.bp));
+	walk->bx = pf_load(registers + pf_param(offset.pt_regs.bx));
+	walk->bx_at = 0;
+	walk->exact = 1;
+	walk->frames = 0;
+	walk->end = 0;
+	walk->early = 0;
+	return PF_WALK_ON;
+}
+
+/* Functions whose return a process waits for (MAX_URETPROBE_DEPTH, kernel/events/uprobes.c). */
+#define PF_PENDING_RETURNS 64
+
+/*
+ * Where a function returns to that has a return probe, by where on the stack that stands: the kernel put the address of its own code
+ * there, and keeps the other one. 0 if it is not known.
+ */
+pf_global(__u64, pf_return_address, __u64 stack)
+{
+	__u64 pending = pf_load(bpf_get_current_task() + pf_param(offset.task_struct.utask));
+
+	if (!pending)
+		return 0;
+	pending = pf_load(pending + pf_param(offset.uprobe_task.return_instances));
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_PENDING_RETURNS; i++) {
+		if (!pending)
+			break;
+		if (pf_load(pending + pf_param(offset.return_instance.stack)) == stack)
+			return pf_load(pending + pf_param(offset.return_instance.orig_ret_vaddr));
+		pending = pf_load(pending + pf_param(offset.return_instance.next));
+	}
+	return 0;
+}
+
+/* Has user space make the table of a file, and nobody else ask for it. */
+static __always_inline void ask_for_table(struct pf_walk *walk, __u64 address)
+{
+	walk->pending.chunks = PF_UNWIND_PENDING;
+	walk->wanted.address = address;
+	walk->wanted.tgid = bpf_get_current_pid_tgid() >> 32;
+	if (bpf_map_update_elem(&pf_map_unwind_files, &walk->wanted.file, &walk->pending, BPF_NOEXIST))
+		return;
+	if (bpf_ringbuf_output(&pf_map_unwind_wanted, &walk->wanted, sizeof(walk->wanted), 0))
+		bpf_map_delete_elem(&pf_map_unwind_files, &walk->wanted.file);
+}
+
+/* Finds the table of a mapping, if it has one and that is there. */
+static __always_inline void find_table(struct pf_walk *walk, __u64 vma, __u64 address)
+{
+	struct pf_unwind_table *table;
+	__u64 file = pf_load(vma + pf_param(offset.vm_area_struct.vm_file));
+
+	walk->chunks = 0;
+	walk->wanted.file.inode = 0;
+	walk->wanted.file.device = 0;
+	if (file) {
+		__u64 inode = pf_load(file + pf_param(offset.file.f_inode));
+		__u64 super = pf_load(inode + pf_param(offset.inode.i_sb));
+
+		walk->wanted.file.inode = pf_load(inode + pf_param(offset.inode.i_ino));
+		walk->wanted.file.device = pf_load(super + pf_param(offset.super_block.s_dev));
+	} else {
+		__u64 mm = pf_load(vma + pf_param(offset.vm_area_struct.vm_mm));
+
+		if (pf_load(mm + pf_param(offset.mm_struct.context.vdso)) != walk->start)
+			return;
+	}
+	table = bpf_map_lookup_elem(&pf_map_unwind_files, &walk->wanted.file);
+	if (!table) {
+		ask_for_table(walk, address);
+		walk->early = 1;
+		return;
+	}
+	if (table->chunks == PF_UNWIND_PENDING) {
+		walk->early = 1;
+		return;
+	}
+	walk->table = table->slot;
+	walk->first_chunk = table->first_chunk;
+	walk->chunks = table->chunks;
+}
+
+/* Makes `walk` speak of the mapping that the address lies in. Nothing but code is a frame. */
+static __always_inline int enter_mapping(struct pf_walk *walk, __u64 vma)
+{
+	walk->end = 0;
+	if (!vma || !(pf_load(vma + pf_param(offset.vm_area_struct.vm_flags)) & PF_EXECUTABLE))
+		return 0;
+	walk->start = pf_load(vma + pf_param(offset.vm_area_struct.vm_start));
+	walk->end = pf_load(vma + pf_param(offset.vm_area_struct.vm_end));
+	walk->base = (pf_load(vma + pf_param(offset.vm_area_struct.vm_pgoff)) << 12) - walk->start;
+	return 1;
+}
+
+/* The row of the table that was found last for an offset in the file; 0, which is the unknown rule, if there is none. */
+pf_global(__u64, pf_unwind_row, __u64 level, __u64 offset)
+{
+	struct pf_capture *capture = capture_of(level);
+	__u64 within = offset & PF_CHUNK_MASK, row, *word;
+	__u32 from, to, chunk;
+	void *table;
+
+	if (!capture)
+		return 0;
+	chunk = (offset >> PF_UNWIND_CHUNK_BITS) - capture->walk.first_chunk;
+	if (chunk >= capture->walk.chunks)
+		return 0;
+	table = bpf_map_lookup_elem(&pf_map_unwind_tables, &capture->walk.table);
+	if (!table)
+		return 0;
+	word = bpf_map_lookup_elem(table, &chunk);
+	if (!word)
+		return 0;
+	from = *word;
+	chunk++;
+	word = bpf_map_lookup_elem(table, &chunk);
+	if (!word)
+		return 0;
+	to = *word;
+	word = bpf_map_lookup_elem(table, &from);
+	if (!word)
+		return 0;
+	row = *word;
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < PF_SEARCH_STEPS; i++) {
+		__u32 middle = from + (to - from) / 2;
+
+		if (middle == from)
+			break;
+		word = bpf_map_lookup_elem(table, &middle);
+		if (!word)
+			return 0;
+		if ((*word & PF_CHUNK_MASK) <= within) {
+			from = middle;
+			row = *word;
+		} else {
+			to = middle;
+		}
+	}
+	return row;
+}
+
+/* Reads two words of the process. 0 if that went well. */
+static __always_inline long read_pair(struct pf_walk *walk, __u64 address)
+{
+	return bpf_probe_read_user(&walk->low, 16, (const void *)address);
+}
+
+/* The frame that a signal handler returns to: x86-64's struct ucontext, which the stack pointer points to then. */
+static __always_inline __u64 leave_signal(struct pf_walk *walk)
+{
+	/*
+	 * The registers of struct sigcontext (arch/x86/include/uapi/asm/sigcontext.h): rbp is the 11th, rbx the 12th, rsp and rip the
+	 * 16th and on.
+	 */
+	walk->bx_at = walk->sp + 40 + 11 * 8;
+	if (read_pair(walk, walk->sp + 40 + 15 * 8) ||
+	    bpf_probe_read_user(&walk->fp, 8, (const void *)(walk->sp + 40 + 10 * 8)))
+		return PF_WALK_CUT;
+	walk->sp = walk->low;
+	walk->ip = walk->high;
+	/* Where it was interrupted is the very address. */
+	walk->exact = 1;
+	return PF_WALK_ON;
+}
+
+/* The caller's registers where frames are linked by the frame pointer. */
+static __always_inline __u64 follow_frame_pointer(struct pf_walk *walk)
+{
+	if (walk->fp < walk->sp || read_pair(walk, walk->fp) || !follows_call(walk->high))
+		return PF_WALK_CUT;
+	walk->sp = walk->fp + 16;
+	walk->fp = walk->low;
+	walk->ip = walk->high;
+	walk->exact = 0;
+	return PF_WALK_ON;
+}
+
+/*
+ * The caller's registers where nothing is known of the code. What runs may have begun a moment ago, and not have used the stack yet
+ * (_init and _fini of each library): then what a call returns to is on top. Or it keeps frame pointers, as what a runtime made.
+ */
+static __always_inline __u64 guess_caller(struct pf_walk *walk)
+{
+	if (walk->exact && !bpf_probe_read_user(&walk->high, 8, (const void *)walk->sp) && follows_call(walk->high)) {
+		walk->ip = walk->high;
+		walk->sp += 8;
+		walk->exact = 0;
+		return PF_WALK_ON;
+	}
+	return follow_frame_pointer(walk);
+}
+
+/* The caller's registers by a row. */
+static __always_inline __u64 apply(struct pf_walk *walk, __u64 row)
+{
+	__u64 rule = row >> PF_UNWIND_RULE & 15, number = field(row, PF_UNWIND_CFA, 20) * 8;
+	__s64 fp = field(row, PF_UNWIND_FP, 14) * 8, ra = field(row, PF_UNWIND_RA, 14) * 8;
+	__u64 cfa, from = 0;
+	__s64 bx = 0;
+
+	if (rule & PF_UNWIND_SAVES_BX) {
+		bx = ra;
+		ra = -8;
+	}
+	if (rule == PF_UNWIND_SIGNAL)
+		return leave_signal(walk);
+	if (rule == PF_UNWIND_OUTERMOST)
+		return PF_WALK_WHOLE;
+	if ((rule & ~PF_UNWIND_SAVES_BX) == PF_UNWIND_FROM_SP) {
+		cfa = walk->sp + number;
+	} else if ((rule & ~PF_UNWIND_SAVES_BX) == PF_UNWIND_FROM_FP) {
+		cfa = walk->fp + number;
+	} else if (rule == PF_UNWIND_FROM_BX) {
+		if (walk->bx_at && bpf_probe_read_user(&walk->bx, 8, (const void *)walk->bx_at))
+			return PF_WALK_CUT;
+		walk->bx_at = 0;
+		cfa = walk->bx + number;
+	} else if (rule == PF_UNWIND_PLT) {
+		cfa = walk->sp + 8 + ((walk->ip & 15) * 8 >= number ? 8 : 0);
+		ra = -8;
+	} else if (rule == PF_UNWIND_AT_SP || rule == PF_UNWIND_AT_FP) {
+		__u64 at = (rule == PF_UNWIND_AT_SP ? walk->sp : walk->fp) + number;
+
+		if (read_pair(walk, at - 8))
+			return PF_WALK_CUT;
+		cfa = walk->high + ra;
+		ra = -8;
+		if (rule == PF_UNWIND_AT_FP) {
+			from = walk->fp + fp;
+			fp = 0;
+		}
+	} else {
+		return guess_caller(walk);
+	}
+	if (cfa <= walk->sp)
+		return PF_WALK_CUT;
+	if (fp)
+		from = cfa + fp;
+	/* The return address, and below it what mostly is the caller's frame pointer. */
+	if (ra) {
+		if (read_pair(walk, cfa + ra - 8))
+			return PF_WALK_CUT;
+		walk->ip = walk->high;
+		if (from == cfa + ra - 8) {
+			walk->fp = walk->low;
+			from = 0;
+		}
+	} else {
+		walk->ip = walk->lr;
+	}
+	if (from && bpf_probe_read_user(&walk->fp, 8, (const void *)from))
+		return PF_WALK_CUT;
+	if (bx)
+		walk->bx_at = cfa + bx;
+	walk->sp = cfa;
+	walk->exact = 0;
+	return PF_WALK_ON;
+}
+
+/* Notes the address of a frame. 0 if there is no room. */
+static __always_inline int note(struct pf_capture *capture)
+{
+	__u64 frames = capture->walk.frames, most = pf_param(stack_depth);
+
+	/* 5.10 forgets the bounds of what it spills. */
+	asm volatile("" : "+r"(frames));
+	PF_UNLESS_BELOW(frames, most, full);
+	capture->stack.ips[frames] = capture->walk.ip | (frames && capture->walk.exact ? PF_STACK_INTERRUPTED : 0);
+	capture->walk.frames = frames + 1;
+	return 1;
+full:
+	return 0;
+}
+
+/*
+ * The mapping of an address. The verifier knows which tree the kernel has, and leaves the other routine out; the constants of
+ * that one are 0.
+ */
+static __always_inline __u64 vma_of(__u64 address)
+{
+	return pf_param(is_maple) ? pf_vma_maple(address, PF_NO_LOSS) : pf_vma_red_black(address, PF_NO_LOSS);
+}
+
+/* Notes the frame that is next, and makes its caller the next. What became of it, as PF_WALK_…. */
+pf_global(__u64, pf_unwind, __u64 level)
+{
+	struct pf_capture *capture = capture_of(level);
+	struct pf_walk *walk;
+	__u64 address, vma;
+
+	if (!capture)
+		return PF_WALK_CUT;
+	walk = &capture->walk;
+	if (!walk->ip)
+		return PF_WALK_WHOLE;
+	/* The kernel's code that functions with return probes return to begins at a page. */
+	if (pf_param(has_uprobes) && !walk->exact && !(walk->ip & PF_CHUNK_MASK)) {
+		address = pf_return_address(walk->sp - 8);
+		if (address)
+			walk->ip = address;
+	}
+	address = walk->ip - !walk->exact;
+	if (address >= walk->start && address < walk->end) {
+		if (!note(capture))
+			return PF_WALK_CUT;
+	} else {
+		vma = vma_of(address);
+		if (!enter_mapping(walk, vma))
+			return PF_WALK_CUT;
+		if (!note(capture))
+			return PF_WALK_CUT;
+		find_table(walk, vma, address);
+	}
+	return apply(walk, walk->chunks ? pf_unwind_row(level, address + walk->base) : 0);
+}

@@ -1,0 +1,186 @@
+//! Walks a stack by tables, in user space: from registers and a copy of the stack to the addresses of its frames.
+//!
+//! This is what the programs in the kernel do. It is for stacks that were captured before a table was there, and to hold the
+//! kernel's walk against.
+
+use super::machine::Machine;
+use super::row::{Row, Rule};
+
+/// Bytes of a word.
+const WORD: i64 = 8;
+
+/// The registers of a frame that a walk needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Registers {
+    /// The address of the instruction: the next one, or the one to which a call returns.
+    pub ip: u64,
+    /// The stack pointer.
+    pub sp: u64,
+    /// The frame pointer: rbp, x29.
+    pub fp: u64,
+    /// The link register: x30. x86-64 has none.
+    pub lr: u64,
+    /// rbx. arm64 has none.
+    pub bx: u64,
+}
+
+/// Why a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// At the start of the thread.
+    Outermost,
+    /// Nothing is known of the last frame's address.
+    Unknown,
+    /// The stack cannot be read where the caller's frame is said to be.
+    Unreadable,
+    /// The caller's frame would not be further up the stack.
+    NoProgress,
+    /// There were as many frames as were wanted.
+    Deep,
+}
+
+/// How to walk the stacks of a type of processor.
+#[derive(Clone, Copy, Debug)]
+pub struct Walker {
+    machine: Machine,
+}
+
+impl Walker {
+    /// For x86-64.
+    pub const X86_64: Walker = Walker {
+        machine: Machine::X86_64,
+    };
+    /// For arm64.
+    pub const AARCH64: Walker = Walker {
+        machine: Machine::Aarch64,
+    };
+
+    /// The addresses of a stack's frames, innermost first, at most `most` of them, and why they end. `lookup` finds the row of
+    /// an address, and `memory` reads the word at one; both may know nothing of it.
+    pub fn walk(
+        self,
+        registers: Registers,
+        most: usize,
+        mut lookup: impl FnMut(u64) -> Option<Row>,
+        mut memory: impl FnMut(u64) -> Option<u64>,
+    ) -> (Vec<u64>, End) {
+        let mut frames = vec![registers.ip];
+        let mut registers = registers;
+        // Whether the frame was interrupted where it is, and did not call.
+        let mut interrupted = true;
+        loop {
+            // A call may be the last instruction of its function, and what follows belongs to another.
+            let address = registers.ip.wrapping_sub(u64::from(!interrupted));
+            let row = lookup(address).unwrap_or(Row::UNKNOWN);
+            // Only who did not call has the return address in the link register still.
+            if row.ra == 0 && row.rule == Rule::FromSp && !interrupted {
+                return (frames, End::Unknown);
+            }
+            let caller = match self.caller(row, registers, &mut memory) {
+                Ok(caller) => caller,
+                Err(end) => return (frames, end),
+            };
+            let signal = row.rule == Rule::Signal;
+            // Handlers may have a stack of their own.
+            let moved = caller.sp > registers.sp
+                || (interrupted && caller.sp == registers.sp && row.ra == 0);
+            if !signal && !moved {
+                return (frames, End::NoProgress);
+            }
+            if caller.ip == 0 {
+                return (frames, End::Outermost);
+            }
+            if frames.len() >= most {
+                return (frames, End::Deep);
+            }
+            frames.push(caller.ip);
+            registers = caller;
+            interrupted = signal;
+        }
+    }
+
+    /// The registers of the caller of a frame, by the row of its address.
+    ///
+    /// # Errors
+    /// If there is no caller, or it is not known.
+    pub fn caller(
+        self,
+        row: Row,
+        registers: Registers,
+        mut memory: impl FnMut(u64) -> Option<u64>,
+    ) -> Result<Registers, End> {
+        let mut read = |base: u64, words: i64| {
+            let address = base.wrapping_add_signed(words.wrapping_mul(WORD));
+            memory(address).ok_or(End::Unreadable)
+        };
+        let from = |base: u64, words: i64| base.wrapping_add_signed(words.wrapping_mul(WORD));
+        let Registers { ip, sp, fp, lr, bx } = registers;
+        let cfa = match row.rule {
+            Rule::Unknown => return Err(End::Unknown),
+            Rule::Outermost => return Err(End::Outermost),
+            Rule::Signal => return self.interrupted(sp, read),
+            Rule::FromSp => from(sp, row.number),
+            Rule::FromFp => from(fp, row.number),
+            Rule::FromBx => from(bx, row.number),
+            Rule::AtSp => from(read(sp, row.number)?, row.ra),
+            Rule::AtFp => from(read(fp, row.number)?, row.ra),
+            Rule::Plt => from(sp, if (ip & 15) as i64 >= row.number { 2 } else { 1 }),
+        };
+        let caller_fp = match (row.rule, row.fp) {
+            (Rule::AtFp, words) => read(fp, words)?,
+            (_, 0) => fp,
+            (_, words) => read(cfa, words)?,
+        };
+        let bx = match row.bx {
+            0 => bx,
+            words => read(cfa, words)?,
+        };
+        let ip = match (row.rule, row.ra) {
+            (Rule::AtSp | Rule::AtFp, _) => read(cfa, -1)?,
+            (_, 0) => lr,
+            (_, words) => read(cfa, words)?,
+        };
+        Ok(Registers {
+            ip: self.plain(ip),
+            sp: cfa,
+            fp: caller_fp,
+            lr,
+            bx,
+        })
+    }
+
+    /// The registers that a signal interrupted, from the frame that the kernel made for its handler (`struct rt_sigframe`).
+    fn interrupted(
+        self,
+        sp: u64,
+        mut read: impl FnMut(u64, i64) -> Result<u64, End>,
+    ) -> Result<Registers, End> {
+        // In words from the stack pointer: ip, sp, fp, and lr or rbx.
+        let [ip, sp_at, fp, last] = match self.machine {
+            // The handler's return has taken the first word.
+            Machine::X86_64 => [21, 20, 15, 16],
+            // Behind 128 bytes of `siginfo` and 176 of `ucontext`: the fault's address, 31 registers, sp, pc.
+            Machine::Aarch64 => [71, 70, 68, 69],
+        };
+        let last = read(sp, last)?;
+        let [lr, bx] = match self.machine {
+            Machine::X86_64 => [0, last],
+            Machine::Aarch64 => [last, 0],
+        };
+        Ok(Registers {
+            ip: self.plain(read(sp, ip)?),
+            sp: read(sp, sp_at)?,
+            fp: read(sp, fp)?,
+            lr,
+            bx,
+        })
+    }
+
+    /// A return address without its signature (pointer authentication), which is above the 48 bits of an address.
+    fn plain(self, ip: u64) -> u64 {
+        match self.machine {
+            Machine::X86_64 => ip,
+            Machine::Aarch64 => ip & ((1 << 48) - 1),
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! The tables by which programs walk stacks, in the kernel: one for each file that code is of.
+//!
+//! In come files and what the kernel knows them by, out go maps that programs find. What is traced from the start is asked for before
+//! it. Of other files programs say themselves that they miss the table, so that none is made that nobody needs; it is there a
+//! moment later. A thread of its own makes them, and nothing waits for it but who asks to. What a table says is [`crate::unwind`]'s.
+
+use crate::error::{Error, ErrorKind};
+use crate::processes::{missed, own_vdso, startup};
+use crate::session::opening::ring_buffer;
+use crate::sys::bpf::{MapHandle, MapSpec};
+use crate::sys::{self, process};
+use crate::unwind::Table;
+use aya::maps::{MapData, RingBuf};
+use pfscript_probes::abi::{UNWIND_FILE, UNWIND_TABLE, UNWIND_WANTED, layout::Extent};
+use pfscript_probes::maps::{BPF_MAP_TYPE_ARRAY, MAX_UNWIND_TABLES};
+use std::collections::HashMap;
+use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+/// Bytes of all tables. Those of a browser have some 20 MB.
+const MAX_BYTES: u64 = 512 << 20;
+
+/// What the kernel knows a file by; the vdso has zeros.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// Its inode number.
+    pub inode: u64,
+    /// Major and minor number of its device.
+    pub device: (u32, u32),
+}
+
+/// Bits of a minor number in the kernel's `dev_t` (include/linux/kdev_t.h).
+const MINOR_BITS: u32 = 20;
+
+impl Identity {
+    /// What the kernel knows an open file by, where the file system does not tell a process otherwise.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn of(file: &File) -> io::Result<Identity> {
+        use std::os::unix::fs::MetadataExt as _;
+        let meta = file.metadata()?;
+        Ok(Identity {
+            inode: meta.ino(),
+            device: (libc::major(meta.dev()), libc::minor(meta.dev())),
+        })
+    }
+
+    /// The key of the map of files.
+    fn key(self) -> Vec<u8> {
+        let (major, minor) = self.device;
+        let mut key = vec![0; UNWIND_FILE.size() as usize];
+        put(
+            &mut key,
+            UNWIND_FILE.extent("inode"),
+            &self.inode.to_le_bytes(),
+        );
+        let device = major << MINOR_BITS | minor;
+        put(
+            &mut key,
+            UNWIND_FILE.extent("device"),
+            &device.to_le_bytes(),
+        );
+        key
+    }
+
+    fn of_key(key: &[u8]) -> Identity {
+        use crate::bytes::unsigned;
+        let device = unsigned(UNWIND_FILE.extent("device").of(key)) as u32;
+        Identity {
+            inode: unsigned(UNWIND_FILE.extent("inode").of(key)),
+            device: (device >> MINOR_BITS, device & ((1 << MINOR_BITS) - 1)),
+        }
+    }
+}
+
+/// Puts bytes where a field is.
+fn put(out: &mut [u8], field: Extent, bytes: &[u8]) {
+    let offset = field.offset as usize;
+    if let Some(place) = out.get_mut(offset..offset + bytes.len()) {
+        place.copy_from_slice(bytes);
+    }
+}
+
+/// The maps that programs look into.
+#[derive(Debug)]
+pub struct UnwindMaps {
+    /// Where each file's table is.
+    files: MapHandle,
+    /// The tables, a map of maps.
+    tables: MapHandle,
+    /// What was missed.
+    wanted: MapHandle,
+}
+
+impl UnwindMaps {
+    /// Of these maps.
+    pub fn new(files: MapHandle, tables: MapHandle, wanted: MapHandle) -> UnwindMaps {
+        UnwindMaps {
+            files,
+            tables,
+            wanted,
+        }
+    }
+
+    /// The map that programs know by this symbol.
+    pub fn fd(&self, symbol: &str) -> Option<BorrowedFd<'_>> {
+        use pfscript_probes::abi::map;
+        match symbol {
+            map::UNWIND_FILES => Some(self.files.fd()),
+            map::UNWIND_TABLES => Some(self.tables.fd()),
+            map::UNWIND_WANTED => Some(self.wanted.fd()),
+            _ => None,
+        }
+    }
+
+    /// A map such as tables are, of so many words.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn table(words: u32) -> io::Result<MapHandle> {
+        /// User space fills it as memory (Linux 5.5).
+        const BPF_F_MMAPABLE: u32 = 1 << 10;
+        /// Arrays in one map of maps may differ in length (Linux 5.10).
+        const BPF_F_INNER_MAP: u32 = 1 << 12;
+        let spec = MapSpec {
+            name: "unwind_table",
+            map_type: BPF_MAP_TYPE_ARRAY,
+            key_size: 4,
+            value_size: 8,
+            max_entries: words,
+            flags: BPF_F_MMAPABLE | BPF_F_INNER_MAP,
+            inner: None,
+        };
+        MapHandle::create(&spec, 1)
+    }
+}
+
+/// Makes tables.
+#[derive(Debug)]
+pub struct UnwindTables {
+    jobs: Sender<Job>,
+    /// A byte for each job; closed, it ends the thread.
+    bell: File,
+    size: Arc<Size>,
+}
+
+/// How much there is.
+#[derive(Debug, Default)]
+struct Size {
+    files: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// What the thread is asked.
+enum Job {
+    /// A table of this file.
+    Make(Identity, File),
+    /// To give up that of a file which is mapped nowhere any more.
+    Drop(Identity),
+    /// To say when all before is done.
+    Tell(Sender<()>),
+}
+
+impl UnwindTables {
+    /// Begins to make tables for programs that look into these maps.
+    ///
+    /// # Errors
+    /// If the system has no room for a thread.
+    pub fn begin(maps: UnwindMaps) -> Result<UnwindTables, Error> {
+        let (jobs, asked) = mpsc::channel();
+        let cannot = |error| {
+            let message = format!("can't make tables to unwind stacks: {error}");
+            Error::new(ErrorKind::Kernel, message)
+        };
+        let (bell, ring) = process::pipe().map_err(cannot)?;
+        let missed = ring_buffer(maps.wanted.fd())?;
+        let size = Arc::<Size>::default();
+        let maker = Maker {
+            maps,
+            files: HashMap::new(),
+            slots: HashMap::new(),
+            free: (0..MAX_UNWIND_TABLES).rev().collect(),
+            hasher: RandomState::new(),
+            size: size.clone(),
+        };
+        thread::Builder::new()
+            .name("unwind".into())
+            .spawn(move || maker.work(&asked, &File::from(bell), missed))
+            .map_err(cannot)?;
+        let tables = UnwindTables {
+            jobs,
+            bell: File::from(ring),
+            size,
+        };
+        if let Some(vdso) = own_vdso() {
+            tables.add(Identity::default(), vdso);
+        }
+        Ok(tables)
+    }
+
+    /// Has a table made of a file, in the place of what was known by that identity.
+    pub fn add(&self, identity: Identity, file: File) {
+        self.ask(Job::Make(identity, file));
+    }
+
+    /// Has tables made of all that a program will have mapped when its `main` begins.
+    pub fn add_program(&self, program: &Path) {
+        for file in startup::files(program) {
+            if let Ok(identity) = Identity::of(&file) {
+                self.add(identity, file);
+            }
+        }
+    }
+
+    /// Gives up what is known by an identity.
+    pub fn remove(&self, identity: Identity) {
+        self.ask(Job::Drop(identity));
+    }
+
+    /// Waits until all tables that were asked for are there; meanwhile does `other` now and then.
+    pub fn wait(&self, mut other: impl FnMut()) {
+        const PAUSE: Duration = Duration::from_millis(2);
+        let (done, told) = mpsc::channel();
+        self.ask(Job::Tell(done));
+        // Fails otherwise only if the thread is gone, and there is nothing to wait for.
+        while let Err(RecvTimeoutError::Timeout) = told.recv_timeout(PAUSE) {
+            other();
+        }
+    }
+
+    fn ask(&self, job: Job) {
+        if self.jobs.send(job).is_ok() {
+            let _ = (&self.bell).write(&[0]);
+        }
+    }
+
+    /// Of how many files there are tables, and how many bytes these have.
+    pub fn size(&self) -> (u64, u64) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.size.files), read(&self.size.bytes))
+    }
+}
+
+/// A table that programs have.
+#[derive(Debug)]
+struct Slot {
+    number: u32,
+    /// Of how many files it is: copies of a library, in containers, have the same.
+    files: u32,
+    bytes: u64,
+}
+
+/// What the thread has.
+struct Maker {
+    maps: UnwindMaps,
+    /// By file, the hash of its table; `None` if it has none.
+    files: HashMap<Identity, Option<u64>>,
+    /// By the hash of the table.
+    slots: HashMap<u64, Slot>,
+    free: Vec<u32>,
+    hasher: RandomState,
+    size: Arc<Size>,
+}
+
+impl Maker {
+    /// Works until nobody can ask any more: what is asked for comes before what was missed.
+    fn work(mut self, asked: &Receiver<Job>, bell: &File, mut missed: RingBuf<MapData>) {
+        loop {
+            let fds = [bell.as_fd(), missed.as_fd()];
+            let Ok(ready) = sys::poll_all(&fds, &[], -1) else {
+                return;
+            };
+            if ready.first() == Some(&true) {
+                let mut rung = [0; 64];
+                if (&*bell).read(&mut rung).unwrap_or(0) == 0 {
+                    return;
+                }
+            }
+            while let Ok(job) = asked.try_recv() {
+                match job {
+                    Job::Make(identity, file) => self.add(identity, &file),
+                    Job::Drop(identity) => self.remove(identity),
+                    Job::Tell(done) => drop(done.send(())),
+                }
+            }
+            if let Some(record) = missed.next() {
+                self.make_missed(&record);
+            }
+            self.tell_size();
+        }
+    }
+
+    fn tell_size(&self) {
+        let bytes = self.slots.values().map(|slot| slot.bytes).sum();
+        self.size.bytes.store(bytes, Ordering::Relaxed);
+        let files = self.files.values().flatten().count();
+        self.size.files.store(files as u64, Ordering::Relaxed);
+    }
+
+    /// Makes the table of a file. What has none is walked by frame pointers.
+    fn add(&mut self, identity: Identity, file: &File) {
+        let table = Table::read(file).ok().filter(|table| table.chunks > 0);
+        let hash = table.and_then(|table| self.keep(&table).map(|hash| (hash, table)));
+        let mut value = vec![0; UNWIND_TABLE.size() as usize];
+        if let Some((hash, table)) = &hash {
+            let slot = self.slots.get(hash).map_or(0, |slot| slot.number);
+            for (name, number) in [
+                ("slot", slot),
+                ("first_chunk", table.first_chunk as u32),
+                ("chunks", table.chunks),
+            ] {
+                put(&mut value, UNWIND_TABLE.extent(name), &number.to_le_bytes());
+            }
+        }
+        let set = self.maps.files.update(&identity.key(), &value);
+        let hash = hash.map(|(hash, _)| hash);
+        if set.is_err() {
+            self.release(hash);
+        } else if let Some(before) = self.files.insert(identity, hash) {
+            self.release(before);
+        }
+    }
+
+    /// Gives up what is known by an identity.
+    fn remove(&mut self, identity: Identity) {
+        if let Some(hash) = self.files.remove(&identity) {
+            let _ = self.maps.files.delete(&identity.key());
+            self.release(hash);
+        }
+    }
+
+    /// Puts a table where programs find it, unless it is there; its hash. `None` if there is no room.
+    fn keep(&mut self, table: &Table) -> Option<u64> {
+        let hash = self.hasher.hash_one((table.first_chunk, &table.words));
+        if let Some(slot) = self.slots.get_mut(&hash) {
+            slot.files += 1;
+            return Some(hash);
+        }
+        let bytes = table.words.len() as u64 * 8;
+        let all: u64 = self.slots.values().map(|slot| slot.bytes).sum();
+        if all + bytes > MAX_BYTES {
+            return None;
+        }
+        let number = self.free.pop()?;
+        let put = || {
+            let map = UnwindMaps::table(u32::try_from(table.words.len()).ok()?).ok()?;
+            map.fill(&table.words).ok()?;
+            let fd = map.fd().as_raw_fd().to_le_bytes();
+            self.maps.tables.update(&number.to_le_bytes(), &fd).ok()
+        };
+        if put().is_none() {
+            self.free.push(number);
+            return None;
+        }
+        let slot = Slot {
+            number,
+            files: 1,
+            bytes,
+        };
+        self.slots.insert(hash, slot);
+        Some(hash)
+    }
+
+    /// One file less has this table.
+    fn release(&mut self, hash: Option<u64>) {
+        let Some(hash) = hash else {
+            return;
+        };
+        if let Some(slot) = self.slots.get_mut(&hash) {
+            slot.files -= 1;
+            if slot.files == 0 {
+                // The kernel keeps it as long as a program uses it.
+                let _ = self.maps.tables.delete(&slot.number.to_le_bytes());
+                self.free.push(slot.number);
+                self.slots.remove(&hash);
+            }
+        }
+    }
+
+    /// Makes the table that programs missed.
+    fn make_missed(&mut self, record: &[u8]) {
+        use crate::bytes::unsigned;
+        let identity = Identity::of_key(UNWIND_WANTED.extent("file").of(record));
+        let tgid = unsigned(UNWIND_WANTED.extent("tgid").of(record)) as u32;
+        let address = unsigned(UNWIND_WANTED.extent("address").of(record));
+        match missed(tgid, address) {
+            Some(file) => self.add(identity, &file),
+            // Who comes next may still be there when its file is looked for.
+            None => drop(self.maps.files.delete(&identity.key())),
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! User stacks are whole: from the event to the start of the thread, in code that keeps no frame pointers.
+//!
+//! The programs are built here without frame pointers, and each has a stack that is known: names and order are compared, to the end.
+
+mod support;
+
+use pfscript_testkit::needs_root;
+use std::path::Path;
+use support::{Scratch, Tracer, Workload};
+
+/// How they are built: as distributions build what they ship.
+const STOCK: &[&str] = &["-O2", "-fomit-frame-pointer", "-fno-optimize-sibling-calls"];
+
+/// What all of them begin with. `mark` is where the script looks.
+const COMMON: &str = r#"
+#include <alloca.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#define APART __attribute__((noinline, noclone))
+volatile int sink;
+APART void mark(int n) { sink += n; __asm__ volatile("" ::: "memory"); }
+"#;
+
+/// The functions of the stacks that `script` prints of a program, without offsets, one line of `;` for each.
+fn stacks(script: &str, program: &Path, name: &str) -> Vec<String> {
+    let script = script.replace("PROGRAM", program.to_str().expect("UTF-8"));
+    let command = format!("'{}'", program.display());
+    let finished = Tracer::new(["-q", "-e", &script, "-c", &command])
+        .run()
+        .lossless();
+    let stacks: Vec<String> = finished
+        .text()
+        .split("\n\n")
+        .map(|stack| {
+            let frames = stack.lines().map(str::trim).filter(|line| !line.is_empty());
+            let functions = frames.map(|frame| frame.split('+').next().unwrap_or(frame));
+            functions.collect::<Vec<_>>().join(";")
+        })
+        .filter(|stack| !stack.is_empty())
+        .collect();
+    assert!(!stacks.is_empty(), "{name}: {finished}");
+    assert!(
+        !finished.messages().contains("before the start"),
+        "{name}: {finished}"
+    );
+    stacks
+}
+
+/// Traces `mark` of a program, and compares each stack up to `main` or the thread's function, and that it goes on from there to the
+/// start of the thread.
+#[track_caller]
+fn has_stacks(name: &str, text: &str, flags: &[&str], expected: &[&str]) {
+    let scratch = Scratch::new(name);
+    let flags: Vec<&str> = STOCK.iter().chain(flags).copied().collect();
+    let program = scratch.compiled_with(name, format!("{COMMON}{text}"), &flags);
+    let script = "uprobe:PROGRAM:mark { print(ustack); }";
+    let found = stacks(script, &program, name);
+    let begins = |(stack, expected): (&String, &&str)| {
+        let rest = stack.strip_prefix(expected).unwrap_or_default();
+        // The C library's start of a program, or of a thread.
+        rest.ends_with(";_start") || rest.contains(";start_thread;") || rest.ends_with("clone3")
+    };
+    assert!(
+        found.len() == expected.len() && found.iter().zip(expected).all(begins),
+        "{name}: {found:#?}, expected {expected:#?}"
+    );
+}
+
+#[test]
+fn functions_without_frame_pointers() {
+    needs_root!();
+    has_stacks(
+        "plain",
+        r"
+APART int inner(int n) { int many[40]; memset(many, n, sizeof many); mark(many[n & 31]); return many[3]; }
+APART int middle(int n) { return inner(n) + n; }
+APART int outer(int n) { char *some = alloca(n * 16 + 8); some[n] = 1; return middle(n) + some[n]; }
+int main(void) { return outer(5) & 1 ? 0 : 0; }
+",
+        &[],
+        &["mark;inner;middle;outer;main"],
+    );
+}
+
+#[test]
+fn functions_of_each_kind_of_frame() {
+    needs_root!();
+    // One whose stack is aligned anew, one of the size of many pages, one that never returns, and one that is called by the C library.
+    has_stacks(
+        "frames",
+        r"
+static jmp_buf back;
+APART int aligned(int n) { int many[16] __attribute__((aligned(256))); many[n & 15] = n; sink += (long)many & 255; mark(many[n & 15]); return many[2]; }
+APART int large(int n) { char many[100000]; memset(many, n, sizeof many); mark(many[n]); return many[7]; }
+APART __attribute__((noreturn)) void never(int n) { mark(n); longjmp(back, 1); }
+static int compare(const void *a, const void *b) { mark(1); return *(int *)a - *(int *)b; }
+APART int tail(int n) { if (!setjmp(back)) never(n); return n; }
+int main(void) {
+    int two[2] = { 2, 1 };
+    aligned(3); large(4); tail(5);
+    qsort(two, 2, sizeof(int), compare);
+    return 0;
+}
+",
+        &["-mno-red-zone"],
+        &[
+            "mark;aligned;main",
+            "mark;large;main",
+            "mark;never;tail;main",
+            "mark;compare;",
+        ],
+    );
+}
+
+#[test]
+fn a_signal_handler_on_either_stack() {
+    needs_root!();
+    has_stacks(
+        "signals",
+        r"
+static void handler(int number) { mark(number); }
+APART int raises(int n) { volatile int many[10]; many[n] = 1; raise(SIGUSR1); return many[n]; }
+int main(void) {
+    static char other[1 << 16];
+    stack_t stack = { .ss_sp = other, .ss_size = sizeof other };
+    struct sigaction action = { .sa_handler = handler };
+    sigaction(SIGUSR1, &action, NULL);
+    raises(3);
+    sigaltstack(&stack, NULL);
+    action.sa_flags = SA_ONSTACK;
+    sigaction(SIGUSR1, &action, NULL);
+    raises(4);
+    return 0;
+}
+",
+        &[],
+        &["mark;handler;", "mark;handler;"],
+    );
+}
+
+#[test]
+fn what_a_signal_interrupted_comes_behind_its_handler() {
+    needs_root!();
+    let scratch = Scratch::new("interrupted");
+    let text = format!(
+        "{COMMON}{}",
+        r"
+static void handler(int number) { mark(number); exit(0); }
+APART void faults(volatile int *nowhere) { *nowhere = 1; }
+APART void outer(void) { volatile int many[20]; many[3] = 1; faults(NULL); sink += many[3]; }
+int main(void) { signal(SIGSEGV, handler); outer(); return 1; }
+"
+    );
+    let program = scratch.compiled_with("interrupted", text, STOCK);
+    let found = stacks(
+        "uprobe:PROGRAM:mark { print(ustack); }",
+        &program,
+        "interrupted",
+    );
+    let expected = ["mark;handler;", ";faults;outer;main;", ";_start"];
+    let ordered = expected.iter().try_fold(found[0].as_str(), |rest, part| {
+        rest.split_once(part).map(|(_, rest)| rest)
+    });
+    assert!(found.len() == 1 && ordered.is_some(), "{found:#?}");
+}
+
+#[test]
+fn threads_end_where_they_began() {
+    needs_root!();
+    has_stacks(
+        "threads",
+        r"
+APART void *work(void *n) { char many[200]; memset(many, 1, sizeof many); mark(many[(long)n]); return NULL; }
+int main(void) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, work, (void *)3);
+    pthread_join(thread, NULL);
+    return 0;
+}
+",
+        &[],
+        &["mark;work"],
+    );
+}
+
+#[test]
+fn code_that_a_runtime_made_is_followed_by_its_frame_pointers() {
+    needs_root!();
+    let scratch = Scratch::new("generated");
+    // push rbp; mov rbp, rsp; sub rsp, 32; call rdi; leave; ret
+    let text = format!(
+        "{COMMON}{}",
+        r"
+APART void called(void) { volatile int many[10]; many[2] = 1; mark(many[2]); sink += many[2]; }
+int main(void) {
+    static const unsigned char code[] = { 0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 0x20, 0xff, 0xd7, 0xc9, 0xc3 };
+    void *made = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memcpy(made, code, sizeof code);
+    ((void (*)(void (*)(void)))made)(called);
+    return 0;
+}
+"
+    );
+    let program = scratch.compiled_with("generated", text, STOCK);
+    let found = stacks(
+        "uprobe:PROGRAM:mark { print(ustack); }",
+        &program,
+        "generated",
+    );
+    let (first, rest) = found[0].split_once(";called;").expect("it is called");
+    assert_eq!(first, "mark", "{found:#?}");
+    let (made, rest) = rest.split_once(';').expect("it goes on");
+    assert!(made.starts_with("[anon"), "{found:#?}");
+    assert!(
+        rest.starts_with("main;") && rest.ends_with(";_start"),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn a_pending_return_probe_does_not_end_a_stack() {
+    needs_root!();
+    let scratch = Scratch::new("pending");
+    let text = format!(
+        "{COMMON}{}",
+        r"
+APART int inner(int n) { volatile int many[9]; many[n] = 1; mark(n); return many[n]; }
+APART int outer(int n) { volatile int many[30]; many[n] = 1; return inner(n) + many[n]; }
+int main(void) { return outer(3) == 2 ? 0 : 1; }
+"
+    );
+    let program = scratch.compiled_with("pending", text, STOCK);
+    let script = "uretprobe:PROGRAM:inner { @++ } uretprobe:PROGRAM:outer { @++ } uprobe:PROGRAM:mark { print(ustack); } \
+                  END { clear(@) }";
+    let found = stacks(script, &program, "pending");
+    assert!(found[0].starts_with("mark;inner;outer;main;"), "{found:#?}");
+    assert!(found[0].ends_with(";_start"), "{found:#?}");
+}
+
+#[test]
+fn libraries_and_those_loaded_later() {
+    needs_root!();
+    let scratch = Scratch::new("libraries");
+    let library = |name: &str, next: &str| {
+        let text = format!(
+            "void {next}(int); void {name}(int n) {{ volatile int many[12]; many[3] = n; {next}(n + 1); many[4] = n; }}\n"
+        );
+        let flags = [STOCK, &["-shared", "-fPIC", "-Wno-unused-but-set-variable"]].concat();
+        scratch.compiled_with(&format!("lib{name}.so"), text, &flags)
+    };
+    let first = library("first", "second");
+    let second = library("second", "third");
+    let late = library("late", "last");
+    let text = format!(
+        "{COMMON}#include <dlfcn.h>\n{}",
+        r#"
+void first(int);
+void third(int n) { mark(n); }
+void last(int n) { mark(n); }
+int main(int argc, char **argv) {
+    first(argc);
+    void *library = dlopen(LATE, RTLD_NOW);
+    void (*late)(int) = (void (*)(int))dlsym(library, "late");
+    /* Its table is there a moment later. */
+    for (int i = 0; i < 50; i++) { usleep(20000); late(argc); }
+    (void)argv;
+    return 0;
+}
+"#
+    );
+    let late = format!("-DLATE=\"{}\"", late.display());
+    let folder = format!("-Wl,-rpath,{}", scratch.path().display());
+    let (first, second) = (first.to_str().unwrap(), second.to_str().unwrap());
+    let flags = [
+        STOCK,
+        &[
+            "-rdynamic",
+            "-Wl,--no-as-needed",
+            &late,
+            first,
+            second,
+            &folder,
+            "-ldl",
+        ],
+    ]
+    .concat();
+    let program = scratch.compiled_with("libraries", text, &flags);
+    let script = "uprobe:PROGRAM:mark { @[ustack] = count(); }";
+    let script = script.replace("PROGRAM", program.to_str().unwrap());
+    let command = format!("'{}'", program.display());
+    let finished = Tracer::new(["-q", "-e", &script, "-c", &command])
+        .run()
+        .lossless();
+    let functions: String = finished
+        .text()
+        .lines()
+        .map(|line| line.trim().split('+').next().unwrap_or_default().to_owned() + ";")
+        .collect();
+    for stack in ["mark;third;second;first;main;", "mark;last;late;main;"] {
+        let (_, rest) = functions
+            .split_once(stack)
+            .unwrap_or_else(|| panic!("{stack}: {finished}"));
+        let (rest, _) = rest.split_once(']').expect("it ends");
+        assert!(rest.ends_with("_start;"), "{stack}: {finished}");
+    }
+}
+
+#[test]
+fn a_running_process_has_whole_stacks_from_its_first_event_on() {
+    needs_root!();
+    let mut workload = Workload::start("waits", &["50"]);
+    let script = "software:page-faults:1 { @[ustack] = count(); }";
+    let pid = workload.pid().to_string();
+    let tracer = Tracer::new(["-e", script, "-p", &pid]).start().attached();
+    workload.go();
+    workload.end();
+    let finished = tracer.finish().lossless();
+    assert!(
+        !finished.messages().contains("before the start"),
+        "{finished}"
+    );
+    assert!(!finished.messages().contains("may lack"), "{finished}");
+    let ends = finished.text().matches("_start+").count();
+    let stacks = finished.text().matches("@[").count();
+    assert!(stacks > 0 && ends == stacks, "{finished}");
+}
+
+/// The first page faults of a program are in the dynamic linker, before anything of the program runs.
+#[test]
+fn a_command_has_whole_stacks_from_its_first_instruction_on() {
+    needs_root!();
+    let script = "software:page-faults:1 { @[ustack] = count(); }";
+    let finished = Tracer::new(["-e", script, "-c", "/bin/true"])
+        .run()
+        .lossless();
+    assert!(!finished.messages().contains("may lack"), "{finished}");
+    assert!(finished.text().contains("_dl_start+"), "{finished}");
+}
+
+#[test]
+fn the_method_can_be_chosen() {
+    needs_root!();
+    let scratch = Scratch::new("method");
+    let text = format!(
+        "{COMMON}{}",
+        r"
+APART int inner(int n) { volatile int many[9]; many[n] = 1; mark(n); return many[n]; }
+int main(void) { return inner(3) ? 0 : 1; }
+"
+    );
+    let program = scratch.compiled_with("method", text, STOCK);
+    let script = "uprobe:PROGRAM:mark { printf(\"%s|%s\", ustack(fp), ustack(dwarf)); }";
+    let script = script.replace("PROGRAM", program.to_str().unwrap());
+    let command = format!("'{}'", program.display());
+    let finished = Tracer::new(["-q", "-e", &script, "-c", &command])
+        .run()
+        .ok();
+    let (by_frame_pointers, by_tables) = finished.text().split_once('|').expect("both are there");
+    assert!(!by_frame_pointers.contains("inner"), "{finished}");
+    assert!(
+        by_tables.contains("inner") && by_tables.contains("_start"),
+        "{finished}"
+    );
+}
