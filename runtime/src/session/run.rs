@@ -5,6 +5,7 @@
 //! In comes a [`Session`], out goes an [`Outcome`]. What a record asks for is done in `perform`, what is shown in a sink.
 
 mod bench;
+mod notes;
 
 use super::backlog::Backlog;
 use super::gather::Gather;
@@ -17,12 +18,12 @@ use crate::bytes::{slice, unsigned};
 use crate::error::{Error, ErrorKind, Halt, kernel_error};
 use crate::facts::namespace;
 use crate::load::{self, Loaded};
-use crate::loss::{self, Loss};
+use crate::loss;
 use crate::perform::{Performer, Setting};
-use crate::processes::{Processes, Scope, unasked_servers};
+use crate::processes::{Processes, Scope};
 use crate::results::{Event, MapOptions};
 use crate::sinks::Sink;
-use crate::symbols::{self, Symbols};
+use crate::symbols::Symbols;
 use crate::sys;
 use crate::sys::script_signals::ScriptSignal;
 use crate::sys::signals::Phase;
@@ -211,70 +212,6 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// Says how the command ended, if that is not what is hoped for, and which requests were left out.
-    fn tell_notes(&mut self) -> Result<(), Halt> {
-        if self.session.quiet {
-            return Ok(());
-        }
-        if let Some(status) = self.command.filter(|status| !status.success()) {
-            let text = match status.code() {
-                Some(code) => format!("the command ended with status {code}"),
-                None => format!("the command was ended by {status}").replace(": ", " "),
-            };
-            self.sink.event(&Event::Message(&text))?;
-        }
-        if self.commands_left_out > 0 {
-            let text = format!(
-                "note: {} commands of system(), which waited when tracing ended, were not run",
-                self.commands_left_out
-            );
-            self.sink.event(&Event::Message(&text))?;
-        }
-        if let (Some(unwind), true) = (&self.unwind, self.session.verbose) {
-            let (files, bytes) = unwind.size();
-            let text = format!(
-                "stacks were walked by the tables of {files} files, which took {} KiB",
-                bytes.div_ceil(1024)
-            );
-            self.sink.event(&Event::Message(&text))?;
-        }
-        let merged = self.backlog.merged();
-        if merged > 0 {
-            let text = format!(
-                "note: {merged} requests to print, clear or zero a map, which waited when tracing ended, were left out, \
-                 since others like them were done"
-            );
-            self.sink.event(&Event::Message(&text))?;
-        }
-        Ok(())
-    }
-
-    fn tell_losses(&mut self, losses: &[Loss]) -> Result<(), Halt> {
-        for loss in losses {
-            if loss.cause.is_loss() {
-                self.sink.event(&Event::Lost(loss))?;
-            } else if !self.session.quiet {
-                self.sink.event(&Event::Message(&format!("note: {loss}")))?;
-            }
-        }
-        Ok(self.sink.flush()?)
-    }
-
-    /// Says beforehand what will be without names.
-    fn warn(&mut self) -> Result<(), Halt> {
-        let manifest = &self.session.object.manifest;
-        let loud = !self.session.quiet;
-        let asked =
-            |wanted: bool, ask: fn() -> Option<String>| (wanted && loud).then(ask).flatten();
-        let kernel = asked(manifest.kernel_symbols, symbols::hidden_kernel_names);
-        let user = asked(manifest.user_symbols, unasked_servers);
-        for why in [kernel, user].into_iter().flatten() {
-            self.sink
-                .event(&Event::Message(&format!("warning: {why}")))?;
-        }
-        Ok(())
-    }
-
     /// From `BEGIN` to the last map.
     fn trace(&mut self) -> Result<(), Halt> {
         self.warn()?;
@@ -370,36 +307,6 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    /// Says what was loaded.
-    fn describe(&mut self) -> Result<(), Halt> {
-        let manifest = &self.session.object.manifest;
-        for probe in manifest.probes.values() {
-            let points = probe.sites.len();
-            let ends = if points == 1 { "" } else { "s" };
-            let text = format!(
-                "{}: {:?} program, {points} attach point{ends}",
-                probe.name, probe.kind
-            );
-            self.sink.event(&Event::Message(&text))?;
-        }
-        for map in &manifest.maps {
-            let text = format!("{}: at most {} keys", map.name, map.capacity);
-            self.sink.event(&Event::Message(&text))?;
-        }
-        Ok(())
-    }
-
-    fn announce(&mut self, begun: usize) -> Result<(), Halt> {
-        for note in self.attached.notes() {
-            self.sink.event(&Event::Message(&format!("note: {note}")))?;
-        }
-        if !self.session.quiet {
-            let count = begun + self.attached.points() + self.once(&Attach::End);
-            self.sink.event(&Event::Attached(count))?;
-        }
-        Ok(())
-    }
-
     /// Delivers records until the session is to end. What was recorded before any end but `exit` is delivered; records
     /// behind the script's `exit` were made after the end that it chose.
     fn watch(&mut self) -> Result<(), Halt> {
@@ -450,8 +357,10 @@ impl<'a> Running<'a> {
         for (identity, file) in self.processes.opened_files() {
             unwind.add(identity, file);
         }
-        if let Target::Command(command) = &self.session.target {
-            unwind.add_program(command.program());
+        match &self.session.target {
+            Target::Command(command) => unwind.add_program(command.program()),
+            Target::Process(_) => {}
+            Target::All => unwind.add_common(),
         }
         unwind.wait(|| self.processes.drain());
     }
