@@ -2,9 +2,10 @@
 //!
 //! In come files and what the kernel knows them by, out go maps that programs find. What is traced from the start is asked for before
 //! it. Of other files programs say themselves that they miss the table, so that none is made that nobody needs; it is there a
-//! moment later. A thread of its own makes them, and nothing waits for it but who asks to. What a table says is [`crate::unwind`]'s.
+//! moment later; those of common libraries are made beforehand where any process may come. A thread of its own makes them, and nothing waits for it but who asks to. What a table says is [`crate::unwind`]'s.
 
 use crate::error::{Error, ErrorKind};
+use crate::processes::common::{self, Common};
 use crate::processes::{missed, own_vdso, startup};
 use crate::session::opening::ring_buffer;
 use crate::sys::bpf::{MapHandle, MapSpec};
@@ -164,6 +165,8 @@ struct Size {
 enum Job {
     /// A table of this file.
     Make(Identity, File),
+    /// Those of files that are common, when there is nothing else to do.
+    MakeCommon,
     /// To give up that of a file which is mapped nowhere any more.
     Drop(Identity),
     /// To say when all before is done.
@@ -191,6 +194,7 @@ impl UnwindTables {
             free: (0..MAX_UNWIND_TABLES).rev().collect(),
             hasher: RandomState::new(),
             size: size.clone(),
+            common: Vec::new(),
         };
         thread::Builder::new()
             .name("unwind".into())
@@ -219,6 +223,11 @@ impl UnwindTables {
                 self.add(identity, file);
             }
         }
+    }
+
+    /// Has tables made of the files that many processes have mapped, when there is nothing else to do.
+    pub fn add_common(&self) {
+        self.ask(Job::MakeCommon);
     }
 
     /// Gives up what is known by an identity.
@@ -269,6 +278,8 @@ struct Maker {
     free: Vec<u32>,
     hasher: RandomState,
     size: Arc<Size>,
+    /// Files whose tables are to be made some time, the next one last.
+    common: Vec<Common>,
 }
 
 impl Maker {
@@ -276,7 +287,8 @@ impl Maker {
     fn work(mut self, asked: &Receiver<Job>, bell: &File, mut missed: RingBuf<MapData>) {
         loop {
             let fds = [bell.as_fd(), missed.as_fd()];
-            let Ok(ready) = sys::poll_all(&fds, &[], -1) else {
+            let timeout = if self.common.is_empty() { -1 } else { 0 };
+            let Ok(ready) = sys::poll_all(&fds, &[], timeout) else {
                 return;
             };
             if ready.first() == Some(&true) {
@@ -288,12 +300,17 @@ impl Maker {
             while let Ok(job) = asked.try_recv() {
                 match job {
                     Job::Make(identity, file) => self.add(identity, &file),
+                    Job::MakeCommon => self.common = common::files(),
                     Job::Drop(identity) => self.remove(identity),
                     Job::Tell(done) => drop(done.send(())),
                 }
             }
             if let Some(record) = missed.next() {
                 self.make_missed(&record);
+            } else if let Some((identity, file)) = self.common.pop().and_then(|next| next.open())
+                && !self.files.contains_key(&identity)
+            {
+                self.add(identity, &file);
             }
             self.tell_size();
         }

@@ -6,6 +6,7 @@
 //! after the processes are gone. Which names are asked for is decided in `symbols`.
 
 mod address_space;
+pub(crate) mod common;
 mod debug_files;
 mod debuginfod;
 mod files;
