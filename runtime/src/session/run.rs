@@ -142,6 +142,9 @@ impl<'a> Running<'a> {
         if manifest.source_lines {
             processes.want_lines();
         }
+        if let Some(unwind) = &unwind {
+            make_tables(unwind, &session.target, &processes);
+        }
         let symbols = Symbols::new(manifest);
         let attached = attach::open(&loaded, manifest, session.target.process(), command)?;
         let backlog = Backlog::new(&session.object.manifest);
@@ -238,7 +241,7 @@ impl<'a> Running<'a> {
             self.run_benchmarks()?;
         } else {
             self.stop.phase(Phase::Tracing);
-            self.make_tables();
+            self.wait_for_tables();
             self.attached
                 .enable(&self.loaded, &self.session.object.manifest)?;
             if !begins_all {
@@ -349,20 +352,11 @@ impl<'a> Running<'a> {
         }
     }
 
-    /// Has tables made of what is known to be traced, and waits for them, so that stacks are whole from the first event on.
-    fn make_tables(&mut self) {
-        let Some(unwind) = &self.unwind else {
-            return;
-        };
-        for (identity, file) in self.processes.opened_files() {
-            unwind.add(identity, file);
+    /// Waits for the tables of what is known to be traced, so that stacks are whole from the first event on.
+    fn wait_for_tables(&mut self) {
+        if let Some(unwind) = &self.unwind {
+            unwind.wait(|| self.processes.drain());
         }
-        match &self.session.target {
-            Target::Command(command) => unwind.add_program(command.program()),
-            Target::Process(_) => {}
-            Target::All => unwind.add_common(),
-        }
-        unwind.wait(|| self.processes.drain());
     }
 
     /// Gives up the tables of files that are mapped nowhere any more.
@@ -555,4 +549,17 @@ fn fires_outside_command(manifest: &Manifest) -> bool {
     probes
         .flat_map(|probe| probe.points())
         .any(Attach::fires_in_any_process)
+}
+
+/// Has tables made of what is known to be traced, while the session goes on to attach.
+fn make_tables(unwind: &UnwindTables, target: &Target, processes: &Processes) {
+    match target {
+        Target::Command(command) => unwind.add_program(command.program()),
+        Target::Process(_) => {
+            for (identity, file) in processes.opened_files() {
+                unwind.add(identity, file);
+            }
+        }
+        Target::All => unwind.add_common(),
+    }
 }
