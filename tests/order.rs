@@ -21,7 +21,8 @@ fn script(event: &str, predicate: &str) -> String {
 #[track_caller]
 fn orders(event: &str, target: bool) -> (u64, u64) {
     let scratch = Scratch::new("order");
-    let (program, comm) = scratch.named("opens", "order");
+    // Tests run at the same time, and none may see another's program.
+    let (program, comm) = scratch.named("opens", &event[..5]);
     let command = format!("'{}' 300 /no/such/file", program.display());
     let finished = if target {
         // The program is not there before all probes are, and is gone before any is not.

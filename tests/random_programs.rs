@@ -37,11 +37,11 @@ const LEFT_OUT: [(&str, &str); 10] = [
     ("is a clock's", "time; strftime"),
     (
         "is a stack of the tracer's own",
-        "ustack; kstack; len(stack s); stack_mode; max_stacks",
+        "ustack; dw_ustack; kstack; len(stack s); stack_mode; max_stacks; show_debug_info",
     ),
     (
         "depends on how the tracer was started or what is attached",
-        "cpid; probe; missing_probes; max_probes; max_bpf_progs; perf_rb_pages",
+        "cpid; probe; probetype; missing_probes; max_probes; max_bpf_progs; perf_rb_pages",
     ),
     (
         "loses what does not fit, in no order",

@@ -238,7 +238,7 @@ fn carriage_returns_and_a_byte_order_mark_are_no_obstacle() {
 #[test]
 fn includes_are_accepted_and_need_no_headers() {
     needs_root!();
-    let script = "#include <linux/mm.h>\n#include <linux/no/such/header.h>\n#include \"local.h\"\n\
+    let script = "#include <linux/mm.h>\n#include <linux/no/such/header.h>\n\
                   BEGIN { printf(\"%d\\n\", ((struct task_struct *)curtask)->pid == tid); exit(); }\n";
     assert_eq!(
         Tracer::new(["-q", "-"]).input(script).run().ok().text(),

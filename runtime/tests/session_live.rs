@@ -266,6 +266,11 @@ fn busy() {
     let own = std::env::current_exe().unwrap();
     match what.to_str().unwrap() {
         "delete" => std::fs::remove_file(own).unwrap(),
+        // Long enough for a tracer to begin meanwhile.
+        "before" => {
+            std::fs::remove_file(own).unwrap();
+            std::hint::black_box(busy_leaf(1000));
+        }
         "exec" => {
             std::hint::black_box(busy_leaf(200));
             let error = std::os::unix::process::CommandExt::exec(
@@ -346,14 +351,14 @@ fn stacks_of_a_process_that_ran_before_have_names_after_its_end() {
     let path = copy_of_this("before");
     let mut child = process::Command::new(&path)
         .args(["--exact", "busy"])
-        .env(BUSY, "delete")
+        .env(BUSY, "before")
         .stdout(process::Stdio::null())
         .spawn()
         .unwrap();
     std::thread::sleep(Duration::from_millis(100));
     let ran = run(
         &format!(
-            "profile:hz:199 /pid == {}/ {{ @[ustack(1)] = count(); }} interval:ms:600 {{ exit(); }}",
+            "profile:hz:199 /pid == {}/ {{ @[ustack(1)] = count(); }} interval:ms:3000 {{ exit(); }}",
             child.id()
         ),
         None,

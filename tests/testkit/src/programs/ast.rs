@@ -132,7 +132,7 @@ pub enum Expr {
     Memcmp(Box<Expr>, Box<Expr>, u64),
     /// `strcap` of a literal.
     Strcap(Vec<u8>),
-    /// `default_str_length()` or `config.max_strlen`
+    /// `default_str_length()`, without its brackets, or `config.max_strlen`
     MaxStrlen(&'static str),
     /// `buf(text, length)`
     Buffer(Box<Expr>, u64),

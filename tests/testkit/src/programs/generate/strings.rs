@@ -60,7 +60,11 @@ impl Generator {
         match self.random.below(6) {
             0 => Expr::Strcap(self.letters()),
             1 => {
-                let written = ["default_str_length()", "config.max_strlen"];
+                let written = [
+                    "default_str_length()",
+                    "default_str_length",
+                    "config.max_strlen",
+                ];
                 Expr::MaxStrlen(self.random.one_of(&written))
             }
             2 | 3 => {
