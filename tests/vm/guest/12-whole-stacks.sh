@@ -11,26 +11,26 @@ stacks_of_inner() {
 # Each of the three ways there has all its faults in one stack, which ends where the program or the thread began.
 whole_by_page_faults() {
     stacks_of_inner 'software:page-faults:1 { @[ustack] = count(); }' 300
-    grep -E "@\[;inner\+[0-9]+;middle\+[0-9]+;outer\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+\]: 300$" inner >of_main ||
+    grep -E "@\[;inner\+[0-9]+;middle\+[0-9]+;outer\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+;\]: 300$" inner >of_main ||
         fail "no such stack from main"
-    grep -E "@\[;inner\+[0-9]+;middle\+[0-9]+;outer\+[0-9]+;handler\+[0-9]+;.*;raise\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+\]: 300$" inner >of_handler ||
+    grep -E "@\[;inner\+[0-9]+;middle\+[0-9]+;outer\+[0-9]+;handler\+[0-9]+;.*;raise\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+;\]: 300$" inner >of_handler ||
         fail "no such stack from the handler of a signal"
     grep -E "@\[;inner\+[0-9]+;middle\+[0-9]+;outer\+[0-9]+;thread\+[0-9]+;start_thread\+[0-9]+;.*clone" inner >of_thread ||
         fail "no such stack from the thread"
-    grep -q ']: 300$' of_thread || fail "faults of the thread are elsewhere"
+    grep -q ';]: 300$' of_thread || fail "faults of the thread are elsewhere"
 }
 check whole-stacks-of-page-faults whole_by_page_faults
 
 # In a program that can be preempted, and that the kernel enters by a breakpoint.
 whole_by_uprobes() {
     trace_well -e 'uprobe:/workloads/frameless:middle { @[ustack] = count(); }' -c "frameless 3"
-    rows out | grep -E "@\[;middle\+0;outer\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+\]: 1$" >found || fail "no such stack from main"
+    rows out | grep -E "@\[;middle\+0;outer\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+;\]: 1$" >found || fail "no such stack from main"
     rows out | grep -E "@\[;middle\+0;outer\+[0-9]+;thread\+[0-9]+;" >found || fail "no such stack from the thread"
 }
 check whole-stacks-of-uprobes whole_by_uprobes
 
 whole_by_system_calls() {
     trace_well -e 'tracepoint:syscalls:sys_enter_madvise /comm == "frameless"/ { @[ustack] = count(); }' -c "frameless 3"
-    rows out | grep -E ";middle\+[0-9]+;outer\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+\]: 1$" >found || fail "no such stack from main"
+    rows out | grep -E ";middle\+[0-9]+;outer\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+;\]: 1$" >found || fail "no such stack from main"
 }
 check whole-stacks-of-system-calls whole_by_system_calls
