@@ -120,6 +120,9 @@ pf_template(__u64, pf_vma_maple, __u64 address, __u64 loss)
 /* Nodes to look at before giving up: four walks where there are up to some thousand mappings. */
 #define PF_RED_BLACK_NODES 96
 
+/* What is kept beside that: a walk found nothing, and nobody was changing anything when it began and ended. */
+#define PF_MISSED 2
+
 /* 1 if a thread may be changing the mappings: RWSEM_WRITER_LOCKED (kernel/locking/rwsem.c). */
 static __always_inline __u64 is_changing(void)
 {
@@ -128,7 +131,8 @@ static __always_inline __u64 is_changing(void)
 
 /*
  * The same in a red-black tree. Here a walk goes by the mappings' own ends, so that one that is cut in two, and any while
- * nodes are rotated, may be hidden for a moment. That nothing is mapped is believed if nobody was changing what is.
+ * nodes are rotated, may be hidden for a moment. That nothing is mapped is believed the second time that
+ * nobody was changing what is: a thread may begin and be done while one walk lasts.
  */
 pf_template(__u64, pf_vma_red_black, __u64 address, __u64 loss)
 {
@@ -147,8 +151,11 @@ pf_template(__u64, pf_vma_red_black, __u64 address, __u64 loss)
 			__u64 before = changing;
 
 			changing = is_changing();
-			if (!(before | changing))
-				return 0;
+			if (!((before & 1) | changing)) {
+				if (before)
+					return 0;
+				changing = PF_MISSED;
+			}
 			node = pf_load(current_mm() + pf_param(offset.mm_struct.mm_rb.rb_node));
 			continue;
 		}
