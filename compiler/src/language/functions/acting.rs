@@ -3,7 +3,7 @@
 
 use super::consent::consent;
 use super::output::printed;
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::{Argument, Expr, ExprKind};
 use crate::ir::Condition;
 use crate::language::builtins::not_here;
@@ -17,28 +17,12 @@ use pfscript_grammar::{Diagnostic, Span, escape};
 use pfscript_probes::Feature;
 use pfscript_probes::abi::helper;
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "signal(int|string signal)",
-        FunctionKind::Statement(|checker, args| signal(checker, args, helper::SEND_SIGNAL)),
-        "sends the current process a signal, by number or name: `signal(SIGSTOP)`, `signal(\"SIGSTOP\")`; needs `--unsafe`",
-    ),
-    row(
-        "signal_thread(int|string signal)",
-        FunctionKind::Statement(|checker, args| signal(checker, args, helper::SEND_SIGNAL_THREAD)),
-        "the same to the current thread",
-    ),
-    row(
-        "write_user(ptr to, string from, const uint bytes) -> bool",
-        FunctionKind::Value(write_user),
-        "writes the first bytes of a string to the current process's memory, and says whether that went well; needs `--unsafe`",
-    ),
-    row(
-        "debugf(format text, …)",
-        FunctionKind::Statement(debugf),
-        "a line in the kernel's `trace_pipe`, of at most three values, one of them a string",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "signal(int|string signal)", Statement(|checker, args| signal(checker, args, helper::SEND_SIGNAL)), "sends the current process a signal, by number or name: `signal(SIGSTOP)`, `signal(\"SIGSTOP\")`; needs `--unsafe`";
+    "signal_thread(int|string signal)", Statement(|checker, args| signal(checker, args, helper::SEND_SIGNAL_THREAD)), "the same to the current thread";
+    "write_user(ptr to, string from, const uint bytes) -> bool", Value(write_user), "writes the first bytes of a string to the current process's memory, and says whether that went well; needs `--unsafe`";
+    "debugf(format text, …)", Statement(debugf), "a line in the kernel's `trace_pipe`, of at most three values, one of them a string";
+};
 
 /// The largest number of a signal.
 const LAST_SIGNAL: i64 = 64;

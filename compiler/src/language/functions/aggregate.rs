@@ -1,57 +1,21 @@
 //! Functions that gather values in maps: `count()`, `hist()`, … Rows of the table in the parent, and the checks of the
 //! parameters of histograms. How values are added up is in the routines (`probes/bpf/aggregate.bpf.c`).
 
-use super::{Aggregation, Args, Check, FunctionKind, FunctionRow, row};
+use super::{Aggregation, Args, FunctionRow};
 use crate::hir::Aggregate;
 use crate::sema::Checker;
 use pfscript_grammar::Diagnostic;
 
-pub(super) const fn of(check: Check<Aggregation>) -> FunctionKind {
-    FunctionKind::Aggregate(check)
-}
-
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "count()",
-        of(|_, _| Ok((Aggregate::Count, Vec::new()))),
-        "counts how often it is reached",
-    ),
-    row(
-        "sum(int n)",
-        of(|_, mut args| Ok((Aggregate::Sum, vec![args.value(0)?]))),
-        "adds up `n`",
-    ),
-    row(
-        "min(int n)",
-        of(|_, mut args| Ok((Aggregate::Min, vec![args.value(0)?]))),
-        "keeps the least `n`",
-    ),
-    row(
-        "max(int n)",
-        of(|_, mut args| Ok((Aggregate::Max, vec![args.value(0)?]))),
-        "keeps the greatest `n`",
-    ),
-    row(
-        "avg(int n)",
-        of(|_, mut args| Ok((Aggregate::Avg, vec![args.value(0)?]))),
-        "keeps the average of `n`",
-    ),
-    row(
-        "stats(int n)",
-        of(|_, mut args| Ok((Aggregate::Stats, vec![args.value(0)?]))),
-        "keeps count, average and total of `n`",
-    ),
-    row(
-        "hist(int n, [const int bits])",
-        of(hist),
-        "a histogram of `n` by powers of two, each in `2^bits` parts (bits 0 to 5)",
-    ),
-    row(
-        "lhist(int n, const int min, const int max, const int step)",
-        of(lhist),
-        "a histogram of `n` in equal steps from `min` to `max`",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "count()", Aggregate(|_, _| Ok((Aggregate::Count, Vec::new()))), "counts how often it is reached";
+    "sum(int n)", Aggregate(|_, mut args| Ok((Aggregate::Sum, vec![args.value(0)?]))), "adds up `n`";
+    "min(int n)", Aggregate(|_, mut args| Ok((Aggregate::Min, vec![args.value(0)?]))), "keeps the least `n`";
+    "max(int n)", Aggregate(|_, mut args| Ok((Aggregate::Max, vec![args.value(0)?]))), "keeps the greatest `n`";
+    "avg(int n)", Aggregate(|_, mut args| Ok((Aggregate::Avg, vec![args.value(0)?]))), "keeps the average of `n`";
+    "stats(int n)", Aggregate(|_, mut args| Ok((Aggregate::Stats, vec![args.value(0)?]))), "keeps count, average and total of `n`";
+    "hist(int n, [const int bits])", Aggregate(hist), "a histogram of `n` by powers of two, each in `2^bits` parts (bits 0 to 5)";
+    "lhist(int n, const int min, const int max, const int step)", Aggregate(lhist), "a histogram of `n` in equal steps from `min` to `max`";
+};
 
 fn hist(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Aggregation, Diagnostic> {
     let value = args.value(0)?;

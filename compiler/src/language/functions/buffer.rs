@@ -1,6 +1,6 @@
 //! Functions that give bytes: a row of the table in the parent.
 
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::Condition;
 use crate::manifest::Holds;
@@ -10,33 +10,13 @@ use pfscript_grammar::{Diagnostic, escape};
 use pfscript_probes::abi::MAX_STRING_BYTES;
 use std::net::IpAddr;
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "buf(any data, [int length]) -> buffer",
-        FunctionKind::Value(buf),
-        "`length` bytes from the address or the string `data`, or all of an array; `%r` prints them, `%rx` and `%rh` in hexadecimal",
-    ),
-    row(
-        "ntop(any address)",
-        FunctionKind::Value(|checker, args| ntop(checker, args, 0)),
-        "the internet address in an integer (IPv4) or an array of 4 or 16 bytes (IPv6), in network order, as text",
-    ),
-    row(
-        "ntop(int family, any address)",
-        FunctionKind::Value(|checker, args| ntop(checker, args, 1)),
-        "the same of a family: `AF_INET` or `AF_INET6`",
-    ),
-    row(
-        "pton(const string address) -> uint8[]",
-        FunctionKind::Value(pton),
-        "the 4 or 16 bytes of an internet address",
-    ),
-    row(
-        "macaddr(any address)",
-        FunctionKind::Value(macaddr),
-        "the hardware address in an array of 6 bytes, or at an address, as text: `05:04:03:02:01:02`",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "buf(any data, [int length]) -> buffer", Value(buf), "`length` bytes from the address or the string `data`, or all of an array; `%r` prints them, `%rx` and `%rh` in hexadecimal";
+    "ntop(any address)", Value(|checker, args| ntop(checker, args, 0)), "the internet address in an integer (IPv4) or an array of 4 or 16 bytes (IPv6), in network order, as text";
+    "ntop(int family, any address)", Value(|checker, args| ntop(checker, args, 1)), "the same of a family: `AF_INET` or `AF_INET6`";
+    "pton(const string address) -> uint8[]", Value(pton), "the 4 or 16 bytes of an internet address";
+    "macaddr(any address)", Value(macaddr), "the hardware address in an array of 6 bytes, or at an address, as text: `05:04:03:02:01:02`";
+};
 
 fn buf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let span = args.span;

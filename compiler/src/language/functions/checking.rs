@@ -2,7 +2,7 @@
 //! are in the prelude.
 
 use super::output::printed;
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::btf::Kind;
 use crate::hir::{Expr, ExprKind};
 use crate::language::format;
@@ -11,28 +11,12 @@ use crate::sema::{Checker, not_known};
 use crate::types::Type;
 use pfscript_grammar::{Diagnostic, Span, escape};
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "assert_str(any x)",
-        FunctionKind::Statement(assert_str),
-        "an error when the script is compiled, unless `x` is a string, an array or a pointer",
-    ),
-    row(
-        "static_assert(any condition, const string message)",
-        FunctionKind::Statement(static_assert),
-        "an error when the script is compiled, with this message, if a constant condition does not hold",
-    ),
-    row(
-        "fail(format text, …)",
-        FunctionKind::Statement(fail),
-        "an error when the script is compiled; what it prints are constants",
-    ),
-    row(
-        "kfunc_exist(const string name) -> bool",
-        FunctionKind::Value(kfunc_exist),
-        "whether the kernel has a function of that name for BPF programs (a kfunc)",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "assert_str(any x)", Statement(assert_str), "an error when the script is compiled, unless `x` is a string, an array or a pointer";
+    "static_assert(any condition, const string message)", Statement(static_assert), "an error when the script is compiled, with this message, if a constant condition does not hold";
+    "fail(format text, …)", Statement(fail), "an error when the script is compiled; what it prints are constants";
+    "kfunc_exist(const string name) -> bool", Value(kfunc_exist), "whether the kernel has a function of that name for BPF programs (a kfunc)";
+};
 
 fn assert_str(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let span = args.span;

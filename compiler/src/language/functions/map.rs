@@ -1,7 +1,7 @@
 //! Functions of maps: `delete()`, `clear()`, `len()`, … Rows of the table in the parent, and what a call is made of. Printing
 //! is in `output`, aggregations are in `aggregate`.
 
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::{Expr, ExprKind, ScriptMap};
 use crate::manifest::RecordKind;
 use crate::sema::Checker;
@@ -10,47 +10,15 @@ use cranelift_entity::EntityRef;
 use pfscript_grammar::Diagnostic;
 use pfscript_probes::Feature;
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "len(map m) -> int64",
-        FunctionKind::Value(length),
-        "the number of entries in a map; needs Linux 5.13",
-    ),
-    row(
-        "len(stack s) -> int64",
-        FunctionKind::Routine("pf_stack_len"),
-        "the number of frames in a stack",
-    ),
-    row(
-        "has_key(map m, any key) -> bool",
-        FunctionKind::Value(has_key),
-        "whether a map has an element: `has_key(@m, key)`",
-    ),
-    row(
-        "delete(map m, any key) -> bool",
-        FunctionKind::Statement(delete_key),
-        "removes an element: `delete(@m, key)`; whether there was one",
-    ),
-    row(
-        "delete(element e) -> bool",
-        FunctionKind::Statement(delete),
-        "removes an element: `delete(@m[key])`; whether there was one",
-    ),
-    row(
-        "clear(map m)",
-        FunctionKind::Statement(|checker, args| {
-            whole(checker, args, |map| RecordKind::ClearMap { map })
-        }),
-        "removes all elements",
-    ),
-    row(
-        "zero(map m)",
-        FunctionKind::Statement(|checker, args| {
-            whole(checker, args, |map| RecordKind::ZeroMap { map })
-        }),
-        "sets all values to zero",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "len(map m) -> int64", Value(length), "the number of entries in a map; needs Linux 5.13";
+    "len(stack s) -> int64", Routine("pf_stack_len"), "the number of frames in a stack";
+    "has_key(map m, any key) -> bool", Value(has_key), "whether a map has an element: `has_key(@m, key)`";
+    "delete(map m, any key) -> bool", Statement(delete_key), "removes an element: `delete(@m, key)`; whether there was one";
+    "delete(element e) -> bool", Statement(delete), "removes an element: `delete(@m[key])`; whether there was one";
+    "clear(map m)", Statement(|checker, args| whole(checker, args, |map| RecordKind::ClearMap { map })), "removes all elements";
+    "zero(map m)", Statement(|checker, args| whole(checker, args, |map| RecordKind::ZeroMap { map })), "sets all values to zero";
+};
 
 fn length(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let map = args.map(0)?;

@@ -7,6 +7,18 @@
 //!
 //! Left to others: where a call may stand (`sema`), and what becomes of it (`lower`).
 
+/// A table of functions, a row each: how one is called, what it is made of (a [`FunctionKind`]), what it does.
+macro_rules! rows {
+    ($($signature:literal, $kind:ident($of:expr), $doc:literal;)*) => {
+        &[$($crate::language::functions::FunctionRow {
+            name: $crate::language::functions::name_of($signature),
+            signature: $signature,
+            kind: $crate::language::functions::FunctionKind::$kind($of),
+            doc: $doc,
+        }),*]
+    };
+}
+
 mod acting;
 mod aggregate;
 mod arguments;
@@ -108,15 +120,6 @@ const TABLES: &[&[FunctionRow]] = &[
 
 /// The most arguments of a function that takes any number of them.
 const MAX_ARGUMENTS: usize = 64;
-
-const fn row(signature: &'static str, kind: FunctionKind, doc: &'static str) -> FunctionRow {
-    FunctionRow {
-        name: name_of(signature),
-        signature,
-        kind,
-        doc,
-    }
-}
 
 /// What stands before the parenthesis.
 const fn name_of(signature: &'static str) -> &'static str {

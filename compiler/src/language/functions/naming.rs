@@ -1,39 +1,19 @@
 //! Functions of numbers that are printed as what they stand for: rows of the table in the parent. What a number stands for is
 //! found by the runtime when it is printed; in programs, maps and records it stays a number.
 
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::Expr;
 use crate::manifest::Naming;
 use crate::sema::Checker;
 use pfscript_grammar::Diagnostic;
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "strftime(const string format, int nsecs)",
-        FunctionKind::Value(strftime),
-        "the time of day at `nsecs` nanoseconds since boot, as strftime(3) formats it; `%f` are its microseconds",
-    ),
-    row(
-        "strerror(int error)",
-        FunctionKind::Value(|checker, args| named(checker, args, Naming::Error)),
-        "what an error number of the kernel means: `strerror(2)` is `No such file or directory`",
-    ),
-    row(
-        "signal_name(int signal)",
-        FunctionKind::Value(|checker, args| named(checker, args, Naming::Signal)),
-        "what a signal is called: `signal_name(9)` is `Killed`",
-    ),
-    row(
-        "syscall_name(int number)",
-        FunctionKind::Value(|checker, args| named(checker, args, Naming::Syscall)),
-        "what the system call of that number is called on this machine: `syscall_name(args.id)` in `raw_syscalls:sys_enter`",
-    ),
-    row(
-        "cgroup_path(int id)",
-        FunctionKind::Value(|checker, args| named(checker, args, Naming::Cgroup)),
-        "where the cgroup (version 2) of that id is: `unified:/system.slice`",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "strftime(const string format, int nsecs)", Value(strftime), "the time of day at `nsecs` nanoseconds since boot, as strftime(3) formats it; `%f` are its microseconds";
+    "strerror(int error)", Value(|checker, args| named(checker, args, Naming::Error)), "what an error number of the kernel means: `strerror(2)` is `No such file or directory`";
+    "signal_name(int signal)", Value(|checker, args| named(checker, args, Naming::Signal)), "what a signal is called: `signal_name(9)` is `Killed`";
+    "syscall_name(int number)", Value(|checker, args| named(checker, args, Naming::Syscall)), "what the system call of that number is called on this machine: `syscall_name(args.id)` in `raw_syscalls:sys_enter`";
+    "cgroup_path(int id)", Value(|checker, args| named(checker, args, Naming::Cgroup)), "where the cgroup (version 2) of that id is: `unified:/system.slice`";
+};
 
 fn strftime(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let format = String::from_utf8_lossy(&args.text(0)?).into_owned();

@@ -1,6 +1,6 @@
 //! Functions that give numbers: rows of the table in the parent.
 
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::{Argument, Expr, ExprKind};
 use crate::ir::Arith;
 use crate::language::builtins;
@@ -11,19 +11,10 @@ use pfscript_grammar::Diagnostic;
 use pfscript_probes::Feature;
 use pfscript_probes::abi::helper;
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "nsecs([clock clock]) -> uint64",
-        FunctionKind::Value(nsecs),
-        "nanoseconds of a clock: `boot`, as `nsecs` alone; `monotonic`, without time asleep; `tai`, which needs Linux 6.1; \
-         `sw_tai`, the same by what it was ahead of `boot` when tracing began",
-    ),
-    row(
-        "bswap(int n)",
-        FunctionKind::Value(bswap),
-        "the bytes of `n` in the other order, as an unsigned integer of the same size; literals have the least size that holds them",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "nsecs([clock clock]) -> uint64", Value(nsecs), "nanoseconds of a clock: `boot`, as `nsecs` alone; `monotonic`, without time asleep; `tai`, which needs Linux 6.1; `sw_tai`, the same by what it was ahead of `boot` when tracing began";
+    "bswap(int n)", Value(bswap), "the bytes of `n` in the other order, as an unsigned integer of the same size; literals have the least size that holds them";
+};
 
 /// The clocks by their names.
 const CLOCKS: &[&str] = &["boot", "monotonic", "tai", "sw_tai"];

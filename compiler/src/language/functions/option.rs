@@ -3,18 +3,15 @@
 //! What the command line says of them stands in [`crate::Options`]; each becomes a constant. What a script knows is noted, so
 //! that the command can refuse what it does not know.
 
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::{Expr, ExprKind};
 use crate::sema::{Checker, Parameter, ParameterDefault, parse_integer};
 use crate::types::Type;
 use pfscript_grammar::{Diagnostic, Span, escape};
 
-pub(super) const ROWS: &[FunctionRow] = &[row(
-    "getopt(const string name, [any default], [const string description]) -> any",
-    FunctionKind::Value(getopt),
-    "the parameter `--name=VALUE` behind `--` on the command line, of the default's type; without a default, whether \
-     `--name` is there",
-)];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "getopt(const string name, [any default], [const string description]) -> any", Value(getopt), "the parameter `--name=VALUE` behind `--` on the command line, of the default's type; without a default, whether `--name` is there";
+};
 
 fn getopt(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let span = args.span;

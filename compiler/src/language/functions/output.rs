@@ -2,7 +2,7 @@
 //! the records look like on the terminal is decided by the runtime's sinks.
 
 use super::consent::consent;
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::{Argument, Expr, ExprKind};
 use crate::ir::Width;
 use crate::language::format;
@@ -18,61 +18,21 @@ use pfscript_grammar::{Diagnostic, Span, ast};
 use pfscript_probes::abi::{JOINED_STRINGS, RECORD_HEADER};
 use std::borrow::Cow;
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "print(map m, [const uint top], [const uint div])",
-        FunctionKind::Statement(print_map),
-        "prints a map: its `top` largest entries, values divided by `div`",
-    ),
-    row(
-        "print(any x)",
-        FunctionKind::Statement(print),
-        "prints a value",
-    ),
-    row(
-        "printf(format text, …)",
-        FunctionKind::Statement(|checker, args| formatted(checker, args, Purpose::Print)),
-        "prints by a format, as in C; `%gr` prints flags of the kernel's allocator (`gfp_t`) by name",
-    ),
-    row(
-        "cat(format path, …)",
-        FunctionKind::Statement(|checker, args| {
-            let most = checker.options.limits.max_cat_bytes;
-            formatted(checker, args, Purpose::Cat { most })
-        }),
-        "prints the file whose path a format makes, at most `max_cat_bytes` of it",
-    ),
-    row(
-        "join(ptr array, [const string separator])",
-        FunctionKind::Statement(join),
-        "prints the strings of an array that ends in a null pointer, such as `args.argv`, on a line: the first 16, with blanks between",
-    ),
-    row(
-        "system(format command, …)",
-        FunctionKind::Statement(system),
-        "runs a command in `/bin/sh`, and prints what it writes; needs `--unsafe`. What the command leaves running ends with it",
-    ),
-    row(
-        "warnf(format text, …)",
-        FunctionKind::Statement(|checker, args| said(checker, args, Purpose::Warning)),
-        "a warning on the standard error, with its place in the script; none with `--no-warnings`",
-    ),
-    row(
-        "errorf(format text, …)",
-        FunctionKind::Statement(|checker, args| said(checker, args, Purpose::Error)),
-        "an error on the standard error, with its place in the script; tracing goes on",
-    ),
-    row(
-        "time([const string format])",
-        FunctionKind::Statement(time),
-        "prints the time of day by a `strftime` format, `%H:%M:%S\\n` by default",
-    ),
-    row(
-        "exit([int status])",
-        FunctionKind::Statement(exit),
-        "ends tracing: `END` probes run and maps are printed",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "print(map m, [const uint top], [const uint div])", Statement(print_map), "prints a map: its `top` largest entries, values divided by `div`";
+    "print(any x)", Statement(print), "prints a value";
+    "printf(format text, …)", Statement(|checker, args| formatted(checker, args, Purpose::Print)), "prints by a format, as in C; `%gr` prints flags of the kernel's allocator (`gfp_t`) by name";
+    "cat(format path, …)", Statement(|checker, args| {
+        let most = checker.options.limits.max_cat_bytes;
+        formatted(checker, args, Purpose::Cat { most })
+    }), "prints the file whose path a format makes, at most `max_cat_bytes` of it";
+    "join(ptr array, [const string separator])", Statement(join), "prints the strings of an array that ends in a null pointer, such as `args.argv`, on a line: the first 16, with blanks between";
+    "system(format command, …)", Statement(system), "runs a command in `/bin/sh`, and prints what it writes; needs `--unsafe`. What the command leaves running ends with it";
+    "warnf(format text, …)", Statement(|checker, args| said(checker, args, Purpose::Warning)), "a warning on the standard error, with its place in the script; none with `--no-warnings`";
+    "errorf(format text, …)", Statement(|checker, args| said(checker, args, Purpose::Error)), "an error on the standard error, with its place in the script; tracing goes on";
+    "time([const string format])", Statement(time), "prints the time of day by a `strftime` format, `%H:%M:%S\\n` by default";
+    "exit([int status])", Statement(exit), "ends tracing: `END` probes run and maps are printed";
+};
 
 fn print_map(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let map = args.map(0)?.index();

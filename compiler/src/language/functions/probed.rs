@@ -1,6 +1,6 @@
 //! Functions of what a probe interrupts: rows of the table in the parent.
 
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::facts::{Arch, FactError};
 use crate::hir::{Expr, ExprKind};
 use crate::ir::{Arith, Width};
@@ -12,20 +12,10 @@ use crate::sema::Checker;
 use crate::types::Type;
 use pfscript_grammar::{Diagnostic, Span, escape};
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "reg(const string name) -> uint64",
-        FunctionKind::Value(reg),
-        "what a register of the processor holds where the probe interrupts, by its name in the kernel's `struct pt_regs`: \
-         `reg(\"ip\")`",
-    ),
-    row(
-        "uaddr(const string name)",
-        FunctionKind::Value(uaddr),
-        "the address of a variable of the program or library that the probe (`uprobe`, `usdt`) is in, as a pointer to an \
-         unsigned integer of the variable's size: `*uaddr(\"count\")`",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "reg(const string name) -> uint64", Value(reg), "what a register of the processor holds where the probe interrupts, by its name in the kernel's `struct pt_regs`: `reg(\"ip\")`";
+    "uaddr(const string name)", Value(uaddr), "the address of a variable of the program or library that the probe (`uprobe`, `usdt`) is in, as a pointer to an unsigned integer of the variable's size: `*uaddr(\"count\")`";
+};
 
 /// The registers of `struct pt_regs` and where they are there, in bytes.
 fn registers(arch: Arch) -> &'static [(&'static str, u32)] {

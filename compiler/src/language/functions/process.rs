@@ -1,6 +1,6 @@
 //! Functions of the current process and thread, and of cgroups: rows of the table in the parent.
 
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::Expr;
 use crate::sema::Checker;
 use crate::types::Type;
@@ -8,23 +8,11 @@ use pfscript_grammar::ast::{self, ExprKind as Ast};
 use pfscript_grammar::{Diagnostic, Spanned, escape};
 use std::path::Path;
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "pid([pid_ns namespace]) -> uint32",
-        FunctionKind::Value(|checker, args| id(checker, args, "pid", "tgid")),
-        "process id: in the tracer's pid namespace (`curr_ns`, as `pid` alone), or in the initial one (`init`)",
-    ),
-    row(
-        "tid([pid_ns namespace]) -> uint32",
-        FunctionKind::Value(|checker, args| id(checker, args, "tid", "pid")),
-        "thread id, likewise",
-    ),
-    row(
-        "cgroupid(const string path) -> uint64",
-        FunctionKind::Value(cgroup_id),
-        "the id of the cgroup (version 2) whose folder is at `path`, to compare with `cgroup`",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "pid([pid_ns namespace]) -> uint32", Value(|checker, args| id(checker, args, "pid", "tgid")), "process id: in the tracer's pid namespace (`curr_ns`, as `pid` alone), or in the initial one (`init`)";
+    "tid([pid_ns namespace]) -> uint32", Value(|checker, args| id(checker, args, "tid", "pid")), "thread id, likewise";
+    "cgroupid(const string path) -> uint64", Value(cgroup_id), "the id of the cgroup (version 2) whose folder is at `path`, to compare with `cgroup`";
+};
 
 /// Whose ids they are, by name.
 const NAMESPACES: [&str; 2] = ["curr_ns", "init"];

@@ -1,7 +1,7 @@
 //! Functions that capture stacks: rows of the table in the parent, with modes and depths. Walking stacks is a routine
 //! (`probes/bpf/stack.bpf.c`), naming frames is the runtime's.
 
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::Expr;
 use crate::language::builtins::{self, Walk};
 use crate::language::later::{self, Kind};
@@ -10,23 +10,11 @@ use crate::sema::Checker;
 use pfscript_grammar::Diagnostic;
 use pfscript_probes::abi::MAX_STACK_FRAMES;
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "ustack([stack_mode mode], [const int depth])",
-        FunctionKind::Value(|checker, args| stack(checker, args, true)),
-        "the user stack",
-    ),
-    row(
-        "dw_ustack([stack_mode mode], [const int depth])",
-        FunctionKind::Value(|checker, args| stack(checker, args, true)),
-        "the user stack, as `ustack`",
-    ),
-    row(
-        "kstack([stack_mode mode], [const int depth])",
-        FunctionKind::Value(|checker, args| stack(checker, args, false)),
-        "the kernel stack",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "ustack([stack_mode mode], [const int depth])", Value(|checker, args| stack(checker, args, true)), "the user stack";
+    "dw_ustack([stack_mode mode], [const int depth])", Value(|checker, args| stack(checker, args, true)), "the user stack, as `ustack`";
+    "kstack([stack_mode mode], [const int depth])", Value(|checker, args| stack(checker, args, false)), "the kernel stack";
+};
 
 /// How stacks are printed.
 const MODES: &[(&str, StackMode)] = &[

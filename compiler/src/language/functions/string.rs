@@ -1,6 +1,6 @@
 //! Functions of strings: rows of the table in the parent. Comparisons with `==` are operators (`sema::operators`).
 
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::{Argument, Base, Expr, ExprKind, Place, StringEnd};
 use crate::ir::{Arith, Condition};
 use crate::sema::Checker;
@@ -9,48 +9,16 @@ use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::{self, BinaryOp, ExprKind as Ast};
 use pfscript_probes::abi::MAX_STRING_BYTES;
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "str(ptr|string p, [int limit]) -> string",
-        FunctionKind::Value(str_),
-        "the string at `p`, from kernel or user memory, or the beginning of a string: at most `limit` bytes with its terminator; of literals and parameters, `limit` bytes",
-    ),
-    row(
-        "strlen(string s) -> uint64",
-        FunctionKind::Routine("pf_strlen"),
-        "the length of a string in bytes",
-    ),
-    row(
-        "strncmp(string a, string b, const uint n) -> int32",
-        FunctionKind::Routine("pf_strncmp"),
-        "0 if two strings are the same in their first `n` bytes, else 1",
-    ),
-    row(
-        "memcmp(any a, any b, int count) -> int64",
-        FunctionKind::Value(memcmp),
-        "0 if the first `count` bytes of two values are the same, else the difference of the first ones that differ; of pointers, of the memory there",
-    ),
-    row(
-        "str_concat(string a, string b) -> string",
-        FunctionKind::Value(str_concat),
-        "one string behind the other",
-    ),
-    row(
-        "strstr(string haystack, string needle) -> int64",
-        FunctionKind::Value(strstr),
-        "where `needle` begins in `haystack`, from 0; -1 if it is not there",
-    ),
-    row(
-        "strcap(ptr|string s) -> uint64",
-        FunctionKind::Value(strcap),
-        "the room that a string or an array has, in bytes; of a pointer, `default_str_length()`",
-    ),
-    row(
-        "strcontains(string haystack, string needle) -> bool",
-        FunctionKind::Value(strcontains),
-        "whether `needle` is in `haystack`",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "str(ptr|string p, [int limit]) -> string", Value(str_), "the string at `p`, from kernel or user memory, or the beginning of a string: at most `limit` bytes with its terminator; of literals and parameters, `limit` bytes";
+    "strlen(string s) -> uint64", Routine("pf_strlen"), "the length of a string in bytes";
+    "strncmp(string a, string b, const uint n) -> int32", Routine("pf_strncmp"), "0 if two strings are the same in their first `n` bytes, else 1";
+    "memcmp(any a, any b, int count) -> int64", Value(memcmp), "0 if the first `count` bytes of two values are the same, else the difference of the first ones that differ; of pointers, of the memory there";
+    "str_concat(string a, string b) -> string", Value(str_concat), "one string behind the other";
+    "strstr(string haystack, string needle) -> int64", Value(strstr), "where `needle` begins in `haystack`, from 0; -1 if it is not there";
+    "strcap(ptr|string s) -> uint64", Value(strcap), "the room that a string or an array has, in bytes; of a pointer, `default_str_length()`";
+    "strcontains(string haystack, string needle) -> bool", Value(strcontains), "whether `needle` is in `haystack`";
+};
 
 fn strcontains(_: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {
     let span = args.span;

@@ -1,44 +1,20 @@
 //! Functions of addresses: symbols, and what is mapped at an address. Rows of the table in the parent; names are found by the
 //! runtime, but for `kaddr()`, whose address is known when the script is compiled.
 
-use super::{Args, FunctionKind, FunctionRow, row};
+use super::{Args, FunctionRow};
 use crate::hir::{Expr, ExprKind};
 use crate::sema::Checker;
 use crate::types::Type;
 use pfscript_grammar::Diagnostic;
 
-pub(super) const ROWS: &[FunctionRow] = &[
-    row(
-        "ksym(ptr p)",
-        FunctionKind::Value(ksym),
-        "the name of the kernel symbol at `p`",
-    ),
-    row(
-        "usym(ptr p)",
-        FunctionKind::Value(usym),
-        "the name of the user symbol at `p` in the current process",
-    ),
-    row(
-        "kaddr(const string name) -> uint64",
-        FunctionKind::Value(kaddr),
-        "the address of a kernel symbol",
-    ),
-    row(
-        "kptr(ptr p)",
-        FunctionKind::Value(|_, mut args| args.value(0)),
-        "`p` itself: whether an address is the kernel's is seen when it is read",
-    ),
-    row(
-        "uptr(ptr p)",
-        FunctionKind::Value(|_, mut args| args.value(0)),
-        "`p` itself, likewise",
-    ),
-    row(
-        "vma(ptr p) -> struct vm_area_struct *",
-        FunctionKind::Routines(&["pf_vma_maple", "pf_vma_red_black", "pf_vma"]),
-        "what the current process has mapped at the address `p`, or 0 if nothing",
-    ),
-];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "ksym(ptr p)", Value(ksym), "the name of the kernel symbol at `p`";
+    "usym(ptr p)", Value(usym), "the name of the user symbol at `p` in the current process";
+    "kaddr(const string name) -> uint64", Value(kaddr), "the address of a kernel symbol";
+    "kptr(ptr p)", Value(|_, mut args| args.value(0)), "`p` itself: whether an address is the kernel's is seen when it is read";
+    "uptr(ptr p)", Value(|_, mut args| args.value(0)), "`p` itself, likewise";
+    "vma(ptr p) -> struct vm_area_struct *", Routines(&["pf_vma_maple", "pf_vma_red_black", "pf_vma"]), "what the current process has mapped at the address `p`, or 0 if nothing";
+};
 
 fn ksym(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     checker.needs.kernel_symbols = true;

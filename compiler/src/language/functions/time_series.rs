@@ -3,8 +3,7 @@
 //! Intervals begin at multiples of their length since 1970, so that those of all keys and CPUs are the same. How values are
 //! kept is in the routines (`probes/bpf/series.bpf.c`).
 
-use super::aggregate::of;
-use super::{Aggregation, Args, FunctionRow, row};
+use super::{Aggregation, Args, FunctionRow};
 use crate::hir::{Aggregate, Expr, ExprKind};
 use crate::ir::Arith;
 use crate::language::builtins;
@@ -15,12 +14,9 @@ use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::maps::MAX_PER_CPU_VALUE;
 use pfscript_probes::{Feature, MapTemplate};
 
-pub(super) const ROWS: &[FunctionRow] = &[row(
-    "tseries(int n, const int interval_ns, const int num_intervals, [const string fold])",
-    of(tseries),
-    "what `n` was over time: the last `num_intervals` intervals of `interval_ns` nanoseconds, and of each the last `n`, or with \
-     `fold` the `avg`, `max`, `min` or `sum`. Maps of it are printed whole",
-)];
+pub(super) const ROWS: &[FunctionRow] = rows! {
+    "tseries(int n, const int interval_ns, const int num_intervals, [const string fold])", Aggregate(tseries), "what `n` was over time: the last `num_intervals` intervals of `interval_ns` nanoseconds, and of each the last `n`, or with `fold` the `avg`, `max`, `min` or `sum`. Maps of it are printed whole";
+};
 
 /// The most intervals: the kernel takes values of up to 4 MiB.
 const MAX_INTERVALS: i64 = 100_000;
