@@ -152,6 +152,11 @@ pub struct Cli {
     #[arg(long)]
     pub strict: bool,
 
+    /// Say at which place of the script something failed: memory or elements of maps that are not there, full maps. The places are
+    /// counted, and said at the end
+    #[arg(short = 'k', long = "warnings", action = clap::ArgAction::Count, conflicts_with = "no_warnings")]
+    pub failures: u8,
+
     /// Print no warnings about the script and the settings; what was lost is still said
     #[arg(long)]
     pub no_warnings: bool,
@@ -175,10 +180,6 @@ pub struct Cli {
     /// Include a header before the script
     #[arg(long = "include", value_name = "FILE")]
     pub headers: Vec<PathBuf>,
-
-    /// Accepted for compatibility with bpftrace: failed reads are always counted and reported
-    #[arg(short = 'k', long = "warnings", action = clap::ArgAction::Count, hide = true)]
-    _warnings: u8,
 
     /// Accepted for compatibility with bpftrace: the kernel itself tells processes that their markers are probed
     #[arg(long = "usdt-file-activation", hide = true)]

@@ -134,6 +134,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         limits,
         set_outside,
         allows_unsafe: cli.allows_unsafe,
+        failures_by_place: cli.failures > 0,
         probe_filter: cli
             .probe_filter
             .clone()

@@ -52,10 +52,7 @@ fn a_filter_takes_some_of_what_a_wildcard_stands_for() {
 fn options_that_change_nothing_here_are_taken() {
     needs_root!();
     for options in [
-        &["-k"][..],
-        &["-kk"],
-        &["--warnings"],
-        &["--unsafe"],
+        &["--unsafe"][..],
         &["--usdt-file-activation"],
         &["-I", "/nowhere", "-I/elsewhere"],
         &["--include", "linux/fs.h", "--include=linux/mm.h"],

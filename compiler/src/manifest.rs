@@ -10,6 +10,7 @@ pub use probes::{
 use crate::ir::{MapId, ProbeId};
 use cranelift_entity::PrimaryMap;
 use pfscript_grammar::Span;
+use pfscript_probes::LossCause;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -43,9 +44,10 @@ pub struct Manifest {
     pub needs_command: Option<Span>,
     /// The map `pf_map_sites`, that the runtime fills before attaching; `None` if no program asks for its site.
     pub sites: Option<SiteTable>,
-    /// The places in the script that divide by what may be zero. The counter of each stands in `pf_map_loss` behind those of
-    /// the probes.
+    /// What may go wrong at places in the script. The counter of each stands in `pf_map_loss` behind those of the probes.
     pub faults: Vec<FaultManifest>,
+    /// Faults are shown with their lines of the script, and what fails is among them.
+    pub failures_by_place: bool,
 }
 
 /// What may go wrong at a place in the script, and is counted there.
@@ -55,6 +57,15 @@ pub enum FaultKind {
     DivisionByZero,
     /// The index of an element is behind the end of its array.
     OutOfBounds,
+    /// An element is read that a map does not have, which gives zero. Only where [`Manifest::failures_by_place`].
+    NoElement,
+    /// Something is lost, which the place counts and not the probe. Only where [`Manifest::failures_by_place`].
+    Lost {
+        /// Why.
+        cause: LossCause,
+        /// It is a string that is read.
+        string: bool,
+    },
 }
 
 /// A place in the script where something may go wrong.

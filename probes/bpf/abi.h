@@ -12,7 +12,8 @@ enum pf_loss_cause {
 	PF_STACK_FAILED, /* A stack could not be walked. */
 	PF_STACK_TRUNCATED, /* A stack had more frames than were asked for by default. */
 	PF_STRING_TRUNCATED, /* A string was longer than the room for it. */
-	PF_READ_FAILED, /* Memory could not be read, other than through a null pointer; the value is zero. */
+	PF_KERNEL_READ_FAILED, /* Memory of the kernel could not be read; the value is zero. */
+	PF_USER_READ_FAILED, /* Memory of a process could not be read, other than through a null pointer; the value is zero. */
 	PF_SCRATCH_BUSY, /* Probes nested deeper than there is scratch memory for: the run was skipped. */
 	PF_NO_MEMORY, /* The kernel could not allocate another key or stack. */
 	PF_STACK_ASTRAY, /* The walk of a stack went astray, up to the depth that is asked for by default. This is no loss. */
@@ -20,7 +21,7 @@ enum pf_loss_cause {
 	PF_STACK_CUT, /* A user stack ends before the frame that was called by none. This is no loss. */
 	PF_STACK_EARLY, /* The table to unwind a file's code by was not there yet, and frame pointers were followed instead. This is no loss. */
 };
-#define PF_LOSS_CAUSES 13
+#define PF_LOSS_CAUSES 14
 
 /* How deep probes may nest on one CPU: task, softirq, hardirq, NMI. Elements of each map of scratch memory. */
 #define PF_SCRATCH_LEVELS 4
@@ -48,6 +49,8 @@ enum pf_loss_cause {
 #define PF_STRING_LIMIT_CHOSEN 0x100000000ULL
 /* Likewise: the string is in an array of that size, where it needs no NUL, and there is room for one behind it. */
 #define PF_STRING_ARRAY 0x200000000ULL
+/* Flag of pf_read and pf_read_str, likewise: what is read through a null pointer is counted, too. */
+#define PF_NULL_COUNTS 0x400000000ULL
 /* The most turns of a loop over numbers: BPF_MAX_LOOPS. */
 #define PF_MAX_LOOP_TURNS 8388608
 /* The most turns of all while loops of a run together, so that no condition that never fails holds a CPU for long. */

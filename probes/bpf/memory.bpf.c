@@ -14,12 +14,12 @@ static __always_inline int is_kernel(__u64 address)
 }
 
 /*
- * Counts what could not be read, unless it is a null pointer's field: where there is nothing, nothing is lost.
+ * Counts what could not be read, unless it is a null pointer's field: where there is nothing, nothing is lost, but where `loss` says so.
  */
 static __always_inline void failed(__u64 address, __u64 loss)
 {
-	if (address >= PF_NULL_BYTES)
-		pf_loss(loss + PF_READ_FAILED);
+	if (address >= PF_NULL_BYTES || (loss & PF_NULL_COUNTS))
+		pf_loss(loss + (is_kernel(address) ? PF_KERNEL_READ_FAILED : PF_USER_READ_FAILED));
 }
 
 /*

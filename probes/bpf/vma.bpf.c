@@ -113,7 +113,7 @@ pf_template(__u64, pf_vma_maple, __u64 address, __u64 loss)
 	 */
 	if (vma > 1 && pf_load(vma + pf_param(offset.vm_area_struct.vm_mm)) == current_mm())
 		return vma;
-	pf_loss(loss + PF_READ_FAILED);
+	pf_loss(loss + PF_KERNEL_READ_FAILED);
 	return 0;
 }
 
@@ -166,7 +166,7 @@ pf_template(__u64, pf_vma_red_black, __u64 address, __u64 loss)
 			       pf_param(offset.rb_node.rb_right));
 		node = pf_load(node + child);
 	}
-	pf_loss(loss + PF_READ_FAILED);
+	pf_loss(loss + PF_KERNEL_READ_FAILED);
 	return 0;
 }
 
@@ -190,7 +190,7 @@ pf_template(__u64, pf_vma, __u64 address, __u64 loss)
 
 	if (error) {
 		if (error != -ENOENT)
-			pf_loss(loss + PF_READ_FAILED);
+			pf_loss(loss + PF_KERNEL_READ_FAILED);
 		return 0;
 	}
 	/*

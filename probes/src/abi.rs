@@ -78,8 +78,10 @@ causes! {
     StackTruncated,
     /// A string was longer than the room for it.
     StringTruncated,
-    /// Memory could not be read, other than through a null pointer; the value is zero.
-    ReadFailed,
+    /// Memory of the kernel could not be read; the value is zero.
+    KernelReadFailed,
+    /// Memory of a process could not be read, other than through a null pointer; the value is zero.
+    UserReadFailed,
     /// Probes nested deeper than there is scratch memory for: the run was skipped.
     ScratchBusy,
     /// The kernel could not allocate another key or stack.
@@ -133,6 +135,8 @@ constants! {
     STRING_LIMIT_CHOSEN: u64 = 1 << 32;
     /// Likewise: the string is in an array of that size, where it needs no NUL, and there is room for one behind it.
     STRING_ARRAY: u64 = 1 << 33;
+    /// Flag of `pf_read` and `pf_read_str`, likewise: what is read through a null pointer is counted, too.
+    NULL_COUNTS: u64 = 1 << 34;
     /// The most turns of a loop over numbers: `BPF_MAX_LOOPS`.
     MAX_LOOP_TURNS: u64 = 1 << 23;
     /// The most turns of all `while` loops of a run together, so that no condition that never fails holds a CPU for long.

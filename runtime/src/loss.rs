@@ -7,6 +7,7 @@ use crate::bytes::unsigned;
 use crate::load::Loaded;
 use crate::sys;
 use pfscript_compiler::manifest::{FaultKind, Manifest};
+use pfscript_grammar::Span;
 use pfscript_probes::abi::{
     LOSS_CAUSES, LossCause, MAX_LOOP_TURNS, MAX_WHILE_TURNS, STACK_HEADER, map,
 };
@@ -39,6 +40,8 @@ pub enum Cause {
         line: u32,
         /// In bytes, from 1.
         column: u32,
+        /// The same as a part of the script's text.
+        span: Span,
     },
 }
 
@@ -72,9 +75,21 @@ impl Names {
 impl Cause {
     /// Whether something that the script asked for is missing. Else it is worth knowing, and no more.
     pub fn is_loss(self) -> bool {
+        let counted = match self {
+            Cause::Fault {
+                kind: FaultKind::NoElement,
+                ..
+            } => return false,
+            Cause::Fault {
+                kind: FaultKind::Lost { cause, .. },
+                ..
+            }
+            | Cause::Counted(cause) => cause,
+            _ => return true,
+        };
         !matches!(
-            self,
-            Cause::Counted(LossCause::StackAstray | LossCause::StackCut | LossCause::StackEarly)
+            counted,
+            LossCause::StackAstray | LossCause::StackCut | LossCause::StackEarly
         )
     }
 }
@@ -158,9 +173,14 @@ impl fmt::Display for Loss {
                 "cut {n} {}{of}: longer than max_strlen (raise it with config)",
                 plural("string", "strings")
             ),
-            Cause::Counted(LossCause::ReadFailed) => write!(
+            Cause::Counted(LossCause::KernelReadFailed) => write!(
                 f,
-                "lost {n} {}{of}: the memory could not be read (replaced by 0 or \"\")",
+                "lost {n} {}{of}: the kernel's memory could not be read (replaced by 0 or \"\")",
+                plural("value", "values")
+            ),
+            Cause::Counted(LossCause::UserReadFailed) => write!(
+                f,
+                "lost {n} {}{of}: the process's memory could not be read (replaced by 0 or \"\")",
                 plural("value", "values")
             ),
             Cause::Counted(LossCause::NoMemory) => {
@@ -200,7 +220,10 @@ impl fmt::Display for Loss {
                 "cut {n} {} names of generated code: more in /tmp/perf-PID.map than is kept",
                 plural("process's", "processes'")
             ),
-            Cause::Fault { kind, line, column } => {
+            Cause::Fault {
+                kind, line, column, ..
+            } => {
+                let place = format!("in line {line}, column {column}");
                 let (what, then) = match kind {
                     FaultKind::DivisionByZero => (
                         plural("division by zero", "divisions by zero"),
@@ -210,11 +233,22 @@ impl fmt::Display for Loss {
                         plural("array access out of bounds", "array accesses out of bounds"),
                         "the result is no element",
                     ),
+                    FaultKind::NoElement => (
+                        plural(
+                            "read of an element that is not there",
+                            "reads of elements that are not there",
+                        ),
+                        "the result is 0",
+                    ),
+                    FaultKind::Lost { cause, .. } => {
+                        let counted = Loss {
+                            cause: Cause::Counted(cause),
+                            ..self.clone()
+                        };
+                        return write!(f, "{counted}, {place}");
+                    }
                 };
-                write!(
-                    f,
-                    "{n} {what}{of}, in line {line}, column {column} ({then})"
-                )
+                write!(f, "{n} {what}{of}, {place} ({then})")
             }
             Cause::Names(reason) => write!(
                 f,
@@ -288,6 +322,7 @@ pub(crate) fn read(
                     kind: fault.kind,
                     line: fault.line,
                     column: fault.column,
+                    span: fault.span,
                 },
                 count,
                 capacity: None,
@@ -394,6 +429,7 @@ mod tests {
             kind: FaultKind::DivisionByZero,
             line: 3,
             column: 7,
+            span: Span::default(),
         };
         assert_eq!(
             text(divided, 2, None),

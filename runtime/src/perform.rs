@@ -10,7 +10,7 @@ use crate::load::Loaded;
 use crate::local_time::local_time;
 use crate::outside;
 use crate::raw_table::RawTable;
-use crate::results::{self, Event, MapOptions, Names, Printf, Said, Table};
+use crate::results::{self, Event, MapOptions, Names, Place, Printf, Said, Table};
 use crate::sinks::{self, Sink};
 use crate::stop::Stop;
 use crate::symbols::SymbolNames;
@@ -147,16 +147,10 @@ impl<'a> Performer<'a> {
     /// Hands a message of the script's to the sink, with its line and column.
     fn say(&mut self, error: bool, format: &Printf<'_>, span: Span) -> Result<(), Halt> {
         let text = sinks::formatted(format);
-        let source = self.setting.source;
-        let before = source.get(..span.start as usize).unwrap_or(source);
-        let line = before.matches('\n').count() + 1;
-        let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1) + 1;
         Ok(self.sink.event(&Event::Said(Said {
             error,
             text: text.strip_suffix(b"\n").unwrap_or(&text),
-            script: self.setting.script,
-            line,
-            column,
+            place: Place::new(self.setting.script, self.setting.source, span),
         }))?)
     }
 

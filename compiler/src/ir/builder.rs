@@ -61,6 +61,11 @@ impl FunctionBuilder {
         std::mem::replace(&mut self.span, span)
     }
 
+    /// The place of the instructions that follow.
+    pub fn span(&self) -> Span {
+        self.span
+    }
+
     // Blocks.
 
     /// A new block, empty and not yet reached.

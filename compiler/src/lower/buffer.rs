@@ -37,7 +37,7 @@ impl Lower<'_> {
                 return;
             }
             let bytes = self.builder.address(bytes);
-            let loss = self.loss();
+            let loss = self.loss_of_read(false, 0);
             self.builder
                 .routine("pf_read", vec![bytes, length, address, loss]);
             return;

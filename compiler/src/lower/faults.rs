@@ -5,8 +5,9 @@ use super::Lower;
 use crate::hir::{Division, Expr};
 use crate::ir::{Arith, Condition, Value};
 use crate::manifest::FaultKind;
+use cranelift_entity::EntityRef as _;
 use pfscript_grammar::Span;
-use pfscript_probes::abi::LOSS_ROUTINE;
+use pfscript_probes::abi::{LOSS_CAUSES, LOSS_ROUTINE, LossCause, NULL_COUNTS};
 
 impl Lower<'_> {
     /// `left / right` or `left % right`.
@@ -87,5 +88,47 @@ impl Lower<'_> {
     fn fault_counter(&mut self, kind: FaultKind, span: Span) -> u32 {
         let (index, _) = self.faults.insert_full((self.probe, kind, span));
         super::counters_of_probes(self.checked) + index as u32
+    }
+
+    /// The first of the counters of what is lost here, as routines take it.
+    pub(super) fn loss(&mut self) -> Value {
+        let index = self.loss_index();
+        self.builder.constant(index.into())
+    }
+
+    /// Its index: one of the probe's, or of the place's.
+    pub(super) fn loss_index(&mut self) -> u32 {
+        self.first_loss(false)
+    }
+
+    /// The same as a routine takes it that reads memory, or a string in it, with its flags.
+    pub(super) fn loss_of_read(&mut self, string: bool, flags: u64) -> Value {
+        let index = self.first_loss(string);
+        let null = match self.checked.failures_by_place {
+            true => NULL_COUNTS,
+            false => 0,
+        };
+        self.builder
+            .constant(i64::from(index) | (flags | null) as i64)
+    }
+
+    fn first_loss(&mut self, string: bool) -> u32 {
+        if !self.checked.failures_by_place {
+            return self.probe.index() as u32 * LOSS_CAUSES;
+        }
+        let span = self.builder.span();
+        // All or none of a place's are there, so that they stand one behind the other.
+        let [first, ..] =
+            LossCause::ALL.map(|cause| self.fault_counter(FaultKind::Lost { cause, string }, span));
+        first
+    }
+
+    /// Counts an element that a map does not have, where that is asked for.
+    pub(super) fn count_missing_element(&mut self) {
+        if self.checked.failures_by_place {
+            let counter = self.fault_counter(FaultKind::NoElement, self.builder.span());
+            let counter = self.builder.constant(counter.into());
+            self.builder.routine(LOSS_ROUTINE, vec![counter]);
+        }
     }
 }

@@ -57,6 +57,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         renews_stacks: checked.needs.renews_stacks,
         unwind_tables: checked.needs.unwind_tables,
         globals: checked.needs.globals,
+        failures_by_place: checked.failures_by_place,
         silent_maps: !checked.limits.print_maps,
         source_lines: checked.limits.source_lines,
         str_trunc_trailer: checked.limits.str_trunc_trailer.clone(),
@@ -169,7 +170,7 @@ struct Lower<'a> {
     errors: &'a mut Vec<Diagnostic>,
     /// The module's functions. One that is begun has its place there.
     functions: &'a mut PrimaryMap<FuncId, Function>,
-    /// The places that divide by zero, perhaps: each has a counter.
+    /// What may go wrong at places in the script: each has a counter.
     faults: &'a mut IndexSet<(ProbeId, FaultKind, Span)>,
     builder: FunctionBuilder,
     /// What belongs to the function that is being built.
@@ -299,17 +300,6 @@ impl<'a> Lower<'a> {
             Some(context) => context,
             None => self.internal_error(self.action.span, "a function without context uses it"),
         }
-    }
-
-    /// The first loss counter of this probe.
-    fn loss(&mut self) -> Value {
-        let index = self.loss_index();
-        self.builder.constant(index.into())
-    }
-
-    /// The index of the probe's first counter of losses.
-    fn loss_index(&self) -> u32 {
-        self.probe.index() as u32 * LOSS_CAUSES
     }
 
     /// Whether a value is not zero, as the arguments of a branch.

@@ -31,7 +31,7 @@ impl Lower<'_> {
                     this.builder.load_bytes(found, place, bytes);
                 }
             },
-            |_| {},
+            Self::count_missing_element,
         );
     }
 
@@ -259,7 +259,7 @@ impl Lower<'_> {
     pub(super) fn read_bytes(&mut self, place: SlotPlace, bytes: u32, address: Value) {
         let target = self.builder.address(place);
         let size = self.builder.constant(bytes.into());
-        let loss = self.loss();
+        let loss = self.loss_of_read(false, 0);
         self.builder
             .routine("pf_read", vec![target, size, address, loss]);
     }
@@ -289,7 +289,7 @@ impl Lower<'_> {
         let landing = self.builder.landing();
         let target = self.builder.address(landing);
         let size = self.builder.constant(width.bytes().into());
-        let loss = self.loss();
+        let loss = self.loss_of_read(false, 0);
         self.builder
             .routine("pf_read", vec![target, size, address, loss]);
         self.builder.slot_load(landing, width, signed)

@@ -304,13 +304,12 @@ impl Lower<'_> {
 
     /// The place of the counters for a string that is read, and how it ends.
     fn loss_of_string(&mut self, end: StringEnd) -> Value {
-        let counters = i64::from(self.loss_index());
         let flag = match end {
             StringEnd::Cut => 0,
             StringEnd::Chosen => STRING_LIMIT_CHOSEN,
             StringEnd::Array => STRING_ARRAY,
         };
-        self.builder.constant(counters | flag as i64)
+        self.loss_of_read(true, flag)
     }
 
     /// Reads a string whose length the script computes, cut to `1..=most`. Each way reads it: where ways meet, the length would
@@ -342,7 +341,7 @@ impl Lower<'_> {
 
         builder.switch_to(too_much);
         let bound = self.builder.constant(most.into());
-        let loss = self.loss();
+        let loss = self.loss_of_string(StringEnd::Cut);
         let target = self.builder.address(place);
         self.builder
             .routine("pf_read_str", vec![target, bound, address, loss]);

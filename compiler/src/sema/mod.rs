@@ -71,6 +71,8 @@ pub struct Checked {
     pub unchecked: Vec<Diagnostic>,
     /// Sizes, after the script's own `config`.
     pub limits: Limits,
+    /// [`Options::failures_by_place`].
+    pub failures_by_place: bool,
 }
 
 /// One action for one or more sites of the same provider: one program.

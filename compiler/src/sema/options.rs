@@ -23,6 +23,9 @@ pub struct Options {
     pub probe_filter: Option<ProbeFilter>,
     /// The script may do more than look: run commands.
     pub allows_unsafe: bool,
+    /// What fails is counted by its place in the script, and so are elements that maps do not have and what is read through a
+    /// null pointer.
+    pub failures_by_place: bool,
     /// What the environment sets.
     pub limits: Limits,
     /// Which settings those are, by their names: a script's own `config` does not change them.

@@ -216,6 +216,7 @@ impl Pass<'_> {
             warnings: std::mem::take(warnings),
             unchecked: self.unchecked,
             limits: self.options.limits.clone(),
+            failures_by_place: self.options.failures_by_place,
         })
     }
 }

@@ -233,7 +233,9 @@ fn adds_from_several_threads_are_all_counted() {
 fn loss_counts_at_its_index_and_ignores_one_past_the_end() {
     let session = session!();
     let program = session.program(&Code::body().argument(1, 0).call("pf_loss").exit());
-    for index in [LOSS + 1, LOSS + 1, LOSS + 7, 1 << 20] {
+    let first = LOSS + LossCause::EventsFull as u64;
+    let second = LOSS + LossCause::ScratchBusy as u64;
+    for index in [first, first, second, 1 << 20] {
         program.run(&[index]);
     }
     session.assert_lost(&[(LossCause::EventsFull, 2), (LossCause::ScratchBusy, 1)]);

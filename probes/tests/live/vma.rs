@@ -65,12 +65,12 @@ fn vma_is_one_number_for_all_addresses_of_a_mapping() {
     }
     assert!((first[0] as i64) < 0, "an address of the kernel");
     assert_eq!(first[1], first[0] >> 4 << 4);
-    let lost = session.lost(LossCause::ReadFailed);
+    let lost = session.lost(LossCause::KernelReadFailed);
     let other = program.run(&[mapping + page - 1]);
-    if session.lost(LossCause::ReadFailed) == lost {
+    if session.lost(LossCause::KernelReadFailed) == lost {
         assert_eq!(first, other);
     }
-    let lost = session.lost(LossCause::ReadFailed);
+    let lost = session.lost(LossCause::KernelReadFailed);
     assert_eq!(program.run(&[mapping + page]), [0, 0]);
-    assert!(session.lost(LossCause::ReadFailed) <= lost + 1);
+    assert!(session.lost(LossCause::KernelReadFailed) <= lost + 1);
 }

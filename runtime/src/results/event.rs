@@ -1,6 +1,7 @@
 //! What a session tells its sink, in order. These are data alone: `session` and `perform` make them, a sink shows them.
 
 use super::format::Printf;
+use super::place::{Failure, Place};
 use super::table::Table;
 use super::value::Value;
 use crate::loss::Loss;
@@ -23,12 +24,8 @@ pub struct Said<'a> {
     pub error: bool,
     /// The text, without a newline at its end.
     pub text: &'a [u8],
-    /// What the script is called.
-    pub script: &'a str,
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in it in bytes, from 1.
-    pub column: usize,
+    /// Where it says so.
+    pub place: Place<'a>,
 }
 
 /// Something that happened. Strings in it are as they came from the traced system; nothing is escaped.
@@ -57,6 +54,8 @@ pub enum Event<'a> {
     Ended,
     /// Something was lost.
     Lost(&'a Loss),
+    /// Something failed at a place in the script, and places are asked for.
+    Failed(Failure<'a>),
     /// The script said what is wrong (`errorf`, `warnf`).
     Said(Said<'a>),
     /// All probes are attached; for whoever waits for that line among the results.

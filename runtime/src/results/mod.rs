@@ -5,6 +5,7 @@
 mod decode;
 mod event;
 mod format;
+mod place;
 mod series;
 mod table;
 mod value;
@@ -12,6 +13,7 @@ mod value;
 pub use decode::{Names, NoNames};
 pub use event::{Benchmark, Event, Said};
 pub use format::{Argument, Printf};
+pub use place::{Failure, Place, Refused};
 pub use table::{Entry, Kind, MapOptions, Table};
 pub use value::{Bucket, Frame, Histogram, Point, Scale, Series, Stack, Stats, Value};
 

@@ -7,7 +7,7 @@ use super::printf::printf;
 use super::{Form, NOTICE, Sink, form};
 use crate::local_time::{self, Zone};
 use crate::loss::{Cause, Loss};
-use crate::results::{Benchmark, Bucket, Event, Kind, Scale, Table, Value};
+use crate::results::{Benchmark, Bucket, Event, Failure, Kind, Place, Scale, Table, Value};
 use pfscript_compiler::manifest::FaultKind;
 use pfscript_grammar::escape::Keep;
 use pfscript_probes::LossCause;
@@ -93,17 +93,13 @@ impl<W: Write> Sink for Json<W> {
             Event::Map(table) => return self.map(table),
             Event::Attached(count) => counted("attached_probes", "probes", *count as u64, "", line),
             Event::Lost(loss) => lost(loss, line),
+            Event::Failed(failure) => failed(failure, line),
             Event::Said(said) => {
                 let kind = if said.error { "errorf" } else { "warnf" };
                 form::push(line, format_args!("{{\"type\": \"{kind}\", \"msg\": "));
                 string(said.text, line);
-                line.extend_from_slice(b", \"filename\": ");
-                string(said.script.as_bytes(), line);
-                let (row, column) = (said.line, said.column);
-                form::push(
-                    line,
-                    format_args!(", \"line\": {row}, \"col\": {column}}}\n"),
-                );
+                place(&said.place, line);
+                line.extend_from_slice(b"}\n");
             }
             Event::Notice => line.extend_from_slice(NOTICE),
             Event::Message(text) => object("message", line, |line| string(text.as_bytes(), line)),
@@ -154,32 +150,49 @@ fn counted(kind: &str, unit: &str, count: u64, more: &str, out: &mut Vec<u8>) {
     );
 }
 
+/// Where something is in the script.
+fn place(place: &Place<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b", \"filename\": ");
+    string(place.script.as_bytes(), out);
+    let (line, column) = (place.line, place.column);
+    form::push(out, format_args!(", \"line\": {line}, \"col\": {column}"));
+}
+
+/// bpftrace's line for what failed at a place; what failed more than once has their number behind it.
+fn failed(failure: &Failure<'_>, out: &mut Vec<u8>) {
+    match failure.refused() {
+        Some(refused) => {
+            out.extend_from_slice(b"{\"type\": \"helper_error\", \"msg\": ");
+            string(refused.meaning.as_bytes(), out);
+            let (helper, code) = (refused.helper, refused.code);
+            form::push(
+                out,
+                format_args!(", \"helper\": \"{helper}\", \"retcode\": {code}"),
+            );
+        }
+        None => {
+            out.extend_from_slice(b"{\"type\": \"runtime_error\", \"msg\": ");
+            string(failure.message().as_bytes(), out);
+        }
+    }
+    place(&failure.place, out);
+    if failure.loss.count > 1 {
+        form::push(out, format_args!(", \"count\": {}", failure.loss.count));
+    }
+    out.extend_from_slice(b"}\n");
+}
+
 /// bpftrace's line for lost events, with the probe and the reason; other losses have other types.
 fn lost(loss: &Loss, out: &mut Vec<u8>) {
     let (kind, unit) = match loss.cause {
-        Cause::Missed
-        | Cause::Counted(
-            LossCause::MapFull
-            | LossCause::EventsFull
-            | LossCause::NoMemory
-            | LossCause::ScratchBusy,
-        ) => ("lost_events", "events"),
-        Cause::Counted(LossCause::StacksFull | LossCause::StackFailed) => ("lost_stacks", "stacks"),
-        Cause::Counted(LossCause::StackTruncated) => ("cut_stacks", "stacks"),
-        Cause::Counted(LossCause::LoopCut) => ("cut_loops", "loops"),
-        Cause::Counted(LossCause::StackCut) => ("short_stacks", "stacks"),
-        Cause::Counted(LossCause::StackEarly) => ("early_stacks", "stacks"),
-        Cause::Counted(LossCause::StackAstray) => ("astray_stacks", "stacks"),
-        Cause::Counted(LossCause::StringTruncated) => ("cut_strings", "strings"),
-        Cause::Counted(LossCause::ReadFailed) => ("lost_values", "values"),
-        Cause::Fault {
-            kind: FaultKind::DivisionByZero,
-            ..
-        } => ("runtime_error", "divisions"),
-        Cause::Fault {
-            kind: FaultKind::OutOfBounds,
-            ..
-        } => ("runtime_error", "accesses"),
+        Cause::Missed => ("lost_events", "events"),
+        Cause::Counted(cause) => counted_loss(cause),
+        Cause::Fault { kind, .. } => match kind {
+            FaultKind::DivisionByZero => ("runtime_error", "divisions"),
+            FaultKind::OutOfBounds => ("runtime_error", "accesses"),
+            FaultKind::NoElement => ("runtime_error", "elements"),
+            FaultKind::Lost { cause, .. } => counted_loss(cause),
+        },
         Cause::Mappings => ("lost_mappings", "mappings"),
         Cause::GeneratedCode => ("cut_names", "processes"),
         Cause::Names(_) => ("lost_names", "files"),
@@ -193,6 +206,24 @@ fn lost(loss: &Loss, out: &mut Vec<u8>) {
     more.extend_from_slice(b", \"message\": ");
     string(loss.to_string().as_bytes(), &mut more);
     counted(kind, unit, loss.count, &String::from_utf8_lossy(&more), out);
+}
+
+/// The type of a line about what programs count, and what there are so many of.
+fn counted_loss(cause: LossCause) -> (&'static str, &'static str) {
+    match cause {
+        LossCause::MapFull
+        | LossCause::EventsFull
+        | LossCause::NoMemory
+        | LossCause::ScratchBusy => ("lost_events", "events"),
+        LossCause::StacksFull | LossCause::StackFailed => ("lost_stacks", "stacks"),
+        LossCause::StackTruncated => ("cut_stacks", "stacks"),
+        LossCause::LoopCut => ("cut_loops", "loops"),
+        LossCause::StackCut => ("short_stacks", "stacks"),
+        LossCause::StackEarly => ("early_stacks", "stacks"),
+        LossCause::StackAstray => ("astray_stacks", "stacks"),
+        LossCause::StringTruncated => ("cut_strings", "strings"),
+        LossCause::KernelReadFailed | LossCause::UserReadFailed => ("lost_values", "values"),
+    }
 }
 
 fn value(value: &Value, out: &mut Vec<u8>) {

@@ -3,7 +3,7 @@
 
 use super::printf::printf;
 use super::{Form, NOTICE, Sink, form};
-use crate::results::{Benchmark, Event, Table, Value};
+use crate::results::{Benchmark, Event, Failure, Table, Value};
 use pfscript_grammar::escape::{Keep, escape, escape_bytes};
 use std::io::{self, BufWriter, Write};
 
@@ -91,10 +91,15 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
             Event::Attached(1) => self.message("Attached 1 probe"),
             Event::Attached(count) => self.message(&format!("Attached {count} probes")),
             Event::Lost(loss) => self.message(&format!("WARNING: {loss}")),
+            Event::Failed(failure) => {
+                for line in failed(failure) {
+                    self.message(&line);
+                }
+            }
             Event::Said(said) => {
                 let kind = if said.error { "ERROR" } else { "WARNING" };
                 let text = String::from_utf8_lossy(said.text);
-                let (line, column) = (said.line, said.column);
+                let (line, column) = (said.place.line, said.place.column);
                 self.message(&format!("{kind}: {text} (line {line}:{column})"));
             }
             Event::Notice => self.line.extend_from_slice(NOTICE),
@@ -106,6 +111,34 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
     fn flush(&mut self) -> io::Result<()> {
         self.results.flush()
     }
+}
+
+/// The lines that say what failed, with the line of the script and a mark below the place.
+fn failed(failure: &Failure<'_>) -> Vec<String> {
+    let place = &failure.place;
+    let (script, line, column) = (place.script, place.line, place.column);
+    let end = column + place.width;
+    let message = failure.message();
+    let mut lines = vec![format!(
+        "{script}:{line}:{column}-{end}: WARNING: {message}"
+    )];
+    let mut more = Vec::new();
+    if let Some(refused) = failure.refused() {
+        more.push(format!("helper: {}", refused.helper));
+        more.push(format!("retcode: {}", refused.code));
+    }
+    if failure.loss.count > 1 {
+        more.push(format!("times: {}", failure.loss.count));
+    }
+    if !more.is_empty() {
+        lines.push(format!("Additional Info - {}", more.join(", ")));
+    }
+    let before = place.text.get(..column - 1).unwrap_or_default();
+    let indent = " ".repeat(before.chars().count());
+    let marks = "~".repeat(place.width.max(1));
+    lines.push(place.text.replace('\t', " "));
+    lines.push(indent + &marks);
+    lines
 }
 
 /// A table of what benchmarks came to.

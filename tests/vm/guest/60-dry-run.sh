@@ -31,6 +31,14 @@ shapes() {
 }
 check dry-run-shapes shapes
 
+# What fails is said with its place.
+failures() {
+    trace_well -k -e 'BEGIN { @[1] = 1; $p = (uint64 *)(nsecs * 0); printf("%d %d\n", @[2], *$p); exit(); }'
+    grep -q 'helper: map_lookup_elem, retcode: 0' err && grep -q 'helper: probe_read_user, retcode: -14' err ||
+        fail "a place is not said: $(head -n 8 err | tr '\n' ' ')"
+}
+check failures failures
+
 # Time series: of each CPU and shared ones, few and many intervals, and the clock; and they really are kept.
 time_series() {
     trace_well --dry-run -e 'software:page-faults:1 { @a = tseries(cpu, 100ms, 20); @b[pid] = tseries(-1, 1s, 10, "sum");

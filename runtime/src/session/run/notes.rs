@@ -2,9 +2,9 @@
 
 use super::Running;
 use crate::error::Halt;
-use crate::loss::Loss;
+use crate::loss::{Cause, Loss};
 use crate::processes::unasked_servers;
-use crate::results::Event;
+use crate::results::{Event, Failure, Place};
 use crate::sinks::Sink as _;
 use crate::symbols;
 use pfscript_compiler::manifest::Attach;
@@ -49,8 +49,12 @@ impl Running<'_> {
     }
 
     pub(super) fn tell_losses(&mut self, losses: &[Loss]) -> Result<(), Halt> {
+        let by_place = self.session.object.manifest.failures_by_place;
         for loss in losses {
-            if loss.cause.is_loss() {
+            if let (true, Cause::Fault { span, .. }) = (by_place, loss.cause) {
+                let place = Place::new(&self.session.script, &self.session.source, span);
+                self.sink.event(&Event::Failed(Failure { place, loss }))?;
+            } else if loss.cause.is_loss() {
                 self.sink.event(&Event::Lost(loss))?;
             } else if !self.session.quiet {
                 self.sink.event(&Event::Message(&format!("note: {loss}")))?;
