@@ -5,6 +5,9 @@
 //! kernel does not report munmap(2)); a later one that lies over an earlier one wins from its time on. Processes that
 //! ended, and what went before in those that run, are kept, since stacks are named later, until [`AddressSpaces::prune`] is
 //! told what is still needed. A process that maps ever new places has [`AddressSpaces::is_crowded`] say so.
+//!
+//! Changes may be told of late, and /proc be read between one and its record. So everything is kept by its time, and goes over
+//! to the epoch that turns out to have begun before it.
 
 use super::files::FileId;
 use std::collections::hash_map::Entry;
@@ -38,6 +41,49 @@ struct Epoch {
     since: u64,
     /// In the order of their times. Shared with children until one of them changes.
     mappings: Rc<Vec<Mapping>>,
+    /// What /proc said of it last.
+    read: Option<Snapshot>,
+}
+
+/// All that a process had mapped at one moment.
+#[derive(Clone, Debug)]
+struct Snapshot {
+    time: u64,
+    mappings: Rc<Vec<Mapping>>,
+}
+
+impl Epoch {
+    /// The mapping that held `address` at `time`.
+    fn find(&self, time: u64, address: u64) -> Option<&Mapping> {
+        let holds = |mapping: &&Mapping| (mapping.start..mapping.end).contains(&address);
+        let newest_first = self.mappings.iter().rev().filter(holds);
+        let recorded = newest_first.clone().find(|mapping| mapping.time <= time);
+        let read = self.read.as_ref();
+        let read = read.and_then(|read| Some((read.time, read.mappings.iter().find(holds)?)));
+        match (recorded, read) {
+            // What lay there before was mapped over without a record.
+            (Some(recorded), Some((at, read))) if recorded.time < at && at <= time => Some(read),
+            (Some(recorded), _) => Some(recorded),
+            (None, Some((_, read))) => Some(read),
+            // One that was reported a little late is better than none.
+            (None, None) => newest_first.clone().next(),
+        }
+    }
+
+    /// Takes out what is known to have been there only from `time` on.
+    fn split_off(&mut self, time: u64) -> Epoch {
+        let read = self.read.take_if(|read| read.time >= time);
+        let before = self.mappings.partition_point(|mapping| mapping.time < time);
+        let later = match before < self.mappings.len() {
+            true => Rc::make_mut(&mut self.mappings).split_off(before),
+            false => Vec::new(),
+        };
+        Epoch {
+            since: time,
+            mappings: Rc::new(later),
+            read,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -46,8 +92,6 @@ struct Process {
     epochs: Vec<Epoch>,
     parent: u32,
     ended: bool,
-    /// When its mappings were read from /proc.
-    read_at: Option<u64>,
     /// Whether all its mappings are known: since it was seen from its first moment, or has been read.
     complete: bool,
     /// So many mappings an epoch may have before it is looked at which of them are left; 0 for [`MANY_MAPPINGS`].
@@ -72,10 +116,18 @@ impl Process {
             .saturating_sub(1)
     }
 
-    fn begin(&mut self, epoch: Epoch) {
+    /// Begins an epoch, with what it has from the one before and what was told of it already.
+    fn begin(&mut self, mut epoch: Epoch) {
         let place = self
             .epochs
             .partition_point(|other| other.since <= epoch.since);
+        if let Some(before) = place.checked_sub(1) {
+            let later = self.epochs[before].split_off(epoch.since);
+            for mapping in later.mappings.iter() {
+                add(&mut epoch, *mapping);
+            }
+            epoch.read = later.read.or(epoch.read);
+        }
         self.epochs.insert(place, epoch);
     }
 }
@@ -100,34 +152,30 @@ impl AddressSpaces {
     /// A process began to execute another program.
     pub fn executed(&mut self, tgid: u32, time: u64) {
         let process = self.process(tgid);
-        let mut epoch = Epoch {
+        process.begin(Epoch {
             since: time,
-            mappings: Rc::default(),
-        };
-        if process.read_at.is_some_and(|read_at| read_at >= time) {
-            // /proc was read after the exec, though its record comes only now: what was read is the new program's.
-            let index = process.at(time);
-            epoch.mappings = std::mem::take(&mut process.epochs[index].mappings);
-            process.read_at = None;
-        }
-        process.begin(epoch);
+            ..Epoch::default()
+        });
         process.complete = true;
         self.epochs += 1;
     }
 
     /// A process was made, with its parent's mappings.
     pub fn forked(&mut self, child: u32, parent: u32, time: u64) {
-        let (mappings, complete) = match self.processes.get(&parent) {
-            Some(process) => (
-                Rc::clone(&process.epochs[process.at(time)].mappings),
-                process.complete,
-            ),
-            None => (Rc::default(), false),
-        };
-        let epoch = Epoch {
+        let mut epoch = Epoch {
             since: time,
-            mappings,
+            ..Epoch::default()
         };
+        let mut complete = false;
+        if let Some(process) = self.processes.get(&parent) {
+            let inherited = &process.epochs[process.at(time)];
+            epoch.mappings = Rc::clone(&inherited.mappings);
+            epoch.read = inherited.read.clone();
+            complete = process.complete;
+        }
+        if let Some(read) = &mut epoch.read {
+            read.time = time;
+        }
         let process = match self.processes.entry(child) {
             Entry::Occupied(known) => {
                 let process = known.into_mut();
@@ -143,7 +191,6 @@ impl AddressSpaces {
         }
         process.parent = parent;
         process.complete = complete;
-        process.read_at = None;
     }
 
     /// A process ended.
@@ -157,18 +204,17 @@ impl AddressSpaces {
     }
 
     /// A process's mappings were read from /proc, at `time`.
-    pub fn read(&mut self, tgid: u32, time: u64, mappings: impl IntoIterator<Item = Mapping>) {
+    pub fn read(&mut self, tgid: u32, time: u64, mappings: Vec<Mapping>) {
         let process = self.process(tgid);
         let index = process.at(time);
         let epoch = &mut process.epochs[index];
-        let later = std::mem::take(&mut epoch.mappings);
-        for mapping in mappings {
-            add(epoch, mapping);
-        }
-        for mapping in later.iter() {
+        let last = epoch.read.replace(Snapshot {
+            time,
+            mappings: Rc::new(mappings),
+        });
+        for mapping in last.iter().flat_map(|last| last.mappings.iter()) {
             add(epoch, *mapping);
         }
-        process.read_at = Some(time);
         process.complete = true;
     }
 
@@ -203,17 +249,7 @@ impl AddressSpaces {
     /// The mapping that held `address` in the process at `time`.
     pub fn find(&self, tgid: u32, time: u64, address: u64) -> Option<&Mapping> {
         let process = self.processes.get(&tgid)?;
-        let epoch = &process.epochs[process.at(time)];
-        let holds = |mapping: &&Mapping| (mapping.start..mapping.end).contains(&address);
-        let mut newest_first = epoch.mappings.iter().rev().filter(holds);
-        // One that was reported a little late is better than none.
-        let first = newest_first.next()?;
-        if first.time <= time {
-            return Some(first);
-        }
-        newest_first
-            .find(|mapping| mapping.time <= time)
-            .or(Some(first))
+        process.epochs[process.at(time)].find(time, address)
     }
 
     /// How much is kept of what is over: processes that ended, and earlier epochs of all.
@@ -239,7 +275,10 @@ impl AddressSpaces {
     /// The files that mappings are of.
     pub fn files(&self) -> HashSet<FileId> {
         let epochs = self.processes.values().flat_map(|process| &process.epochs);
-        let mappings = epochs.flat_map(|epoch| epoch.mappings.iter());
+        let mappings = epochs.flat_map(|epoch| {
+            let read = epoch.read.iter().flat_map(|read| read.mappings.iter());
+            epoch.mappings.iter().chain(read)
+        });
         mappings.map(|mapping| mapping.file).collect()
     }
 

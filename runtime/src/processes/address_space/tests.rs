@@ -83,7 +83,7 @@ fn what_proc_says_joins_what_was_seen() {
     assert!(spaces.is_unknown(1));
     spaces.mapped(1, mapping(0x9000, 2, 50));
     assert!(spaces.is_unknown(1));
-    spaces.read(1, 60, [mapping(0x1000, 1, 0), mapping(0x9000, 2, 0)]);
+    spaces.read(1, 60, vec![mapping(0x1000, 1, 0), mapping(0x9000, 2, 0)]);
     assert!(!spaces.is_unknown(1));
     assert_eq!(file(&spaces, 1, 5, 0x1000), Some(1));
     assert_eq!(file(&spaces, 1, 70, 0x9000), Some(2));
@@ -94,10 +94,57 @@ fn what_proc_says_joins_what_was_seen() {
 #[test]
 fn proc_read_between_an_exec_and_its_record_is_the_new_programs() {
     let mut spaces = AddressSpaces::default();
-    spaces.read(1, 60, [mapping(0x1000, 1, 0)]);
+    spaces.mapped(1, mapping(0x5000, 2, 40));
+    spaces.read(1, 60, vec![mapping(0x1000, 1, 0)]);
     spaces.executed(1, 55);
     assert_eq!(file(&spaces, 1, 50, 0x1000), None);
     assert_eq!(file(&spaces, 1, 56, 0x1000), Some(1));
+    // The one before keeps what it had, and the new one has nothing of it.
+    assert_eq!(file(&spaces, 1, 50, 0x5000), Some(2));
+    assert_eq!(file(&spaces, 1, 56, 0x5000), None);
+}
+
+/// A processor's records are in order, those of two are not.
+#[test]
+fn what_was_told_before_the_record_of_an_exec_is_the_new_programs_if_it_is_later() {
+    let mut spaces = AddressSpaces::default();
+    spaces.forked(1, 9, 10);
+    spaces.mapped(1, mapping(0x1000, 1, 20));
+    spaces.mapped(1, mapping(0x1000, 2, 40));
+    spaces.executed(1, 30);
+    assert_eq!(file(&spaces, 1, 25, 0x1000), Some(1));
+    assert_eq!(file(&spaces, 1, 35, 0x1000), Some(2));
+    // A process that was made earlier than what was told of it.
+    spaces.mapped(3, mapping(0x7000, 3, 25));
+    spaces.forked(3, 1, 22);
+    assert_eq!(file(&spaces, 3, 50, 0x7000), Some(3));
+    assert_eq!(file(&spaces, 3, 50, 0x1000), Some(1));
+}
+
+#[test]
+fn a_child_has_what_was_read_of_its_parent() {
+    let mut spaces = AddressSpaces::default();
+    spaces.read(1, 60, vec![mapping(0x1000, 1, 0)]);
+    spaces.forked(2, 1, 50);
+    spaces.executed(2, 55);
+    assert_eq!(file(&spaces, 2, 52, 0x1000), Some(1));
+    assert_eq!(file(&spaces, 2, 56, 0x1000), None);
+    assert_eq!(file(&spaces, 1, 70, 0x1000), Some(1));
+}
+
+#[test]
+fn what_was_read_wins_over_what_was_recorded_before_it() {
+    let mut spaces = AddressSpaces::default();
+    spaces.mapped(1, mapping(0x1000, 1, 10));
+    spaces.read(1, 60, vec![mapping(0x1000, 2, 0)]);
+    spaces.mapped(1, mapping(0x1000, 3, 70));
+    for (time, expected) in [(20, 1), (65, 2), (75, 3)] {
+        assert_eq!(file(&spaces, 1, time, 0x1000), Some(expected));
+    }
+    spaces.read(1, 80, vec![mapping(0x8000, 4, 0)]);
+    assert_eq!(file(&spaces, 1, 75, 0x1000), Some(3));
+    assert_eq!(file(&spaces, 1, 90, 0x8000), Some(4));
+    assert_eq!(spaces.files().len(), 4);
 }
 
 #[test]
