@@ -87,17 +87,14 @@ fn mangling(symbol: &str) -> Option<Mangling> {
 }
 
 /// Whether a name ends as those of older Rust do: `17h`, 16 hexadecimal digits and `E`, perhaps with what the optimizer
-/// appended (`.llvm.123`).
+/// appended (`.llvm.123`). The name before may have points too: `_$LT$a..B$u20$as$u20$a..C$GT$` is `<a::B as a::C>`.
 fn ends_in_hash(name: &str) -> bool {
     const HASH: usize = 16;
-    let name = name.split('.').next().unwrap_or(name);
+    let hash = name.rsplit_once("17h").map(|(_, hash)| hash.as_bytes());
+    let hash = hash.and_then(|hash| hash.split_at_checked(HASH));
     name.starts_with('N')
-        && name.strip_suffix('E').is_some_and(|name| {
-            let hash = name.len().checked_sub(HASH);
-            hash.and_then(|start| Some((name.get(..start)?, name.get(start..)?)))
-                .is_some_and(|(before, hash)| {
-                    before.ends_with("17h") && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
-                })
+        && hash.is_some_and(|(hash, rest)| {
+            hash.iter().all(u8::is_ascii_hexdigit) && matches!(rest, [b'E'] | [b'E', b'.', ..])
         })
 }
 
@@ -154,6 +151,14 @@ mod tests {
             (
                 "_ZN3std2io5print17h0123456789abcdefE.llvm.77",
                 "std::io::print",
+            ),
+            (
+                "_ZN36_$LT$r..Cat$u20$as$u20$r..Animal$GT$5speak17h4205dee43d9bb16bE",
+                "<r::Cat as r::Animal>::speak",
+            ),
+            (
+                "_ZN4core3ops8function6FnOnce40call_once$u7b$$u7b$vtable.shim$u7d$$u7d$17h2fcc1b63f012b0b9E.llvm.77",
+                "core::ops::function::FnOnce::call_once{{vtable.shim}}",
             ),
             ("_RNvC7example4main", "example::main"),
             // What optimizers cut off, and what they copied.
