@@ -175,6 +175,7 @@ struct pf_walk {
 	__u64 early; /* 1 if a table was not there yet */
 	__u64 end; /* of the mapping; 0 if there is none */
 	__u64 base; /* what makes an address an offset in the file */
+	__u64 files; /* stands for the files of all frames and for where they are mapped: other code may be at the same addresses later */
 	__u32 table; /* the element of the tables */
 	__u32 first_chunk; /* the chunk that the table begins with */
 	__u32 chunks; /* of the table; 0: frames are linked by the frame pointer */
@@ -197,14 +198,15 @@ _Static_assert(__builtin_offsetof(struct pf_walk, start) == 72, "as in src/abi.r
 _Static_assert(__builtin_offsetof(struct pf_walk, early) == 80, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, end) == 88, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, base) == 96, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, table) == 104, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 108, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 112, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, reserved) == 116, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 120, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 152, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, low) == 168, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, high) == 176, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, files) == 104, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, table) == 112, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 116, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 120, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, reserved) == 124, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 128, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 160, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, low) == 176, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, high) == 184, "as in src/abi.rs");
 
 /* What a CPU captures stacks into, in a level of scratch memory. */
 struct pf_capture {
@@ -216,7 +218,7 @@ struct pf_capture {
 _Static_assert(__builtin_offsetof(struct pf_capture, wanted) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, id) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, walk) == 16, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 200, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 208, "as in src/abi.rs");
 
 /* The value of avg and stats. */
 struct pf_average {

@@ -1,5 +1,6 @@
 /*
- * Stacks: each different one is stored once, under a hash of its process and frames, with the time when it was first seen.
+ * Stacks: each different one is stored once, under a hash of its process, its frames and, where these are known, the files that they
+ * are in, with the time when it was first seen.
  *
  * The kernel's own stack table (bpf_get_stackid) drops a stack whose place is taken. Here the key is a 64-bit hash, so that
  * two stacks of a session share an id about once in 2^63 / stacks^2 sessions, and what a full table refuses is counted.
@@ -9,27 +10,18 @@
  */
 #include "template.h"
 #include "calls.h"
+#include "hash.h"
 
 /* Bytes of frames that are asked for at the least: the kernel zeroes what it does not fill. */
 #define PF_FEW_FRAMES 128
 
 #define EEXIST 17
 
-/* Odd numbers with well-mixed bits: the fractional parts of the golden ratio and of the square root of 3. */
-#define PF_MULTIPLIER 0x9e3779b97f4a7c15ULL
-#define PF_OTHER_MULTIPLIER 0xbb67ae8584caa73bULL
-
-/* Brings high bits down, which a multiplication only carries up: the bits that address-space layout varies are high. */
-static __always_inline __u64 fold(__u64 hash)
-{
-	return hash ^ hash >> 32;
-}
-
 /* Two lanes, so that the multiplications of neighbouring frames overlap. Each step is a bijection of the lane. */
-static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames)
+static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames, __u64 files)
 {
 	__u64 even = (__u64)stack->tgid << 32 | frames;
-	__u64 odd = PF_OTHER_MULTIPLIER;
+	__u64 odd = PF_OTHER_MULTIPLIER ^ files;
 	__u64 i;
 
 #pragma clang loop unroll(disable)
@@ -180,8 +172,10 @@ static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture
 {
 	struct pf_walk *walk = &capture->walk;
 	/* Read back, so that the verifier does not follow each level by itself. */
-	__u64 level = *(volatile __u64 *)&walk->level, end = pf_begin_unwinding(level);
+	__u64 level = *(volatile __u64 *)&walk->level, end;
 
+	walk->files = 0;
+	end = pf_begin_unwinding(level);
 	if (end == PF_WALK_WHOLE)
 		return 0;
 	/* Code of 32 bits has other tables. */
@@ -236,7 +230,7 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 	asm volatile("" : "+r"(frames));
 	if (frames > size / 8)
 		frames = size / 8;
-	capture->id = identify(stack, frames);
+	capture->id = identify(stack, frames, how == BY_TABLES ? capture->walk.files : 0);
 	if (renewed)
 		store_renewed(capture, loss);
 	else

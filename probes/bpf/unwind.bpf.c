@@ -10,6 +10,7 @@
  */
 #include "template.h"
 #include "calls.h"
+#include "hash.h"
 
 /* The program's own code and data, as flags of a mapping: VM_EXEC (include/linux/mm.h). */
 #define PF_EXECUTABLE 4
@@ -129,6 +130,7 @@ static __always_inline void find_table(struct pf_walk *walk, __u64 vma, __u64 ad
 
 		walk->wanted.file.inode = pf_load(inode + pf_param(offset.inode.i_ino));
 		walk->wanted.file.device = pf_load(super + pf_param(offset.super_block.s_dev));
+		walk->files = fold((walk->files ^ walk->wanted.file.inode ^ walk->base) * PF_MULTIPLIER);
 	} else {
 		__u64 mm = pf_load(vma + pf_param(offset.vm_area_struct.vm_mm));
 

@@ -328,6 +328,11 @@ pub const WALK: Struct = Struct {
             Type::U64,
             "what makes an address an offset in the file",
         ),
+        field(
+            "files",
+            Type::U64,
+            "stands for the files of all frames and for where they are mapped: other code may be at the same addresses later",
+        ),
         field("table", Type::U32, "the element of the tables"),
         field(
             "first_chunk",
@@ -517,7 +522,7 @@ mod tests {
         assert_eq!(at(STACK_FIRST_NS), (8, 8));
         assert_eq!(at(EXTREME_SET), (8, 8));
         assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 16));
-        assert_eq!((CAPTURE.size(), AVERAGE.size()), (216, 16));
+        assert_eq!((CAPTURE.size(), AVERAGE.size()), (224, 16));
         assert_eq!(at(INTERVAL_WEIGHT), (16, 8));
         assert_eq!((INTERVAL.size(), SERIES_HEADER), (24, 8));
     }
