@@ -5,52 +5,8 @@
 mod support;
 
 use pfscript_testkit::needs_root;
-use std::path::Path;
+use support::frameless::{COMMON, STOCK, stacks};
 use support::{Scratch, Tracer, Workload};
-
-/// How they are built: as distributions build what they ship.
-const STOCK: &[&str] = &["-O2", "-fomit-frame-pointer", "-fno-optimize-sibling-calls"];
-
-/// What all of them begin with. `mark` is where the script looks.
-const COMMON: &str = r#"
-#include <alloca.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-#define APART __attribute__((noinline, noclone))
-volatile int sink;
-APART void mark(int n) { sink += n; __asm__ volatile("" ::: "memory"); }
-"#;
-
-/// The functions of the stacks that `script` prints of a program, without offsets, one line of `;` for each.
-fn stacks(script: &str, program: &Path, name: &str) -> Vec<String> {
-    let script = script.replace("PROGRAM", program.to_str().expect("UTF-8"));
-    let command = format!("'{}'", program.display());
-    let finished = Tracer::new(["-q", "-e", &script, "-c", &command])
-        .run()
-        .lossless();
-    let stacks: Vec<String> = finished
-        .text()
-        .split("\n\n")
-        .map(|stack| {
-            let frames = stack.lines().map(str::trim).filter(|line| !line.is_empty());
-            let functions = frames.map(|frame| frame.split('+').next().unwrap_or(frame));
-            functions.collect::<Vec<_>>().join(";")
-        })
-        .filter(|stack| !stack.is_empty())
-        .collect();
-    assert!(!stacks.is_empty(), "{name}: {finished}");
-    assert!(
-        !finished.messages().contains("before the start"),
-        "{name}: {finished}"
-    );
-    stacks
-}
 
 /// Traces `mark` of a program, and compares each stack up to `main` or the thread's function, and that it goes on from there to the
 /// start of the thread.
