@@ -47,17 +47,38 @@ static __always_inline int holds(__u64 vma, __u64 address)
 #define PF_PIVOTS 3
 #define PF_MOST_PIVOTS 18
 
-/*
- * The slot of an index in a node, which divides its range among its slots: pivot i is the last index of slot i, and the
- * last slot, which has no pivot, ends where the node does.
- */
-pf_template(__u64, pf_maple_slot, __u64 pivots, __u64 count, __u64 index)
+/* The type of the node that an entry points to (mte_node_type, lib/maple_tree.c). */
+static __always_inline __u64 node_type(__u64 entry)
 {
-	__u64 pivot[PF_PIVOTS], slot = 0, below = 1;
+	return entry >> 3 & 15;
+}
+
+/* A constant of nodes by whether the node that an entry points to is a maple_arange_64. */
+#define PF_OF_NODE(entry, what, member)                                                            \
+	either(is_less(node_type(entry) ^ pf_param(value.maple_type.maple_arange_64), 1),          \
+	       pf_param(what.maple_arange_64.member), pf_param(what.maple_range_64.member))
+
+/* Where the node has a member. */
+#define PF_IN_NODE(entry, member) \
+	(((entry) & ~(pf_param(size.maple_node) - 1)) + PF_OF_NODE(entry, offset, member))
+
+/*
+ * What the node that an entry points to has for an index: the next entry, or what the tree keeps there. A node divides its range among
+ * its slots: pivot i is the last index of slot i, and the last slot, which has no pivot, ends where the node does.
+ *
+ * The verifier checks a step once, and not for each node of a walk.
+ */
+pf_global(__u64, pf_maple_step, __u64 entry, __u64 index)
+{
+	__u64 slot = 0, count;
 
 #pragma clang loop unroll(disable)
-	for (__u64 first = 0; first < PF_MOST_PIVOTS; first += PF_PIVOTS) {
-		bpf_probe_read_kernel(pivot, sizeof(pivot), (const void *)(pivots + first * 8));
+	for (__u64 at = 0; at < PF_MOST_PIVOTS * sizeof(__u64); at += PF_PIVOTS * sizeof(__u64)) {
+		__u64 pivot[PF_PIVOTS], below = 1;
+
+		/* What follows from the entry is computed where it is needed, since the stack is short here. */
+		asm volatile("" : "+r"(entry));
+		bpf_probe_read_kernel(pivot, sizeof(pivot), (const void *)(PF_IN_NODE(entry, pivot) + at));
 #pragma unroll
 		for (__u64 i = 0; i < PF_PIVOTS; i++) {
 			below &= is_less(pivot[i], index);
@@ -67,12 +88,13 @@ pf_template(__u64, pf_maple_slot, __u64 pivots, __u64 count, __u64 index)
 			break;
 	}
 	/* Behind the pivots of the shorter nodes are slots. */
-	return slot < count ? slot : count;
+	count = PF_OF_NODE(entry, count, pivot);
+	return pf_load(PF_IN_NODE(entry, slot) + (slot < count ? slot : count) * 8);
 }
 
 /*
  * The address of the `struct vm_area_struct`, or 0, in a maple tree. A pointer to a node has the node's type in its low
- * bits (mte_node_type and mte_to_node, lib/maple_tree.c); nodes are aligned to their size.
+ * bits, and nodes are aligned to their size (mte_to_node, lib/maple_tree.c).
  *
  * Not finding a mapping is an answer; not being able to look is a loss.
  */
@@ -86,17 +108,9 @@ pf_template(__u64, pf_vma_maple, __u64 address, __u64 loss)
 	entry = pf_load(current_mm() + pf_param(offset.mm_struct.mm_mt.ma_root));
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < PF_MAPLE_NODES; i++) {
-		__u64 type = entry >> 3 & 15, last = vma;
-		__u64 node = entry & ~(pf_param(size.maple_node) - 1);
-		__u64 arange = is_less(type ^ pf_param(value.maple_type.maple_arange_64), 1);
-		__u64 slot = pf_maple_slot(node + either(arange, pf_param(offset.maple_arange_64.pivot),
-							 pf_param(offset.maple_range_64.pivot)),
-					   either(arange, pf_param(count.maple_arange_64.pivot),
-						  pf_param(count.maple_range_64.pivot)),
-					   address);
+		__u64 type = node_type(entry), last = vma;
 
-		node += either(arange, pf_param(offset.maple_arange_64.slot), pf_param(offset.maple_range_64.slot));
-		entry = pf_load(node + slot * 8);
+		entry = pf_maple_step(entry, address);
 		if (type >= pf_param(value.maple_type.maple_range_64))
 			continue;
 		/* A leaf: this is what the tree has. */
