@@ -15,10 +15,6 @@ mod header;
 pub use header::c_header;
 use layout::{Extent, Struct, Type, field};
 
-/// How the symbols of maps begin.
-pub const MAP_PREFIX: &str = "pf_map_";
-/// How the symbols of constants that a program brings begin.
-pub const PARAMETER_PREFIX: &str = "pf_param_";
 /// The constant of an entry: the index of its probe's first counter of losses.
 pub const LOSS_PARAMETER: &str = "pf_param_loss";
 /// The routine that counts a loss; the other routines and the entries call it.
@@ -39,8 +35,6 @@ pub const UPROBES_PARAMETER: &str = "pf_param_has_uprobes";
 pub const FRAMED_ENTRY: &str = "pf_enter_framed";
 /// The entry of programs that can be preempted and cannot sleep, likewise.
 pub const PREEMPTIBLE_ENTRY: &str = "pf_enter_preemptible";
-/// The symbol of the hole in an entry that the script's body fills.
-pub const BODY: &str = "pf_body";
 
 /// Defines the causes of loss and the list of them, in the order of their numbers.
 macro_rules! causes {

@@ -67,20 +67,15 @@ impl Template<'_> {
 }
 
 impl Library {
-    /// All templates, by name.
-    pub fn templates(&self) -> impl Iterator<Item = &Template<'static>> {
-        self.names().filter_map(|name| self.get(name))
-    }
-
     /// All entries, by name.
-    pub fn entries(&self) -> impl Iterator<Item = &Template<'static>> {
+    pub fn entries(&self) -> impl Iterator<Item = &'static Template<'static>> + use<> {
         self.templates().filter(|template| template.is_entry())
     }
 
     /// The names of the functions that templates have the kernel call back.
     pub fn callbacks(&self) -> BTreeSet<&'static str> {
         self.templates()
-            .flat_map(|template| &template.relocations)
+            .flat_map(|template| template.relocations.iter())
             .filter_map(|relocation| match relocation.referent {
                 Referent::Callback(name) => Some(name),
                 _ => None,
@@ -89,7 +84,7 @@ impl Library {
     }
 
     /// All that a script's body may call, by name.
-    pub fn routines(&self) -> impl Iterator<Item = &Template<'static>> {
+    pub fn routines(&self) -> impl Iterator<Item = &'static Template<'static>> + use<> {
         let callbacks = self.callbacks();
         self.templates()
             .filter(move |template| !template.is_entry() && !callbacks.contains(template.name))
@@ -113,7 +108,7 @@ impl Library {
     /// The constants that the program must bring for a template and all that it calls, by name.
     pub fn parameters(&self, name: &str) -> BTreeSet<&'static str> {
         let reached = self.reached(name).into_iter();
-        let relocations = reached.flat_map(|template| &template.relocations);
+        let relocations = reached.flat_map(|template| template.relocations.iter());
         relocations
             .filter_map(|relocation| match relocation.referent {
                 Referent::Parameter(name) => Some(name),
@@ -132,7 +127,7 @@ impl Library {
                 continue;
             };
             reached.push(template);
-            for relocation in &template.relocations {
+            for relocation in template.relocations.iter() {
                 if let Referent::Call(name) | Referent::Callback(name) = relocation.referent {
                     left.push(name);
                 }

@@ -14,8 +14,8 @@ use crate::unwind_tables::UnwindMaps;
 use aya_obj::generated::{BPF_F_RDONLY_PROG, bpf_line_info};
 use pfscript_compiler::ir::ProbeId;
 use pfscript_compiler::manifest::{Manifest, SiteTable, StopWord};
-use pfscript_probes::abi;
 use pfscript_probes::maps::BPF_MAP_TYPE_ARRAY_OF_MAPS;
+use pfscript_probes::{abi, template};
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -281,7 +281,7 @@ fn create_map(
     cpus: usize,
 ) -> Result<MapHandle, Error> {
     let spec = MapSpec {
-        name: name.strip_prefix(abi::MAP_PREFIX).unwrap_or(name),
+        name: name.strip_prefix(template::MAP_PREFIX).unwrap_or(name),
         map_type: map.map_type(),
         key_size: map.key_size(),
         value_size: map.value_size(),

@@ -255,7 +255,7 @@ fn instantiate(
         insns: chunks.iter().copied().map(Insn::decode).collect(),
         ..Code::default()
     };
-    for relocation in &template.relocations {
+    for relocation in template.relocations.iter() {
         let index = relocation.instruction;
         let is_load = |insns: &[Insn]| {
             insns.get(index).is_some_and(|insn| insn.code == LD_IMM64) && insns.len() > index + 1

@@ -8,10 +8,10 @@ use crate::btf::{Btf, Kind, TypeId};
 use crate::facts::Facts;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::abi::{
-    MAPLE_PARAMETER, PARAMETER_PREFIX, PID_NAMESPACE_PARAMETER, PID_TGID_ROUTINE, STACK_BY_TABLES,
+    MAPLE_PARAMETER, PID_NAMESPACE_PARAMETER, PID_TGID_ROUTINE, STACK_BY_TABLES,
     STACK_DEPTH_PARAMETER, UPROBES_PARAMETER,
 };
-use pfscript_probes::library;
+use pfscript_probes::{library, template::PARAMETER_PREFIX};
 
 /// The parameters of a routine and of all that it calls, with their values; none if these types lack one.
 pub fn of_routine(routine: &str, btf: Option<&Btf>) -> Option<Vec<(&'static str, u64)>> {

@@ -6,7 +6,7 @@ use pfscript_compiler::emit::asm::{ARGUMENTS, Insn, R0, Reg, alu};
 use pfscript_compiler::emit::{AssembleError, Assembled, assemble_with};
 use pfscript_compiler::ir::{FuncId, Function, verify_with};
 use pfscript_compiler::program::ProgramKind;
-use pfscript_probes::{Relocation, Template};
+use pfscript_probes::Template;
 use std::sync::LazyLock;
 
 /// Bytes of the map's value, where results go.
@@ -41,7 +41,7 @@ fn mix_template(count: usize) -> Template<'static> {
         name: MIXES[count],
         signature: "",
         code: insns.iter().flat_map(|insn| insn.encode()).collect(),
-        relocations: Vec::<Relocation>::new(),
+        relocations: &[],
     }
 }
 

@@ -111,11 +111,13 @@ fn what_is_not_there_is_named() {
 fn an_unknown_parameter_is_an_error() {
     let library = pfscript_probes::library();
     let mut entry = library.get("pf_enter_framed").unwrap().clone();
-    for relocation in &mut entry.relocations {
+    let mut relocations = entry.relocations.to_vec();
+    for relocation in &mut relocations {
         if let Referent::Parameter(name) = &mut relocation.referent {
             *name = "pf_param_colour";
         }
     }
+    entry.relocations = relocations.leak();
     let module = module(vec![loss_map()], vec![sized(4000)]);
     let error = assemble_with(&module, "a.pf", "", &|_| Some(&entry)).unwrap_err();
     let expected = ErrorKind::UnknownParameter("pf_param_colour".to_owned());
@@ -128,7 +130,7 @@ fn a_template_that_is_cut_off_is_refused() {
         name: "pf_enter_framed",
         signature: "pf_enter_framed(void *ctx)",
         code: code.into(),
-        relocations,
+        relocations: relocations.leak(),
     };
     let hole = Relocation {
         instruction: 1,
@@ -251,9 +253,11 @@ fn too_much_stack_in_a_chain_of_calls_is_refused() {
         .code
         .to_mut()
         .splice(0..0, [0x7a, 0x0a, 0x38, 0xff, 0, 0, 0, 0]);
-    for relocation in &mut entry.relocations {
+    let mut relocations = entry.relocations.to_vec();
+    for relocation in &mut relocations {
         relocation.instruction += 1;
     }
+    entry.relocations = relocations.leak();
     let module = module(vec![loss_map()], vec![full(true).0.done()]);
     let library = pfscript_probes::library();
     let templates = |name: &str| match name {

@@ -83,7 +83,7 @@ mod tests {
     fn these_are_the_maps_that_templates_refer_to() {
         let mut used = BTreeSet::new();
         for name in library().names() {
-            for relocation in &library().get(name).unwrap().relocations {
+            for relocation in library().get(name).unwrap().relocations.iter() {
                 if let Referent::Map(map) = relocation.referent {
                     used.insert(map);
                 }
