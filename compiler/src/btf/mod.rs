@@ -11,6 +11,7 @@
 //! Left out: split BTF of modules, `.BTF.ext`, big-endian files.
 
 mod enumerations;
+mod find;
 mod members;
 mod spelling;
 mod writer;
@@ -20,7 +21,7 @@ pub use members::Member;
 pub use writer::{BtfWriter, trim};
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 /// The longest chain of typedefs and qualifiers, and the deepest nest of declarators, that is followed.
 const MAX_DEPTH: u32 = 64;
@@ -168,6 +169,8 @@ pub struct Btf {
     /// Types up to this one were there before those that a script declares, which are found first.
     base: u32,
     index: OnceLock<Index>,
+    /// What was found by kind and name, or is known not to be there.
+    found: Mutex<find::Found>,
 }
 
 /// What the first question finds out about all types.
@@ -240,6 +243,7 @@ impl Btf {
             strings,
             base: 0,
             index: OnceLock::new(),
+            found: Mutex::default(),
         })
     }
 
@@ -359,62 +363,6 @@ impl Btf {
 
     fn string(&self, name: u32) -> &str {
         str::from_utf8(self.name_bytes(name)).unwrap_or_default()
-    }
-
-    fn is_named(&self, header: &Header, name: &str) -> bool {
-        let (start, end) = self.strings;
-        start
-            .checked_add(header.name as usize)
-            .and_then(|start| self.bytes().get(start..end))
-            .and_then(|tail| tail.strip_prefix(name.as_bytes()))
-            .is_some_and(|rest| rest.first() == Some(&0))
-    }
-
-    /// The first type of that kind and name. [`Kind::Enum`] also finds enumerations of 64 bits, [`Kind::Int`] finds
-    /// integers by any of C's spellings (`unsigned long` is `long unsigned int`); pointers, arrays and other kinds
-    /// without names are never found.
-    pub fn find(&self, kind: Kind, name: &str) -> Option<TypeId> {
-        if name.is_empty() {
-            return None;
-        }
-        let mut headers = self
-            .candidates(kind)
-            .filter_map(|id| Some((id, self.header(id)?)))
-            .filter(|(_, header)| same(header.kind, kind));
-        let found = match kind {
-            Kind::Int => {
-                let wanted = spelling::plain_integer(name);
-                headers
-                    .find(|(_, header)| spelling::plain_integer(self.string(header.name)) == wanted)
-            }
-            _ => headers.find(|(_, header)| self.is_named(header, name)),
-        };
-        found.map(|(id, _)| id)
-    }
-
-    /// The types among which one of that kind with a name is.
-    fn candidates(&self, kind: Kind) -> impl Iterator<Item = TypeId> + '_ {
-        let index = self.index();
-        let ids = match kind {
-            Kind::Func => &index.functions,
-            _ => &index.named,
-        };
-        let declared = ids.partition_point(|id| *id <= self.base);
-        let in_order = ids[declared..].iter().chain(&ids[..declared]);
-        in_order.copied().map(TypeId)
-    }
-
-    /// The names of all types of that kind, in the order of the file; a name may come twice.
-    pub fn names(&self, kind: Kind) -> impl Iterator<Item = &str> {
-        self.candidates(kind).filter_map(move |id| {
-            let header = self.header(id)?;
-            same(header.kind, kind).then(|| self.string(header.name))
-        })
-    }
-
-    /// The names of all structures, for suggestions.
-    pub fn struct_names(&self) -> impl Iterator<Item = &str> {
-        self.names(Kind::Struct)
     }
 
     /// What a type is; [`Kind::Void`] for 0 and for numbers beyond the file's.
@@ -549,15 +497,6 @@ impl Btf {
             variadic,
         })
     }
-}
-
-/// Whether a type of kind `have` answers a question for `want`.
-fn same(have: Kind, want: Kind) -> bool {
-    let plain = |kind| match kind {
-        Kind::Enum64 => Kind::Enum,
-        other => other,
-    };
-    plain(have) == plain(want)
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {

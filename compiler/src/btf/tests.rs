@@ -92,6 +92,27 @@ fn types_are_found_by_kind_and_name() {
 }
 
 #[test]
+fn types_that_are_found_together_are_those_that_are_found_alone() {
+    let wanted = [
+        (Kind::Struct, "file"),
+        (Kind::Union, "file"),
+        (Kind::Struct, "task_struct"),
+        (Kind::Struct, "nothing"),
+        (Kind::Typedef, "pid_t"),
+        (Kind::Enum, "wide"),
+        (Kind::Int, "unsigned long"),
+        (Kind::Struct, ""),
+    ];
+    let together = btf();
+    together.find_all(&wanted);
+    for (kind, name) in wanted {
+        let alone = btf().find(kind, name);
+        assert_eq!(together.find(kind, name), alone, "{kind:?} {name}");
+        assert_eq!(together.find(kind, name), alone, "{kind:?} {name} again");
+    }
+}
+
+#[test]
 fn integers_are_found_by_any_spelling() {
     let btf = btf();
     let long = find(&btf, Kind::Int, "long unsigned int");

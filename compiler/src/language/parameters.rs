@@ -25,14 +25,20 @@ pub fn of_stacks_by_tables(btf: Option<&Btf>) -> Option<Vec<(&'static str, u64)>
     const TREES: [&str; 2] = ["pf_vma_maple", "pf_vma_red_black"];
     const RETURNS: &str = "pf_return_address";
     let btf = btf?;
+    let names = library().parameters(STACK_BY_TABLES);
+    let types: Vec<(Kind, &str)> = names
+        .iter()
+        .filter_map(|name| Some(parts(name)?.1))
+        .collect();
+    btf.find_all(&types);
     let has = TREES.map(|tree| of_routine(tree, Some(btf)).is_some());
     if has == [false, false] {
         return None;
     }
     let optional = [TREES[0], TREES[1], RETURNS].map(|routine| library().parameters(routine));
     let has_uprobes = of_routine(RETURNS, Some(btf)).is_some();
-    let names = library().parameters(STACK_BY_TABLES).into_iter();
     names
+        .into_iter()
         .filter(|name| *name != STACK_DEPTH_PARAMETER)
         .map(|name| {
             let optional = || optional.iter().any(|names| names.contains(name));
@@ -67,19 +73,29 @@ pub fn of_process_ids(facts: &dyn Facts) -> Result<Vec<(&'static str, u64)>, Dia
     })
 }
 
-/// The value of one parameter.
-fn value(name: &str, btf: &Btf) -> Option<u64> {
-    let (what, path) = name.strip_prefix(PARAMETER_PREFIX)?.split_once('.')?;
+/// A parameter's name in its parts: what is asked, of which type, and of which of its members.
+fn parts(parameter: &str) -> Option<(&str, (Kind, &str), &str)> {
+    let (what, path) = parameter.strip_prefix(PARAMETER_PREFIX)?.split_once('.')?;
     let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+    let kind = match what {
+        "value" => Kind::Enum,
+        _ => Kind::Struct,
+    };
+    Some((what, (kind, name), rest))
+}
+
+/// The value of one parameter.
+fn value(parameter: &str, btf: &Btf) -> Option<u64> {
+    let (what, (kind, name), rest) = parts(parameter)?;
     match what {
         "offset" => place(btf, name, rest).map(|(bits, _)| u64::from(bits / 8)),
         "count" => {
             let (_, ty) = place(btf, name, rest)?;
             btf.array(ty).map(|(_, count)| count.into())
         }
-        "size" => btf.size_of(btf.find(Kind::Struct, name)?).map(u64::from),
+        "size" => btf.size_of(btf.find(kind, name)?).map(u64::from),
         "value" => btf
-            .enumerators(btf.find(Kind::Enum, name)?)
+            .enumerators(btf.find(kind, name)?)
             .find(|(enumerator, _)| *enumerator == rest)
             .map(|(_, value)| value as u64),
         _ => None,

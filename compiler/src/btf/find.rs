@@ -1,0 +1,123 @@
+//! Types by kind and name.
+//!
+//! Nothing is sorted by name in BTF, so a search looks at the names of all types, some 30,000 in a kernel. What was found is
+//! remembered.
+
+use super::{Btf, Header, Kind, TypeId, spelling};
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
+
+/// What was found, or is known not to be there.
+pub(super) type Found = HashMap<(Kind, String), Option<TypeId>>;
+
+impl Btf {
+    /// The first type of that kind and name. [`Kind::Enum`] also finds enumerations of 64 bits, [`Kind::Int`] finds
+    /// integers by any of C's spellings (`unsigned long` is `long unsigned int`); pointers, arrays and other kinds
+    /// without names are never found.
+    pub fn find(&self, kind: Kind, name: &str) -> Option<TypeId> {
+        if name.is_empty() {
+            return None;
+        }
+        let key = (kind, name.to_owned());
+        if let Some(known) = self.found().get(&key) {
+            return *known;
+        }
+        let id = self.search(kind, name);
+        self.found().insert(key, id);
+        id
+    }
+
+    /// Finds types of these kinds and names in one walk, which takes hardly longer than to find one of them. [`Btf::find`] has
+    /// them at hand then.
+    pub(crate) fn find_all(&self, wanted: &[(Kind, &str)]) {
+        let mut left: HashMap<&[u8], Vec<(Kind, &str)>> = HashMap::new();
+        for &(kind, name) in wanted {
+            // Integers have several names, and functions a list of their own.
+            if !matches!(kind, Kind::Int | Kind::Func) && !name.is_empty() {
+                left.entry(name.as_bytes()).or_default().push((kind, name));
+            }
+        }
+        let mut found = self.found();
+        let all = left.values().flatten();
+        found.extend(all.map(|&(kind, name)| ((kind, name.to_owned()), None)));
+        for id in self.candidates(Kind::Struct) {
+            let Some(header) = self.header(id) else {
+                continue;
+            };
+            for &(kind, name) in left
+                .get(self.name_bytes(header.name))
+                .into_iter()
+                .flatten()
+                .filter(|(kind, _)| same(header.kind, *kind))
+            {
+                found
+                    .entry((kind, name.to_owned()))
+                    .and_modify(|first| *first = first.or(Some(id)));
+            }
+        }
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        // No more than a type that was found already is lost by a panic.
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn search(&self, kind: Kind, name: &str) -> Option<TypeId> {
+        let mut headers = self
+            .candidates(kind)
+            .filter_map(|id| Some((id, self.header(id)?)))
+            .filter(|(_, header)| same(header.kind, kind));
+        let found = match kind {
+            Kind::Int => {
+                let wanted = spelling::plain_integer(name);
+                headers
+                    .find(|(_, header)| spelling::plain_integer(self.string(header.name)) == wanted)
+            }
+            _ => headers.find(|(_, header)| self.is_named(header, name)),
+        };
+        found.map(|(id, _)| id)
+    }
+
+    /// The types among which one of that kind with a name is.
+    fn candidates(&self, kind: Kind) -> impl Iterator<Item = TypeId> + '_ {
+        let index = self.index();
+        let ids = match kind {
+            Kind::Func => &index.functions,
+            _ => &index.named,
+        };
+        let declared = ids.partition_point(|id| *id <= self.base);
+        let in_order = ids[declared..].iter().chain(&ids[..declared]);
+        in_order.copied().map(TypeId)
+    }
+
+    /// The names of all types of that kind, in the order of the file; a name may come twice.
+    pub fn names(&self, kind: Kind) -> impl Iterator<Item = &str> {
+        self.candidates(kind).filter_map(move |id| {
+            let header = self.header(id)?;
+            same(header.kind, kind).then(|| self.string(header.name))
+        })
+    }
+
+    /// The names of all structures, for suggestions.
+    pub fn struct_names(&self) -> impl Iterator<Item = &str> {
+        self.names(Kind::Struct)
+    }
+
+    pub(super) fn is_named(&self, header: &Header, name: &str) -> bool {
+        let (start, end) = self.strings;
+        start
+            .checked_add(header.name as usize)
+            .and_then(|start| self.bytes().get(start..end))
+            .and_then(|tail| tail.strip_prefix(name.as_bytes()))
+            .is_some_and(|rest| rest.first() == Some(&0))
+    }
+}
+
+/// Whether a type of kind `have` answers a question for `want`.
+fn same(have: Kind, want: Kind) -> bool {
+    let plain = |kind| match kind {
+        Kind::Enum64 => Kind::Enum,
+        other => other,
+    };
+    plain(have) == plain(want)
+}
