@@ -6,7 +6,7 @@
 //! nothing is attached, looks ([`Facts::thorough`]): BTF also knows functions that are there by another name alone.
 
 use super::convention::Convention;
-use super::{Argument, Provider, ProviderInfo, nearest, parts, prototype};
+use super::{Argument, Provider, ProviderInfo, nearest, parts, prototype, variants};
 use crate::btf::{Btf, Kind};
 use crate::facts::{Arch, FactError, Facts, unchecked};
 use crate::glob::{self, Glob};
@@ -213,7 +213,9 @@ fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic>
     {
         return Ok(found.clone());
     }
-    if let Some(variant) = variant(written, functions) {
+    if written.offset == 0
+        && let Some(variant) = variants::of_whole(variants(written, functions))
+    {
         // Whoever attaches it finds it by its own name, and says what it is.
         return Ok(match facts.thorough() {
             true => variant.clone(),
@@ -238,7 +240,7 @@ fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic>
     Err(error.help(help))
 }
 
-/// The names that the compiler has given to what it made of a function: `finish_task_switch.isra.0`.
+/// The names of what the compiler made of a function.
 fn variants<'f>(
     written: &Written<'_>,
     functions: &'f [String],
@@ -246,17 +248,8 @@ fn variants<'f>(
     functions.iter().filter(|name| {
         let (module, function) = split(name);
         let wanted = written.module.map(|module| module.node.as_str());
-        let rest = function.strip_prefix(written.function);
-        (wanted.is_none() || wanted == module)
-            && rest.is_some_and(|rest| rest.starts_with('.') && !rest.ends_with(".cold"))
+        (wanted.is_none() || wanted == module) && variants::is_variant(function, written.function)
     })
-}
-
-/// The one that stands for the function: neither a part of it nor one of several copies.
-fn variant<'f>(written: &Written<'_>, functions: &'f [String]) -> Option<&'f String> {
-    let mut whole = variants(written, functions).filter(|name| !name.contains(".part."));
-    let one = whole.next().filter(|_| written.offset == 0);
-    one.filter(|_| whole.next().is_none())
 }
 
 /// The message about a function that cannot be probed by this name.

@@ -30,6 +30,7 @@ pub mod tracepoint_types;
 mod uprobe;
 mod usdt;
 mod user_files;
+pub mod variants;
 
 /// All providers, in the order of the reference.
 static REGISTRY: &[&dyn Provider] = &[

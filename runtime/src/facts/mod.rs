@@ -17,7 +17,7 @@ use crate::elf;
 use crate::sys;
 use pfscript_compiler::btf::{Btf, Kind};
 use pfscript_compiler::facts::{Arch, Binary, FactError, Facts, TracepointFormat, VariableSymbol};
-use pfscript_compiler::providers::tracepoint_format;
+use pfscript_compiler::providers::{tracepoint_format, variants};
 use pfscript_probes::{FEATURES, Feature};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -323,10 +323,8 @@ impl LiveFacts {
         })
         .ok()?;
         let known: HashSet<&str> = btf.names(Kind::Func).collect();
-        // What the compiler changed has a suffix that BTF leaves out: `finish_task_switch.isra.0`.
         let in_btf = |symbol: &String| {
-            let name = symbol.split('.').next().unwrap_or(symbol);
-            known.contains(name) && !symbol.ends_with(".cold")
+            variants::origin(symbol).is_some_and(|function| known.contains(function))
         };
         let mut names = with_code;
         names.retain(in_btf);
@@ -336,13 +334,12 @@ impl LiveFacts {
     }
 }
 
-/// The names that the compiler has given to what it made of a function: `finish_task_switch.isra.0`.
+/// The names of what the compiler made of a function.
 pub(crate) fn variants_of(function: &str) -> Vec<String> {
     let mut variants = Vec::new();
     // Without the list there are no names to propose.
     let _ = symbols(|_, kind, symbol| {
-        let rest = symbol.strip_prefix(function);
-        let variant = rest.is_some_and(|rest| rest.starts_with('.') && !rest.ends_with(".cold"));
+        let variant = variants::is_variant(symbol, function);
         if variant && matches!(kind, 't' | 'T') && variants.len() < 4 {
             variants.push(symbol.to_owned());
         }
@@ -351,14 +348,9 @@ pub(crate) fn variants_of(function: &str) -> Vec<String> {
     variants
 }
 
-/// The one name of a function that the compiler has changed as a whole: no part that it has taken out of it, and none of several
-/// copies.
+/// The one name of a function that the compiler has changed as a whole.
 pub(crate) fn variant_of(function: &str) -> Option<String> {
-    let mut variants = variants_of(function);
-    variants.retain(|variant| !variant.contains(".part."));
-    // Something that is changed already is not changed again.
-    let [one] = <[String; 1]>::try_from(variants).ok()?;
-    Some(one)
+    variants::of_whole(variants_of(function))
 }
 
 /// Where the kernel's functions of a name are: files of its source may have one each. Empty if that is hidden from us.
