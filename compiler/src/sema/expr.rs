@@ -69,13 +69,13 @@ impl Checker<'_> {
                     return self.value_or(condition, otherwise, span);
                 };
                 match self.holds_always(condition)? {
-                    Some(true) => return self.choice(then),
-                    Some(false) => return self.choice(otherwise),
+                    Some(true) => return self.expr(then),
+                    Some(false) => return self.expr(otherwise),
                     None => {}
                 }
                 let condition = self.condition(condition)?;
-                let then = self.choice(then)?;
-                let otherwise = self.choice(otherwise)?;
+                let then = self.expr(then)?;
+                let otherwise = self.expr(otherwise)?;
                 self.choose(condition, then, otherwise, span)
             }
             Ast::Block { body, value } => self.block_value(body, value.as_deref(), span),

@@ -15,6 +15,9 @@ use pfscript_probes::Feature;
 /// The most times that a block is unrolled.
 const MAX_UNROLLED: i64 = 100;
 
+/// Conditions, and what is done or given where they hold.
+type Arms<'a, T> = Vec<&'a (ast::Expr, T)>;
+
 impl Checker<'_> {
     /// `while (condition) { … }`
     pub(super) fn while_loop(
@@ -181,6 +184,23 @@ impl Checker<'_> {
         Ok(block)
     }
 
+    /// The arms of an `if` that its `comptime` conditions leave, and what comes behind them. The rest is not even looked at.
+    pub(super) fn open_arms<'a, T>(
+        &mut self,
+        arms: &'a [(ast::Expr, T)],
+        otherwise: Option<&'a T>,
+    ) -> Result<(Arms<'a, T>, Option<&'a T>), Diagnostic> {
+        let mut open = Vec::with_capacity(arms.len());
+        for arm in arms {
+            match self.holds_always(&arm.0)? {
+                Some(true) => return Ok((open, Some(&arm.1))),
+                Some(false) => {}
+                None => open.push(arm),
+            }
+        }
+        Ok((open, otherwise))
+    }
+
     /// `if cond { … } else { … }` as a value.
     pub(super) fn if_value(
         &mut self,
@@ -188,22 +208,13 @@ impl Checker<'_> {
         otherwise: Option<&ast::Expr>,
         span: Span,
     ) -> Result<Expr, Diagnostic> {
-        let mut checked = Vec::with_capacity(arms.len());
-        let mut certain = None;
-        for (condition, then) in arms {
-            match self.holds_always(condition)? {
-                Some(true) => {
-                    certain = Some(then);
-                    break;
-                }
-                Some(false) => continue,
-                None => {}
-            }
-            let condition = self.condition(condition)?;
-            checked.push((condition, self.choice(then)?));
+        let (open, otherwise) = self.open_arms(arms, otherwise)?;
+        let mut checked = Vec::with_capacity(open.len());
+        for (condition, then) in open {
+            checked.push((self.condition(condition)?, self.expr(then)?));
         }
-        let mut rest = match certain.or(otherwise) {
-            Some(otherwise) => self.choice(otherwise)?,
+        let mut rest = match otherwise {
+            Some(otherwise) => self.expr(otherwise)?,
             None => Expr {
                 kind: ExprKind::Block(Vec::new(), None),
                 ty: Type::Void,
@@ -214,15 +225,6 @@ impl Checker<'_> {
             rest = self.choose(condition, then, rest, span)?;
         }
         Ok(rest)
-    }
-
-    /// One of the values that a condition chooses between; it may be none.
-    pub(super) fn choice(&mut self, expr: &ast::Expr) -> Result<Expr, Diagnostic> {
-        let value = self.expr(expr)?;
-        match value.ty {
-            Type::Void => Ok(value),
-            _ => Ok(value),
-        }
     }
 
     /// `value ?: otherwise`: a block that has the value in a variable of its own, whose name no script can write.
@@ -260,7 +262,7 @@ impl Checker<'_> {
             return Err(Diagnostic::error(value.span, error));
         }
         let then = condition.clone();
-        let otherwise = self.choice(otherwise)?;
+        let otherwise = self.expr(otherwise)?;
         self.choose(condition, then, otherwise, span)
     }
 

@@ -157,14 +157,29 @@ enum Value {
     Word(&'static [&'static str]),
 }
 
-const fn number(
-    name: &'static str,
-    (min, max): (u32, u32),
-    set: fn(&mut Limits, u32),
-    get: fn(&Limits) -> Option<u32>,
-) -> Setting {
-    let kind = Kind::Number { min, max, set, get };
-    Setting { name, kind }
+/// A number from the first to the second of a pair, kept in a member of [`Limits`].
+macro_rules! number {
+    ($name:literal, ($min:expr, $max:expr), $member:ident) => {
+        Setting {
+            name: $name,
+            kind: Kind::Number {
+                min: $min,
+                max: $max,
+                set: |limits, number| limits.$member = number.into(),
+                get: |limits| limits.$member.into(),
+            },
+        }
+    };
+}
+
+/// Whether something is on, kept in a member of [`Limits`].
+macro_rules! flag {
+    ($name:literal, $member:ident) => {
+        Setting {
+            name: $name,
+            kind: Kind::Flag(|limits, on| limits.$member = on, |limits| limits.$member),
+        }
+    };
 }
 
 const fn same_here(
@@ -186,14 +201,7 @@ const UNSTABLE: Value = Value::Word(&["enable", "warn", "error", "true", "false"
 
 /// All settings.
 pub const SETTINGS: &[Setting] = &[
-    number(
-        "max_strlen",
-        (1, MAX_STRING_BYTES - 8),
-        |limits, bytes| {
-            limits.max_strlen = bytes;
-        },
-        |limits| Some(limits.max_strlen),
-    ),
+    number!("max_strlen", (1, MAX_STRING_BYTES - 8), max_strlen),
     Setting {
         name: "str_trunc_trailer",
         kind: Kind::Text(
@@ -204,60 +212,13 @@ pub const SETTINGS: &[Setting] = &[
             |limits| &limits.str_trunc_trailer,
         ),
     },
-    number(
-        "max_map_keys",
-        (1, u32::MAX),
-        |limits, keys| {
-            limits.max_map_keys = Some(keys);
-        },
-        |limits| limits.max_map_keys,
-    ),
-    number(
-        "max_stacks",
-        (1, u32::MAX),
-        |limits, stacks| {
-            limits.max_stacks = Some(stacks);
-        },
-        |limits| limits.max_stacks,
-    ),
-    number(
-        "perf_rb_pages",
-        (1, MAX_EVENT_PAGES),
-        |limits, pages| {
-            limits.event_pages = Some(pages);
-        },
-        |limits| limits.event_pages,
-    ),
-    number(
-        "max_probes",
-        (1, u32::MAX),
-        |limits, points| {
-            limits.max_probes = Some(points);
-        },
-        |limits| limits.max_probes,
-    ),
-    number(
-        "max_bpf_progs",
-        (1, u32::MAX),
-        |limits, programs| {
-            limits.max_programs = programs;
-        },
-        |limits| Some(limits.max_programs),
-    ),
-    Setting {
-        name: "print_maps_on_exit",
-        kind: Kind::Flag(
-            |limits, print| limits.print_maps = print,
-            |limits| limits.print_maps,
-        ),
-    },
-    Setting {
-        name: "show_debug_info",
-        kind: Kind::Flag(
-            |limits, show| limits.source_lines = show,
-            |limits| limits.source_lines,
-        ),
-    },
+    number!("max_map_keys", (1, u32::MAX), max_map_keys),
+    number!("max_stacks", (1, u32::MAX), max_stacks),
+    number!("perf_rb_pages", (1, MAX_EVENT_PAGES), event_pages),
+    number!("max_probes", (1, u32::MAX), max_probes),
+    number!("max_bpf_progs", (1, u32::MAX), max_programs),
+    flag!("print_maps_on_exit", print_maps),
+    flag!("show_debug_info", source_lines),
     Setting {
         name: "stack_mode",
         kind: Kind::Word(
@@ -337,14 +298,7 @@ pub const SETTINGS: &[Setting] = &[
         "true",
         "names are always found in the same way",
     ),
-    number(
-        "max_cat_bytes",
-        (0, MAX_CAT_BYTES),
-        |limits, bytes| {
-            limits.max_cat_bytes = bytes;
-        },
-        |limits| Some(limits.max_cat_bytes),
-    ),
+    number!("max_cat_bytes", (0, MAX_CAT_BYTES), max_cat_bytes),
     same_here(
         "max_ast_nodes",
         Value::Number,

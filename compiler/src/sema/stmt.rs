@@ -121,25 +121,15 @@ impl Checker<'_> {
                 self.declare(name, ty.as_ref(), value.as_ref(), out)?
             }
             StmtKind::If { arms, otherwise } => {
-                let mut checked = Vec::with_capacity(arms.len());
-                let mut certain = None;
-                for (condition, then) in arms {
-                    match self.holds_always(condition)? {
-                        Some(true) => {
-                            certain = Some(then);
-                            break;
-                        }
-                        Some(false) => continue,
-                        None => {}
-                    }
+                let (open, otherwise) = self.open_arms(arms, otherwise.as_ref())?;
+                let mut checked = Vec::with_capacity(open.len());
+                for (condition, then) in open {
                     let condition = self.condition(condition);
                     let condition = self.keep(condition);
                     let then = self.block(then);
                     checked.extend(condition.map(|condition| (condition, then)));
                 }
-                let otherwise = certain
-                    .or(otherwise.as_ref())
-                    .map_or(Vec::new(), |block| self.block(block));
+                let otherwise = otherwise.map_or(Vec::new(), |block| self.block(block));
                 // A condition that was refused is an error, so there will be no object that lacks its arm.
                 if checked.is_empty() {
                     out.extend(otherwise);
