@@ -52,6 +52,31 @@ fn names_of_parent_and_first_thread_are_those_of_the_processes() {
     );
 }
 
+#[test]
+fn processes_have_their_names_by_their_ids() {
+    needs_root!();
+    let scratch = Scratch::new("named");
+    let program = scratch.program("some-name", "#!/bin/sh\nexec sleep 20\n");
+    let mut child = std::process::Command::new(program).spawn().unwrap();
+    let name = || std::fs::read_to_string(format!("/proc/{}/comm", child.id())).unwrap();
+    // Until it runs what it is to run.
+    while name() != "sleep\n" {
+        std::thread::yield_now();
+    }
+    let script = "BEGIN { print(comm(1)); print(comm($1)); print(comm(2147483647)); exit(); }";
+    let finished = Tracer::new(["-e", script, &child.id().to_string()]).run();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let finished = finished.ok();
+    let first = std::fs::read_to_string("/proc/1/comm").unwrap();
+    assert_eq!(
+        finished.text().trim_end(),
+        format!("{first}sleep\nN/A"),
+        "{finished}"
+    );
+    finished.says(&["no process has the id 2147483647"]);
+}
+
 /// A folder's cgroup is that of the processes in it.
 #[test]
 fn cgroups_are_had_by_their_folders() {

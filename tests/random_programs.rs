@@ -31,7 +31,7 @@ const LEFT_OUT: [(&str, &str); 10] = [
     ("runs as often as a benchmark likes", "bench"),
     (
         "differs from machine to machine or from run to run",
-        "numaid; username; cgroup; cgroup_path; cgroupid; curtask; ppid; pcomm; leader_tid; leader_comm; vma; \
+        "comm(number); numaid; username; cgroup; cgroup_path; cgroupid; curtask; ppid; pcomm; leader_tid; leader_comm; vma; \
          kaddr; ksym; usym; percpu_kaddr; ntop(int family, any address)",
     ),
     ("is a clock's", "time; strftime"),

@@ -90,6 +90,20 @@ impl Btf {
         in_order.copied().map(TypeId)
     }
 
+    /// Whether there is a function of that name that BPF programs may call. Where no function is marked as such (before
+    /// Linux 6.10), any function may be one.
+    pub fn has_kfunc(&self, name: &str) -> bool {
+        let Some(function) = self.find(Kind::Func, name) else {
+            return false;
+        };
+        let headers = self.ids().filter_map(|id| self.header(id));
+        let mut tags = headers
+            .filter(|header| header.kind == Kind::DeclTag && self.is_named(header, "bpf_kfunc"))
+            .map(|header| TypeId(header.size_or_type))
+            .peekable();
+        tags.peek().is_none() || tags.any(|tagged| tagged == function)
+    }
+
     /// The names of all types of that kind, in the order of the file; a name may come twice.
     pub fn names(&self, kind: Kind) -> impl Iterator<Item = &str> {
         self.candidates(kind).filter_map(move |id| {

@@ -106,9 +106,7 @@ builtins! {
     "arg9", "uint64", "see `arg0`", |checker, span| provided(checker, "arg9", span);
     "arg10", "uint64", "see `arg0`; markers (`usdt`) have up to twelve", |checker, span| provided(checker, "arg10", span);
     "arg11", "uint64", "see `arg0`", |checker, span| provided(checker, "arg11", span);
-    "args", "record", "the arguments of the probe by name: `args.filename`", |_, span| Err(
-        Diagnostic::error(span, "`args` cannot be used alone").help("name one of the arguments, such as `args.filename`; `-lv PROBE` lists them")
-    );
+    "args", "record", "the arguments of the probe by name: `args.filename`; alone, all of them", |checker, span| checker.all_arguments(span);
     "retval", "uint64", "what the traced function returned; cast it where it may be negative: `(int32)retval < 0`", |checker, span| {
         provided(checker, "retval", span)
     };

@@ -33,8 +33,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("sarg7", Builtin),
     ("sarg8", Builtin),
     ("sarg9", Builtin),
-    ("comm", Function),
-    ("kfunc_allowed", Function),
     ("override", Function),
     ("path", Function),
     ("skboutput", Function),

@@ -236,7 +236,9 @@ impl<'s> Expander<'s> {
         if let Some(found) = candidates.iter().find(fits) {
             return Ok(Some(*found));
         }
-        if Builtin::named(name).is_some() || functions::named(name).is_some() {
+        // A builtin takes no arguments: with some, its name may be that of a macro.
+        let builtin = args.is_empty() && Builtin::named(name).is_some();
+        if builtin || functions::named(name).is_some() {
             return Ok(None);
         }
         let prelude = PRELUDE

@@ -4,6 +4,7 @@
 
 use super::Checker;
 use super::extents::Extent;
+use super::type_names::string_named;
 use crate::hir::Expr;
 use crate::language::builtins::Builtin;
 use crate::types::Type;
@@ -84,6 +85,9 @@ impl Checker<'_> {
     }
 
     pub(super) fn type_measured(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
+        if let Some(string) = string_named(name) {
+            return Ok(string);
+        }
         let mut ty = self.target_named(name)?;
         for _ in 0..name.pointers {
             ty = self.types.pointer_to(ty);

@@ -284,6 +284,44 @@ impl Checker<'_> {
         }
     }
 
+    /// `args`: all arguments by name, as a record.
+    pub(crate) fn all_arguments(&mut self, span: Span) -> Result<Expr, Diagnostic> {
+        let provider = self.probe.provider;
+        let mut names: Vec<String> = Vec::new();
+        for point in self.probe.points {
+            let arguments = match point.arguments(provider, self.facts) {
+                Ok(arguments) => arguments,
+                Err(error) => return Err(error.clone().diagnostic(span, String::new)),
+            };
+            let all = arguments.iter().map(|argument| argument.name.clone());
+            if names.is_empty() {
+                names = all.collect();
+            } else if !all.eq(names.iter().cloned()) {
+                let differing = &mut self.probe.differences.arguments;
+                differing.extend(arguments.iter().map(|argument| argument.name.clone()));
+            }
+        }
+        // Nothing is known of them, or there are none: the first says so.
+        if matches!(&names[..], [] | [_]) && names.first().is_none_or(String::is_empty) {
+            let unnamed = Spanned::new(String::new(), span);
+            return self.named_argument(&unnamed, span);
+        }
+        let mut items = Vec::with_capacity(names.len());
+        for name in &names {
+            items.push(self.named_argument(&Spanned::new(name.clone(), span), span)?);
+        }
+        if let Some(unknown) = items.iter().position(|item| item.ty == Type::Unknown) {
+            return Ok(items.swap_remove(unknown));
+        }
+        let types: Vec<Type> = items.iter().map(|item| item.ty).collect();
+        let names: Vec<_> = names.iter().map(|name| name.as_str().into()).collect();
+        Ok(Expr {
+            ty: self.tuple_type(&types, &names, span)?,
+            kind: ExprKind::Tuple(items),
+            span,
+        })
+    }
+
     /// `tuple.0`
     pub(super) fn tuple_field(
         &mut self,

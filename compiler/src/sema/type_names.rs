@@ -5,13 +5,17 @@
 use super::Checker;
 use super::integer_types::INTEGER_TYPES;
 use crate::btf::{self, Btf, Kind};
-use crate::types::Type;
+use crate::types::{Type, round_up};
 use pfscript_grammar::ast::{TypeName, TypeTag};
 use pfscript_grammar::{Diagnostic, Span};
+use pfscript_probes::abi::MAX_STRING_BYTES;
 
 impl<'a> Checker<'a> {
     /// The type that a name in the script means.
     pub(super) fn type_named(&mut self, name: &TypeName) -> Result<Type, Diagnostic> {
+        if let Some(string) = string_named(name) {
+            return Ok(string);
+        }
         if let Some(count) = name.array {
             let element = self.type_named(&TypeName {
                 array: None,
@@ -176,6 +180,15 @@ impl<'a> Checker<'a> {
                 .suggest(&name.name, integers.chain(btf.struct_names())),
         )
     }
+}
+
+/// `string[64]`: room for a string of so many bytes, its NUL among them.
+pub(super) fn string_named(name: &TypeName) -> Option<Type> {
+    let bytes = u32::try_from(name.array??).ok()?;
+    let string = name.name == "string" && name.tag.is_none() && name.pointers == 0;
+    (string && (1..=MAX_STRING_BYTES).contains(&bytes)).then(|| Type::Str {
+        bytes: round_up(bytes),
+    })
 }
 
 fn integer_named(name: &str) -> Option<Type> {

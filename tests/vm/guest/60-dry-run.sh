@@ -182,3 +182,13 @@ depths() {
     done
 }
 check dry-run-depths depths
+
+# All arguments of a probe at once, and processes by their ids.
+whole_arguments() {
+    trace_well --dry-run -e 'tracepoint:sched:sched_switch, tracepoint:sched:sched_wakeup { print((1, args)); }'
+    trace_well --dry-run -e 'tracepoint:sched:sched_switch { @[args] = count(); @last = args; }'
+    trace_well --dry-run -e 'rawtracepoint:sched_switch { $all = args; @[args] = count(); }'
+    trace_well -e 'BEGIN { printf("%s %d\n", comm(1), comm(pid(init)) == comm); print(comm(2147483647)); exit(); }'
+    grep -q "^$(cat /proc/1/comm) 1\$" out && grep -q '^N/A$' out || fail "a name is wrong: $(head -n 4 out err | tr '\n' ' ')"
+}
+check whole-arguments whole_arguments

@@ -3,7 +3,6 @@
 
 use super::output::printed;
 use super::{Args, FunctionRow};
-use crate::btf::Kind;
 use crate::hir::{Expr, ExprKind};
 use crate::language::format;
 use crate::manifest::FormatPiece;
@@ -16,6 +15,7 @@ pub(super) const ROWS: &[FunctionRow] = rows! {
     "static_assert(any condition, const string message)", Statement(static_assert), "an error when the script is compiled, with this message, if a constant condition does not hold";
     "fail(format text, …)", Statement(fail), "an error when the script is compiled; what it prints are constants";
     "kfunc_exist(const string name) -> bool", Value(kfunc_exist), "whether the kernel has a function of that name for BPF programs (a kfunc)";
+    "kfunc_allowed(const string name) -> bool", Value(|_, args| Ok(Expr::int(0, Type::Bool, args.span))), "whether scripts may lead to calls of that kfunc: always false, since nothing here is made of them, so that a script takes its other way";
 };
 
 fn assert_str(_: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
@@ -76,10 +76,7 @@ fn kfunc_exist(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Di
     let span = args.span;
     let name = args.text(0)?;
     let name = String::from_utf8_lossy(&name);
-    let exists = checker
-        .facts
-        .btf()
-        .is_some_and(|btf| btf.find(Kind::Func, &name).is_some());
+    let exists = checker.facts.btf().is_some_and(|btf| btf.has_kfunc(&name));
     Ok(Expr::int(exists.into(), Type::Bool, span))
 }
 

@@ -5,7 +5,7 @@ use super::expressions::boxed;
 use crate::programs::ast::{Binary, Expr, I64, Stmt, Type};
 
 /// What always holds.
-const FACTS: [&str; 13] = [
+const FACTS: [&str; 14] = [
     "pid == pid()",
     "tid == tid(curr_ns)",
     "uid == uid",
@@ -19,6 +19,7 @@ const FACTS: [&str; 13] = [
     "!has_cpid",
     "rand < 4294967296",
     "!kfunc_exist(\"there_is_no_such_function\")",
+    "!kfunc_allowed(\"bpf_task_from_pid\")",
 ];
 
 /// What numbers are called.
