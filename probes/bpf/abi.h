@@ -43,6 +43,16 @@ enum pf_loss_cause {
 #define PF_STACK_USER 256
 /* Bit of the address of a user stack's frame that is not the first: a signal interrupted it, so it is of the instruction that runs next, and not where a call returns to. */
 #define PF_STACK_INTERRUPTED 0x8000000000000000ULL
+/* Bit of a word of a user stack: it is a frame of Python, and stands for no address. Below it are 43 bits that the function's code is known by in its process, then PYTHON_UNITS bits: the instruction, in units of 2 bytes from the first. */
+#define PF_STACK_PYTHON 0x4000000000000000ULL
+/* The bits of the instruction in such a word; all are 1 if it is not known. */
+#define PF_PYTHON_UNITS 19
+/* The most bytes of a function's name that are copied, as the interpreter has it: 1, 2 or 4 bytes a character. */
+#define PF_PYTHON_NAME_BYTES 256
+/* The most bytes of the path of its source file, likewise. */
+#define PF_PYTHON_PATH_BYTES 512
+/* The most bytes of its table of lines. Of the standard library's functions, one of 3,000 has more. */
+#define PF_PYTHON_LINES_BYTES 8192
 /* Flag of pf_stack, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss. */
 #define PF_STACK_DEFAULT_DEPTH 0x100000000ULL
 /* Flag of pf_read_str, in loss above the counter's 32 bits: the script chose the length, so a longer string is no loss. */
@@ -93,6 +103,12 @@ enum pf_loss_cause {
 #define PF_WALK_WHOLE 1
 /* The caller cannot be found. */
 #define PF_WALK_CUT 2
+/* How far the search for Python's frames in a walk is: no interpreter was passed yet. */
+#define PF_PYTHON_NONE 0
+/* The mapping that was entered last is of an interpreter. */
+#define PF_PYTHON_SEEN 1
+/* The thread's frames were looked for. */
+#define PF_PYTHON_BEGUN 2
 /* Bit of pf_minmax's mode: keep the greatest value, not the least. */
 #define PF_MINMAX_MAX 1
 /* Bit of pf_minmax's mode: the values are signed. */
@@ -126,6 +142,84 @@ _Static_assert(__builtin_offsetof(struct pf_stack, nr) == 4, "as in src/abi.rs")
 _Static_assert(__builtin_offsetof(struct pf_stack, first_ns) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_stack, ips) == 16, "as in src/abi.rs");
 
+/* What must be known of an interpreter of Python to find its frames. Numbers without a unit are places in structures, in bytes. */
+struct pf_python {
+	__u64 interpreters; /* where the address of the first interpreter is: an offset in the file, as its code is mapped */
+	__u64 code_type; /* where the type of code objects is, likewise */
+	__u32 next_interpreter; /* of an interpreter */
+	__u32 first_thread; /* of an interpreter */
+	__u32 next_thread; /* of a thread */
+	__u32 thread_id; /* of a thread: its pthread_t */
+	__u32 thread_frame; /* of a thread: the innermost frame, or the innermost anchor if there is a chain of these */
+	__u32 has_anchors; /* 1 if there is a chain of anchors */
+	__u32 anchor_frame; /* of an anchor: the innermost frame */
+	__u32 anchor_previous; /* of an anchor: the one before */
+	__u32 code; /* of a frame: its code object */
+	__u32 previous; /* of a frame: the one before */
+	__u32 instruction; /* of a frame: the address of its instruction */
+	__u32 mark; /* of a frame: the byte that marks the last one of a C function */
+	__u32 marked; /* the value of that byte then */
+	__u32 marks_own; /* 1 if a marked frame is a function's, 0 if it stands between */
+	__u32 texts; /* of a code object: its file, name, qualified name and table of lines, a word each */
+	__u32 first_line; /* of a code object */
+	__u32 bytecode; /* of a code object */
+	__u32 ascii; /* of a string: its characters, if these are ASCII */
+	__u32 wide; /* of a string: its characters, if not */
+	__u32 reserved; /* 0 */
+};
+_Static_assert(__builtin_offsetof(struct pf_python, interpreters) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, code_type) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, next_interpreter) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, first_thread) == 20, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, next_thread) == 24, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, thread_id) == 28, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, thread_frame) == 32, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, has_anchors) == 36, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, anchor_frame) == 40, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, anchor_previous) == 44, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, code) == 48, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, previous) == 52, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, instruction) == 56, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, mark) == 60, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, marked) == 64, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, marks_own) == 68, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, texts) == 72, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, first_line) == 76, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, bytecode) == 80, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, ascii) == 84, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, wide) == 88, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python, reserved) == 92, "as in src/abi.rs");
+
+/* By what a code object of Python is known. */
+struct pf_python_key {
+	__u64 id; /* 43 bits, of its address and those of its texts */
+	__u32 tgid; /* the process */
+	__u32 reserved; /* 0 */
+};
+_Static_assert(__builtin_offsetof(struct pf_python_key, id) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python_key, tgid) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python_key, reserved) == 12, "as in src/abi.rs");
+
+/* What programs say of a code object of Python when they first see it, in a ring buffer. */
+struct pf_python_code {
+	struct pf_python_key key; /* the code object */
+	__u32 first_line; /* of the source */
+	__u32 name_bytes; /* of the qualified name */
+	__u32 name_state; /* bits 2 to 4: bytes of a character */
+	__u32 path_bytes; /* of the source file's path */
+	__u32 path_state; /* likewise */
+	__u32 lines_bytes; /* of the table of lines */
+	__u8 texts[]; /* the name, the path and the table, each from the end of the room of the one before */
+};
+_Static_assert(__builtin_offsetof(struct pf_python_code, key) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python_code, first_line) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python_code, name_bytes) == 20, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python_code, name_state) == 24, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python_code, path_bytes) == 28, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python_code, path_state) == 32, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python_code, lines_bytes) == 36, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_python_code, texts) == 40, "as in src/abi.rs");
+
 /* The file that code is of; all 0 for the vdso. */
 struct pf_unwind_file {
 	__u64 inode; /* its number */
@@ -141,12 +235,14 @@ struct pf_unwind_table {
 	__u32 slot; /* the element of the tables */
 	__u32 first_chunk; /* the chunk of the file that it begins with */
 	__u32 chunks; /* how many it has; 0: frames are linked by the frame pointer; PF_UNWIND_PENDING: it is not there yet */
-	__u32 reserved; /* 0 */
+	__u32 is_python; /* 1 if the file is an interpreter of Python */
+	struct pf_python python; /* what must be known of it then */
 };
 _Static_assert(__builtin_offsetof(struct pf_unwind_table, slot) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_unwind_table, first_chunk) == 4, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_unwind_table, chunks) == 8, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_unwind_table, reserved) == 12, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_unwind_table, is_python) == 12, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_unwind_table, python) == 16, "as in src/abi.rs");
 
 /* What programs say of a file whose table they missed, in a ring buffer. */
 struct pf_unwind_wanted {
@@ -179,11 +275,16 @@ struct pf_walk {
 	__u32 table; /* the element of the tables */
 	__u32 first_chunk; /* the chunk that the table begins with */
 	__u32 chunks; /* of the table; 0: frames are linked by the frame pointer */
-	__u32 reserved; /* 0 */
+	__u32 python; /* how far the search for Python's frames is: PF_PYTHON_… */
 	struct pf_unwind_wanted wanted; /* what is mapped, and what is said if its table is missed */
 	struct pf_unwind_table pending; /* what stands for a table that is not there yet */
 	__u64 low; /* the word below the next */
 	__u64 high; /* that was read last */
+	struct pf_python interpreter; /* that Python's frames are of, where it was found */
+	__u64 python_frame; /* Python's frame that is next */
+	__u64 python_anchor; /* where on the C stack the function is marked that runs it; 0: nowhere */
+	struct pf_python_key python_key; /* the code object of the frame before */
+	__u64 python_code; /* its address */
 };
 _Static_assert(__builtin_offsetof(struct pf_walk, level) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, frames) == 8, "as in src/abi.rs");
@@ -202,11 +303,16 @@ _Static_assert(__builtin_offsetof(struct pf_walk, files) == 104, "as in src/abi.
 _Static_assert(__builtin_offsetof(struct pf_walk, table) == 112, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 116, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 120, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, reserved) == 124, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python) == 124, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 128, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, pending) == 160, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, low) == 176, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, high) == 184, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, low) == 272, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, high) == 280, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 288, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 384, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 392, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 400, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 416, "as in src/abi.rs");
 
 /* What a CPU captures stacks into, in a level of scratch memory. */
 struct pf_capture {
@@ -218,7 +324,7 @@ struct pf_capture {
 _Static_assert(__builtin_offsetof(struct pf_capture, wanted) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, id) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, walk) == 16, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 208, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 440, "as in src/abi.rs");
 
 /* The value of avg and stats. */
 struct pf_average {
@@ -274,6 +380,9 @@ extern char pf_map_known; /* ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that
 extern char pf_map_unwind_files; /* HASH: struct pf_unwind_file -> struct pf_unwind_table */
 extern char pf_map_unwind_tables; /* ARRAY_OF_MAPS: ARRAY of __u64; see PF_UNWIND_CHUNK_BITS */
 extern char pf_map_unwind_wanted; /* RINGBUF of struct pf_unwind_wanted */
+extern char pf_map_python_known; /* LRU_HASH: struct pf_python_key -> __u64, not 0 */
+extern char pf_map_python_codes; /* RINGBUF of struct pf_python_code */
+extern char pf_map_python_scratch; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_python_code with its texts */
 extern char pf_map_events; /* RINGBUF of records, each begins with struct pf_record */
 extern char pf_map_scratch; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_scratch with a frame */
 extern char pf_map_zeros; /* ARRAY of one element as big as the biggest histogram, never written */

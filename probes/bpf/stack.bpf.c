@@ -10,6 +10,7 @@
  */
 #include "template.h"
 #include "calls.h"
+#include "capture.h"
 #include "hash.h"
 
 /* Bytes of frames that are asked for at the least: the kernel zeroes what it does not fill. */
@@ -166,6 +167,7 @@ enum { BY_KERNEL, BY_TABLES };
 
 __u64 pf_begin_unwinding(__u64 level);
 __u64 pf_unwind(__u64 level);
+__u64 pf_python(__u64 level, __u64 stack);
 
 /* The bytes of frames that a walk by tables finds. */
 static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture, __u64 flags, __u64 size, __u64 loss)
@@ -183,10 +185,14 @@ static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture
 		return bpf_get_stack(ctx, capture->stack.ips, size, flags & 0xffffffff);
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < PF_MAX_STACK_FRAMES; i++) {
-		PF_UNLESS_BELOW(i * 8, size, done);
+		__u64 stack = walk->sp;
+
+		PF_UNLESS_BELOW(walk->frames * 8, size, done);
 		end = pf_unwind(level);
 		if (end != PF_WALK_ON)
 			break;
+		if (pf_unlikely(walk->python))
+			pf_python(level, stack);
 	}
 done:
 	if (walk->early)

@@ -10,6 +10,7 @@
  */
 #include "template.h"
 #include "calls.h"
+#include "capture.h"
 #include "hash.h"
 
 /* The program's own code and data, as flags of a mapping: VM_EXEC (include/linux/mm.h). */
@@ -30,15 +31,6 @@ __u64 pf_vma_red_black(__u64 address, __u64 loss);
 static __always_inline __s64 field(__u64 row, __u32 first, __u32 bits)
 {
 	return (__s64)(row << (64 - first - bits)) >> (64 - bits);
-}
-
-/* What is captured at a level. */
-static __always_inline struct pf_capture *capture_of(__u64 level)
-{
-	__u32 key = level;
-	struct pf_scratch *scratch = bpf_map_lookup_elem(&pf_map_captures, &key);
-
-	return scratch ? (struct pf_capture *)scratch->memory : 0;
 }
 
 /* Selectors of 64-bit code (arch/x86/include/asm/segment.h: __USER_CS). */
@@ -75,6 +67,7 @@ pf_global(__u64, pf_begin_unwinding, __u64 level)
 	walk->frames = 0;
 	walk->end = 0;
 	walk->early = 0;
+	walk->python = PF_PYTHON_NONE;
 	return PF_WALK_ON;
 }
 
@@ -150,6 +143,8 @@ static __always_inline void find_table(struct pf_walk *walk, __u64 vma, __u64 ad
 	walk->table = table->slot;
 	walk->first_chunk = table->first_chunk;
 	walk->chunks = table->chunks;
+	if (pf_unlikely(table->is_python) && walk->python == PF_PYTHON_NONE)
+		walk->python = PF_PYTHON_SEEN;
 }
 
 /* Makes `walk` speak of the mapping that the address lies in. Nothing but code is a frame. */
@@ -331,18 +326,11 @@ static __always_inline __u64 apply(struct pf_walk *walk, __u64 row)
 }
 
 /* Notes the address of a frame. 0 if there is no room. */
-static __always_inline int note(struct pf_capture *capture)
+static __always_inline int note_address(struct pf_capture *capture)
 {
-	__u64 frames = capture->walk.frames, most = pf_param(stack_depth);
+	const struct pf_walk *walk = &capture->walk;
 
-	/* 5.10 forgets the bounds of what it spills. */
-	asm volatile("" : "+r"(frames));
-	PF_UNLESS_BELOW(frames, most, full);
-	capture->stack.ips[frames] = capture->walk.ip | (frames && capture->walk.exact ? PF_STACK_INTERRUPTED : 0);
-	capture->walk.frames = frames + 1;
-	return 1;
-full:
-	return 0;
+	return note(capture, walk->ip | (walk->frames && walk->exact ? PF_STACK_INTERRUPTED : 0));
 }
 
 /*
@@ -374,13 +362,13 @@ pf_global(__u64, pf_unwind, __u64 level)
 	}
 	address = walk->ip - !walk->exact;
 	if (address >= walk->start && address < walk->end) {
-		if (!note(capture))
+		if (!note_address(capture))
 			return PF_WALK_CUT;
 	} else {
 		vma = vma_of(address);
 		if (!enter_mapping(walk, vma))
 			return PF_WALK_CUT;
-		if (!note(capture))
+		if (!note_address(capture))
 			return PF_WALK_CUT;
 		find_table(walk, vma, address);
 	}

@@ -11,9 +11,11 @@ pub mod layout;
 pub mod map;
 
 mod header;
+mod python;
 
 pub use header::c_header;
 use layout::{Extent, Struct, Type, field};
+pub use python::{PYTHON, PYTHON_CODE, PYTHON_KEY};
 
 /// The constant of an entry: the index of its probe's first counter of losses.
 pub const LOSS_PARAMETER: &str = "pf_param_loss";
@@ -123,6 +125,17 @@ constants! {
     /// Bit of the address of a user stack's frame that is not the first: a signal interrupted it, so it is of the instruction that runs
     /// next, and not where a call returns to.
     STACK_INTERRUPTED: u64 = 1 << 63;
+    /// Bit of a word of a user stack: it is a frame of Python, and stands for no address. Below it are 43 bits that the function's
+    /// code is known by in its process, then `PYTHON_UNITS` bits: the instruction, in units of 2 bytes from the first.
+    STACK_PYTHON: u64 = 1 << 62;
+    /// The bits of the instruction in such a word; all are 1 if it is not known.
+    PYTHON_UNITS: u32 = 19;
+    /// The most bytes of a function's name that are copied, as the interpreter has it: 1, 2 or 4 bytes a character.
+    PYTHON_NAME_BYTES: u32 = 256;
+    /// The most bytes of the path of its source file, likewise.
+    PYTHON_PATH_BYTES: u32 = 512;
+    /// The most bytes of its table of lines. Of the standard library's functions, one of 3,000 has more.
+    PYTHON_LINES_BYTES: u32 = 8192;
     /// Flag of `pf_stack`, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss.
     STACK_DEFAULT_DEPTH: u64 = 1 << 32;
     /// Flag of `pf_read_str`, in `loss` above the counter's 32 bits: the script chose the length, so a longer string is no loss.
@@ -179,6 +192,12 @@ constants! {
     WALK_WHOLE: u64 = 1;
     /// The caller cannot be found.
     WALK_CUT: u64 = 2;
+    /// How far the search for Python's frames in a walk is: no interpreter was passed yet.
+    PYTHON_NONE: u32 = 0;
+    /// The mapping that was entered last is of an interpreter.
+    PYTHON_SEEN: u32 = 1;
+    /// The thread's frames were looked for.
+    PYTHON_BEGUN: u32 = 2;
     /// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
     MINMAX_MAX: u64 = 1;
     /// Bit of `pf_minmax`'s mode: the values are signed.
@@ -276,7 +295,16 @@ pub const UNWIND_TABLE: Struct = Struct {
             Type::U32,
             "how many it has; 0: frames are linked by the frame pointer; PF_UNWIND_PENDING: it is not there yet",
         ),
-        field("reserved", Type::U32, "0"),
+        field(
+            "is_python",
+            Type::U32,
+            "1 if the file is an interpreter of Python",
+        ),
+        field(
+            "python",
+            Type::Struct(&PYTHON),
+            "what must be known of it then",
+        ),
     ],
 };
 
@@ -338,7 +366,11 @@ pub const WALK: Struct = Struct {
             Type::U32,
             "of the table; 0: frames are linked by the frame pointer",
         ),
-        field("reserved", Type::U32, "0"),
+        field(
+            "python",
+            Type::U32,
+            "how far the search for Python's frames is: PF_PYTHON_…",
+        ),
         field(
             "wanted",
             Type::Struct(&UNWIND_WANTED),
@@ -351,6 +383,23 @@ pub const WALK: Struct = Struct {
         ),
         field("low", Type::U64, "the word below the next"),
         field("high", Type::U64, "that was read last"),
+        field(
+            "interpreter",
+            Type::Struct(&PYTHON),
+            "that Python's frames are of, where it was found",
+        ),
+        field("python_frame", Type::U64, "Python's frame that is next"),
+        field(
+            "python_anchor",
+            Type::U64,
+            "where on the C stack the function is marked that runs it; 0: nowhere",
+        ),
+        field(
+            "python_key",
+            Type::Struct(&PYTHON_KEY),
+            "the code object of the frame before",
+        ),
+        field("python_code", Type::U64, "its address"),
     ],
 };
 
@@ -481,6 +530,9 @@ const LAYOUTS: &[Struct] = &[
     RECORD,
     SCRATCH,
     STACK,
+    PYTHON,
+    PYTHON_KEY,
+    PYTHON_CODE,
     UNWIND_FILE,
     UNWIND_TABLE,
     UNWIND_WANTED,
@@ -516,7 +568,7 @@ mod tests {
         assert_eq!(at(STACK_FIRST_NS), (8, 8));
         assert_eq!(at(EXTREME_SET), (8, 8));
         assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 16));
-        assert_eq!((CAPTURE.size(), AVERAGE.size()), (224, 16));
+        assert_eq!((CAPTURE.size(), AVERAGE.size()), (456, 16));
         assert_eq!(at(INTERVAL_WEIGHT), (16, 8));
         assert_eq!((INTERVAL.size(), SERIES_HEADER), (24, 8));
     }

@@ -5,8 +5,9 @@
 
 use crate::Feature;
 use crate::abi::{
-    AVERAGE, CAPTURE, EXTREME, INTERVAL, KNOWN_STACKS, SCRATCH_HEADER, SCRATCH_LEVELS,
-    SERIES_HEADER, STACK_HEADER, UNWIND_FILE, UNWIND_TABLE, map,
+    AVERAGE, CAPTURE, EXTREME, INTERVAL, KNOWN_STACKS, PYTHON_CODE, PYTHON_KEY, PYTHON_LINES_BYTES,
+    PYTHON_NAME_BYTES, PYTHON_PATH_BYTES, SCRATCH_HEADER, SCRATCH_LEVELS, SERIES_HEADER,
+    STACK_HEADER, UNWIND_FILE, UNWIND_TABLE, map,
 };
 
 /// `BPF_MAP_TYPE_HASH`
@@ -34,6 +35,12 @@ pub const MAX_UNWIND_TABLES: u32 = 8192;
 
 /// Bytes of the ring buffer of files whose tables were missed: a power of two pages, for some thousand.
 pub const UNWIND_WANTED_BYTES: u32 = 64 << 10;
+
+/// Code objects of Python that programs remember to have seen. One that is forgotten is copied again.
+pub const MAX_PYTHON_KNOWN: u32 = 8192;
+
+/// Bytes of the ring buffer of what these are called: a power of two pages, for some hundred.
+pub const PYTHON_CODES_BYTES: u32 = 512 << 10;
 
 /// The most bytes of a value that each CPU has its own of: `PCPU_MIN_UNIT_SIZE` (include/linux/percpu.h), the limit of
 /// `htab_map_alloc_check`.
@@ -121,6 +128,12 @@ pub enum MapTemplate {
     UnwindTables,
     /// The ring buffer of files whose tables were missed ([`UNWIND_WANTED`](crate::abi::UNWIND_WANTED)).
     UnwindWanted,
+    /// The code objects of Python that were seen ([`PYTHON_KEY`]).
+    PythonKnown,
+    /// The ring buffer of what they are called ([`PYTHON_CODE`]).
+    PythonCodes,
+    /// Scratch memory that this is put together in. [`SCRATCH_LEVELS`] elements.
+    PythonScratch,
 }
 
 impl MapTemplate {
@@ -130,7 +143,11 @@ impl MapTemplate {
             MapTemplate::Scalar { size }
             | MapTemplate::Zeros { size }
             | MapTemplate::Globals { size } => size,
-            MapTemplate::Count | MapTemplate::Sum | MapTemplate::Loss | MapTemplate::Known => 8,
+            MapTemplate::Count
+            | MapTemplate::Sum
+            | MapTemplate::Loss
+            | MapTemplate::Known
+            | MapTemplate::PythonKnown => 8,
             MapTemplate::Avg | MapTemplate::Stats => AVERAGE.size(),
             MapTemplate::MinMax => EXTREME.size(),
             MapTemplate::Hist { .. } | MapTemplate::LHist { .. } => {
@@ -141,11 +158,14 @@ impl MapTemplate {
                 .saturating_add(SERIES_HEADER),
             MapTemplate::Stacks { depth } => STACK_HEADER + depth * 8,
             MapTemplate::Captures { depth } => SCRATCH_HEADER + CAPTURE.size() + depth * 8,
-            MapTemplate::Events | MapTemplate::UnwindWanted => 0,
+            MapTemplate::Events | MapTemplate::UnwindWanted | MapTemplate::PythonCodes => 0,
             MapTemplate::Scratch { frame } => SCRATCH_HEADER + frame,
             // A `u32`; of a map of maps the kernel wants the size of a descriptor.
             MapTemplate::Generations | MapTemplate::Pair | MapTemplate::UnwindTables => 4,
             MapTemplate::UnwindFiles => UNWIND_TABLE.size(),
+            MapTemplate::PythonScratch => {
+                PYTHON_CODE.size() + PYTHON_NAME_BYTES + PYTHON_PATH_BYTES + PYTHON_LINES_BYTES
+            }
         }
     }
 
@@ -163,10 +183,14 @@ impl MapTemplate {
             | MapTemplate::Hist { .. }
             | MapTemplate::LHist { .. }
             | MapTemplate::Series { .. } => BPF_MAP_TYPE_PERCPU_HASH,
-            MapTemplate::Events | MapTemplate::UnwindWanted => BPF_MAP_TYPE_RINGBUF,
-            MapTemplate::Scratch { .. } | MapTemplate::Captures { .. } | MapTemplate::Loss => {
-                BPF_MAP_TYPE_PERCPU_ARRAY
+            MapTemplate::PythonKnown => BPF_MAP_TYPE_LRU_HASH,
+            MapTemplate::Events | MapTemplate::UnwindWanted | MapTemplate::PythonCodes => {
+                BPF_MAP_TYPE_RINGBUF
             }
+            MapTemplate::Scratch { .. }
+            | MapTemplate::Captures { .. }
+            | MapTemplate::Loss
+            | MapTemplate::PythonScratch => BPF_MAP_TYPE_PERCPU_ARRAY,
             MapTemplate::Known
             | MapTemplate::Zeros { .. }
             | MapTemplate::Globals { .. }
@@ -213,6 +237,7 @@ impl MapTemplate {
             _ => match self {
                 MapTemplate::Stacks { .. } => Some(8),
                 MapTemplate::UnwindFiles => Some(UNWIND_FILE.size()),
+                MapTemplate::PythonKnown => Some(PYTHON_KEY.size()),
                 _ => None,
             },
         }
@@ -221,12 +246,16 @@ impl MapTemplate {
     /// The number of elements, where the kind of map decides it.
     pub fn max_entries(self) -> Option<u32> {
         match self {
-            MapTemplate::Scratch { .. } | MapTemplate::Captures { .. } => Some(SCRATCH_LEVELS),
+            MapTemplate::Scratch { .. }
+            | MapTemplate::Captures { .. }
+            | MapTemplate::PythonScratch => Some(SCRATCH_LEVELS),
             MapTemplate::Known => Some(KNOWN_STACKS),
             MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => Some(1),
             MapTemplate::Pair => Some(2),
             MapTemplate::UnwindFiles | MapTemplate::UnwindTables => Some(MAX_UNWIND_TABLES),
             MapTemplate::UnwindWanted => Some(UNWIND_WANTED_BYTES),
+            MapTemplate::PythonKnown => Some(MAX_PYTHON_KNOWN),
+            MapTemplate::PythonCodes => Some(PYTHON_CODES_BYTES),
             _ => None,
         }
     }
@@ -246,6 +275,9 @@ impl MapTemplate {
             MapTemplate::UnwindFiles => Some(map::UNWIND_FILES),
             MapTemplate::UnwindTables => Some(map::UNWIND_TABLES),
             MapTemplate::UnwindWanted => Some(map::UNWIND_WANTED),
+            MapTemplate::PythonKnown => Some(map::PYTHON_KNOWN),
+            MapTemplate::PythonCodes => Some(map::PYTHON_CODES),
+            MapTemplate::PythonScratch => Some(map::PYTHON_SCRATCH),
             _ => None,
         }
     }
@@ -270,7 +302,9 @@ impl MapTemplate {
     /// What the kernel must have.
     pub fn needs(self) -> &'static [Feature] {
         match self {
-            MapTemplate::Events | MapTemplate::UnwindWanted => &[Feature::RingBuffer],
+            MapTemplate::Events | MapTemplate::UnwindWanted | MapTemplate::PythonCodes => {
+                &[Feature::RingBuffer]
+            }
             _ => &[],
         }
     }
@@ -300,6 +334,9 @@ impl MapTemplate {
             MapTemplate::UnwindFiles => "where the tables to unwind files by are",
             MapTemplate::UnwindTables => "how to unwind each address of a file",
             MapTemplate::UnwindWanted => "files whose tables were missed",
+            MapTemplate::PythonKnown => "functions of Python that were seen",
+            MapTemplate::PythonCodes => "what functions of Python are called",
+            MapTemplate::PythonScratch => "memory that this is put together in",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! reads; and nothing that a file says of itself is believed: what it names must lie within it, and within the limits below.
 
 pub mod dynamic;
+pub mod exported;
 pub mod frames;
 pub mod lines;
 mod markers;

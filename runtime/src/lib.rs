@@ -19,6 +19,7 @@ mod output_file;
 mod outside;
 mod perform;
 mod processes;
+mod python;
 mod raw_table;
 mod refusal;
 pub mod results;

@@ -30,6 +30,8 @@ pub enum Cause {
     HiddenProcesses,
     /// Processes wrote down more names of generated code than are kept.
     GeneratedCode,
+    /// Functions of Python were seen whose names did not arrive.
+    PythonNames,
     /// The names of files' functions could not be had.
     Names(Names),
     /// What went wrong at this place of the script.
@@ -219,6 +221,11 @@ impl fmt::Display for Loss {
                 f,
                 "cut {n} {} names of generated code: more in /tmp/perf-PID.map than is kept",
                 plural("process's", "processes'")
+            ),
+            Cause::PythonNames => write!(
+                f,
+                "lost {n} {} of functions of Python: more came at once than there is room for",
+                plural("name", "names")
             ),
             Cause::Fault {
                 kind, line, column, ..
@@ -420,6 +427,10 @@ mod tests {
         assert_eq!(
             text(Cause::GeneratedCode, 2, None),
             "cut 2 processes' names of generated code: more in /tmp/perf-PID.map than is kept"
+        );
+        assert_eq!(
+            text(Cause::PythonNames, 2, None),
+            "lost 2 names of functions of Python: more came at once than there is room for"
         );
         assert_eq!(
             text(Cause::Names(Names::Gone), 2, None),

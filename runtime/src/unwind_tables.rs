@@ -7,6 +7,7 @@
 use crate::error::{Error, ErrorKind};
 use crate::processes::common::{self, Common};
 use crate::processes::{missed, own_vdso, startup};
+use crate::python::interpreter;
 use crate::session::opening::ring_buffer;
 use crate::sys::bpf::{MapHandle, MapSpec};
 use crate::sys::{self, process};
@@ -337,6 +338,10 @@ impl Maker {
             ] {
                 put(&mut value, UNWIND_TABLE.extent(name), &number.to_le_bytes());
             }
+        }
+        if let Ok(Some(row)) = interpreter::row(file) {
+            UNWIND_TABLE.extent("is_python").set(&mut value, 1);
+            put(&mut value, UNWIND_TABLE.extent("python"), &row);
         }
         let set = self.maps.files.update(&identity.key(), &value);
         let hash = hash.map(|(hash, _)| hash);

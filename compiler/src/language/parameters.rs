@@ -20,10 +20,12 @@ pub fn of_routine(routine: &str, btf: Option<&Btf>) -> Option<Vec<(&'static str,
 }
 
 /// Those of the routines that capture stacks by tables; none if these types lack one. The depth is not among them, which the
-/// whole script decides. The kernel has one tree of two, and perhaps no uprobes; the constants of what it lacks are 0.
+/// whole script decides. The kernel has one tree of two, and perhaps no uprobes, and does not say on all machines what tells
+/// threads apart; the constants of what it lacks are 0.
 pub fn of_stacks_by_tables(btf: Option<&Btf>) -> Option<Vec<(&'static str, u64)>> {
     const TREES: [&str; 2] = ["pf_vma_maple", "pf_vma_red_black"];
     const RETURNS: &str = "pf_return_address";
+    const PYTHON: &str = "pf_python_thread";
     let btf = btf?;
     let names = library().parameters(STACK_BY_TABLES);
     let types: Vec<(Kind, &str)> = names
@@ -35,7 +37,8 @@ pub fn of_stacks_by_tables(btf: Option<&Btf>) -> Option<Vec<(&'static str, u64)>
     if has == [false, false] {
         return None;
     }
-    let optional = [TREES[0], TREES[1], RETURNS].map(|routine| library().parameters(routine));
+    let optional =
+        [TREES[0], TREES[1], RETURNS, PYTHON].map(|routine| library().parameters(routine));
     let has_uprobes = of_routine(RETURNS, Some(btf)).is_some();
     names
         .into_iter()

@@ -18,7 +18,8 @@ use pfscript_probes::abi::{KNOWN_STACKS, SCRATCH_LEVELS, helper, map};
 use pfscript_probes::features::SHORT_KEY_BYTES;
 use pfscript_probes::maps::{
     BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
-    BPF_MAP_TYPE_PERCPU_HASH, MAX_PER_CPU_VALUE, MAX_UNWIND_TABLES, UNWIND_WANTED_BYTES,
+    BPF_MAP_TYPE_PERCPU_HASH, MAX_PER_CPU_VALUE, MAX_PYTHON_KNOWN, MAX_UNWIND_TABLES,
+    PYTHON_CODES_BYTES, UNWIND_WANTED_BYTES,
 };
 use pfscript_probes::{Feature, MapTemplate};
 
@@ -231,6 +232,12 @@ pub(super) fn define(
             own(tables, map::UNWIND_TABLES, MAX_UNWIND_TABLES, 0);
             let wanted = MapTemplate::UnwindWanted;
             own(wanted, map::UNWIND_WANTED, UNWIND_WANTED_BYTES, 0);
+            let known = MapTemplate::PythonKnown;
+            own(known, map::PYTHON_KNOWN, MAX_PYTHON_KNOWN, 0);
+            let codes = MapTemplate::PythonCodes;
+            own(codes, map::PYTHON_CODES, PYTHON_CODES_BYTES, 0);
+            let scratch = MapTemplate::PythonScratch;
+            own(scratch, map::PYTHON_SCRATCH, SCRATCH_LEVELS, 0);
         }
     }
     if !checked.needs.records.is_empty() {

@@ -227,6 +227,9 @@ fn the_stack_is_enough_for_every_template() {
                 "pf_map_unwind_files",
                 "pf_map_unwind_tables",
                 "pf_map_unwind_wanted",
+                "pf_map_python_known",
+                "pf_map_python_codes",
+                "pf_map_python_scratch",
                 "pf_map_zeros",
                 "pf_map_globals",
             ] {

@@ -16,6 +16,12 @@ pub const UNWIND_FILES: &str = "pf_map_unwind_files";
 pub const UNWIND_TABLES: &str = "pf_map_unwind_tables";
 /// Files whose tables were missed.
 pub const UNWIND_WANTED: &str = "pf_map_unwind_wanted";
+/// Code objects of Python that were seen.
+pub const PYTHON_KNOWN: &str = "pf_map_python_known";
+/// What they are called.
+pub const PYTHON_CODES: &str = "pf_map_python_codes";
+/// Memory that this is put together in.
+pub const PYTHON_SCRATCH: &str = "pf_map_python_scratch";
 /// The event buffer.
 pub const EVENTS: &str = "pf_map_events";
 /// Scratch memory of framed programs.
@@ -59,6 +65,15 @@ pub(super) const REFERRED: &[(&str, &str)] = &[
         "ARRAY_OF_MAPS: ARRAY of __u64; see PF_UNWIND_CHUNK_BITS",
     ),
     (UNWIND_WANTED, "RINGBUF of struct pf_unwind_wanted"),
+    (
+        PYTHON_KNOWN,
+        "LRU_HASH: struct pf_python_key -> __u64, not 0",
+    ),
+    (PYTHON_CODES, "RINGBUF of struct pf_python_code"),
+    (
+        PYTHON_SCRATCH,
+        "PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_python_code with its texts",
+    ),
     (
         EVENTS,
         "RINGBUF of records, each begins with struct pf_record",

@@ -143,13 +143,13 @@ impl Frames {
 }
 
 /// A segment that is loaded, and how it may be used.
-struct Loaded {
-    segment: Segment,
-    flags: u64,
+pub(super) struct Loaded {
+    pub(super) segment: Segment,
+    pub(super) flags: u64,
 }
 
 /// The segments that are loaded from the file.
-fn loaded(file: &File, header: &Header) -> io::Result<Vec<Loaded>> {
+pub(super) fn loaded(file: &File, header: &Header) -> io::Result<Vec<Loaded>> {
     const PT_LOAD: u64 = 1;
     let class = header.class;
     let rows = segments(file, header)?;

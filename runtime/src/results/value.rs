@@ -69,6 +69,9 @@ pub struct Frame {
     pub function: Option<Arc<str>>,
     /// In bytes from the function's start; 0 without a function, and where it was inlined.
     pub offset: u64,
+    /// Whether it is a frame of Python, which has no address: function, file and line are the interpreter's, not those of C. Without
+    /// a function where its name did not arrive.
+    pub interpreted: bool,
     /// Whether the function was inlined into the next frame's, which has the same address.
     pub inlined: bool,
     /// What is mapped there: the path of a file, as its process saw it; `[vdso]`, `[heap]`, `//anon` and the like for what no

@@ -145,7 +145,7 @@ impl<'a> Running<'a> {
         if let Some(unwind) = &unwind {
             make_tables(unwind, &session.target, &processes);
         }
-        let symbols = Symbols::new(manifest);
+        let symbols = Symbols::new(manifest, &loaded)?;
         let attached = attach::open(&loaded, manifest, session.target.process(), command)?;
         let backlog = Backlog::new(&session.object.manifest);
         let renewal = Renewal::new(&session.object.manifest);
@@ -393,6 +393,7 @@ impl<'a> Running<'a> {
             fds.push(events.as_fd());
         }
         fds.extend(self.processes.fds());
+        fds.extend(self.symbols.fd());
         fds.extend(self.signals.iter().map(ScriptSignal::fd));
         let reader: Vec<_> = self.sink.fd().into_iter().collect();
         let ready = sys::poll_all(&fds, &reader, timeout_ms)
@@ -425,6 +426,7 @@ impl<'a> Running<'a> {
         let begin = Instant::now();
         // First of all what was mapped where, since records may hold addresses.
         self.processes.drain();
+        self.symbols.drain();
         self.drop_tables();
         let Some(events) = &mut self.events else {
             return Ok(Delivered::All);

@@ -128,7 +128,12 @@ fn stack(stack: &Stack, outside: Outside, out: &mut Vec<u8>) {
     out.push(b'\n');
     for frame in &stack.frames {
         match stack.mode {
+            StackMode::Raw if frame.interpreted => interpreted(frame, outside, out),
             StackMode::Raw => push(out, format_args!("{:x}", frame.address)),
+            StackMode::Bpftrace if frame.interpreted => {
+                out.extend_from_slice(b"        ");
+                interpreted(frame, outside, out);
+            }
             StackMode::Bpftrace => {
                 out.extend_from_slice(b"        ");
                 if frame.inlined {
@@ -136,6 +141,10 @@ fn stack(stack: &Stack, outside: Outside, out: &mut Vec<u8>) {
                 }
                 place(frame, outside, out);
                 source(frame, outside, out);
+            }
+            StackMode::Perf if frame.interpreted => {
+                out.extend_from_slice(b"\t0 ");
+                interpreted(frame, outside, out);
             }
             StackMode::Perf => {
                 push(out, format_args!("\t{:x} ", frame.address));
@@ -155,6 +164,23 @@ fn stack(stack: &Stack, outside: Outside, out: &mut Vec<u8>) {
         }
         out.push(b'\n');
     }
+}
+
+/// `function (file.py:12)`: a frame of Python.
+fn interpreted(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
+    let Some(name) = &frame.function else {
+        out.extend_from_slice(b"[python]");
+        return;
+    };
+    outside(name.as_bytes(), Keep::Nothing, out);
+    out.extend_from_slice(b" (");
+    if let Some(file) = &frame.file {
+        outside(file.as_bytes(), Keep::Nothing, out);
+    }
+    if let Some(line) = frame.line {
+        push(out, format_args!(":{line}"));
+    }
+    out.push(b')');
 }
 
 /// `function+offset`, or what is known without a function.
@@ -292,6 +318,38 @@ mod tests {
             // Raw means the numbers, for whoever names them later.
             assert_eq!(shown(StackMode::Raw), "\n7f0000000010\n");
         }
+    }
+
+    #[test]
+    fn functions_of_python_have_a_place_in_the_source() {
+        let python = |function: Option<&str>, line| Frame {
+            interpreted: true,
+            function: function.map(Into::into),
+            file: function.map(|_| "x.py".into()),
+            line,
+            ..Frame::default()
+        };
+        let shown = |mode| {
+            let frames = vec![
+                python(Some("<module>"), Some(3)),
+                python(Some("f"), None),
+                python(None, None),
+            ];
+            let user = true;
+            text(&Value::Stack(Stack { user, mode, frames }))
+        };
+        assert_eq!(
+            shown(StackMode::Bpftrace),
+            "\n        <<module>> (<x.py>:3)\n        <f> (<x.py>)\n        [python]\n"
+        );
+        assert_eq!(
+            shown(StackMode::Perf),
+            "\n\t0 <<module>> (<x.py>:3)\n\t0 <f> (<x.py>)\n\t0 [python]\n"
+        );
+        assert_eq!(
+            shown(StackMode::Raw),
+            "\n<<module>> (<x.py>:3)\n<f> (<x.py>)\n[python]\n"
+        );
     }
 
     #[test]

@@ -13,10 +13,12 @@ mod stacks;
 
 pub use kernel::hidden as hidden_kernel_names;
 
+use crate::error::Error;
 use crate::load::Loaded;
 use crate::loss::{Cause, Loss};
 use crate::naming;
 use crate::processes::{Kind, Processes};
+use crate::python::codes::Codes;
 use crate::results::{Frame, Names, Value};
 use functions::{Functions, Pointer, Symbol};
 use perf_map::PerfMap;
@@ -24,6 +26,7 @@ use pfscript_compiler::manifest::{
     DataType, Layout, Manifest, MapValue, Naming, RecordKind, StackMode,
 };
 use std::collections::{HashMap, HashSet};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,20 +37,35 @@ pub struct Symbols {
     perf_maps: HashMap<u32, (PerfMap, Instant)>,
     /// Processes with generated code that has no name since too much was written down.
     cut: HashSet<u32>,
+    python: Codes,
     symbols_without_time: bool,
     source_lines: bool,
 }
 
 impl Symbols {
     /// Knows no name yet.
-    pub fn new(manifest: &Manifest) -> Symbols {
-        Symbols {
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn new(manifest: &Manifest, loaded: &Loaded) -> Result<Symbols, Error> {
+        Ok(Symbols {
             functions: Functions::default(),
             perf_maps: HashMap::new(),
             cut: HashSet::new(),
             symbols_without_time: has_user_symbols(manifest),
+            python: Codes::new(loaded)?,
             source_lines: manifest.source_lines,
-        }
+        })
+    }
+
+    /// A descriptor that becomes readable when names wait that processes are to be asked for no more.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.python.fd()
+    }
+
+    /// Takes in the names that wait.
+    pub fn drain(&mut self) {
+        self.python.drain();
     }
 
     /// Forgets processes that ended and that no captured stack is of, and what was remembered of these.
@@ -57,6 +75,7 @@ impl Symbols {
         if processes.tidy(more, || stacks::owners(loaded).ok()) {
             self.functions.forget_files();
             self.perf_maps.retain(|tgid, _| processes.is_known(*tgid));
+            self.python.retain(|tgid| processes.is_known(tgid));
         }
     }
 
@@ -67,6 +86,7 @@ impl Symbols {
         loaded: &'a Loaded,
         manifest: &'a Manifest,
     ) -> SymbolNames<'a> {
+        self.drain();
         SymbolNames {
             symbols: self,
             processes,
@@ -76,13 +96,14 @@ impl Symbols {
     }
 
     /// The names that should have been found and were not.
-    pub fn losses(&self) -> Option<Loss> {
-        (!self.cut.is_empty()).then_some(Loss {
+    pub fn losses(&self) -> impl Iterator<Item = Loss> {
+        let generated = (!self.cut.is_empty()).then_some(Loss {
             probe: None,
             cause: Cause::GeneratedCode,
             count: self.cut.len() as u64,
             capacity: None,
-        })
+        });
+        generated.into_iter().chain(self.python.losses())
     }
 
     fn kernel_frame(&mut self, address: u64) -> Frame {
@@ -247,6 +268,10 @@ impl Names for SymbolNames<'_> {
         let mut frames = Vec::with_capacity(stack.frames.len());
         for captured in stack.frames.iter().take(depth as usize) {
             let address = captured.address;
+            if user && let Some(frame) = self.symbols.python.frame(stack.tgid, address) {
+                frames.push(frame);
+                continue;
+            }
             let pointer = match captured.is_next {
                 true => Pointer::Instruction,
                 false => Pointer::Return,

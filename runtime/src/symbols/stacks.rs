@@ -23,7 +23,7 @@ pub struct Captured {
 /// One of its frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CapturedFrame {
-    /// The address of an instruction.
+    /// The address of an instruction; of a frame of Python what stands for one.
     pub address: u64,
     /// It runs next, and is not where a call returns to.
     pub is_next: bool,

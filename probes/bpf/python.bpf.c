@@ -1,0 +1,256 @@
+/*
+ * Frames of Python in user stacks: CPython 3.11 to 3.13.
+ *
+ * The interpreter keeps a chain of frames of its own for each thread. A C function of its (_PyEval_EvalFrameDefault) runs several of
+ * them, and says so by an anchor on the C stack. While a stack is walked, the frame of the C function that the next anchor lies
+ * in is replaced by the frames of Python that it runs. So no name of a C function must be known, and calls in between (sorted() with a
+ * key, a class's __init__) come out in order.
+ *
+ * A frame of Python is a word that says which code object it is of and which instruction runs. What that object is called is copied
+ * when it is first seen, since the process may be gone a moment later.
+ *
+ * All of this is memory of the process, which may say what it likes: reads may fail, chains are followed for so long, and
+ * wrong names are the worst that comes of it.
+ */
+#include "template.h"
+#include "capture.h"
+#include "hash.h"
+
+/* Threads and interpreters to look at for the thread that runs, and frames for the next that is marked. */
+#define PF_PYTHON_THREADS 256
+#define PF_PYTHON_RUN 1024
+
+/* A word of the process; 0 if it cannot be read. */
+static __always_inline __u64 load_user(__u64 address)
+{
+	__u64 word;
+
+	bpf_probe_read_user(&word, sizeof(word), (const void *)address);
+	return word;
+}
+
+/* Whether a frame is the last one that its C function runs. */
+static __always_inline int is_marked(const struct pf_python *python, __u64 frame)
+{
+	return (load_user(frame + python->mark) & 0xff) == python->marked;
+}
+
+/* What the thread that runs has as its innermost frame or anchor; 0 if it runs no Python. Threads are known by their pthread_t. */
+pf_global(__u64, pf_python_thread, __u64 level)
+{
+	__u64 own = pf_load(bpf_get_current_task() + pf_param(offset.task_struct.thread.fsbase));
+	struct pf_capture *capture = capture_of(level);
+	const struct pf_python *python;
+	__u64 interpreter, thread = 0;
+
+	if (!capture || !own)
+		return 0;
+	python = &capture->walk.interpreter;
+	interpreter = load_user(python->interpreters);
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_PYTHON_THREADS; i++) {
+		if (thread) {
+			if (load_user(thread + python->thread_id) == own)
+				return load_user(thread + python->thread_frame);
+			thread = load_user(thread + python->next_thread);
+		} else if (interpreter) {
+			thread = load_user(interpreter + python->first_thread);
+			interpreter = load_user(interpreter + python->next_interpreter);
+		} else {
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* The first marked frame from `frame` on; 0 if there is none. */
+pf_global(__u64, pf_python_marked, __u64 level, __u64 frame)
+{
+	struct pf_capture *capture = capture_of(level);
+
+	if (!capture)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_PYTHON_RUN; i++) {
+		if (!frame || is_marked(&capture->walk.interpreter, frame))
+			return frame;
+		frame = load_user(frame + capture->walk.interpreter.previous);
+	}
+	return 0;
+}
+
+/*
+ * Copies a string of `room` bytes at most. Its length stands behind the object's header, its state behind that and a hash: bits 2 to 4
+ * are the bytes of a character, bit 6 says that it is ASCII (Include/cpython/unicodeobject.h). How long it is in bytes.
+ */
+static __always_inline __u32 copy_text(void *to, __u32 room, const struct pf_python *python, __u64 text, __u32 *state)
+{
+	__u64 length = load_user(text + 16);
+	__u64 bytes;
+
+	*state = load_user(text + 32);
+	bytes = length * (*state >> 2 & 7);
+	length = bytes;
+	asm volatile("" : "+r"(length));
+	if (length > room)
+		length = room;
+	if (bpf_probe_read_user(to, length, (const void *)(text + (*state & 1 << 6 ? python->ascii : python->wide))))
+		return 0;
+	return bytes;
+}
+
+/* Where one of the texts of a code object is: 0 its file, 1 its name, 2 its qualified name, 3 its table of lines. */
+static __always_inline __u64 load_text(const struct pf_python *python, __u64 code, int which)
+{
+	return load_user(code + python->texts + which * 8);
+}
+
+/* Tells user space what the code object is called that walk->python_key and walk->python_code are of. */
+pf_global(__u64, pf_python_copy, __u64 level)
+{
+	struct pf_capture *capture = capture_of(level);
+	struct pf_python_code *code;
+	struct pf_walk *walk;
+	__u64 bytes, text;
+	__u32 key = level;
+
+	code = bpf_map_lookup_elem(&pf_map_python_scratch, &key);
+	if (!capture || !code)
+		return 0;
+	walk = &capture->walk;
+	/* Not 0, and there already. Whoever sees the same meanwhile leaves it to this one. */
+	if (bpf_map_update_elem(&pf_map_python_known, &walk->python_key, &walk->python_code, BPF_NOEXIST))
+		return 0;
+	code->key = walk->python_key;
+	code->first_line = load_user(walk->python_code + walk->interpreter.first_line);
+	text = load_text(&walk->interpreter, walk->python_code, 2);
+	code->name_bytes = copy_text(code->texts, PF_PYTHON_NAME_BYTES, &walk->interpreter, text, &code->name_state);
+	text = load_text(&walk->interpreter, walk->python_code, 0);
+	code->path_bytes = copy_text(code->texts + PF_PYTHON_NAME_BYTES, PF_PYTHON_PATH_BYTES, &walk->interpreter, text,
+				     &code->path_state);
+	/* Bytes: how many stands behind the header, then a hash (Include/cpython/bytesobject.h). */
+	text = load_text(&walk->interpreter, walk->python_code, 3);
+	bytes = load_user(text + 16);
+	asm volatile("" : "+r"(bytes));
+	if (bytes > PF_PYTHON_LINES_BYTES)
+		bytes = PF_PYTHON_LINES_BYTES;
+	if (bpf_probe_read_user(code->texts + PF_PYTHON_NAME_BYTES + PF_PYTHON_PATH_BYTES, bytes, (const void *)(text + 32)))
+		bytes = 0;
+	code->lines_bytes = bytes;
+	asm volatile("" : "+r"(bytes));
+	if (bytes > PF_PYTHON_LINES_BYTES)
+		return 0;
+	if (bpf_ringbuf_output(&pf_map_python_codes, code,
+			       sizeof(*code) + PF_PYTHON_NAME_BYTES + PF_PYTHON_PATH_BYTES + bytes, 0))
+		bpf_map_delete_elem(&pf_map_python_known, &walk->python_key);
+	return 0;
+}
+
+/* What is said of a frame of Python, in bits: the C function runs no more, and its code object was not seen before. */
+enum { LAST = 1, NEW = 2 };
+
+/* Notes the frame of Python that is next, unless it is of no code. */
+static __always_inline __u64 note_frame(struct pf_capture *capture)
+{
+	struct pf_walk *walk = &capture->walk;
+	const struct pf_python *python = &walk->interpreter;
+	__u64 code = load_user(walk->python_frame + python->code), id = code, instruction;
+
+	/* The type of an object stands behind its count of references. */
+	if (!code || load_user(code + 8) != python->code_type)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < 4; i++)
+		id = fold((id ^ load_text(python, code, i)) * PF_MULTIPLIER);
+	/* As many bits as a word of the stack has room for. */
+	id >>= 2 + PF_PYTHON_UNITS;
+	instruction = (load_user(walk->python_frame + python->instruction) - code - python->bytecode) / 2;
+	if (instruction >> PF_PYTHON_UNITS)
+		instruction = (1 << PF_PYTHON_UNITS) - 1;
+	walk->python_code = code;
+	walk->python_key.id = id;
+	walk->python_key.tgid = bpf_get_current_pid_tgid() >> 32;
+	if (!note(capture, PF_STACK_PYTHON | id << PF_PYTHON_UNITS | instruction))
+		return LAST;
+	return bpf_map_lookup_elem(&pf_map_python_known, &walk->python_key) ? 0 : NEW;
+}
+
+/* Notes the frame of Python that is next, and goes on to the one before. What is said of it. */
+pf_global(__u64, pf_python_frame, __u64 level)
+{
+	struct pf_capture *capture = capture_of(level);
+	struct pf_walk *walk;
+	__u64 said;
+
+	if (!capture || !capture->walk.python_frame)
+		return LAST;
+	walk = &capture->walk;
+	said = is_marked(&walk->interpreter, walk->python_frame) ? LAST : 0;
+	if (!said || walk->interpreter.marks_own)
+		said |= note_frame(capture);
+	walk->python_frame = load_user(walk->python_frame + walk->interpreter.previous);
+	return said;
+}
+
+/* Finds the anchor of the C function that runs the next frames, from the anchor before or from the thread's first frame. */
+static __always_inline void find_anchor(struct pf_walk *walk, __u64 level, __u64 anchor)
+{
+	if (walk->interpreter.has_anchors)
+		walk->python_frame = load_user(anchor + walk->interpreter.anchor_frame);
+	else
+		anchor = pf_python_marked(level, walk->python_frame);
+	walk->python_anchor = anchor;
+}
+
+/* Looks for the thread's frames. The mapping that was entered last is of the interpreter. */
+static __always_inline void begin(struct pf_walk *walk, __u64 level)
+{
+	struct pf_unwind_table *table = bpf_map_lookup_elem(&pf_map_unwind_files, &walk->wanted.file);
+	__u64 first;
+
+	walk->python = PF_PYTHON_BEGUN;
+	walk->python_anchor = 0;
+	if (!table)
+		return;
+	walk->interpreter = table->python;
+	walk->interpreter.interpreters -= walk->base;
+	walk->interpreter.code_type -= walk->base;
+	first = pf_python_thread(level);
+	walk->python_frame = first;
+	find_anchor(walk, level, first);
+}
+
+/*
+ * Puts frames of Python in the place of the frame that was noted last, if that is of a C function which runs such. Its frame on the C
+ * stack is from `stack` to what is the stack pointer now.
+ */
+pf_global(__u64, pf_python, __u64 level, __u64 stack)
+{
+	struct pf_capture *capture = capture_of(level);
+	struct pf_walk *walk;
+	__u64 frames;
+
+	if (!capture)
+		return 0;
+	walk = &capture->walk;
+	if (walk->python == PF_PYTHON_SEEN)
+		begin(walk, level);
+	if (walk->python_anchor - stack >= walk->sp - stack)
+		return 0;
+	frames = walk->frames;
+	walk->frames = frames - 1;
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_MAX_STACK_FRAMES; i++) {
+		__u64 said = pf_python_frame(level);
+
+		if (said & NEW)
+			pf_python_copy(level);
+		if (said & LAST)
+			break;
+	}
+	/* One that is about to begin has no frame of its own yet. */
+	if (walk->frames < frames)
+		walk->frames = frames;
+	find_anchor(walk, level, load_user(walk->python_anchor + walk->interpreter.anchor_previous));
+	return 0;
+}
