@@ -267,9 +267,9 @@ fn processes_that_start_later() {
         }
         running.interrupt();
         let finished = running.finish().lossless();
-        // Those before the table was there have C functions alone.
+        // Those before the table was there have C functions alone: on a busy machine, all of the first process.
         let found = functions(finished.text());
-        assert!(found.len() > 40, "{finished}");
+        assert!(found.len() >= 40, "{finished}");
         assert!(
             found.iter().all(|stack| stack == "work:3;<module>:5"),
             "{finished}"
