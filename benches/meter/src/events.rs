@@ -14,6 +14,12 @@ use std::time::{Duration, Instant};
 
 const SCRIPT: &str = "software:page-faults:1 { @[ustack, pid, comm] = count(); }";
 
+/// The same by frame pointers alone, as the other contenders walk.
+const LINKED: &str = "software:page-faults:1 { @[ustack(fp), pid, comm] = count(); }";
+
+/// pfscript with that script.
+const LINKED_NAME: &str = "pfscript, fp";
+
 /// Events of a workload; each is one page of memory.
 const PAGES: u64 = 100_000;
 
@@ -73,7 +79,10 @@ fn tracers(bench: &Bench) -> Result<Vec<(&'static str, Command)>, String> {
         .arg(faults::HOLD)
         .arg(bench.scratch.join("faults.bpf.o"))
         .stdin(Stdio::piped());
-    let mut tracers = vec![("C", c_program)];
+    let mut tracers = vec![
+        ("C", c_program),
+        (LINKED_NAME, bench.pfscript.command(&["-e", LINKED])),
+    ];
     for tracer in [&bench.pfscript, &bench.bpftrace] {
         if tracer.installed() {
             tracers.push((tracer.name, tracer.command(&["-e", SCRIPT])));
@@ -157,11 +166,12 @@ impl Workload {
             None => table.row(label, ["not installed".to_owned()]),
         };
         row("C, by clang, through aya", "C");
+        row("pfscript, ustack(fp)", LINKED_NAME);
         row("pfscript", bench.pfscript.name);
         row("bpftrace", bench.bpftrace.name);
         let target = "1.100".to_owned();
         table.row(
-            "target",
+            "target of ustack(fp)",
             [String::new(), target.clone(), String::new(), target],
         );
         table.print();

@@ -11,6 +11,7 @@ mod faults;
 mod process;
 mod size;
 mod soak;
+mod stack_costs;
 mod stacks;
 mod startup;
 mod table;
@@ -67,7 +68,11 @@ const PARTS: [(&str, Part); 6] = [
 ];
 
 /// Those that run only if they are named.
-const LONG_PARTS: [(&str, Part); 2] = [("soak", soak::measure), ("stacks", stacks::measure)];
+const LONG_PARTS: [(&str, Part); 3] = [
+    ("soak", soak::measure),
+    ("stacks", stacks::measure),
+    ("stack_costs", stack_costs::measure),
+];
 
 fn main() -> ExitCode {
     match run() {
