@@ -14,43 +14,28 @@ pf_template(void, pf_loss, __u64 index)
 
 pf_template(void, pf_count, void *map, const void *key, __u64 loss)
 {
-	__u64 *count = bpf_map_lookup_elem(map, key);
+	__u64 *count = value_of(__u64, map, key, loss);
 
-	if (pf_unlikely(!count)) {
-		__u64 zero = 0;
-
-		count = create(map, key, &zero, loss);
-		if (!count)
-			return;
-	}
+	if (!count)
+		return;
 	__sync_fetch_and_add(count, 1);
 }
 
 pf_template(void, pf_sum, void *map, const void *key, __u64 value, __u64 loss)
 {
-	__u64 *sum = bpf_map_lookup_elem(map, key);
+	__u64 *sum = value_of(__u64, map, key, loss);
 
-	if (pf_unlikely(!sum)) {
-		__u64 zero = 0;
-
-		sum = create(map, key, &zero, loss);
-		if (!sum)
-			return;
-	}
+	if (!sum)
+		return;
 	__sync_fetch_and_add(sum, value);
 }
 
 pf_template(void, pf_avg, void *map, const void *key, __u64 value, __u64 loss)
 {
-	struct pf_average *average = bpf_map_lookup_elem(map, key);
+	struct pf_average *average = value_of(struct pf_average, map, key, loss);
 
-	if (pf_unlikely(!average)) {
-		struct pf_average zero = {};
-
-		average = create(map, key, &zero, loss);
-		if (!average)
-			return;
-	}
+	if (!average)
+		return;
 	__sync_fetch_and_add(&average->count, 1);
 	__sync_fetch_and_add(&average->total, value);
 }
@@ -58,16 +43,11 @@ pf_template(void, pf_avg, void *map, const void *key, __u64 value, __u64 loss)
 /* Keeps the least or the greatest value of each CPU, where there is no atomic exchange: PERCPU_HASH. */
 pf_template(void, pf_minmax, void *map, const void *key, __u64 value, __u64 mode, __u64 loss)
 {
-	struct pf_extreme *extreme = bpf_map_lookup_elem(map, key);
 	__u64 rank = rank_of(value, mode);
+	struct pf_extreme *extreme = value_of(struct pf_extreme, map, key, loss);
 
-	if (pf_unlikely(!extreme)) {
-		struct pf_extreme zero = {};
-
-		extreme = create(map, key, &zero, loss);
-		if (!extreme)
-			return;
-	}
+	if (!extreme)
+		return;
 	if (rank > extreme->rank)
 		extreme->rank = rank;
 	extreme->set = 1;
@@ -76,16 +56,11 @@ pf_template(void, pf_minmax, void *map, const void *key, __u64 value, __u64 mode
 /* Keeps the least or the greatest value, also where CPUs share it. */
 pf_template(void, pf_extreme, void *map, const void *key, __u64 value, __u64 mode, __u64 loss)
 {
-	struct pf_extreme *extreme = bpf_map_lookup_elem(map, key);
 	__u64 rank = rank_of(value, mode);
+	struct pf_extreme *extreme = value_of(struct pf_extreme, map, key, loss);
 
-	if (pf_unlikely(!extreme)) {
-		struct pf_extreme zero = {};
-
-		extreme = create(map, key, &zero, loss);
-		if (!extreme)
-			return;
-	}
+	if (!extreme)
+		return;
 	if (pf_unlikely(!extreme->set))
 		*(volatile __u64 *)&extreme->set = 1;
 	raise(&extreme->rank, rank, loss);
@@ -130,16 +105,11 @@ pf_template(void, pf_set, void *map, const void *key, const void *value, __u64 l
 /* Adds atomically. The old value it returns is what was seen just before, since 5.10 has no atomic fetch. */
 pf_template(__u64, pf_add, void *map, const void *key, __u64 delta, __u64 loss)
 {
-	__u64 *value = bpf_map_lookup_elem(map, key);
+	__u64 *value = value_of(__u64, map, key, loss);
 	__u64 old;
 
-	if (pf_unlikely(!value)) {
-		__u64 zero = 0;
-
-		value = create(map, key, &zero, loss);
-		if (!value)
-			return 0;
-	}
+	if (!value)
+		return 0;
 	old = *(volatile __u64 *)value;
 	__sync_fetch_and_add(value, delta);
 	return old;

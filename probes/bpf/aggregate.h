@@ -25,6 +25,17 @@ static __always_inline void *create(void *map, const void *key, const void *init
 	return value;
 }
 
+/* The value of a key, all zero if it is new, or null when there is no room. */
+#define value_of(type, map, key, loss)                           \
+	({                                                       \
+		type *value_ = bpf_map_lookup_elem(map, key);    \
+		if (pf_unlikely(!value_)) {                      \
+			type zero_ = {};                         \
+			value_ = create(map, key, &zero_, loss); \
+		}                                                \
+		value_;                                          \
+	})
+
 /* The rank of a value: the greater one counts, and none is below 0, what a new element begins as. */
 static __always_inline __u64 rank_of(__u64 value, __u64 mode)
 {

@@ -74,16 +74,11 @@ static __always_inline __u64 pf_load(__u64 address)
 #define PF_UNLESS_BELOW(index, count, label) \
 	asm volatile goto("if %[n] <= %[i] goto %l[" #label "]" : : [n] "r"(count), [i] "r"(index) : : label)
 
-/*
- * The scratch memory of the first free level, or null, and which level that is.
- *
- * The flag is tested and set without an atomic instruction. That is right where contexts nest strictly, as in programs
- * that run with preemption off: whoever interrupts between the test and the store has released the level again before
- * the store happens. Perf events, tracepoints and kprobes run so: trace_call_bpf (kernel/trace/bpf_trace.c) and
- * bpf_overflow_handler (kernel/events/core.c) cannot sleep nor be preempted. Programs that can be preempted claim with
- * pf_claim_counted.
- */
-static __always_inline struct pf_scratch *pf_claim(void *map, __u64 *level_claimed)
+/* Whether a level of scratch memory was free. It is taken then. */
+typedef int pf_take_fn(struct pf_scratch *scratch);
+
+/* The scratch memory of the first free level, or null, and which level that is. */
+static __always_inline struct pf_scratch *pf_first_free(void *map, __u64 *level_claimed, pf_take_fn *take)
 {
 #pragma unroll
 	for (__u32 level = 0; level < PF_SCRATCH_LEVELS; level++) {
@@ -92,13 +87,32 @@ static __always_inline struct pf_scratch *pf_claim(void *map, __u64 *level_claim
 
 		if (!scratch)
 			return 0;
-		if (!*(volatile __u64 *)&scratch->busy) {
-			*(volatile __u64 *)&scratch->busy = 1;
+		if (take(scratch)) {
 			*level_claimed = level;
 			return scratch;
 		}
 	}
 	return 0;
+}
+
+/*
+ * The flag is tested and set without an atomic instruction. That is right where contexts nest strictly, as in programs
+ * that run with preemption off: whoever interrupts between the test and the store has released the level again before
+ * the store happens. Perf events, tracepoints and kprobes run so: trace_call_bpf (kernel/trace/bpf_trace.c) and
+ * bpf_overflow_handler (kernel/events/core.c) cannot sleep nor be preempted. Programs that can be preempted claim with
+ * pf_claim_counted.
+ */
+static __always_inline int pf_take(struct pf_scratch *scratch)
+{
+	if (*(volatile __u64 *)&scratch->busy)
+		return 0;
+	*(volatile __u64 *)&scratch->busy = 1;
+	return 1;
+}
+
+static __always_inline struct pf_scratch *pf_claim(void *map, __u64 *level_claimed)
+{
+	return pf_first_free(map, level_claimed, pf_take);
 }
 
 static __always_inline void pf_release(struct pf_scratch *scratch)
@@ -116,23 +130,18 @@ static __always_inline void pf_release(struct pf_scratch *scratch)
  * Programs of both sorts may share levels: one that cannot be preempted finds a flag that is not zero and goes on, or has
  * released the level again before any that it interrupts looks.
  */
+static __always_inline int pf_take_counted(struct pf_scratch *scratch)
+{
+	__sync_fetch_and_add(&scratch->busy, 1);
+	if (*(volatile __u64 *)&scratch->busy == 1)
+		return 1;
+	__sync_fetch_and_add(&scratch->busy, -1);
+	return 0;
+}
+
 static __always_inline struct pf_scratch *pf_claim_counted(void *map, __u64 *level_claimed)
 {
-#pragma unroll
-	for (__u32 level = 0; level < PF_SCRATCH_LEVELS; level++) {
-		__u32 key = level;
-		struct pf_scratch *scratch = bpf_map_lookup_elem(map, &key);
-
-		if (!scratch)
-			return 0;
-		__sync_fetch_and_add(&scratch->busy, 1);
-		if (*(volatile __u64 *)&scratch->busy == 1) {
-			*level_claimed = level;
-			return scratch;
-		}
-		__sync_fetch_and_add(&scratch->busy, -1);
-	}
-	return 0;
+	return pf_first_free(map, level_claimed, pf_take_counted);
 }
 
 static __always_inline void pf_release_counted(struct pf_scratch *scratch)
