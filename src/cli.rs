@@ -33,7 +33,7 @@ Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_MAX_PROBES          most attach points; default: as many as match
   PFSCRIPT_MAX_BPF_PROGS       most BPF programs; default 1024
   PFSCRIPT_PRINT_MAPS_ON_EXIT  0: like --no-maps
-  PFSCRIPT_STACK_MODE          how stacks are printed: bpftrace, perf or raw
+  PFSCRIPT_STACK_MODE          stacks: as bpftrace, perf, raw or build_id
   PFSCRIPT_SHOW_DEBUG_INFO     1: source lines and inlined functions in stacks
   PFSCRIPT_MISSING_PROBES      if nothing matches: error, warn or ignore
   PFSCRIPT_DUMMY_TS_MAP        a map that is the clock of tseries(), for tests

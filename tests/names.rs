@@ -4,7 +4,7 @@ mod support;
 
 use pfscript_testkit::needs_root;
 use std::process::Command;
-use support::Tracer;
+use support::{Tracer, workload};
 
 fn printed(script: &str) -> String {
     Tracer::new(["-q", "-e", script])
@@ -76,4 +76,39 @@ fn code_of_processes_is_told_from_the_kernels() {
         .ok();
     // The clock may strike once more before the end is seen.
     assert!(finished.text().contains("@in[1]: "), "{finished}");
+}
+
+/// `ustack(build_id)`: who has the symbols elsewhere needs no more than the file's id and the offset in it.
+#[test]
+fn frames_are_build_ids_and_offsets_where_the_script_asks_for_them() {
+    needs_root!();
+    let program = workload("anon2mmap");
+    let notes = Command::new("readelf").args(["-n", &program]).output();
+    let notes = String::from_utf8(notes.expect("binutils are there").stdout).unwrap();
+    let id = notes
+        .split("Build ID: ")
+        .nth(1)
+        .expect("the linker puts one in");
+    let id = id.split_whitespace().next().unwrap();
+    let script = "software:page-faults:1 /pid == cpid/ { @[ustack(build_id, 1), ustack(raw, 1)] = count(); }";
+    let finished = Tracer::new(["-c", &format!("{program} 300"), "-e", script])
+        .run()
+        .ok();
+    let text = finished.text();
+    // The one instruction that touches all pages.
+    let rows: Vec<&str> = text
+        .split("@[")
+        .filter(|row| row.contains("]: 300"))
+        .collect();
+    assert_eq!(rows.len(), 1, "{finished}");
+    let (frame, raw) = rows[0].trim().split_once(", ").expect("a key of two");
+    let (found, offset) = frame.trim().split_once(" 0x").expect("an id and an offset");
+    assert_eq!(found, id, "{finished}");
+    let raw = raw.trim().lines().next().unwrap();
+    // Files are mapped by pages, so the lowest digits are those of the address.
+    assert_eq!(
+        offset[offset.len() - 3..],
+        raw[raw.len() - 3..],
+        "{finished}"
+    );
 }

@@ -377,6 +377,25 @@ pub enum StackMode {
     Perf,
     /// Addresses alone.
     Raw,
+    /// Of user stacks: each frame's build id, and its offset in the file.
+    BuildId,
+}
+
+impl StackMode {
+    /// What scripts call the modes, in their order.
+    pub const NAMES: [&'static str; 4] = ["bpftrace", "perf", "raw", "build_id"];
+
+    /// What scripts call it.
+    pub fn name(self) -> &'static str {
+        StackMode::NAMES[self as usize]
+    }
+
+    /// The mode of that name.
+    pub fn named(name: &str) -> Option<StackMode> {
+        use StackMode::{Bpftrace, BuildId, Perf, Raw};
+        let mut modes = [Bpftrace, Perf, Raw, BuildId].into_iter();
+        modes.find(|mode| mode.name() == name)
+    }
 }
 
 /// A field of a tuple or record.

@@ -73,15 +73,17 @@ fn stacks_without_a_mode_have_that_of_the_setting() {
         });
         modes.collect()
     };
-    use StackMode::{Bpftrace, Perf, Raw};
+    use StackMode::{Bpftrace, BuildId, Perf, Raw};
     assert_eq!(modes(""), [Bpftrace, Bpftrace, Raw]);
     assert_eq!(modes("stack_mode = perf"), [Perf, Perf, Raw]);
     assert_eq!(modes("stack_mode = \"raw\""), [Raw, Raw, Raw]);
+    assert_eq!(modes("stack_mode = build_id"), [Bpftrace, BuildId, Raw]);
     refused(
-        "stack_mode = build_id",
+        "stack_mode = buildid",
         "BEGIN { }",
-        "expected bpftrace, perf, raw, found `build_id`",
+        "expected bpftrace, perf, raw, build_id, found `buildid`",
     );
+    refused("", "BEGIN { print(kstack(build_id)) }", "has no build ids");
 }
 
 #[test]

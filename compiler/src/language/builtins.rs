@@ -317,6 +317,11 @@ pub(crate) fn stack(
     } else {
         checker.needs.kernel_symbols = true;
     }
+    let mode = mode.unwrap_or(match checker.options.limits.stack_mode {
+        // Only user stacks have such ids.
+        StackMode::BuildId if !user => StackMode::Bpftrace,
+        mode => mode,
+    });
     Ok(Expr {
         kind: ExprKind::Stack {
             user,
@@ -326,7 +331,7 @@ pub(crate) fn stack(
         },
         ty: Type::Stack {
             user,
-            mode: mode.unwrap_or(checker.options.limits.stack_mode),
+            mode,
             depth: depth.unwrap_or(MAX_STACK_FRAMES),
         },
         span,

@@ -13,13 +13,11 @@ pub enum Kind {
     Builtin,
     /// A function.
     Function,
-    /// How a stack is printed.
-    StackMode,
     /// A conversion of `printf`.
     Conversion,
 }
 
-use Kind::{Builtin, Conversion, Function, StackMode};
+use Kind::{Builtin, Conversion, Function};
 
 /// The names.
 pub const LATER: &[(&str, Kind)] = &[
@@ -38,7 +36,6 @@ pub const LATER: &[(&str, Kind)] = &[
     ("skboutput", Function),
     ("socket_cookie", Function),
     ("unwatch", Function),
-    ("build_id", StackMode),
     ("%b", Conversion),
 ];
 
@@ -48,7 +45,6 @@ impl Kind {
         match self {
             Builtin => "builtin",
             Function => "function",
-            StackMode => "stack mode",
             Conversion => "conversion",
         }
     }

@@ -222,19 +222,11 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "stack_mode",
         kind: Kind::Word(
-            &["bpftrace", "perf", "raw"],
+            &StackMode::NAMES,
             |limits, word| {
-                limits.stack_mode = match word {
-                    "perf" => StackMode::Perf,
-                    "raw" => StackMode::Raw,
-                    _ => StackMode::Bpftrace,
-                };
+                limits.stack_mode = StackMode::named(word).unwrap_or(StackMode::Bpftrace);
             },
-            |limits| match limits.stack_mode {
-                StackMode::Bpftrace => "bpftrace",
-                StackMode::Perf => "perf",
-                StackMode::Raw => "raw",
-            },
+            |limits| limits.stack_mode.name(),
         ),
     },
     Setting {

@@ -40,8 +40,10 @@ pub struct SymbolFile {
     tables: Vec<Table>,
     /// The file that has its source lines, if they are wanted.
     debug: Option<Arc<File>>,
-    /// The build id by which its symbols might still be had.
-    missing: Option<Vec<u8>>,
+    /// Empty if there is none.
+    build_id: Arc<[u8]>,
+    /// Its symbols might still be had by its build id.
+    missing: bool,
     too_large: bool,
 }
 
@@ -63,7 +65,8 @@ impl SymbolFile {
             segments: layout(&file, &header)?.segments,
             tables: Vec::new(),
             debug: None,
-            missing: None,
+            build_id: separate::build_id(&file).unwrap_or_default().into(),
+            missing: false,
             too_large: false,
         };
         let (file, beside) = (Arc::new(file), beside.map(Arc::new));
@@ -75,10 +78,7 @@ impl SymbolFile {
             symbols.add(&beside, Section::SYMTAB, true);
         }
         symbols.add(&file, Section::SYMTAB, true);
-        if symbols.tables.is_empty() {
-            let build_id = separate::build_id(&file).unwrap_or_default();
-            symbols.missing = Some(build_id).filter(|build_id| !build_id.is_empty());
-        }
+        symbols.missing = symbols.tables.is_empty() && !symbols.build_id.is_empty();
         if symbols.tables.is_empty()
             && let Ok(sections) = Sections::read(&file, &header)
             && let Some(within) = mini::file(&file, &sections, inflate)
@@ -91,8 +91,13 @@ impl SymbolFile {
     }
 
     /// The build id by which symbols that are not there might still be had; once.
-    pub fn take_missing(&mut self) -> Option<Vec<u8>> {
-        self.missing.take()
+    pub fn take_missing(&mut self) -> Option<Arc<[u8]>> {
+        std::mem::take(&mut self.missing).then(|| Arc::clone(&self.build_id))
+    }
+
+    /// The file's build id; empty if it has none.
+    pub fn build_id(&self) -> &Arc<[u8]> {
+        &self.build_id
     }
 
     /// Adds the symbols of the file that they were put into, found later.

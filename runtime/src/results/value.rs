@@ -82,6 +82,8 @@ pub struct Frame {
     /// The same place as the file counts, which is what `addr2line` and `objdump` take; its offset where the file could not be
     /// read, and the address itself if there is no file.
     pub module_address: Option<u64>,
+    /// The file's build id, if the script asks for it; `None` if it has none.
+    pub build_id: Option<Arc<[u8]>>,
     /// The source file, if the script asks for it.
     pub file: Option<Arc<str>>,
     /// The line there, from 1.

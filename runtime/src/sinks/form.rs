@@ -128,8 +128,19 @@ fn stack(stack: &Stack, outside: Outside, out: &mut Vec<u8>) {
     out.push(b'\n');
     for frame in &stack.frames {
         match stack.mode {
-            StackMode::Raw if frame.interpreted => interpreted(frame, outside, out),
+            StackMode::Raw | StackMode::BuildId if frame.interpreted => {
+                interpreted(frame, outside, out);
+            }
             StackMode::Raw => push(out, format_args!("{:x}", frame.address)),
+            StackMode::BuildId => match (&frame.build_id, frame.module_offset) {
+                (Some(id), Some(offset)) => {
+                    for byte in &**id {
+                        push(out, format_args!("{byte:02x}"));
+                    }
+                    push(out, format_args!(" {offset:#04x}"));
+                }
+                _ => push(out, format_args!("{:x}", frame.address)),
+            },
             StackMode::Bpftrace if frame.interpreted => {
                 out.extend_from_slice(b"        ");
                 interpreted(frame, outside, out);
@@ -375,5 +386,17 @@ mod tests {
             "\n\t20 <main>+12\n\t30 0x30\n"
         );
         assert_eq!(shown(true, StackMode::Raw), "\n20\n30\n");
+        assert_eq!(shown(true, StackMode::BuildId), "\n20\n30\n");
+        let known = Frame {
+            build_id: Some([0x0a, 0xbc].as_slice().into()),
+            module_offset: Some(7),
+            ..mapped.clone()
+        };
+        let stack = Stack {
+            user: true,
+            mode: StackMode::BuildId,
+            frames: vec![known],
+        };
+        assert_eq!(text(&Value::Stack(stack)), "\n0abc 0x07\n");
     }
 }

@@ -228,6 +228,17 @@ fn named(mut frame: Frame, symbol: Option<Symbol>) -> Frame {
     frame
 }
 
+/// The build id of what a process had mapped at an address at a time.
+fn build_id(
+    processes: &mut Processes,
+    (tgid, time): (u32, u64),
+    address: u64,
+) -> Option<Arc<[u8]>> {
+    let place = processes.locate(tgid, time, address)?;
+    let build_id = processes.symbols(place.file)?.build_id();
+    (!build_id.is_empty()).then(|| Arc::clone(build_id))
+}
+
 /// Whether a map or a record holds user symbols, which name their process but no time.
 fn has_user_symbols(manifest: &Manifest) -> bool {
     fn within(layout: &Layout) -> bool {
@@ -278,6 +289,14 @@ impl Names for SymbolNames<'_> {
             };
             match (mode, user) {
                 (StackMode::Raw, _) => frames.push(Frame::at(address)),
+                (StackMode::BuildId, _) => {
+                    let symbols = &mut self.symbols;
+                    let (tgid, time) = process;
+                    let mut frame =
+                        symbols.user_frame(self.processes, tgid, time, address, pointer);
+                    frame.build_id = build_id(self.processes, process, address);
+                    frames.push(frame);
+                }
                 (StackMode::Bpftrace | StackMode::Perf, false) => {
                     frames.push(self.symbols.kernel_frame(address));
                 }

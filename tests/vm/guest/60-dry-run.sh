@@ -24,7 +24,7 @@ done
 # The templates in their other shapes: stacks of a chosen depth, every kind of map, long strings in scratch memory.
 shapes() {
     trace_well --dry-run -e 'software:page-faults:1 {
-        @[ustack(1), kstack(3), ustack(126)] = count(); @s[pid] = sum(1); @a[comm] = avg(cpu); @m[cpu] = max(-1);
+        @[ustack(1), kstack(3), ustack(126)] = count(); @i = ustack(build_id, 5); @s[pid] = sum(1); @a[comm] = avg(cpu); @m[cpu] = max(-1);
         @h[pid] = hist(nsecs, 3); @l = lhist(cpu, 0, 100, 5); @t[pid] = (1, comm, str(curtask)); @x[pid]++;
         if (@t[pid].1 == comm) { printf("%s %d %d\n", @t[pid].2, len(ustack), strlen(comm)); }
     }'

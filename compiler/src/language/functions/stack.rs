@@ -4,7 +4,6 @@
 use super::{Args, FunctionRow};
 use crate::hir::Expr;
 use crate::language::builtins::{self, Walk};
-use crate::language::later::{self, Kind};
 use crate::manifest::StackMode;
 use crate::sema::Checker;
 use pfscript_grammar::Diagnostic;
@@ -16,32 +15,23 @@ pub(super) const ROWS: &[FunctionRow] = rows! {
     "kstack([stack_mode mode], [const int depth])", Value(|checker, args| stack(checker, args, false)), "the kernel stack";
 };
 
-/// How stacks are printed.
-const MODES: &[(&str, StackMode)] = &[
-    ("bpftrace", StackMode::Bpftrace),
-    ("perf", StackMode::Perf),
-    ("raw", StackMode::Raw),
-];
-
 fn stack(checker: &mut Checker<'_>, mut args: Args<'_>, user: bool) -> Result<Expr, Diagnostic> {
     let word = args.word(0);
     let walk = word.and_then(walk);
     let mode = match word {
         None => None,
         Some(_) if walk.is_some() => None,
-        Some(word) => Some(mode(word).ok_or_else(|| {
-            let span = args.span(0);
-            later::diagnostic(word, &[Kind::StackMode], span).unwrap_or_else(|| {
-                Diagnostic::error(span, format!("unknown stack mode `{word}`")).suggest(
-                    word,
-                    MODES
-                        .iter()
-                        .map(|row| row.0)
-                        .chain(WALKS.iter().map(|row| row.0)),
-                )
-            })
+        Some(word) => Some(StackMode::named(word).ok_or_else(|| {
+            let known = StackMode::NAMES.into_iter();
+            Diagnostic::error(args.span(0), format!("unknown stack mode `{word}`"))
+                .suggest(word, known.chain(WALKS.iter().map(|row| row.0)))
         })?),
     };
+    if mode == Some(StackMode::BuildId) && !user {
+        let message = "the kernel's own code has no build ids in stacks";
+        return Err(Diagnostic::error(args.span(0), message)
+            .help("`build_id` is for user stacks: `ustack(build_id)`"));
+    }
     let depth = match args.has(1) {
         false => None,
         true => {
@@ -60,10 +50,6 @@ fn stack(checker: &mut Checker<'_>, mut args: Args<'_>, user: bool) -> Result<Ex
 
 /// How stacks are walked.
 const WALKS: &[(&str, Walk)] = &[("fp", Walk::FramePointers), ("dwarf", Walk::Tables)];
-
-fn mode(word: &str) -> Option<StackMode> {
-    MODES.iter().find(|row| row.0 == word).map(|row| row.1)
-}
 
 fn walk(word: &str) -> Option<Walk> {
     WALKS.iter().find(|row| row.0 == word).map(|row| row.1)
