@@ -3,6 +3,7 @@
 mod support;
 
 use pfscript_testkit::needs_root;
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -330,6 +331,39 @@ fn names_of_any_characters_and_length() {
         let expected = format!("caf\u{e9}:3;\u{416}\u{438}:5;\u{20000}:7;{cut}:9;<module>:11");
         assert_eq!(functions(finished.text()), [expected], "{finished}");
     });
+}
+
+/// Programs remember only so many functions to have copied.
+#[test]
+fn more_functions_than_are_remembered() {
+    needs_root!();
+    let scratch = Scratch::new("python-many");
+    let text = "import os
+kept = []
+for number in range(20000):
+    name = f'made_{number}'
+    made = {}
+    exec(compile(f'def {name}(): os.getppid()', 'x.py', 'exec'), {'os': os}, made)
+    kept.append(made[name])
+    kept[-1]()
+for function in kept[:3]:
+    function()
+";
+    let script = scratch.file("made.py", text);
+    let interpreter = interpreters().pop();
+    let Some(interpreter) = interpreter else {
+        println!("skip: no python3.11, python3.12 or python3.13 is installed");
+        return;
+    };
+    let probe = PROBE.replace("print(ustack)", "@[ustack] = count()");
+    let finished = traced(&interpreter, &probe, &script).lossless();
+    let text = finished.text();
+    let names: BTreeSet<_> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("made_"))
+        .collect();
+    assert_eq!(names.len(), 20_000, "{}", finished.messages());
+    assert!(!text.contains("[python]"), "{}", finished.messages());
 }
 
 #[test]

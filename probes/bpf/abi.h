@@ -380,7 +380,7 @@ extern char pf_map_known; /* ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that
 extern char pf_map_unwind_files; /* HASH: struct pf_unwind_file -> struct pf_unwind_table */
 extern char pf_map_unwind_tables; /* ARRAY_OF_MAPS: ARRAY of __u64; see PF_UNWIND_CHUNK_BITS */
 extern char pf_map_unwind_wanted; /* RINGBUF of struct pf_unwind_wanted */
-extern char pf_map_python_known; /* LRU_HASH: struct pf_python_key -> __u64, not 0 */
+extern char pf_map_python_known; /* HASH: struct pf_python_key -> __u64, not 0 */
 extern char pf_map_python_codes; /* RINGBUF of struct pf_python_code */
 extern char pf_map_python_scratch; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_python_code with its texts */
 extern char pf_map_events; /* RINGBUF of records, each begins with struct pf_record */

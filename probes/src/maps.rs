@@ -36,8 +36,9 @@ pub const MAX_UNWIND_TABLES: u32 = 8192;
 /// Bytes of the ring buffer of files whose tables were missed: a power of two pages, for some thousand.
 pub const UNWIND_WANTED_BYTES: u32 = 64 << 10;
 
-/// Code objects of Python that programs remember to have seen. One that is forgotten is copied again.
-pub const MAX_PYTHON_KNOWN: u32 = 8192;
+/// Code objects of Python that programs remember to have seen. User space has them forget all when these become many; then each is
+/// copied again.
+pub const MAX_PYTHON_KNOWN: u32 = 1 << 14;
 
 /// Bytes of the ring buffer of what these are called: a power of two pages, for some hundred.
 pub const PYTHON_CODES_BYTES: u32 = 512 << 10;
@@ -172,9 +173,10 @@ impl MapTemplate {
     /// The kernel's map type.
     pub fn bpf_map_type(self) -> u32 {
         match self {
-            MapTemplate::Scalar { .. } | MapTemplate::Stacks { .. } | MapTemplate::UnwindFiles => {
-                BPF_MAP_TYPE_HASH
-            }
+            MapTemplate::Scalar { .. }
+            | MapTemplate::Stacks { .. }
+            | MapTemplate::UnwindFiles
+            | MapTemplate::PythonKnown => BPF_MAP_TYPE_HASH,
             MapTemplate::Count
             | MapTemplate::Sum
             | MapTemplate::Avg
@@ -183,7 +185,6 @@ impl MapTemplate {
             | MapTemplate::Hist { .. }
             | MapTemplate::LHist { .. }
             | MapTemplate::Series { .. } => BPF_MAP_TYPE_PERCPU_HASH,
-            MapTemplate::PythonKnown => BPF_MAP_TYPE_LRU_HASH,
             MapTemplate::Events | MapTemplate::UnwindWanted | MapTemplate::PythonCodes => {
                 BPF_MAP_TYPE_RINGBUF
             }

@@ -233,7 +233,7 @@ pub(super) fn define(
             let wanted = MapTemplate::UnwindWanted;
             own(wanted, map::UNWIND_WANTED, UNWIND_WANTED_BYTES, 0);
             let known = MapTemplate::PythonKnown;
-            own(known, map::PYTHON_KNOWN, MAX_PYTHON_KNOWN, 0);
+            own(known, map::PYTHON_KNOWN, MAX_PYTHON_KNOWN, flags);
             let codes = MapTemplate::PythonCodes;
             own(codes, map::PYTHON_CODES, PYTHON_CODES_BYTES, 0);
             let scratch = MapTemplate::PythonScratch;

@@ -65,10 +65,7 @@ pub(super) const REFERRED: &[(&str, &str)] = &[
         "ARRAY_OF_MAPS: ARRAY of __u64; see PF_UNWIND_CHUNK_BITS",
     ),
     (UNWIND_WANTED, "RINGBUF of struct pf_unwind_wanted"),
-    (
-        PYTHON_KNOWN,
-        "LRU_HASH: struct pf_python_key -> __u64, not 0",
-    ),
+    (PYTHON_KNOWN, "HASH: struct pf_python_key -> __u64, not 0"),
     (PYTHON_CODES, "RINGBUF of struct pf_python_code"),
     (
         PYTHON_SCRATCH,

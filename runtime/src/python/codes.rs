@@ -13,6 +13,7 @@ use aya::maps::{MapData, RingBuf};
 use pfscript_probes::abi::{
     PYTHON_CODE, PYTHON_KEY, PYTHON_NAME_BYTES, PYTHON_PATH_BYTES, PYTHON_UNITS, STACK_PYTHON, map,
 };
+use pfscript_probes::maps::MAX_PYTHON_KNOWN;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -20,6 +21,10 @@ use std::sync::Arc;
 
 /// Bytes that all functions together may take.
 const ROOM: usize = 64 << 20;
+
+/// Bytes of keys of functions that programs remember to have copied, before they are to forget them: three of four of those that
+/// there is room for.
+const MOST_COPIED: usize = (MAX_PYTHON_KNOWN / 4 * 3 * PYTHON_KEY.size()) as usize;
 
 /// A function, or what else runs: a class's body, a module.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -56,6 +61,8 @@ pub struct Codes {
     /// Each once: processes run the same programs.
     distinct: HashSet<Arc<Code>>,
     size: usize,
+    /// The keys of what programs remember to have copied.
+    copied: Vec<u8>,
     /// Functions that were asked for and are not known.
     missed: HashSet<Key>,
 }
@@ -81,14 +88,22 @@ impl Codes {
     }
 
     /// Takes in the records that wait.
-    pub fn drain(&mut self) {
+    pub fn drain(&mut self, loaded: &Loaded) {
         let Some(mut ring) = self.ring.take() else {
             return;
         };
         while let Some(record) = ring.0.next() {
             self.add(&record);
+            self.copied.extend(PYTHON_CODE.extent("key").of(&record));
         }
         self.ring = Some(ring);
+        // Of what has ended, too; what is still used is copied once more.
+        if self.copied.len() >= MOST_COPIED {
+            if let Some(known) = loaded.map(map::PYTHON_KNOWN) {
+                let _ = known.delete_all(&self.copied);
+            }
+            self.copied.clear();
+        }
     }
 
     fn add(&mut self, record: &[u8]) {

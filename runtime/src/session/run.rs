@@ -426,7 +426,7 @@ impl<'a> Running<'a> {
         let begin = Instant::now();
         // First of all what was mapped where, since records may hold addresses.
         self.processes.drain();
-        self.symbols.drain();
+        self.symbols.drain(&self.loaded);
         self.drop_tables();
         let Some(events) = &mut self.events else {
             return Ok(Delivered::All);

@@ -64,8 +64,8 @@ impl Symbols {
     }
 
     /// Takes in the names that wait.
-    pub fn drain(&mut self) {
-        self.python.drain();
+    pub fn drain(&mut self, loaded: &Loaded) {
+        self.python.drain(loaded);
     }
 
     /// Forgets processes that ended and that no captured stack is of, and what was remembered of these.
@@ -86,7 +86,7 @@ impl Symbols {
         loaded: &'a Loaded,
         manifest: &'a Manifest,
     ) -> SymbolNames<'a> {
-        self.drain();
+        self.drain(loaded);
         SymbolNames {
             symbols: self,
             processes,
