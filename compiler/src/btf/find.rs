@@ -30,31 +30,35 @@ impl Btf {
     /// Finds types of these kinds and names in one walk, which takes hardly longer than to find one of them. [`Btf::find`] has
     /// them at hand then.
     pub(crate) fn find_all(&self, wanted: &[(Kind, &str)]) {
-        let mut left: HashMap<&[u8], Vec<(Kind, &str)>> = HashMap::new();
+        let mut unique: Vec<(Kind, &str)> = Vec::new();
         for &(kind, name) in wanted {
-            // Integers have several names, and functions a list of their own.
-            if !matches!(kind, Kind::Int | Kind::Func) && !name.is_empty() {
-                left.entry(name.as_bytes()).or_default().push((kind, name));
+            // Integers have several names, functions have a list of their own, and a name is told by its first bytes.
+            let one_walk = !matches!(kind, Kind::Int | Kind::Func) && name.len() + 1 >= FIRST_BYTES;
+            if one_walk && !unique.contains(&(kind, name)) {
+                unique.push((kind, name));
             }
         }
-        let mut found = self.found();
-        let all = left.values().flatten();
-        found.extend(all.map(|&(kind, name)| ((kind, name.to_owned()), None)));
+        let wanted = unique;
+        let mut beginnings = [false; 256];
+        for (_, name) in &wanted {
+            beginnings[beginning(format!("{name}\0").as_bytes())] = true;
+        }
+        let mut first = vec![None; wanted.len()];
         for id in self.candidates(Kind::Struct) {
             let Some(header) = self.header(id) else {
                 continue;
             };
-            for &(kind, name) in left
-                .get(self.name_bytes(header.name))
-                .into_iter()
-                .flatten()
-                .filter(|(kind, _)| same(header.kind, *kind))
-            {
-                found
-                    .entry((kind, name.to_owned()))
-                    .and_modify(|first| *first = first.or(Some(id)));
+            if !beginnings[beginning(self.name_and_more(header.name))] {
+                continue;
+            }
+            for (first, (kind, name)) in first.iter_mut().zip(&wanted) {
+                if first.is_none() && same(header.kind, *kind) && self.is_named(&header, name) {
+                    *first = Some(id);
+                }
             }
         }
+        let keys = wanted.iter().map(|&(kind, name)| (kind, name.to_owned()));
+        self.found().extend(keys.zip(first));
     }
 
     fn found(&self) -> MutexGuard<'_, Found> {
@@ -118,13 +122,23 @@ impl Btf {
     }
 
     pub(super) fn is_named(&self, header: &Header, name: &str) -> bool {
-        let (start, end) = self.strings;
-        start
-            .checked_add(header.name as usize)
-            .and_then(|start| self.bytes().get(start..end))
-            .and_then(|tail| tail.strip_prefix(name.as_bytes()))
+        self.name_and_more(header.name)
+            .strip_prefix(name.as_bytes())
             .is_some_and(|rest| rest.first() == Some(&0))
     }
+}
+
+/// Bytes by which most names are told from those that are wanted, the zero behind a short one among them.
+const FIRST_BYTES: usize = 3;
+
+/// A number of the first bytes of a name.
+fn beginning(name: &[u8]) -> usize {
+    let first = name
+        .first_chunk::<FIRST_BYTES>()
+        .unwrap_or(&[0; FIRST_BYTES]);
+    let word = u32::from_le_bytes([first[0], first[1], first[2], 0]);
+    // Fibonacci hashing: the high bits of a product with the golden ratio.
+    (word.wrapping_mul(0x9e37_79b1) >> 24) as usize
 }
 
 /// Whether a type of kind `have` answers a question for `want`.

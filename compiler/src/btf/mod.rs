@@ -63,44 +63,29 @@ pub enum Kind {
     Enum64,
 }
 
-impl Kind {
-    fn of(number: u32) -> Option<Kind> {
-        Some(match number {
-            1 => Kind::Int,
-            2 => Kind::Pointer,
-            3 => Kind::Array,
-            4 => Kind::Struct,
-            5 => Kind::Union,
-            6 => Kind::Enum,
-            7 => Kind::Forward,
-            8 => Kind::Typedef,
-            9 => Kind::Volatile,
-            10 => Kind::Const,
-            11 => Kind::Restrict,
-            12 => Kind::Func,
-            13 => Kind::FuncProto,
-            14 => Kind::Var,
-            15 => Kind::DataSec,
-            16 => Kind::Float,
-            17 => Kind::DeclTag,
-            18 => Kind::TypeTag,
-            19 => Kind::Enum64,
-            _ => return None,
-        })
-    }
-
-    /// Bytes that follow the 12 bytes common to all types, for a type with `vlen` elements.
-    fn trailer(self, vlen: u32) -> usize {
-        let vlen = vlen as usize;
-        match self {
-            Kind::Int | Kind::Var | Kind::DeclTag => 4,
-            Kind::Array => 12,
-            Kind::Struct | Kind::Union | Kind::DataSec | Kind::Enum64 => 12 * vlen,
-            Kind::Enum | Kind::FuncProto => 8 * vlen,
-            _ => 0,
-        }
-    }
-}
+/// The kinds by their numbers, and the bytes that follow the 12 bytes common to all types: so many, and so many for each element.
+const KINDS: [(Kind, u8, u8); 20] = [
+    (Kind::Void, 0, 0),
+    (Kind::Int, 4, 0),
+    (Kind::Pointer, 0, 0),
+    (Kind::Array, 12, 0),
+    (Kind::Struct, 0, 12),
+    (Kind::Union, 0, 12),
+    (Kind::Enum, 0, 8),
+    (Kind::Forward, 0, 0),
+    (Kind::Typedef, 0, 0),
+    (Kind::Volatile, 0, 0),
+    (Kind::Const, 0, 0),
+    (Kind::Restrict, 0, 0),
+    (Kind::Func, 0, 0),
+    (Kind::FuncProto, 0, 8),
+    (Kind::Var, 4, 0),
+    (Kind::DataSec, 0, 12),
+    (Kind::Float, 0, 0),
+    (Kind::DeclTag, 4, 0),
+    (Kind::TypeTag, 0, 0),
+    (Kind::Enum64, 0, 12),
+];
 
 /// Why bytes are not BTF that can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,6 +180,8 @@ struct Header {
     /// A size in bytes or a type, by kind.
     size_or_type: u32,
     trailer: usize,
+    /// Where the next type starts.
+    end: usize,
 }
 
 impl fmt::Debug for Btf {
@@ -317,8 +304,7 @@ impl Btf {
             };
             // Ends at the first type that is cut off or of an unknown kind, whose length is unknown.
             while let Some(header) = header_at(bytes, at) {
-                let next = header.trailer + header.kind.trailer(header.vlen);
-                if next > end {
+                if header.end > end {
                     break;
                 }
                 index.offsets.push(at as u32);
@@ -330,7 +316,7 @@ impl Btf {
                         _ => index.named.push(id),
                     }
                 }
-                at = next;
+                at = header.end;
                 index.end = at;
             }
             index
@@ -348,13 +334,18 @@ impl Btf {
         u32_at(self.bytes(), header.trailer + 4 * index)
     }
 
-    /// The bytes of a name, without the zero. Empty if there is none.
-    fn name_bytes(&self, name: u32) -> &[u8] {
+    /// The bytes of a name, its zero, and all names behind it; none if there is none.
+    fn name_and_more(&self, name: u32) -> &[u8] {
         let (start, end) = self.strings;
-        let tail = start
+        start
             .checked_add(name as usize)
             .and_then(|start| self.bytes().get(start..end))
-            .unwrap_or_default();
+            .unwrap_or_default()
+    }
+
+    /// The bytes of a name, without the zero. Empty if there is none.
+    fn name_bytes(&self, name: u32) -> &[u8] {
+        let tail = self.name_and_more(name);
         match tail.iter().position(|&byte| byte == 0) {
             Some(length) => &tail[..length],
             None => &[],
@@ -504,16 +495,27 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(field.try_into().ok()?))
 }
 
+// Called for each of a kernel's 130,000 types, most of whose fields nobody asks for there.
+#[inline(always)]
 fn header_at(bytes: &[u8], at: usize) -> Option<Header> {
-    let fields = bytes.get(at..at.checked_add(12)?)?;
-    let info = u32_at(fields, 4)?;
+    let fields: &[u8; 12] = bytes.get(at..)?.first_chunk()?;
+    let (words, _) = fields.as_chunks::<4>();
+    let word = |index: usize| u32::from_le_bytes(words[index]);
+    let info = word(1);
+    let (kind, fixed, each) = *KINDS.get((info >> 24 & 0x1f) as usize)?;
+    if kind == Kind::Void {
+        return None;
+    }
+    let vlen = info & 0xffff;
+    let trailer = at + fields.len();
     Some(Header {
-        name: u32_at(fields, 0)?,
-        kind: Kind::of((info >> 24) & 0x1f)?,
+        name: word(0),
+        kind,
         kind_flag: info >> 31 != 0,
-        vlen: info & 0xffff,
-        size_or_type: u32_at(fields, 8)?,
-        trailer: at + 12,
+        vlen,
+        size_or_type: word(2),
+        trailer,
+        end: trailer + usize::from(fixed) + usize::from(each) * vlen as usize,
     })
 }
 
