@@ -37,6 +37,15 @@ fn sleepers(mark: &str) -> usize {
 }
 
 #[track_caller]
+fn wait_for_sleepers(mark: &str, count: usize) {
+    let begin = Instant::now();
+    while sleepers(mark) < count {
+        assert!(begin.elapsed() < LIMIT, "{:?}", running(mark));
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[track_caller]
 fn nothing_runs(mark: &str) {
     let begin = Instant::now();
     while !running(mark).is_empty() {
@@ -63,11 +72,7 @@ fn all_that_a_command_started_ends_with_the_tracer_however_that_ends() {
             .args(["--run", "sh", "-c", SLEEPERS])
             .start()
             .attached();
-        let begin = Instant::now();
-        while sleepers(&mark) < 4 {
-            assert!(begin.elapsed() < LIMIT, "{:?}", running(&mark));
-            thread::sleep(Duration::from_millis(10));
-        }
+        wait_for_sleepers(&mark, 4);
         tracer.signal(signal);
         let finished = tracer.finish();
         if signal == libc::SIGKILL {
@@ -92,11 +97,7 @@ fn a_killed_group_leaves_nothing() {
         .own_group()
         .start()
         .attached();
-    let begin = Instant::now();
-    while sleepers(&mark) < 2 {
-        assert!(begin.elapsed() < LIMIT, "{:?}", running(&mark));
-        thread::sleep(Duration::from_millis(10));
-    }
+    wait_for_sleepers(&mark, 2);
     tracer.signal_group(libc::SIGKILL);
     tracer.finish();
     nothing_runs(&mark);

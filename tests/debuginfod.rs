@@ -6,9 +6,9 @@ use pfscript_testkit::needs_root;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
-use support::{Finished, Scratch, Tracer};
+use support::tools::{build_id, take_symbols};
+use support::{Finished, Scratch, Tracer, stacks};
 
 const SOURCE: &str = r#"
 #include "workload.h"
@@ -109,29 +109,8 @@ impl Program {
         let scratch = Scratch::new("debuginfod");
         let flags = ["-Wl,--build-id=sha1", seed];
         let path = scratch.compiled_with("served", SOURCE, &flags);
-        let debug = scratch.path().join("served.debug");
-        let run = |program: &str, arguments: &[&std::ffi::OsStr]| {
-            let output = Command::new(program)
-                .args(arguments)
-                .output()
-                .expect("it is installed");
-            assert!(output.status.success(), "{program}: {output:?}");
-            String::from_utf8(output.stdout).expect("it prints text")
-        };
-        run(
-            "objcopy",
-            &[
-                "--only-keep-debug".as_ref(),
-                path.as_os_str(),
-                debug.as_os_str(),
-            ],
-        );
-        let notes = run("readelf", &["-n".as_ref(), path.as_os_str()]);
-        let build_id = notes
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("Build ID: "));
-        let build_id = build_id.expect("it has one").to_owned();
-        run("strip", &[path.as_os_str()]);
+        let build_id = build_id(&path);
+        let debug = take_symbols(scratch.path(), "served");
         let symbols = std::fs::read(&debug).expect("it is ours");
         std::fs::remove_file(&debug).expect("it is ours");
         Program {
@@ -153,14 +132,8 @@ impl Program {
             .env("DEBUGINFOD_CACHE_PATH", cache.to_str().expect("UTF-8"))
             .run()
             .lossless();
-        let row = finished
-            .text()
-            .split("@[\n")
-            .find(|row| row.contains("]: 50\n"));
-        let name = row.and_then(|row| row.trim().split('+').next());
-        let name = name
-            .unwrap_or_else(|| panic!("no row: {finished}"))
-            .to_owned();
+        let frames = stacks::only(&finished, 50);
+        let name = frames[0].split('+').next().unwrap_or_default().to_owned();
         (name, finished)
     }
 }

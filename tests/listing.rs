@@ -59,13 +59,7 @@ fn a_pattern_looks_at_every_family() {
         "{finished}"
     );
     let finished = Tracer::new(["-l", "*page-fault*"]).run().ok();
-    assert!(
-        finished
-            .text()
-            .lines()
-            .any(|line| line == "software:page-faults:"),
-        "{finished}"
-    );
+    finished.has_line("software:page-faults:");
 }
 
 #[test]
@@ -127,13 +121,7 @@ fn kprobes_are_the_functions_of_the_kernel_or_the_reason_is_told() {
     needs_root!();
     let finished = Tracer::new(["-l", "kprobe:vfs_rea*"]).run().has_no_crash();
     if Path::new("/sys/bus/event_source/devices/kprobe").exists() {
-        assert!(
-            finished
-                .text()
-                .lines()
-                .any(|line| line == "kprobe:vfs_read"),
-            "{finished}"
-        );
+        finished.has_line("kprobe:vfs_read");
     } else {
         finished.refuses(&["CONFIG_KPROBES"]);
     }

@@ -158,8 +158,5 @@ fn registers_have_their_names() {
         .args(["-c", &format!("{path} 1")])
         .run()
         .ok();
-    assert!(
-        finished.text().lines().any(|line| line == "main 1"),
-        "{finished}"
-    );
+    finished.has_line("main 1");
 }

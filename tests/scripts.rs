@@ -85,15 +85,23 @@ fn faults_by_stack_pid_and_name() {
     );
 }
 
+/// Where the kernel has kprobes; elsewhere the script is refused, with the reason.
+#[track_caller]
+fn run_through_kprobe(name: &str, source: &str) -> Option<Finished> {
+    let finished = run(name, source, 400);
+    if has_kprobes() {
+        return Some(finished.ok());
+    }
+    finished.refuses(&["CONFIG_KPROBES", "kprobe:handle_mm_fault", "^"]);
+    None
+}
+
 #[test]
 fn faults_by_file_through_a_kprobe() {
     needs_root!();
-    let finished = run("by-name.bt", BY_NAME, 400);
-    if !has_kprobes() {
-        finished.refuses(&["CONFIG_KPROBES", "kprobe:handle_mm_fault", "^"]);
+    let Some(finished) = run_through_kprobe("by-name.bt", BY_NAME) else {
         return;
-    }
-    let finished = finished.ok();
+    };
     let (_, rest) = finished.split_report();
     // Every process's faults: those on no file have no name.
     let rows = rows(&rest, "");
@@ -128,12 +136,9 @@ fn anonymous_faults_stand_in_order(rest: &str, pid: u32) {
 #[test]
 fn faults_by_process_and_file_through_a_kprobe() {
     needs_root!();
-    let finished = run("by-process.bt", BY_PROCESS_AND_NAME, 400);
-    if !has_kprobes() {
-        finished.refuses(&["CONFIG_KPROBES", "kprobe:handle_mm_fault", "^"]);
+    let Some(finished) = run_through_kprobe("by-process.bt", BY_PROCESS_AND_NAME) else {
         return;
-    }
-    let finished = finished.ok();
+    };
     let (report, rest) = finished.split_report();
     anonymous_faults_stand_in_order(&rest, report.pid());
 }

@@ -3,10 +3,9 @@
 mod support;
 
 use pfscript_testkit::needs_root;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use support::{Scratch, Tracer};
+use support::tools::{take_symbols, tool};
+use support::{Scratch, Tracer, stacks};
 
 /// A function that is inlined into another one touches 50 pages. Lines that are asked for are marked.
 const SOURCE: &str = r#"#include "workload.h"
@@ -45,16 +44,6 @@ fn line(remark: &str) -> usize {
     1 + found.expect("the remark is there")
 }
 
-#[track_caller]
-fn run<A: AsRef<OsStr>>(folder: &Path, program: &str, arguments: &[A]) {
-    let output = Command::new(program)
-        .args(arguments)
-        .current_dir(folder)
-        .output();
-    let output = output.unwrap_or_else(|error| panic!("can't run {program}: {error}"));
-    assert!(output.status.success(), "{program} failed: {output:?}");
-}
-
 fn compiled(name: &str, flags: &[&str]) -> (Scratch, PathBuf) {
     let scratch = Scratch::new(name);
     let all: Vec<&str> = ["-O1", "-fno-optimize-sibling-calls", "-fno-shrink-wrap"]
@@ -76,14 +65,7 @@ fn stack(program: &Path, mode: &str) -> Vec<String> {
     let finished = Tracer::new(["-e", &script, "-c", &command])
         .run()
         .lossless();
-    let text = finished.text();
-    let rows: Vec<&str> = text
-        .split("@[\n")
-        .filter(|row| row.contains("]: 50\n"))
-        .collect();
-    assert_eq!(rows.len(), 1, "{finished}");
-    let frames = rows[0].lines().take_while(|line| !line.starts_with(']'));
-    frames.map(|line| line.trim().to_owned()).collect()
+    stacks::only(&finished, 50)
 }
 
 /// The frames, without the offsets, which are the compiler's.
@@ -125,7 +107,7 @@ fn frames_have_lines_and_inlined_functions_in_every_form_of_dwarf() {
         assert_lines(&program, &flags.join(" "));
     }
     let (scratch, program) = compiled("zstd", &[]);
-    run(
+    tool(
         scratch.path(),
         "objcopy",
         &[
@@ -141,13 +123,8 @@ fn lines_of_a_stripped_program_are_in_its_debug_file() {
     needs_root!();
     let (scratch, program) = compiled("stripped", &["-gz=zlib"]);
     let folder = scratch.path();
-    run(
-        folder,
-        "objcopy",
-        &["--only-keep-debug", "lines", "lines.debug"],
-    );
-    run(folder, "strip", &["lines"]);
-    run(
+    take_symbols(folder, "lines");
+    tool(
         folder,
         "objcopy",
         &["--add-gnu-debuglink=lines.debug", "lines"],
@@ -181,7 +158,7 @@ fn split_dwarf_is_found_in_a_package_and_else_in_its_own_file() {
     // The tool of the binutils packages version 4 alone.
     let (scratch, program) = compiled("package", &["-gdwarf-4", "-gsplit-dwarf"]);
     let folder = scratch.path();
-    run(folder, "dwp", &["-e", "lines", "-o", "lines.dwp"]);
+    tool(folder, "dwp", &["-e", "lines", "-o", "lines.dwp"]);
     for entry in std::fs::read_dir(folder).expect("it is ours") {
         let path = entry.expect("it is ours").path();
         if path.extension() == Some("dwo".as_ref()) {

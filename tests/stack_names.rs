@@ -4,8 +4,8 @@ mod support;
 
 use pfscript_testkit::needs_root;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use support::{Finished, Scratch, Tracer};
+use support::tools::{build_id, take_symbols, tool};
+use support::{Finished, Scratch, Tracer, stacks};
 
 /// A library with a function to put a probe on, and one that is stripped of its name.
 const LIBRARY: &str = r#"
@@ -84,7 +84,7 @@ impl Stripped {
             address_of(&library, "hidden_in_library"),
         );
         for file in [&program, &library] {
-            run("strip", &[file]);
+            tool(scratch.path(), "strip", &[file]);
         }
         Stripped {
             scratch,
@@ -106,18 +106,10 @@ impl Stripped {
     }
 }
 
-#[track_caller]
-fn run<A: AsRef<std::ffi::OsStr>>(program: &str, arguments: &[A]) -> String {
-    let output = Command::new(program).args(arguments).output();
-    let output = output.unwrap_or_else(|error| panic!("can't run {program}: {error}"));
-    assert!(output.status.success(), "{program} failed: {output:?}");
-    String::from_utf8(output.stdout).expect("it prints text")
-}
-
 /// Where a symbol is, by the file's own count.
 #[track_caller]
 fn address_of(file: &Path, symbol: &str) -> u64 {
-    let list = run("nm", &[file]);
+    let list = tool(Path::new("/"), "nm", &[file]);
     let line = list
         .lines()
         .find(|line| line.ends_with(&format!(" {symbol}")));
@@ -228,21 +220,8 @@ impl Separated {
     fn new(name: &str) -> Separated {
         let scratch = Scratch::new(name);
         let program = scratch.compiled_with("separated", STATIC, &["-Wl,--build-id=sha1"]);
-        let symbols = scratch.path().join("separated.debug");
-        run(
-            "objcopy",
-            &[
-                "--only-keep-debug".as_ref(),
-                program.as_os_str(),
-                symbols.as_os_str(),
-            ],
-        );
-        let build_id = run("readelf", &["-n".as_ref(), program.as_os_str()]);
-        let build_id = build_id
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("Build ID: "));
-        let build_id = build_id.expect("it has a build id").to_owned();
-        run("strip", &[&program]);
+        let build_id = build_id(&program);
+        let symbols = take_symbols(scratch.path(), "separated");
         Separated {
             scratch,
             program,
@@ -254,7 +233,7 @@ impl Separated {
     /// Leaves the name of the file with the symbols in the program, and its checksum.
     fn link(&self) {
         let option = format!("--add-gnu-debuglink={}", self.symbols.display());
-        run("objcopy", &[option.as_ref(), self.program.as_os_str()]);
+        tool(self.scratch.path(), "objcopy", &[&option, "separated"]);
     }
 
     /// Moves the file with the symbols to a folder below the program's.
@@ -276,13 +255,7 @@ impl Separated {
     fn name_under(&self, command: &str) -> String {
         let script = "software:page-faults:1 /comm == \"separated\"/ { @[ustack(1)] = count(); }";
         let finished = Tracer::new(["-e", script, "-c", command]).run().lossless();
-        let text = finished.text();
-        let rows: Vec<&str> = text
-            .split("@[\n")
-            .filter(|row| row.contains("]: 50\n"))
-            .collect();
-        assert_eq!(rows.len(), 1, "{finished}");
-        rows[0].lines().next().unwrap_or_default().trim().to_owned()
+        stacks::only(&finished, 50).remove(0)
     }
 }
 
@@ -318,7 +291,7 @@ fn a_linked_file_with_another_checksum_or_of_another_user_is_not_believed() {
     assert!(separated.name().starts_with("touch_static+"));
     // What is there is no file.
     std::fs::remove_file(&separated.symbols).expect("it is ours");
-    run("mkfifo", &[&separated.symbols]);
+    tool(separated.scratch.path(), "mkfifo", &["separated.debug"]);
     assert!(separated.name().starts_with("[separated+0x"));
 }
 
@@ -374,7 +347,9 @@ fn names_that_are_compressed_into_a_program_are_found() {
     let separated = Separated::new("mini");
     let symbols = &separated.symbols;
     let mini = separated.scratch.path().join("mini");
-    run(
+    let folder = separated.scratch.path();
+    tool(
+        folder,
         "objcopy",
         &[
             "-S".as_ref(),
@@ -385,9 +360,9 @@ fn names_that_are_compressed_into_a_program_are_found() {
             mini.as_os_str(),
         ],
     );
-    run("xz", &["--keep".as_ref(), mini.as_os_str()]);
+    tool(folder, "xz", &["--keep".as_ref(), mini.as_os_str()]);
     let option = format!("--add-section=.gnu_debugdata={}.xz", mini.display());
-    run("objcopy", &[option.as_ref(), separated.program.as_os_str()]);
+    tool(folder, "objcopy", &[&option, "separated"]);
     std::fs::remove_file(symbols).expect("it is ours");
     assert!(separated.name().starts_with("touch_static+"));
 }
@@ -418,10 +393,8 @@ fn of_several_names_of_a_function_the_plain_one_of_all_files_is_shown() {
     let script = "software:page-faults:1 /comm == \"aliases\"/ { @[ustack(1)] = count(); }";
     let command = format!("'{}'", program.display());
     let finished = Tracer::new(["-e", script, "-c", &command]).run().lossless();
-    let text = finished.text();
-    let row = text.split("@[\n").find(|row| row.contains("]: 50\n"));
-    let name = row.and_then(|row| row.trim().split('+').next());
-    assert_eq!(name, Some("touch_pages"), "{finished}");
+    let frames = stacks::only(&finished, 50);
+    assert!(frames[0].starts_with("touch_pages+"), "{finished}");
 }
 
 /// A program that generates code which touches 50 pages, and writes it down for `perf inject` in a file of its folder, of this owner.

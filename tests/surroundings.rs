@@ -123,6 +123,16 @@ fn events_that_the_machine_lacks_are_answered_as_such() {
     }
 }
 
+/// What needs nothing of what a mount namespace lacks works there.
+#[track_caller]
+fn one_liner_works(setup: &str) {
+    let command = format!("{} 30", workload("anon2mmap"));
+    let finished = in_mount_namespace(setup, &["-e", ONE_LINER, "-c", &command])
+        .run()
+        .lossless();
+    assert!(finished.text().contains("]: 30"), "{finished}");
+}
+
 #[test]
 fn tracefs_is_mounted_or_the_way_to_mount_it_is_told() {
     needs_root!();
@@ -137,11 +147,7 @@ fn tracefs_is_mounted_or_the_way_to_mount_it_is_told() {
         _ => drop(finished.refuses(&["tracefs", "mount -t tracefs", "/sys/kernel/tracing"])),
     }
     // What needs no tracefs is not bothered.
-    let command = format!("{} 30", workload("anon2mmap"));
-    let finished = in_mount_namespace(unmount, &["-e", ONE_LINER, "-c", &command])
-        .run()
-        .lossless();
-    assert!(finished.text().contains("]: 30"), "{finished}");
+    one_liner_works(unmount);
 }
 
 #[test]
@@ -162,11 +168,7 @@ fn a_kernel_without_btf_is_named_as_such_where_types_are_needed() {
     let finished = in_mount_namespace(hide, &["-e", "BEGIN { print(curtask->pid); }"]).run();
     finished.refuses(&["BTF", "CONFIG_DEBUG_INFO_BTF", "^"]);
     // And only there.
-    let command = format!("{} 30", workload("anon2mmap"));
-    let finished = in_mount_namespace(hide, &["-e", ONE_LINER, "-c", &command])
-        .run()
-        .lossless();
-    assert!(finished.text().contains("]: 30"), "{finished}");
+    one_liner_works(hide);
 }
 
 #[test]

@@ -8,12 +8,8 @@ use support::{Finished, Report, Scratch, Tracer, count, rows, workload};
 
 const CALLS: i64 = 50;
 
-/// Traces a run of the workload; `FILE` stands for it in the script.
 fn trace(script: &str) -> (String, Report) {
-    let program = workload("functions");
-    let script = script.replace("FILE", &program);
-    let command = format!("{program} {CALLS}");
-    support::trace(&script, &command)
+    support::trace_workload(script, "functions", CALLS)
 }
 
 #[test]

@@ -7,10 +7,7 @@ use pfscript_testkit::needs_root;
 use support::{Report, Tracer, rows, workload};
 
 fn trace(script: &str) -> (String, Report) {
-    let program = workload("markers");
-    let script = script.replace("FILE", &program);
-    let command = format!("{program} 50");
-    support::trace(&script, &command)
+    support::trace_workload(script, "markers", 50)
 }
 
 #[test]

@@ -45,7 +45,7 @@ static __always_inline int holds(__u64 vma, __u64 address)
 #define PF_MAPLE_NODES 24
 /* Pivots that are read at once, and the most that a node has, rounded up to them: the node is longer. */
 #define PF_PIVOTS 3
-#define PF_MOST_PIVOTS 18
+#define PF_MAX_PIVOTS 18
 
 /* The type of the node that an entry points to (mte_node_type, lib/maple_tree.c). */
 static __always_inline __u64 node_type(__u64 entry)
@@ -73,7 +73,7 @@ pf_global(__u64, pf_maple_step, __u64 entry, __u64 index)
 	__u64 slot = 0, count;
 
 #pragma clang loop unroll(disable)
-	for (__u64 at = 0; at < PF_MOST_PIVOTS * sizeof(__u64); at += PF_PIVOTS * sizeof(__u64)) {
+	for (__u64 at = 0; at < PF_MAX_PIVOTS * sizeof(__u64); at += PF_PIVOTS * sizeof(__u64)) {
 		__u64 pivot[PF_PIVOTS], below = 1;
 
 		/* What follows from the entry is computed where it is needed, since the stack is short here. */

@@ -3,6 +3,7 @@
 
 use pfscript_compiler::facts::{Binary, FactError, Facts, FunctionSymbol};
 use pfscript_runtime::LiveFacts;
+use pfscript_testkit::random::Random;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
@@ -378,14 +379,8 @@ fn damage_at_random_is_survived() {
 fn damage_at_random(bytes: &[u8], path: &Path) {
     const ROUNDS: usize = 3000;
     let sections = u64::from_le_bytes(bytes[40..48].try_into().unwrap()) as usize;
-    // xorshift, seeded.
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
-    };
+    let mut numbers = Random::new(1);
+    let mut random = move |below: usize| numbers.below(below as u64) as usize;
     let mut read_well = 0;
     for round in 0..ROUNDS {
         let mut damaged = bytes.to_vec();

@@ -10,12 +10,14 @@ pub mod frameless;
 pub mod kernel;
 pub mod run;
 pub mod stacks;
+pub mod tools;
 pub mod workload;
 
 pub use pfscript_testkit::is_root;
 pub use run::{Finished, Running, Tracer};
 pub use workload::{Report, Workload, faults_so_far, workload};
 
+use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -149,6 +151,14 @@ pub fn trace(script: &str, command: &str) -> (String, Report) {
     let finished = Tracer::script(script).args(["-c", command]).run().ok();
     let (report, text) = finished.split_report();
     (text, report)
+}
+
+/// The same of a workload; `FILE` stands for its file in the script.
+#[track_caller]
+pub fn trace_workload(script: &str, name: &str, arguments: impl Display) -> (String, Report) {
+    let program = workload(name);
+    let script = script.replace("FILE", &program);
+    trace(&script, &format!("{program} {arguments}"))
 }
 
 /// Copies a file that is to be executed: by another process, since a program cannot run while anybody has it open for

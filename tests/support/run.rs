@@ -358,6 +358,13 @@ impl Finished {
         self
     }
 
+    /// Fails unless a line of the output is this one.
+    #[track_caller]
+    pub fn has_line(self, line: &str) -> Finished {
+        assert!(self.text().lines().any(|found| found == line), "{self}");
+        self
+    }
+
     /// Fails unless it is an error of one message: status 1, nothing on the output, no sign of a crash, and these words.
     #[track_caller]
     pub fn refuses(self, words: &[&str]) -> Finished {

@@ -1,5 +1,7 @@
 //! Reads the output of `@[ustack, pid, comm] = count()`, and takes nothing but exactly that.
 
+use super::Finished;
+
 /// One key and its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -104,6 +106,30 @@ fn is_frame(frame: &str) -> bool {
     frame.rsplit_once('+').is_some_and(|(name, offset)| {
         !name.is_empty() && !offset.is_empty() && offset.bytes().all(|byte| byte.is_ascii_digit())
     })
+}
+
+/// Fails unless the row of the greatest count has this count, and these functions first.
+#[track_caller]
+pub fn assert_last(rows: &[Row], count: u64, functions: &[&str]) {
+    let last = rows.last().expect("there are rows");
+    let found: Vec<&str> = (0..functions.len()).map(|at| last.function(at)).collect();
+    assert_eq!((last.count, &found[..]), (count, functions), "{rows:#?}");
+}
+
+/// The frames of the only stack that was counted so often, whatever else its key is made of.
+#[track_caller]
+pub fn only(finished: &Finished, count: u64) -> Vec<String> {
+    let end = format!("]: {count}\n");
+    let rows: Vec<&str> = finished
+        .text()
+        .split("@[\n")
+        .filter(|row| row.contains(&end))
+        .collect();
+    assert_eq!(rows.len(), 1, "{finished}");
+    let frames = rows[0]
+        .lines()
+        .take_while(|line| !line.starts_with([']', ',']));
+    frames.map(|line| line.trim().to_owned()).collect()
 }
 
 /// The sum of counts.

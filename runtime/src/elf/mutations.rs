@@ -4,6 +4,7 @@ use super::lines::{Call, Lines};
 use super::separate::separate;
 use super::symbols::SymbolFile;
 use crate::sys::process;
+use pfscript_testkit::random::Random;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -114,13 +115,8 @@ fn mutated_files_are_read_to_an_end() {
 /// Calls `each` with ten thousand damaged forms of a file, the same in every run. Most damage is at the beginning and behind `rest`.
 fn mutate(sound: &[u8], rest: usize, each: impl Fn(&[u8])) {
     const TIMES: usize = 10_000;
-    let mut state = 0x1234_5678_9abc_def0_u64;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
-    };
+    let mut numbers = Random::new(1);
+    let mut random = move |below: usize| numbers.below(below as u64) as usize;
     for _ in 0..TIMES {
         let mut bytes = sound.to_vec();
         for _ in 0..1 + random(4) {

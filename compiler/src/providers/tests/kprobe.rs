@@ -207,10 +207,7 @@ fn arguments_by_number_follow_the_calling_convention() {
 fn named_arguments_of_functions_come_from_btf() {
     let facts = facts();
     let provider = by_name("kprobe").unwrap();
-    let arguments = |text: &str| {
-        let expansion = expand(text).unwrap().remove(0);
-        provider.arguments(&expansion, &facts).unwrap()
-    };
+    let arguments = |text| arguments(provider, text);
     let read = arguments("kprobe:vfs_read");
     let names: Vec<&str> = read.iter().map(|argument| argument.name.as_str()).collect();
     assert_eq!(names, ["file", "buf", "count", "pos"]);

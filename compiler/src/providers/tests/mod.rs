@@ -45,6 +45,12 @@ fn expand(text: &str) -> Result<Vec<Site>, Diagnostic> {
     expand_on(text, &facts())
 }
 
+/// The arguments at the first site.
+fn arguments(provider: &dyn Provider, text: &str) -> Vec<Argument> {
+    let site = expand(text).unwrap().remove(0);
+    provider.arguments(&site, &facts()).unwrap()
+}
+
 fn names(text: &str) -> Vec<String> {
     let expansions = expand(text).unwrap();
     expansions

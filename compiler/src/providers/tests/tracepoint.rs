@@ -87,10 +87,7 @@ fn without_tracefs_the_reason_is_given() {
 fn fields_of_tracepoints_are_arguments() {
     let facts = facts();
     let provider = by_name("tracepoint").unwrap();
-    let arguments = |text: &str| {
-        let expansion = expand(text).unwrap().remove(0);
-        provider.arguments(&expansion, &facts).unwrap()
-    };
+    let arguments = |text| arguments(provider, text);
     let switch = arguments("t:sched:sched_switch");
     assert_eq!(switch[0].name, "prev_comm");
     assert_eq!(switch[0].ty, ArgumentType::String { bytes: 16 });
