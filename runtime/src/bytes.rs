@@ -166,6 +166,12 @@ pub fn risen(word: u64, signed: bool) -> u64 {
     word ^ u64::from(signed) << 63
 }
 
+/// The value of a rank, or the rank of a value: see [`EXTREME_RANK`](pfscript_probes::abi::EXTREME_RANK).
+pub fn turn(word: u64, least: bool, signed: bool) -> u64 {
+    let flipped = risen(word, signed);
+    if least { !flipped } else { flipped }
+}
+
 /// A 64-bit word as the number that it stands for.
 pub fn as_number(word: u64, signed: bool) -> i128 {
     if signed {

@@ -31,6 +31,7 @@ mod stop;
 mod symbols;
 mod sys;
 pub mod unwind;
+mod unwind_maps;
 mod unwind_tables;
 
 pub use command::Command;

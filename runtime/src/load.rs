@@ -6,11 +6,11 @@
 
 use crate::error::{Error, ErrorKind};
 use crate::generations::Generations;
-use crate::refusal::exhausted;
+use crate::refusal::{exhausted, no_permission};
 use crate::stack_tables::StackTables;
 use crate::sys;
 use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
-use crate::unwind_tables::UnwindMaps;
+use crate::unwind_maps::UnwindMaps;
 use aya_obj::generated::{BPF_F_RDONLY_PROG, bpf_line_info};
 use pfscript_compiler::ir::ProbeId;
 use pfscript_compiler::manifest::{Manifest, SiteTable, StopWord};
@@ -360,7 +360,11 @@ fn create_unwind_maps(
     let mut take = |symbol: &str| maps.remove(symbol).ok_or_else(|| missing(symbol));
     let files = take(abi::map::UNWIND_FILES)?;
     let wanted = take(abi::map::UNWIND_WANTED)?;
-    Ok(UnwindMaps::new(files, tables, wanted))
+    Ok(UnwindMaps {
+        files,
+        tables,
+        wanted,
+    })
 }
 
 /// Takes a map out of `maps`, and makes another one like it and the map of both, whose symbol is `pair`.
@@ -437,13 +441,6 @@ fn map_refused(error: &io::Error, spec: &MapSpec<'_>, symbol: &str) -> Error {
             ),
         ),
     }
-}
-
-/// A missing right: `doing` completes "no permission to …".
-pub(crate) fn no_permission(doing: &str, capability: &str) -> Error {
-    Error::new(ErrorKind::Permission, format!("no permission to {doing}")).with_help(format!(
-        "run it as root, or with the capabilities CAP_BPF and CAP_PERFMON (missing here: {capability})"
-    ))
 }
 
 /// Loads a rejected program again for its log. Should it pass this time (memory was short), it is taken.

@@ -1,7 +1,7 @@
 //! A map of the script as the kernel gives it: keys and values as bytes, the CPUs' parts of a value put together, and
 //! the order of the entries. What the bytes mean is told in [`crate::results`].
 
-use crate::bytes::{average, beginning, compare, risen, slice, unsigned};
+use crate::bytes::{average, beginning, compare, risen, slice, turn, unsigned};
 use crate::series;
 use crate::sys::bpf::{Cursor, MapHandle};
 use pfscript_compiler::manifest::{DataType, MapManifest, MapValue};
@@ -223,12 +223,6 @@ fn merge(kind: &MapValue, per_cpu: &[u8], out: &mut [u8]) {
             }
         }
     }
-}
-
-/// The value of a rank, or the rank of a value: see [`EXTREME_RANK`].
-pub(crate) fn turn(word: u64, least: bool, signed: bool) -> u64 {
-    let flipped = risen(word, signed);
-    if least { !flipped } else { flipped }
 }
 
 /// All values of per-CPU maps here are whole `u64`s, so that one CPU's part is as long as the result.

@@ -1,4 +1,5 @@
-//! What the kernel's refusals mean where it does not matter what it was asked for: descriptors, memory and limits run out.
+//! What the kernel's refusals mean where it does not matter what it was asked for: descriptors, memory and limits run out, or a right
+//! is missing.
 //!
 //! In comes an error number, out go words and what to try. What a number means for one call alone is said there: `load`,
 //! `attach::errors`.
@@ -44,6 +45,13 @@ pub fn exhausted(error: &io::Error, doing: &str) -> Option<Error> {
         .find(|meaning| meaning.numbers.contains(&number))?;
     let message = format!("can't {doing}: {}", meaning.why);
     Some(Error::new(ErrorKind::Kernel, message).with_help(meaning.help))
+}
+
+/// A missing right: `doing` completes "no permission to …".
+pub fn no_permission(doing: &str, capability: &str) -> Error {
+    Error::new(ErrorKind::Permission, format!("no permission to {doing}")).with_help(format!(
+        "run it as root, or with the capabilities CAP_BPF and CAP_PERFMON (missing here: {capability})"
+    ))
 }
 
 #[cfg(test)]

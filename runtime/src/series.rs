@@ -3,8 +3,7 @@
 //! In come values of `tseries` maps as [`SERIES_HEADER`] and [`INTERVAL`] say, out go the same with one part, in which
 //! values stand where ranks were. What they mean to a reader is told in [`crate::results`].
 
-use crate::bytes::unsigned;
-use crate::raw_table::turn;
+use crate::bytes::{turn, unsigned};
 use pfscript_compiler::manifest::Fold;
 use pfscript_probes::abi::{
     INTERVAL, INTERVAL_NUMBER, INTERVAL_VALUE, INTERVAL_WEIGHT, SERIES_HEADER,

@@ -9,17 +9,17 @@ use crate::processes::common::{self, Common};
 use crate::processes::{missed, own_vdso, startup};
 use crate::python::interpreter;
 use crate::session::opening::ring_buffer;
-use crate::sys::bpf::{MapHandle, MapSpec};
 use crate::sys::{self, process};
 use crate::unwind::Table;
+use crate::unwind_maps::{Identity, UnwindMaps};
 use aya::maps::{MapData, RingBuf};
-use pfscript_probes::abi::{UNWIND_FILE, UNWIND_TABLE, UNWIND_WANTED, layout::Extent};
-use pfscript_probes::maps::{BPF_MAP_TYPE_ARRAY, MAX_UNWIND_TABLES};
+use pfscript_probes::abi::{UNWIND_TABLE, UNWIND_WANTED};
+use pfscript_probes::maps::MAX_UNWIND_TABLES;
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd};
+use std::io::{Read as _, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,122 +29,6 @@ use std::time::Duration;
 
 /// Bytes of all tables. Those of a browser have some 20 MB.
 const MAX_BYTES: u64 = 512 << 20;
-
-/// What the kernel knows a file by; the vdso has zeros.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Identity {
-    /// Its inode number.
-    pub inode: u64,
-    /// Major and minor number of its device.
-    pub device: (u32, u32),
-}
-
-/// Bits of a minor number in the kernel's `dev_t` (include/linux/kdev_t.h).
-const MINOR_BITS: u32 = 20;
-
-impl Identity {
-    /// What the kernel knows an open file by, where the file system does not tell a process otherwise.
-    ///
-    /// # Errors
-    /// The kernel's.
-    pub fn of(file: &File) -> io::Result<Identity> {
-        use std::os::unix::fs::MetadataExt as _;
-        let meta = file.metadata()?;
-        Ok(Identity {
-            inode: meta.ino(),
-            device: (libc::major(meta.dev()), libc::minor(meta.dev())),
-        })
-    }
-
-    /// The key of the map of files.
-    fn key(self) -> Vec<u8> {
-        let (major, minor) = self.device;
-        let mut key = vec![0; UNWIND_FILE.size() as usize];
-        put(
-            &mut key,
-            UNWIND_FILE.extent("inode"),
-            &self.inode.to_le_bytes(),
-        );
-        let device = major << MINOR_BITS | minor;
-        put(
-            &mut key,
-            UNWIND_FILE.extent("device"),
-            &device.to_le_bytes(),
-        );
-        key
-    }
-
-    fn of_key(key: &[u8]) -> Identity {
-        use crate::bytes::unsigned;
-        let device = unsigned(UNWIND_FILE.extent("device").of(key)) as u32;
-        Identity {
-            inode: unsigned(UNWIND_FILE.extent("inode").of(key)),
-            device: (device >> MINOR_BITS, device & ((1 << MINOR_BITS) - 1)),
-        }
-    }
-}
-
-/// Puts bytes where a field is.
-fn put(out: &mut [u8], field: Extent, bytes: &[u8]) {
-    let offset = field.offset as usize;
-    if let Some(place) = out.get_mut(offset..offset + bytes.len()) {
-        place.copy_from_slice(bytes);
-    }
-}
-
-/// The maps that programs look into.
-#[derive(Debug)]
-pub struct UnwindMaps {
-    /// Where each file's table is.
-    files: MapHandle,
-    /// The tables, a map of maps.
-    tables: MapHandle,
-    /// What was missed.
-    wanted: MapHandle,
-}
-
-impl UnwindMaps {
-    /// Of these maps.
-    pub fn new(files: MapHandle, tables: MapHandle, wanted: MapHandle) -> UnwindMaps {
-        UnwindMaps {
-            files,
-            tables,
-            wanted,
-        }
-    }
-
-    /// The map that programs know by this symbol.
-    pub fn fd(&self, symbol: &str) -> Option<BorrowedFd<'_>> {
-        use pfscript_probes::abi::map;
-        match symbol {
-            map::UNWIND_FILES => Some(self.files.fd()),
-            map::UNWIND_TABLES => Some(self.tables.fd()),
-            map::UNWIND_WANTED => Some(self.wanted.fd()),
-            _ => None,
-        }
-    }
-
-    /// A map such as tables are, of so many words.
-    ///
-    /// # Errors
-    /// The kernel's.
-    pub fn table(words: u32) -> io::Result<MapHandle> {
-        /// User space fills it as memory (Linux 5.5).
-        const BPF_F_MMAPABLE: u32 = 1 << 10;
-        /// Arrays in one map of maps may differ in length (Linux 5.10).
-        const BPF_F_INNER_MAP: u32 = 1 << 12;
-        let spec = MapSpec {
-            name: "unwind_table",
-            map_type: BPF_MAP_TYPE_ARRAY,
-            key_size: 4,
-            value_size: 8,
-            max_entries: words,
-            flags: BPF_F_MMAPABLE | BPF_F_INNER_MAP,
-            inner: None,
-        };
-        MapHandle::create(&spec, 1)
-    }
-}
 
 /// Makes tables.
 #[derive(Debug)]
@@ -336,7 +220,7 @@ impl Maker {
                 ("first_chunk", table.first_chunk as u32),
                 ("chunks", table.chunks),
             ] {
-                put(&mut value, UNWIND_TABLE.extent(name), &number.to_le_bytes());
+                UNWIND_TABLE.extent(name).set(&mut value, number.into());
             }
         }
         if let Ok(Some(row)) = interpreter::row(file) {

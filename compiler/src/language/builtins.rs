@@ -4,7 +4,7 @@
 //! instead; what depends on the type of probe is asked of the provider.
 
 use super::functions::probed::instruction_pointer;
-use super::parameters;
+use super::{not_here, parameters};
 use crate::facts::Arch;
 use crate::hir::{Base, Expr, ExprKind, Place, StringEnd};
 use crate::ir::{Arith, Condition, Width};
@@ -250,16 +250,6 @@ fn usermode(checker: &mut Checker<'_>, span: Span) -> Result<Expr, Diagnostic> {
             })
         }
     }
-}
-
-pub(super) fn not_here(checker: &Checker<'_>, name: &str, span: Span) -> Diagnostic {
-    Diagnostic::error(
-        span,
-        format!(
-            "`{name}` is not available in `{}` probes",
-            checker.probe.provider.info().names[0]
-        ),
-    )
 }
 
 /// A builtin that the probe's provider says what it is.

@@ -12,8 +12,10 @@ pub(crate) mod parameters;
 pub mod prelude;
 pub mod signature;
 
+use crate::sema::Checker;
 pub use builtins::{BUILTINS, Builtin};
 pub use functions::FunctionRow;
+use pfscript_grammar::{Diagnostic, Span};
 use prelude::PRELUDE;
 
 /// The names of all builtins, those of the prelude included.
@@ -26,6 +28,13 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 pub fn function_names() -> impl Iterator<Item = &'static str> {
     let functions = functions::all().map(|row| row.name);
     functions.chain(prelude_names(false))
+}
+
+/// What the probe at hand does not have.
+fn not_here(checker: &Checker<'_>, name: &str, span: Span) -> Diagnostic {
+    let probes = checker.probe.provider.info().names[0];
+    let message = format!("`{name}` is not available in `{probes}` probes");
+    Diagnostic::error(span, message)
 }
 
 fn prelude_names(without_parameters: bool) -> impl Iterator<Item = &'static str> {

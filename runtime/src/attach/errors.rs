@@ -3,8 +3,8 @@
 //! In come an error number and the probe, out goes an [`Error`] with what to try. Refusals to load are explained in `load`.
 
 use crate::error::{Error, ErrorKind};
-use crate::load::no_permission;
 use crate::refusal::exhausted;
+use crate::refusal::no_permission;
 use pfscript_compiler::manifest::ProbeManifest;
 use std::io;
 

@@ -6,7 +6,7 @@
 use super::errors::{cannot, refused};
 use crate::error::{Error, ErrorKind};
 use crate::facts::{self, tracefs};
-use crate::load::no_permission;
+use crate::refusal::no_permission;
 use crate::sys::{self, perf};
 use aya_obj::generated::{perf_event_attr, perf_type_id};
 use pfscript_compiler::facts::FactError;

@@ -9,7 +9,7 @@
 //! Changes may be told of late, and /proc be read between one and its record. So everything is kept by its time, and goes over
 //! to the epoch that turns out to have begun before it.
 
-use super::files::FileId;
+use super::file_id::FileId;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;

@@ -5,7 +5,7 @@
 use super::opening::{self, Opened, Wanted};
 use super::proc_maps;
 use super::records::{RawFile, RawMapping};
-use crate::unwind_tables::Identity;
+use crate::unwind_maps::Identity;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;

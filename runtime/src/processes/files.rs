@@ -7,6 +7,7 @@
 //! refers to any more are given up, and their ids go to others.
 
 use super::debug_files::{self, DebugFiles};
+use super::file_id::FileId;
 use super::generated::may_be_generated;
 use super::line_tables::LineTables;
 use super::opening::{self, Opened, Stamp, Wanted};
@@ -15,7 +16,7 @@ use crate::elf::lines::Call;
 use crate::elf::symbols::SymbolFile;
 use crate::loss::{Cause, Loss, Names};
 use crate::sys;
-use crate::unwind_tables::Identity;
+use crate::unwind_maps::Identity;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -41,23 +42,6 @@ const MAX_UNASKED: u64 = 2 << 30;
 
 /// Bytes of compressed symbols that are inflated in a session.
 const MAX_INFLATED: u64 = 1 << 30;
-
-/// A file that is or was mapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FileId(u32);
-
-impl FileId {
-    /// The id with this index.
-    #[cfg(test)]
-    pub fn new(index: u32) -> FileId {
-        FileId(index)
-    }
-
-    /// Its index.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// What a mapping shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -352,7 +336,7 @@ impl Files {
     /// Gives up the files that are not `needed`. Their ids are others' from now on.
     pub fn prune(&mut self, needed: &HashSet<FileId>) {
         let unneeded: HashSet<FileId> = (0..self.files.len() as u32)
-            .map(FileId)
+            .map(FileId::new)
             .filter(|id| !needed.contains(id))
             .collect();
         self.by_identity.retain(|_, id| needed.contains(id));
@@ -412,7 +396,7 @@ impl Files {
             }
             None => {
                 self.files.push(file);
-                FileId(self.files.len() as u32 - 1)
+                FileId::new(self.files.len() as u32 - 1)
             }
         };
         self.by_identity.insert(identity(raw), id);

@@ -1,7 +1,7 @@
 //! The source lines of mapped files, where the script asks for them: read when the first place of a file is asked for, kept within
 //! bounds.
 
-use super::files::FileId;
+use super::file_id::FileId;
 use crate::elf::lines::{Call, Lines};
 use crate::sys::process;
 use std::collections::HashMap;

@@ -9,6 +9,7 @@ mod address_space;
 pub(crate) mod common;
 mod debug_files;
 mod debuginfod;
+mod file_id;
 mod files;
 mod generated;
 mod line_tables;
@@ -22,7 +23,7 @@ use crate::elf::symbols::SymbolFile;
 use crate::error::Error;
 use crate::loss::{Cause, Loss};
 use crate::sys::{self, process};
-use crate::unwind_tables::Identity;
+use crate::unwind_maps::Identity;
 use address_space::{AddressSpaces, Mapping};
 use files::Files;
 use generated::Generated;
@@ -38,7 +39,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub use debuginfod::unasked as unasked_servers;
-pub use files::{FileId, Kind, Mapped};
+pub use file_id::FileId;
+pub use files::{Kind, Mapped};
 
 /// Which processes there can be addresses of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use crate::bytes::{slice, string, unsigned};
 use crate::error::{Error, ErrorKind};
-use crate::load::no_permission;
+use crate::refusal::no_permission;
 use crate::sys::{self, perf};
 use aya_obj::generated::{
     perf_event_attr, perf_event_sample_format, perf_event_type, perf_sw_ids, perf_type_id,

@@ -3,7 +3,7 @@
 //! In comes a number, out goes text: the names of combinations first, then those of single flags, and what is left as a number.
 //! The flags are those of Linux 6.10 and later (`include/linux/gfp_types.h`).
 
-use super::form::push;
+use super::push;
 
 /// Combinations before what they are made of, then single flags.
 const FLAGS: &[(u64, &str)] = &[

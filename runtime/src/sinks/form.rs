@@ -1,21 +1,15 @@
 //! Values in bpftrace's text, byte for byte. Text sinks print it; others take it for what they have no form for, such as
 //! stacks. Whole maps and lines are their sinks' own affair.
 
+pub(super) use super::push;
 use super::{histogram, series};
 use crate::results::{Frame, Stack, Value};
 use pfscript_compiler::manifest::{BytesForm, StackMode};
 use pfscript_grammar::escape::Keep;
-use std::io::Write as _;
 
 /// Appends text from the traced system as the sink wants it, marked or not. [`Keep::Layout`] is asked for where ends of
 /// lines are wanted in it.
 pub type Outside = fn(text: &[u8], keep: Keep, out: &mut Vec<u8>);
-
-/// Appends formatted text.
-pub fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Writing to a vector can't fail.
-    let _ = out.write_fmt(text);
-}
 
 /// The digits of 64 bits in octal.
 pub const MAX_DIGITS: usize = 22;

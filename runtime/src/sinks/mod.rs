@@ -47,6 +47,12 @@ pub(crate) fn formatted(format: &Printf<'_>) -> Vec<u8> {
     text
 }
 
+/// Appends formatted text.
+fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    // Writing to a vector can't fail.
+    let _ = out.write_fmt(text);
+}
+
 /// A consumer of a session's events. Errors end the session; `BrokenPipe` ends it quietly.
 pub trait Sink {
     /// Takes an event. Kinds that it does not know are to be passed over.

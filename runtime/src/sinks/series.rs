@@ -3,7 +3,7 @@
 //!
 //! In come points, out go lines. JSON has its own form.
 
-use super::form::push;
+use super::push;
 use crate::local_time::{self, Zone};
 use crate::results::{Point, Series};
 

@@ -1,6 +1,6 @@
 //! The DWARF expressions that a table can say. Compilers and assemblers make few of them.
 
-use super::machine::Reader;
+use super::Reader;
 use gimli::{Encoding, Expression, Format, Operation, Register};
 
 /// What an expression computes.

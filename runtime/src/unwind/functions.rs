@@ -4,8 +4,9 @@
 //! functions have in common is read once, and only where an entry begins. So each byte of a section is read a fixed number of
 //! times.
 
+use super::Reader;
 use super::invalid;
-use super::machine::{Common, Function, Machine, Reader};
+use super::machine::{Common, Function, Machine};
 use super::row::{Row, Rule};
 use crate::bytes::unsigned;
 use gimli::{BaseAddresses, DebugFrame, EhFrame, UnwindOffset, UnwindSection};

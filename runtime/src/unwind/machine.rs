@@ -3,14 +3,13 @@
 //! Only the registers count that a walk needs: the stack pointer (as CFA), the frame pointer and the return address. What a
 //! row cannot say is unknown.
 
+use super::Reader;
 use super::expression::{Form, form};
 use super::row::{Row, Rule};
 use gimli::{
     BaseAddresses, CallFrameInstruction, CallFrameInstructionIter, CommonInformationEntry,
-    EndianSlice, LittleEndian, Register, UnwindSection,
+    Register, UnwindSection,
 };
-
-pub(super) type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
 /// Bytes of a word.
 const WORD: i64 = 8;

@@ -30,12 +30,15 @@ pub use row::{Row, Rule};
 use crate::elf::frames;
 use builder::Builder;
 use functions::{Entries, Functions};
-use gimli::{DebugFrame, EhFrame, LittleEndian, Vendor};
+use gimli::{DebugFrame, EhFrame, EndianSlice, LittleEndian, Vendor};
 use machine::Machine;
 use pfscript_compiler::facts::Segment;
 use pfscript_probes::abi::UNWIND_CHUNK_BITS;
 use std::fs::File;
 use std::io;
+
+/// What a file says of its frames, as it is read.
+type Reader<'a> = EndianSlice<'a, LittleEndian>;
 
 /// How to unwind each address of a file: rows by offset in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]

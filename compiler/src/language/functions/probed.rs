@@ -4,7 +4,7 @@ use super::{Args, FunctionRow};
 use crate::facts::{Arch, FactError};
 use crate::hir::{Expr, ExprKind};
 use crate::ir::{Arith, Width};
-use crate::language::builtins::not_here;
+use crate::language::not_here;
 use crate::manifest::Attach;
 use crate::program::Context;
 use crate::providers::Access;
