@@ -144,6 +144,14 @@ pub struct Cli {
     #[arg(long, hide = true, conflicts_with = "mode")]
     pub bench: bool,
 
+    /// Take the functions that kprobes can be at from FILE, which lists them as tracefs's available_filter_functions
+    #[arg(long, value_name = "FILE")]
+    pub traceable_functions: Option<PathBuf>,
+
+    /// Accepted for compatibility with bpftrace: what these features do is not made use of
+    #[arg(long = "no-feature", value_name = "FEATURE", value_delimiter = ',', value_parser = ["kprobe_multi", "kprobe_session", "uprobe_multi"], hide = true)]
+    _no_feature: Vec<String>,
+
     /// Show what this kernel supports
     #[arg(long)]
     pub info: bool,
@@ -210,8 +218,6 @@ fn forms() -> String {
 const LATER: &[&str] = &[
     "--dwarf-pid",
     "--debuginfo",
-    "--traceable-functions",
-    "--no-feature",
     "--test",
     "--fmt",
     "--verify-llvm-ir",

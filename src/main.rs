@@ -146,7 +146,7 @@ fn run(cli: Cli) -> Result<u8, Failure> {
         }
     };
     let checked = cli.check && cli.dump.is_none();
-    let (facts, origin) = known_facts(cli.facts.as_deref(), checked, cli.pid)?;
+    let (facts, origin) = known_facts(&cli, checked)?;
     let refused = |error: CompileError| match (rendered(&error.diagnostics, &sources), &origin) {
         (Failure::Message(text), Some(origin)) => {
             Failure::Message(format!("{}\n{origin}", text.trim_end()))
@@ -193,18 +193,20 @@ fn record(path: &Path, quiet: bool) -> Result<u8, Failure> {
     Ok(0)
 }
 
+/// The same facts, with what the command line says of them.
+fn of_command_line(live: LiveFacts, cli: &Cli) -> LiveFacts {
+    live.with_process(cli.pid)
+        .with_traceable(cli.traceable_functions.clone())
+}
+
 /// The facts to compile with, and if they are those of a file, a line that says whose.
-fn known_facts(
-    file: Option<&Path>,
-    for_check: bool,
-    process: Option<u32>,
-) -> Result<(Box<dyn Facts>, Option<String>), Failure> {
-    let Some(path) = file else {
+fn known_facts(cli: &Cli, for_check: bool) -> Result<(Box<dyn Facts>, Option<String>), Failure> {
+    let Some(path) = &cli.facts else {
         let live = match for_check {
             true => LiveFacts::for_check(),
             false => LiveFacts::new(),
         };
-        return Ok((Box::new(live.with_process(process)), None));
+        return Ok((Box::new(of_command_line(live, cli)), None));
     };
     let mut facts = recorded_facts(path)?;
     if for_check {
@@ -478,7 +480,7 @@ fn write(file: Option<&Path>, bytes: &[u8]) -> Result<u8, Failure> {
 
 /// `-l`
 fn list(cli: &Cli) -> Result<u8, Failure> {
-    let facts = LiveFacts::new().with_process(cli.pid);
+    let facts = of_command_line(LiveFacts::new(), cli);
     let arguments = [&cli.arguments[..], &cli.rest[..]].concat();
     let is_file = |argument: &OsString| Path::new(argument).is_file();
     if cli.script.is_some() || arguments.first().is_some_and(is_file) {

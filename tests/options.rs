@@ -60,6 +60,7 @@ fn options_that_change_nothing_here_are_taken() {
         &["-Bnone"],
         &["-B", "full"],
         &["--no-warnings"],
+        &["--no-feature", "kprobe_multi,uprobe_multi"],
     ] {
         let finished = Tracer::new(options).args(["-q", "-e", "BEGIN { print(7); exit(); }"]);
         let finished = finished.run().ok();

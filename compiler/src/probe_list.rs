@@ -129,9 +129,11 @@ fn types(
     names.dedup();
     for name in &names {
         match verbose.then(|| btf.find(kind, name)).flatten() {
-            Some(id) => listing
-                .lines
-                .extend(btf.c_definition(id).lines().map(str::to_owned)),
+            // bpftrace says which module has the type; those of modules are not read.
+            Some(id) => {
+                let definition = format!("vmlinux: {}", btf.c_definition(id));
+                listing.lines.extend(definition.lines().map(str::to_owned));
+            }
             None => listing.lines.push(format!("{tag} {name}")),
         }
     }

@@ -302,7 +302,7 @@ fn types_are_listed_with_their_members() {
         ["struct task_struct"]
     );
     let listing = list(&facts, Some("struct path"), true);
-    assert_eq!(listing.lines[0], "struct path {");
+    assert_eq!(listing.lines[0], "vmlinux: struct path {");
     assert!(
         listing
             .lines

@@ -28,6 +28,7 @@ pub fn describe(facts: &LiveFacts) -> String {
     rights(&mut text);
     features(&mut text, facts);
     probes(&mut text, facts);
+    by_bpftrace(&mut text, facts);
     text
 }
 
@@ -148,6 +149,28 @@ fn probes(text: &mut String, facts: &LiveFacts) {
             None => "yes".to_owned(),
         };
         line(text, info.names[0], &value);
+    }
+}
+
+/// What scripts look for in what `bpftrace --info` prints. Without a feature: nothing here makes use of it.
+const BPFTRACE: &[(&str, Option<Feature>)] = &[
+    ("btf", Some(Feature::Btf)),
+    ("module btf", None),
+    ("dpath", None),
+    ("get_func_ip", Some(Feature::FunctionAddress)),
+    ("get_tai_ns", Some(Feature::TaiTime)),
+    ("loop", Some(Feature::Loop)),
+    ("kprobe_multi", Some(Feature::KprobeMulti)),
+    ("kprobe_session", None),
+    ("uprobe_multi", None),
+    ("iter", None),
+];
+
+fn by_bpftrace(text: &mut String, facts: &LiveFacts) {
+    text.push_str("\nIn the words of bpftrace\n");
+    for (name, feature) in BPFTRACE {
+        let present = feature.is_some_and(|feature| facts.presence(feature) == Presence::Present);
+        let _ = writeln!(text, "  {name}: {}", if present { "yes" } else { "no" });
     }
 }
 

@@ -56,6 +56,8 @@ pub struct LiveFacts {
     tracefs: OnceLock<Result<&'static Path, FactError>>,
     tracepoints: OnceLock<Result<Vec<(String, String)>, FactError>>,
     functions: OnceLock<Result<Vec<String>, FactError>>,
+    /// The file that lists those functions; `None`: tracefs has it.
+    traceable: Option<PathBuf>,
     thorough: bool,
     /// Whose files `*` stands for.
     process: Option<u32>,
@@ -81,6 +83,7 @@ impl LiveFacts {
             tracefs: OnceLock::new(),
             tracepoints: OnceLock::new(),
             functions: OnceLock::new(),
+            traceable: None,
             thorough: false,
             process: None,
             features: [const { OnceLock::new() }; FEATURES.len()],
@@ -101,6 +104,12 @@ impl LiveFacts {
     #[must_use]
     pub fn with_process(self, process: Option<u32>) -> LiveFacts {
         LiveFacts { process, ..self }
+    }
+
+    /// The same, with the functions that can be traced from a file that lists them as tracefs does.
+    #[must_use]
+    pub fn with_traceable(self, traceable: Option<PathBuf>) -> LiveFacts {
+        LiveFacts { traceable, ..self }
     }
 
     /// Whether the kernel has a feature, as far as it can be tried.
@@ -218,9 +227,14 @@ impl Facts for LiveFacts {
                 if self.presence(Feature::Kprobes) == Presence::Absent {
                     return Err(FactError::lacking(Feature::Kprobes));
                 }
+                if let Some(path) = &self.traceable {
+                    return tracefs::functions(path);
+                }
                 // ftrace knows the functions of the kernel and of modules; its list may be closed to us (lockdown), or
                 // not be there.
-                let traced = self.tracefs().and_then(tracefs::functions);
+                let traced = self
+                    .tracefs()
+                    .and_then(|root| tracefs::functions(&root.join(tracefs::FUNCTIONS)));
                 traced.or_else(|error| match error {
                     // What types tell is not quite the list, which is good enough to attach, not to say what is there.
                     FactError::Hidden { .. } if self.thorough => Err(error),

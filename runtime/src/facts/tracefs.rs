@@ -112,10 +112,12 @@ pub(super) fn tracepoints(root: &Path) -> Result<Vec<(String, String)>, FactErro
     Ok(names)
 }
 
-/// All functions that ftrace, and so kprobes, can attach to: `name`, or `module:name`; sorted.
-pub(super) fn functions(root: &Path) -> Result<Vec<String>, FactError> {
-    let path = root.join("available_filter_functions");
-    let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+/// The list of functions that ftrace can attach to.
+pub(super) const FUNCTIONS: &str = "available_filter_functions";
+
+/// All functions of such a list, which kprobes can attach to, too: `name`, or `module:name`; sorted.
+pub(super) fn functions(path: &Path) -> Result<Vec<String>, FactError> {
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
     let mut names = parse_functions(&text);
     if names.is_empty() {
         return Err(FactError::Unavailable {

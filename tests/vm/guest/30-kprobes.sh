@@ -56,6 +56,16 @@ list_agrees_with_the_kernel() {
 }
 check kprobe-list list_agrees_with_the_kernel
 
+# A list of the user's instead of the kernel's.
+traceable_functions() {
+    printf 'vfs_read\nvfs_write\n' >functions
+    trace_well -l --traceable-functions functions 'kprobe:vfs_*'
+    [ "$(tr '\n' ' ' <out)" = "kprobe:vfs_read kprobe:vfs_write " ] || fail "other functions are listed: $(head -n 3 out | tr '\n' ' ')"
+    trace_well --dry-run --traceable-functions functions -e 'kprobe:vfs_* { @[func] = count(); }'
+    grep -q 'Attached 2 probes' err || fail "not two probes are attached: $(head -n 3 err)"
+}
+check kprobe-traceable-functions traceable_functions
+
 predicate_by_pid() {
     start_trace -e 'kprobe:do_sys_openat2 /pid != 0/ { @[pid, comm] = count(); }'
     opens 40 /missing >first
