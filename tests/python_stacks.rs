@@ -271,7 +271,7 @@ fn processes_that_start_later() {
         let (link, name) = renamed(interpreter, &scratch, "late");
         let probe = probe_of(&format!("comm == \"{name}\""));
         let running = Tracer::new(["-e", &probe]).start().attached();
-        let mut python = |times: &str| {
+        let python = |times: &str| {
             let mut command = Command::new(&link);
             command.arg(&script).arg(times).spawn().expect("it starts")
         };

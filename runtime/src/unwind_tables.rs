@@ -225,7 +225,7 @@ impl Maker {
         }
         if let Ok(Some(row)) = interpreter::row(file) {
             UNWIND_TABLE.extent("is_python").set(&mut value, 1);
-            put(&mut value, UNWIND_TABLE.extent("python"), &row);
+            UNWIND_TABLE.extent("python").fill(&mut value, &row);
         }
         let set = self.maps.files.update(&identity.key(), &value);
         let hash = hash.map(|(hash, _)| hash);

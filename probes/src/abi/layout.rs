@@ -70,9 +70,14 @@ impl Extent {
 
     /// Writes a number of the field's size, little-endian; what does not fit `bytes` is left out.
     pub fn set(self, bytes: &mut [u8], value: u64) {
+        self.fill(bytes, &value.to_le_bytes());
+    }
+
+    /// Writes the field's bytes; what does not fit is left out.
+    pub fn fill(self, bytes: &mut [u8], value: &[u8]) {
         let places = bytes.iter_mut().skip(self.offset as usize);
-        for (place, byte) in places.take(self.size as usize).zip(value.to_le_bytes()) {
-            *place = byte;
+        for (place, byte) in places.take(self.size as usize).zip(value) {
+            *place = *byte;
         }
     }
 }
