@@ -5,6 +5,7 @@
 mod support;
 
 use pfscript_testkit::needs_root;
+use std::path::{Path, PathBuf};
 use support::frameless::{COMMON, STOCK, stacks};
 use support::{Scratch, Tracer, Workload};
 
@@ -323,4 +324,157 @@ int main(void) { return inner(3) ? 0 : 1; }
         by_tables.contains("inner") && by_tables.contains("_start"),
         "{finished}"
     );
+}
+
+/// A program through two libraries that nobody has seen before. `mark` is called by turns from two places, as often as the first
+/// argument says, and each time the stack holds other addresses.
+fn unseen(scratch: &Scratch) -> PathBuf {
+    let library = |name: &str, next: &str| {
+        let text = format!(
+            "#include <stdlib.h>\n#include <string.h>\nvoid {next}(int);\n\
+             void {name}(int n) {{ void *volatile some = malloc(100 + n % 50); char many[2000]; memset(many, n, 2000); \
+             {next}(n); many[n & 7] = *(char *volatile)(many + 3); if (n % 3) free(some); }}\n"
+        );
+        let flags = [STOCK, &["-shared", "-fPIC", "-Wno-unused-but-set-variable"]];
+        scratch.compiled_with(&format!("lib{name}.so"), text, &flags.concat())
+    };
+    let (near, far) = (library("near", "last"), library("far", "near"));
+    let text = format!(
+        "{COMMON}{}",
+        r"
+void far(int);
+void last(int n) { mark(n); }
+APART void odd(int n) { far(n); sink += n; }
+APART void even(int n) { char *some = alloca(n * 16 + 8); some[n] = 1; far(n); sink += some[n]; }
+int main(int argc, char **argv) {
+    for (int i = 0; i < atoi(argv[argc - 1]); i++) (i & 1 ? odd : even)(i);
+    return 0;
+}
+"
+    );
+    let folder = format!("-Wl,-rpath,{}", scratch.path().display());
+    let (near, far) = (near.to_str().unwrap(), far.to_str().unwrap());
+    let linked = ["-rdynamic", "-Wl,--no-as-needed", far, near, &folder];
+    scratch.compiled_with("unseen", text, &[STOCK, &linked].concat())
+}
+
+/// Traces all processes by a script, and runs a program once that is so.
+fn started_later(script: &str, program: &Path, arguments: &[&str]) -> support::Finished {
+    let script = script.replace("PROGRAM", program.to_str().expect("UTF-8"));
+    let tracer = Tracer::script(&script).start().attached();
+    let status = std::process::Command::new(program).args(arguments).status();
+    assert!(status.expect("it runs").success());
+    tracer.interrupt();
+    tracer.finish().lossless()
+}
+
+/// The functions of a stack as it is printed, without offsets.
+fn functions(stack: &str) -> String {
+    let frames = stack.lines().map(str::trim).filter(|line| !line.is_empty());
+    let functions = frames.map(|frame| frame.split('+').next().unwrap_or(frame));
+    functions.collect::<Vec<_>>().join(";")
+}
+
+const UNSEEN: [&str; 2] = [
+    "mark;last;near;far;even;main;__libc_start_call_main;__libc_start_main;_start",
+    "mark;last;near;far;odd;main;__libc_start_call_main;__libc_start_main;_start",
+];
+
+#[test]
+fn programs_that_start_later_have_whole_stacks_from_their_first_event_on() {
+    needs_root!();
+    let scratch = Scratch::new("later");
+    let program = unseen(&scratch);
+    let script = "uprobe:PROGRAM:mark { @[ustack, comm] = count(); @at[1, ustack] = max(arg0); }";
+    let finished = started_later(script, &program, &["400"]);
+    assert!(!finished.messages().contains("note:"), "{finished}");
+    // However many different stacks there were, each place has one row, and all of its events.
+    let mut rows: Vec<(String, &str)> = finished
+        .text()
+        .split("\n@")
+        .filter_map(|row| row.split_once('[')?.1.split_once("]: "))
+        .map(|(key, value)| (functions(&key.replace(", unseen", "")), value.trim()))
+        .collect();
+    rows.sort();
+    let [even, odd] = UNSEEN.map(str::to_owned);
+    let expected = [
+        (format!("1,;{even}"), "398"),
+        (format!("1,;{odd}"), "399"),
+        (even, "200"),
+        (odd, "200"),
+    ];
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(stack, value)| (stack.clone(), *value))
+        .collect();
+    assert_eq!(rows, expected, "{finished}");
+}
+
+#[test]
+fn stacks_that_are_printed_one_by_one_are_whole_too() {
+    needs_root!();
+    let scratch = Scratch::new("printed");
+    let program = unseen(&scratch);
+    let script = r#"uprobe:PROGRAM:mark /arg0 == 0/ { @first = ustack; printf("%s|", ustack); }
+                     uprobe:PROGRAM:mark /arg0 == 1/ { print(ustack(5)); }"#;
+    let finished = started_later(script, &program, &["2"]);
+    assert!(!finished.messages().contains("note:"), "{finished}");
+    let [even, odd] = UNSEEN;
+    let (first, rest) = finished.text().split_once('|').expect("both are there");
+    let (second, kept) = rest.split_once("@first:").expect("it is kept");
+    assert_eq!(functions(first), even, "{finished}");
+    assert_eq!(
+        functions(second),
+        odd.split_at(odd.find(";main").unwrap()).0
+    );
+    assert_eq!(functions(kept), even, "{finished}");
+}
+
+#[test]
+fn maps_that_are_printed_and_cleared_have_one_row_for_each_place_too() {
+    needs_root!();
+    let scratch = Scratch::new("rolling");
+    let program = unseen(&scratch);
+    let script = r#"uprobe:PROGRAM:mark { @[ustack] = count(); }
+                     interval:ms:20 { print(@); clear(@); printf("|"); }"#;
+    let finished = started_later(script, &program, &["2000"]);
+    assert!(!finished.messages().contains("stacks of"), "{finished}");
+    let mut counts = UNSEEN.map(|stack| (stack.to_owned(), 0));
+    for print in finished.text().split('|') {
+        let mut seen = Vec::new();
+        for row in print.split("@[").skip(1) {
+            let (stack, count) = row.split_once("]: ").expect("a count");
+            let stack = functions(stack);
+            assert!(!seen.contains(&stack), "{stack} twice: {finished}");
+            let (_, sum) = counts
+                .iter_mut()
+                .find(|(known, _)| *known == stack)
+                .unwrap_or_else(|| panic!("{stack}: {finished}"));
+            *sum += count.trim().parse::<u64>().expect("a number");
+            seen.push(stack);
+        }
+    }
+    assert_eq!(counts.map(|(_, count)| count), [1000, 1000], "{finished}");
+}
+
+#[test]
+fn what_exceeds_the_copy_of_a_stack_is_counted() {
+    needs_root!();
+    let scratch = Scratch::new("exceeds");
+    let text = format!(
+        "{COMMON}{}",
+        "APART int large(int n) { char many[100000]; memset(many, n, sizeof many); mark(many[n]); return many[7]; }\n\
+         int main(void) { return large(0); }\n"
+    );
+    let program = scratch.compiled_with("exceeds", text, STOCK);
+    let script = "uprobe:PROGRAM:mark { @[ustack] = count(); }";
+    let finished = started_later(script, &program, &[]);
+    // Nothing was known of the program, and it has one event.
+    let early = "note: 1 stack of uprobe:";
+    assert!(finished.messages().contains(early), "{finished}");
+    assert!(
+        finished.messages().contains("may lack frames"),
+        "{finished}"
+    );
+    assert!(finished.text().contains("mark+"), "{finished}");
 }

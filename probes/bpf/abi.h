@@ -19,7 +19,7 @@ enum pf_loss_cause {
 	PF_STACK_ASTRAY, /* The walk of a stack went astray, up to the depth that is asked for by default. This is no loss. */
 	PF_LOOP_CUT, /* A loop was ended after as many turns as it may take. */
 	PF_STACK_CUT, /* A user stack ends before the frame that was called by none. This is no loss. */
-	PF_STACK_EARLY, /* The table to unwind a file's code by was not there yet, and frame pointers were followed instead. This is no loss. */
+	PF_STACK_EARLY, /* The table to unwind a file's code by was not there yet, and the stack could not be left to user space, so that frame pointers were followed instead. This is no loss. */
 };
 #define PF_LOSS_CAUSES 14
 
@@ -53,6 +53,8 @@ enum pf_loss_cause {
 #define PF_PYTHON_PATH_BYTES 512
 /* The most bytes of its table of lines. Of the standard library's functions, one of 3,000 has more. */
 #define PF_PYTHON_LINES_BYTES 8192
+/* Bit of the address of a user stack's last frame: what comes behind it is left to user space. */
+#define PF_STACK_UNFINISHED 0x2000000000000000ULL
 /* Flag of pf_stack, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss. */
 #define PF_STACK_DEFAULT_DEPTH 0x100000000ULL
 /* Flag of pf_read_str, in loss above the counter's 32 bits: the script chose the length, so a longer string is no loss. */
@@ -109,6 +111,12 @@ enum pf_loss_cause {
 #define PF_PYTHON_SEEN 1
 /* The thread's frames were looked for. */
 #define PF_PYTHON_BEGUN 2
+/* The table of the last frame's code is not there yet. */
+#define PF_WALK_EARLY 3
+/* What comes behind the last frame is left to user space. */
+#define PF_WALK_LEFT 4
+/* Bytes of the stack that user space gets to walk on in: as many pages as each CPU can have memory for. */
+#define PF_REST_BYTES 28672
 /* Bit of pf_minmax's mode: keep the greatest value, not the least. */
 #define PF_MINMAX_MAX 1
 /* Bit of pf_minmax's mode: the values are signed. */
@@ -268,7 +276,7 @@ struct pf_walk {
 	__u64 bx_at; /* where on the stack rbx of the frame is; 0: it is that of the first frame */
 	__u64 exact; /* 1 if the address is of an instruction that runs next, 0 if it is where a call returns to */
 	__u64 start; /* of the mapping */
-	__u64 early; /* 1 if a table was not there yet */
+	__u64 early; /* 1 if a table was not there yet, and the rest could not be left to user space */
 	__u64 end; /* of the mapping; 0 if there is none */
 	__u64 base; /* what makes an address an offset in the file */
 	__u64 files; /* stands for the files of all frames and for where they are mapped: other code may be at the same addresses later */
@@ -285,6 +293,7 @@ struct pf_walk {
 	__u64 python_anchor; /* where on the C stack the function is marked that runs it; 0: nowhere */
 	struct pf_python_key python_key; /* the code object of the frame before */
 	__u64 python_code; /* its address */
+	__u64 left; /* the id of a stack whose rest is left to user space, else 0 */
 };
 _Static_assert(__builtin_offsetof(struct pf_walk, level) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, frames) == 8, "as in src/abi.rs");
@@ -313,6 +322,51 @@ _Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 384, "as in s
 _Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 392, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 400, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 416, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, left) == 424, "as in src/abi.rs");
+
+/* How often a stack was left to user space. */
+struct pf_rest_count {
+	__u64 count; /* how often */
+	__u64 loss; /* the first of the probe's counters */
+	__u64 lost; /* 1 if the copy did not arrive */
+};
+_Static_assert(__builtin_offsetof(struct pf_rest_count, count) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest_count, loss) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest_count, lost) == 16, "as in src/abi.rs");
+
+/* What user space needs to walk on where a walk in the kernel found no table. */
+struct pf_rest {
+	__u64 id; /* of the stack */
+	__u64 time; /* CLOCK_MONOTONIC */
+	__u64 ip; /* as in struct pf_walk */
+	__u64 sp; /* likewise; the copy begins there */
+	__u64 end; /* where the stack ends; 0: nowhere */
+	__u64 fp; /* likewise */
+	__u64 bx; /* rbx of the frame, on x86-64 */
+	__u64 exact; /* as in struct pf_walk */
+	__u64 depth; /* frames that are wanted, with PF_STACK_DEFAULT_DEPTH */
+	__u32 tgid; /* the process */
+	__u32 pages; /* a bit for each page that could be read, from that of the stack pointer on */
+	__u32 length; /* bytes of the copy */
+	__u32 frames; /* frames that were found, that of the registers among them */
+	struct pf_rest_count counted; /* what its counter begins as */
+	__u8 stack[]; /* the copy */
+};
+_Static_assert(__builtin_offsetof(struct pf_rest, id) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, time) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, ip) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, sp) == 24, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, end) == 32, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, fp) == 40, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, bx) == 48, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, exact) == 56, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, depth) == 64, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, tgid) == 72, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, pages) == 76, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, length) == 80, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, frames) == 84, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, counted) == 88, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, stack) == 112, "as in src/abi.rs");
 
 /* What a CPU captures stacks into, in a level of scratch memory. */
 struct pf_capture {
@@ -324,7 +378,7 @@ struct pf_capture {
 _Static_assert(__builtin_offsetof(struct pf_capture, wanted) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, id) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, walk) == 16, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 440, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 448, "as in src/abi.rs");
 
 /* The value of avg and stats. */
 struct pf_average {
@@ -380,6 +434,9 @@ extern char pf_map_known; /* ARRAY of PF_KNOWN_STACKS: __u64 id, of a stack that
 extern char pf_map_unwind_files; /* HASH: struct pf_unwind_file -> struct pf_unwind_table */
 extern char pf_map_unwind_tables; /* ARRAY_OF_MAPS: ARRAY of __u64; see PF_UNWIND_CHUNK_BITS */
 extern char pf_map_unwind_wanted; /* RINGBUF of struct pf_unwind_wanted */
+extern char pf_map_rests; /* RINGBUF of struct pf_rest */
+extern char pf_map_rest_counts; /* HASH: __u64 id -> struct pf_rest_count */
+extern char pf_map_rest; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_rest with PF_REST_BYTES of the stack */
 extern char pf_map_python_known; /* HASH: struct pf_python_key -> __u64, not 0 */
 extern char pf_map_python_codes; /* RINGBUF of struct pf_python_code */
 extern char pf_map_python_scratch; /* PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_python_code with its texts */

@@ -11,33 +11,11 @@
 #include "template.h"
 #include "calls.h"
 #include "capture.h"
-#include "hash.h"
 
 /* Bytes of frames that are asked for at the least: the kernel zeroes what it does not fill. */
 #define PF_FEW_FRAMES 128
 
 #define EEXIST 17
-
-/* Two lanes, so that the multiplications of neighbouring frames overlap. Each step is a bijection of the lane. */
-static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames, __u64 files)
-{
-	__u64 even = (__u64)stack->tgid << 32 | frames;
-	__u64 odd = PF_OTHER_MULTIPLIER ^ files;
-	__u64 i;
-
-#pragma clang loop unroll(disable)
-	for (i = 0; i < PF_MAX_STACK_FRAMES / 2 * 2; i += 2) {
-		PF_UNLESS_BELOW(i + 1, frames, last);
-		even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
-		odd = fold((odd ^ stack->ips[i + 1]) * PF_OTHER_MULTIPLIER);
-	}
-last:
-	PF_UNLESS_BELOW(i, frames, done);
-	even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
-done:
-	even = fold((even ^ odd * PF_MULTIPLIER) * PF_OTHER_MULTIPLIER);
-	return even ? even : 1;
-}
 
 /*
  * The current stack, in as many bytes as this CPU's last ones needed, since zeroing the rest of the most takes as long as
@@ -168,6 +146,8 @@ enum { BY_KERNEL, BY_TABLES };
 __u64 pf_begin_unwinding(__u64 level);
 __u64 pf_unwind(__u64 level);
 __u64 pf_python(__u64 level, __u64 stack);
+__u64 pf_find_stack_end(__u64 level);
+__u64 pf_leave_rest(__u64 level, __u64 depth, __u64 loss);
 
 /* The bytes of frames that a walk by tables finds. */
 static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture, __u64 flags, __u64 size, __u64 loss)
@@ -189,6 +169,12 @@ static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture
 
 		PF_UNLESS_BELOW(walk->frames * 8, size, done);
 		end = pf_unwind(level);
+		if (pf_unlikely(end == PF_WALK_EARLY)) {
+			pf_find_stack_end(level);
+			end = pf_leave_rest(level, size / 8 | (flags & PF_STACK_DEFAULT_DEPTH), loss);
+			if (end == PF_WALK_ON)
+				continue;
+		}
 		if (end != PF_WALK_ON)
 			break;
 		if (pf_unlikely(walk->python))
@@ -236,7 +222,9 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 	asm volatile("" : "+r"(frames));
 	if (frames > size / 8)
 		frames = size / 8;
-	capture->id = identify(stack, frames, how == BY_TABLES ? capture->walk.files : 0);
+	capture->id = how == BY_TABLES ? capture->walk.left : 0;
+	if (!capture->id)
+		capture->id = identify(stack, frames, how == BY_TABLES ? capture->walk.files : 0);
 	if (renewed)
 		store_renewed(capture, loss);
 	else

@@ -11,7 +11,6 @@
 #include "template.h"
 #include "calls.h"
 #include "capture.h"
-#include "hash.h"
 
 /* The program's own code and data, as flags of a mapping: VM_EXEC (include/linux/mm.h). */
 #define PF_EXECUTABLE 4
@@ -20,12 +19,6 @@
 #define PF_SEARCH_STEPS PF_UNWIND_CHUNK_BITS
 
 #define PF_CHUNK_MASK ((1ULL << PF_UNWIND_CHUNK_BITS) - 1)
-
-/* Not a place of counters: what the walk of mappings cannot read is no loss of its own here. */
-#define PF_NO_LOSS 0xffffffff
-
-__u64 pf_vma_maple(__u64 address, __u64 loss);
-__u64 pf_vma_red_black(__u64 address, __u64 loss);
 
 /* A signed field of a row. */
 static __always_inline __s64 field(__u64 row, __u32 first, __u32 bits)
@@ -68,6 +61,7 @@ pf_global(__u64, pf_begin_unwinding, __u64 level)
 	walk->end = 0;
 	walk->early = 0;
 	walk->python = PF_PYTHON_NONE;
+	walk->left = 0;
 	return PF_WALK_ON;
 }
 
@@ -108,8 +102,8 @@ static __always_inline void ask_for_table(struct pf_walk *walk, __u64 address)
 		bpf_map_delete_elem(&pf_map_unwind_files, &walk->wanted.file);
 }
 
-/* Finds the table of a mapping, if it has one and that is there. */
-static __always_inline void find_table(struct pf_walk *walk, __u64 vma, __u64 address)
+/* Finds the table of a mapping, if it has one. 0 if it is not there yet. */
+static __always_inline int find_table(struct pf_walk *walk, __u64 vma, __u64 address)
 {
 	struct pf_unwind_table *table;
 	__u64 file = pf_load(vma + pf_param(offset.vm_area_struct.vm_file));
@@ -128,23 +122,21 @@ static __always_inline void find_table(struct pf_walk *walk, __u64 vma, __u64 ad
 		__u64 mm = pf_load(vma + pf_param(offset.vm_area_struct.vm_mm));
 
 		if (pf_load(mm + pf_param(offset.mm_struct.context.vdso)) != walk->start)
-			return;
+			return 1;
 	}
 	table = bpf_map_lookup_elem(&pf_map_unwind_files, &walk->wanted.file);
 	if (!table) {
 		ask_for_table(walk, address);
-		walk->early = 1;
-		return;
+		return 0;
 	}
-	if (table->chunks == PF_UNWIND_PENDING) {
-		walk->early = 1;
-		return;
-	}
+	if (table->chunks == PF_UNWIND_PENDING)
+		return 0;
 	walk->table = table->slot;
 	walk->first_chunk = table->first_chunk;
 	walk->chunks = table->chunks;
 	if (pf_unlikely(table->is_python) && walk->python == PF_PYTHON_NONE)
 		walk->python = PF_PYTHON_SEEN;
+	return 1;
 }
 
 /* Makes `walk` speak of the mapping that the address lies in. Nothing but code is a frame. */
@@ -333,15 +325,6 @@ static __always_inline int note_address(struct pf_capture *capture)
 	return note(capture, walk->ip | (walk->frames && walk->exact ? PF_STACK_INTERRUPTED : 0));
 }
 
-/*
- * The mapping of an address. The verifier knows which tree the kernel has, and leaves the other routine out; the constants of
- * that one are 0.
- */
-static __always_inline __u64 vma_of(__u64 address)
-{
-	return pf_param(is_maple) ? pf_vma_maple(address, PF_NO_LOSS) : pf_vma_red_black(address, PF_NO_LOSS);
-}
-
 /* Notes the frame that is next, and makes its caller the next. What became of it, as PF_WALK_…. */
 pf_global(__u64, pf_unwind, __u64 level)
 {
@@ -370,7 +353,8 @@ pf_global(__u64, pf_unwind, __u64 level)
 			return PF_WALK_CUT;
 		if (!note_address(capture))
 			return PF_WALK_CUT;
-		find_table(walk, vma, address);
+		if (!find_table(walk, vma, address) && !walk->early)
+			return PF_WALK_EARLY;
 	}
 	return apply(walk, walk->chunks ? pf_unwind_row(level, address + walk->base) : 0);
 }

@@ -88,7 +88,8 @@ causes! {
     LoopCut,
     /// A user stack ends before the frame that was called by none. This is no loss.
     StackCut,
-    /// The table to unwind a file's code by was not there yet, and frame pointers were followed instead. This is no loss.
+    /// The table to unwind a file's code by was not there yet, and the stack could not be left to user space, so that frame pointers
+    /// were followed instead. This is no loss.
     StackEarly,
 }
 
@@ -136,6 +137,8 @@ constants! {
     PYTHON_PATH_BYTES: u32 = 512;
     /// The most bytes of its table of lines. Of the standard library's functions, one of 3,000 has more.
     PYTHON_LINES_BYTES: u32 = 8192;
+    /// Bit of the address of a user stack's last frame: what comes behind it is left to user space.
+    STACK_UNFINISHED: u64 = 1 << 61;
     /// Flag of `pf_stack`, above the kernel's 32 bits: nobody asked for this depth, so a deeper stack is a loss.
     STACK_DEFAULT_DEPTH: u64 = 1 << 32;
     /// Flag of `pf_read_str`, in `loss` above the counter's 32 bits: the script chose the length, so a longer string is no loss.
@@ -198,6 +201,12 @@ constants! {
     PYTHON_SEEN: u32 = 1;
     /// The thread's frames were looked for.
     PYTHON_BEGUN: u32 = 2;
+    /// The table of the last frame's code is not there yet.
+    WALK_EARLY: u64 = 3;
+    /// What comes behind the last frame is left to user space.
+    WALK_LEFT: u64 = 4;
+    /// Bytes of the stack that user space gets to walk on in: as many pages as each CPU can have memory for.
+    REST_BYTES: u32 = 7 << 12;
     /// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
     MINMAX_MAX: u64 = 1;
     /// Bit of `pf_minmax`'s mode: the values are signed.
@@ -343,7 +352,11 @@ pub const WALK: Struct = Struct {
             "1 if the address is of an instruction that runs next, 0 if it is where a call returns to",
         ),
         field("start", Type::U64, "of the mapping"),
-        field("early", Type::U64, "1 if a table was not there yet"),
+        field(
+            "early",
+            Type::U64,
+            "1 if a table was not there yet, and the rest could not be left to user space",
+        ),
         field("end", Type::U64, "of the mapping; 0 if there is none"),
         field(
             "base",
@@ -400,6 +413,61 @@ pub const WALK: Struct = Struct {
             "the code object of the frame before",
         ),
         field("python_code", Type::U64, "its address"),
+        field(
+            "left",
+            Type::U64,
+            "the id of a stack whose rest is left to user space, else 0",
+        ),
+    ],
+};
+
+/// How often a stack was left to user space.
+pub const REST_COUNT: Struct = Struct {
+    name: "rest_count",
+    doc: "How often a stack was left to user space.",
+    fields: &[
+        field("count", Type::U64, "how often"),
+        field("loss", Type::U64, "the first of the probe's counters"),
+        field("lost", Type::U64, "1 if the copy did not arrive"),
+    ],
+};
+
+/// What user space needs to walk on where a walk in the kernel found no table.
+pub const REST: Struct = Struct {
+    name: "rest",
+    doc: "What user space needs to walk on where a walk in the kernel found no table.",
+    fields: &[
+        field("id", Type::U64, "of the stack"),
+        field("time", Type::U64, "CLOCK_MONOTONIC"),
+        field("ip", Type::U64, "as in struct pf_walk"),
+        field("sp", Type::U64, "likewise; the copy begins there"),
+        field("end", Type::U64, "where the stack ends; 0: nowhere"),
+        field("fp", Type::U64, "likewise"),
+        field("bx", Type::U64, "rbx of the frame, on x86-64"),
+        field("exact", Type::U64, "as in struct pf_walk"),
+        field(
+            "depth",
+            Type::U64,
+            "frames that are wanted, with PF_STACK_DEFAULT_DEPTH",
+        ),
+        field("tgid", Type::U32, "the process"),
+        field(
+            "pages",
+            Type::U32,
+            "a bit for each page that could be read, from that of the stack pointer on",
+        ),
+        field("length", Type::U32, "bytes of the copy"),
+        field(
+            "frames",
+            Type::U32,
+            "frames that were found, that of the registers among them",
+        ),
+        field(
+            "counted",
+            Type::Struct(&REST_COUNT),
+            "what its counter begins as",
+        ),
+        field("stack", Type::Bytes, "the copy"),
     ],
 };
 
@@ -537,6 +605,8 @@ const LAYOUTS: &[Struct] = &[
     UNWIND_TABLE,
     UNWIND_WANTED,
     WALK,
+    REST_COUNT,
+    REST,
     CAPTURE,
     AVERAGE,
     EXTREME,
@@ -568,7 +638,7 @@ mod tests {
         assert_eq!(at(STACK_FIRST_NS), (8, 8));
         assert_eq!(at(EXTREME_SET), (8, 8));
         assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 16));
-        assert_eq!((CAPTURE.size(), AVERAGE.size()), (456, 16));
+        assert_eq!((CAPTURE.size(), AVERAGE.size()), (464, 16));
         assert_eq!(at(INTERVAL_WEIGHT), (16, 8));
         assert_eq!((INTERVAL.size(), SERIES_HEADER), (24, 8));
     }

@@ -6,8 +6,8 @@
 use crate::Feature;
 use crate::abi::{
     AVERAGE, CAPTURE, EXTREME, INTERVAL, KNOWN_STACKS, PYTHON_CODE, PYTHON_KEY, PYTHON_LINES_BYTES,
-    PYTHON_NAME_BYTES, PYTHON_PATH_BYTES, SCRATCH_HEADER, SCRATCH_LEVELS, SERIES_HEADER,
-    STACK_HEADER, UNWIND_FILE, UNWIND_TABLE, map,
+    PYTHON_NAME_BYTES, PYTHON_PATH_BYTES, REST, REST_BYTES, REST_COUNT, SCRATCH_HEADER,
+    SCRATCH_LEVELS, SERIES_HEADER, STACK_HEADER, UNWIND_FILE, UNWIND_TABLE, map,
 };
 
 /// `BPF_MAP_TYPE_HASH`
@@ -42,6 +42,11 @@ pub const MAX_PYTHON_KNOWN: u32 = 1 << 14;
 
 /// Bytes of the ring buffer of what these are called: a power of two pages, for some hundred.
 pub const PYTHON_CODES_BYTES: u32 = 512 << 10;
+/// Bytes of the ring buffer of stacks that are left to user space: a power of two pages, for some thousand of usual depth.
+pub const RESTS_BYTES: u32 = 4 << 20;
+
+/// Stacks that are left to user space at the same time.
+pub const MAX_RESTS: u32 = 1 << 14;
 
 /// The most bytes of a value that each CPU has its own of: `PCPU_MIN_UNIT_SIZE` (include/linux/percpu.h), the limit of
 /// `htab_map_alloc_check`.
@@ -135,6 +140,12 @@ pub enum MapTemplate {
     PythonCodes,
     /// Scratch memory that this is put together in. [`SCRATCH_LEVELS`] elements.
     PythonScratch,
+    /// The ring buffer of stacks that are left to user space ([`REST`]).
+    Rests,
+    /// How often each of these was captured ([`REST_COUNT`]), by its id.
+    RestCounts,
+    /// Scratch memory that they are put together in. [`SCRATCH_LEVELS`] elements.
+    Rest,
 }
 
 impl MapTemplate {
@@ -159,7 +170,10 @@ impl MapTemplate {
                 .saturating_add(SERIES_HEADER),
             MapTemplate::Stacks { depth } => STACK_HEADER + depth * 8,
             MapTemplate::Captures { depth } => SCRATCH_HEADER + CAPTURE.size() + depth * 8,
-            MapTemplate::Events | MapTemplate::UnwindWanted | MapTemplate::PythonCodes => 0,
+            MapTemplate::Events
+            | MapTemplate::UnwindWanted
+            | MapTemplate::PythonCodes
+            | MapTemplate::Rests => 0,
             MapTemplate::Scratch { frame } => SCRATCH_HEADER + frame,
             // A `u32`; of a map of maps the kernel wants the size of a descriptor.
             MapTemplate::Generations | MapTemplate::Pair | MapTemplate::UnwindTables => 4,
@@ -167,6 +181,8 @@ impl MapTemplate {
             MapTemplate::PythonScratch => {
                 PYTHON_CODE.size() + PYTHON_NAME_BYTES + PYTHON_PATH_BYTES + PYTHON_LINES_BYTES
             }
+            MapTemplate::RestCounts => REST_COUNT.size(),
+            MapTemplate::Rest => REST.size() + REST_BYTES,
         }
     }
 
@@ -176,7 +192,8 @@ impl MapTemplate {
             MapTemplate::Scalar { .. }
             | MapTemplate::Stacks { .. }
             | MapTemplate::UnwindFiles
-            | MapTemplate::PythonKnown => BPF_MAP_TYPE_HASH,
+            | MapTemplate::PythonKnown
+            | MapTemplate::RestCounts => BPF_MAP_TYPE_HASH,
             MapTemplate::Count
             | MapTemplate::Sum
             | MapTemplate::Avg
@@ -185,13 +202,15 @@ impl MapTemplate {
             | MapTemplate::Hist { .. }
             | MapTemplate::LHist { .. }
             | MapTemplate::Series { .. } => BPF_MAP_TYPE_PERCPU_HASH,
-            MapTemplate::Events | MapTemplate::UnwindWanted | MapTemplate::PythonCodes => {
-                BPF_MAP_TYPE_RINGBUF
-            }
+            MapTemplate::Events
+            | MapTemplate::UnwindWanted
+            | MapTemplate::PythonCodes
+            | MapTemplate::Rests => BPF_MAP_TYPE_RINGBUF,
             MapTemplate::Scratch { .. }
             | MapTemplate::Captures { .. }
             | MapTemplate::Loss
-            | MapTemplate::PythonScratch => BPF_MAP_TYPE_PERCPU_ARRAY,
+            | MapTemplate::PythonScratch
+            | MapTemplate::Rest => BPF_MAP_TYPE_PERCPU_ARRAY,
             MapTemplate::Known
             | MapTemplate::Zeros { .. }
             | MapTemplate::Globals { .. }
@@ -236,7 +255,7 @@ impl MapTemplate {
             BPF_MAP_TYPE_ARRAY | BPF_MAP_TYPE_PERCPU_ARRAY | BPF_MAP_TYPE_ARRAY_OF_MAPS => Some(4),
             BPF_MAP_TYPE_RINGBUF => Some(0),
             _ => match self {
-                MapTemplate::Stacks { .. } => Some(8),
+                MapTemplate::Stacks { .. } | MapTemplate::RestCounts => Some(8),
                 MapTemplate::UnwindFiles => Some(UNWIND_FILE.size()),
                 MapTemplate::PythonKnown => Some(PYTHON_KEY.size()),
                 _ => None,
@@ -249,7 +268,8 @@ impl MapTemplate {
         match self {
             MapTemplate::Scratch { .. }
             | MapTemplate::Captures { .. }
-            | MapTemplate::PythonScratch => Some(SCRATCH_LEVELS),
+            | MapTemplate::PythonScratch
+            | MapTemplate::Rest => Some(SCRATCH_LEVELS),
             MapTemplate::Known => Some(KNOWN_STACKS),
             MapTemplate::Zeros { .. } | MapTemplate::Globals { .. } => Some(1),
             MapTemplate::Pair => Some(2),
@@ -257,6 +277,8 @@ impl MapTemplate {
             MapTemplate::UnwindWanted => Some(UNWIND_WANTED_BYTES),
             MapTemplate::PythonKnown => Some(MAX_PYTHON_KNOWN),
             MapTemplate::PythonCodes => Some(PYTHON_CODES_BYTES),
+            MapTemplate::Rests => Some(RESTS_BYTES),
+            MapTemplate::RestCounts => Some(MAX_RESTS),
             _ => None,
         }
     }
@@ -279,6 +301,9 @@ impl MapTemplate {
             MapTemplate::PythonKnown => Some(map::PYTHON_KNOWN),
             MapTemplate::PythonCodes => Some(map::PYTHON_CODES),
             MapTemplate::PythonScratch => Some(map::PYTHON_SCRATCH),
+            MapTemplate::Rests => Some(map::RESTS),
+            MapTemplate::RestCounts => Some(map::REST_COUNTS),
+            MapTemplate::Rest => Some(map::REST),
             _ => None,
         }
     }
@@ -303,9 +328,10 @@ impl MapTemplate {
     /// What the kernel must have.
     pub fn needs(self) -> &'static [Feature] {
         match self {
-            MapTemplate::Events | MapTemplate::UnwindWanted | MapTemplate::PythonCodes => {
-                &[Feature::RingBuffer]
-            }
+            MapTemplate::Events
+            | MapTemplate::UnwindWanted
+            | MapTemplate::PythonCodes
+            | MapTemplate::Rests => &[Feature::RingBuffer],
             _ => &[],
         }
     }
@@ -338,6 +364,9 @@ impl MapTemplate {
             MapTemplate::PythonKnown => "functions of Python that were seen",
             MapTemplate::PythonCodes => "what functions of Python are called",
             MapTemplate::PythonScratch => "memory that this is put together in",
+            MapTemplate::Rests => "stacks that are left to user space",
+            MapTemplate::RestCounts => "how often a stack was left to user space",
+            MapTemplate::Rest => "memory that such stacks are put together in",
         }
     }
 }

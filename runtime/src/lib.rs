@@ -22,6 +22,7 @@ mod processes;
 mod python;
 mod raw_table;
 mod refusal;
+mod rests;
 pub mod results;
 mod series;
 pub mod session;

@@ -11,6 +11,7 @@ use pfscript_grammar::Span;
 use pfscript_probes::abi::{
     LOSS_CAUSES, LossCause, MAX_LOOP_TURNS, MAX_WHILE_TURNS, STACK_HEADER, map,
 };
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 
@@ -280,7 +281,7 @@ impl fmt::Display for Loss {
     }
 }
 
-/// Reads all counters.
+/// Reads all counters. `rests` is what is to be added to them.
 ///
 /// # Errors
 /// The kernel's.
@@ -288,12 +289,14 @@ pub(crate) fn read(
     loaded: &Loaded,
     manifest: &Manifest,
     lost_mappings: u64,
+    rests: &BTreeMap<u32, u64>,
 ) -> io::Result<Vec<Loss>> {
     let mut losses = Vec::new();
     for (probe, info) in &manifest.probes {
         for cause in LossCause::ALL {
             let index = probe.as_u32() * LOSS_CAUSES + cause as u32;
-            let count = counter(loaded, index)?;
+            let rest = rests.get(&index).copied().unwrap_or(0);
+            let count = counter(loaded, index)? + rest;
             if count > 0 {
                 losses.push(Loss {
                     probe: Some(info.name.clone()),

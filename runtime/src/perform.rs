@@ -197,6 +197,8 @@ impl<'a> Performer<'a> {
     /// If the sink refuses.
     pub fn print(&mut self, index: usize, raw: &RawTable, options: MapOptions) -> Result<(), Halt> {
         if let Some(info) = self.manifest.maps.get(index) {
+            let joined = self.names.joined(info, raw);
+            let raw = joined.as_ref().unwrap_or(raw);
             let table = Table::new(info, raw, options, &mut self.names);
             self.sink.event(&Event::Map(table))?;
         }

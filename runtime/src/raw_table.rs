@@ -7,6 +7,8 @@ use crate::sys::bpf::{Cursor, MapHandle};
 use pfscript_compiler::manifest::{DataType, MapManifest, MapValue};
 use pfscript_probes::abi::{EXTREME_RANK, EXTREME_SET};
 use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 
 /// Hands the key and the value of every entry of a map to `each`, one after another.
@@ -165,6 +167,43 @@ impl RawTable {
         &self.values[index * self.value_size..(index + 1) * self.value_size]
     }
 
+    /// The same entries, after `rename` changed their keys: those that have the same then are put together. Of values that the script
+    /// assigned that of the entry stays which `rename` gave the greatest number for.
+    pub(crate) fn joined(
+        &self,
+        info: &MapManifest,
+        mut rename: impl FnMut(&mut [u8]) -> u64,
+    ) -> RawTable {
+        let mut table = RawTable {
+            key_size: self.key_size,
+            value_size: self.value_size,
+            ..RawTable::default()
+        };
+        let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
+        let mut renamed: Vec<(u64, Vec<u8>, usize)> = (0..self.len())
+            .map(|index| {
+                let mut key = self.key(index).to_vec();
+                (rename(&mut key), key, index)
+            })
+            .collect();
+        renamed.sort_by_key(|(rank, ..)| *rank);
+        for (_, key, index) in renamed {
+            match places.entry(key) {
+                Entry::Occupied(known) => {
+                    let begin = known.get() * table.value_size;
+                    let place = &mut table.values[begin..begin + self.value_size];
+                    join(info, place, self.value(index));
+                }
+                Entry::Vacant(new) => {
+                    table.keys.extend_from_slice(new.key());
+                    table.values.extend_from_slice(self.value(index));
+                    new.insert(table.len() - 1);
+                }
+            }
+        }
+        table
+    }
+
     /// The entries in the order of printing: by rising value where values are numbers, else by key; equal ones by key.
     pub fn order(&self, info: &MapManifest) -> Vec<usize> {
         let mut order: Vec<Place> = (0..self.len())
@@ -225,6 +264,27 @@ fn merge(kind: &MapValue, per_cpu: &[u8], out: &mut [u8]) {
     }
 }
 
+/// Puts two values of a map together, each of which [`merge`] has made of the CPUs' ones.
+fn join(info: &MapManifest, one: &mut [u8], other: &[u8]) {
+    let kind = &info.value;
+    if matches!(kind, MapValue::Scalar(_)) && !info.only_added {
+        return one.copy_from_slice(other);
+    }
+    let mut parts = [&*one, other].concat();
+    for part in parts.chunks_exact_mut(one.len().max(1)) {
+        match kind {
+            MapValue::Min { signed } | MapValue::Max { signed } => {
+                let least = matches!(kind, MapValue::Min { .. });
+                EXTREME_RANK.set(part, turn(unsigned(EXTREME_RANK.of(part)), least, *signed));
+            }
+            MapValue::Series { fold, signed, .. } => series::turn_extremes(*fold, *signed, part),
+            _ => {}
+        }
+    }
+    one.fill(0);
+    merge(kind, &parts, one);
+}
+
 /// All values of per-CPU maps here are whole `u64`s, so that one CPU's part is as long as the result.
 fn out_size(per_cpu: &[u8], out: usize) -> usize {
     out.clamp(1, per_cpu.len().max(1))
@@ -270,6 +330,7 @@ pub(crate) mod tests {
             key,
             value,
             capacity: 4096,
+            only_added: false,
             generations: None,
         }
     }
@@ -295,6 +356,68 @@ pub(crate) mod tests {
             merged(&MapValue::Hist { bits: 0 }, &[1, 0, 2, 3, 0, 4], 24),
             words(&[4, 0, 6])
         );
+    }
+
+    #[test]
+    fn entries_whose_keys_become_the_same_are_put_together() {
+        let info = |value| map("@", Some(int(8, false)), value);
+        let joined = |value: MapValue, entries: &[(i64, &[i64])]| {
+            let entries: Vec<_> = entries
+                .iter()
+                .map(|(key, value)| (words(&[*key]), words(value)))
+                .collect();
+            let table = RawTable::from_entries(&entries);
+            // An odd key becomes the even one below.
+            let joined = table.joined(&info(value), |key| {
+                key[0] &= !1;
+                0
+            });
+            (0..joined.len())
+                .map(|index| (joined.key(index).to_vec(), joined.value(index).to_vec()))
+                .collect::<Vec<_>>()
+        };
+        let expected = |entries: &[(i64, &[i64])]| {
+            let entries = entries.iter();
+            entries
+                .map(|(key, value)| (words(&[*key]), words(value)))
+                .collect::<Vec<_>>()
+        };
+        for (value, one, other, both) in [
+            (MapValue::Count, &[3][..], &[4][..], &[7][..]),
+            (MapValue::Min { signed: true }, &[-3, 1], &[2, 1], &[-3, 1]),
+            (MapValue::Max { signed: false }, &[3, 1], &[-2, 1], &[-2, 1]),
+            (MapValue::Max { signed: true }, &[0, 0], &[-2, 1], &[-2, 1]),
+            (MapValue::Avg { signed: true }, &[2, 5], &[1, -9], &[3, -4]),
+            (
+                MapValue::Hist { bits: 0 },
+                &[1, 0, 2],
+                &[0, 5, 1],
+                &[1, 5, 3],
+            ),
+            (MapValue::Scalar(int(8, true)), &[3], &[4], &[4]),
+        ] {
+            let entries = [(2, one), (5, other), (3, other)];
+            let expected = expected(&[(2, both), (4, other)]);
+            assert_eq!(joined(value.clone(), &entries), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn of_assigned_values_the_last_stays_and_added_ones_are_summed() {
+        let table = RawTable::from_entries(&[
+            (words(&[1]), words(&[10])),
+            (words(&[3]), words(&[30])),
+            (words(&[2]), words(&[20])),
+        ]);
+        let mut info = map("@", Some(int(8, false)), MapValue::Scalar(int(8, true)));
+        let only = |info: &MapManifest| {
+            let joined = table.joined(info, |key| u64::from(std::mem::take(&mut key[0])));
+            assert_eq!(joined.len(), 1);
+            joined.value(0).to_vec()
+        };
+        assert_eq!(only(&info), words(&[30]));
+        info.only_added = true;
+        assert_eq!(only(&info), words(&[60]));
     }
 
     #[test]

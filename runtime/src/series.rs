@@ -52,11 +52,16 @@ pub fn merge(fold: Fold, signed: bool, per_cpu: &[u8], out: &mut [u8]) {
             }
         }
     }
+    turn_extremes(fold, signed, out);
+}
+
+/// Puts values in the place of ranks, or ranks in that of values, where a series keeps extremes.
+pub fn turn_extremes(fold: Fold, signed: bool, series: &mut [u8]) {
     if let Fold::Min | Fold::Max = fold {
-        let begin = (SERIES_HEADER as usize).min(out.len());
-        for place in out[begin..].chunks_exact_mut(INTERVAL.size() as usize) {
-            let rank = read(place).value;
-            INTERVAL_VALUE.set(place, turn(rank, fold == Fold::Min, signed));
+        let begin = (SERIES_HEADER as usize).min(series.len());
+        for place in series[begin..].chunks_exact_mut(INTERVAL.size() as usize) {
+            let word = read(place).value;
+            INTERVAL_VALUE.set(place, turn(word, fold == Fold::Min, signed));
         }
     }
 }

@@ -9,21 +9,22 @@ use crate::processes::common::{self, Common};
 use crate::processes::{missed, own_vdso, startup};
 use crate::python::interpreter;
 use crate::session::opening::ring_buffer;
+use crate::sys::bpf::Words;
 use crate::sys::{self, process};
-use crate::unwind::Table;
+use crate::unwind::{Row, Table, View};
 use crate::unwind_maps::{Identity, UnwindMaps};
 use aya::maps::{MapData, RingBuf};
 use pfscript_probes::abi::{UNWIND_TABLE, UNWIND_WANTED};
-use pfscript_probes::maps::MAX_UNWIND_TABLES;
+use pfscript_probes::maps::{MAX_UNWIND_TABLES, UNWIND_WANTED_BYTES};
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -37,6 +38,49 @@ pub struct UnwindTables {
     /// A byte for each job; closed, it ends the thread.
     bell: File,
     size: Arc<Size>,
+    made: Arc<Made>,
+}
+
+/// What the thread has made, for walks in user space.
+#[derive(Debug, Default)]
+struct Made {
+    /// By file; `None` if it has no table.
+    tables: Mutex<HashMap<Identity, Option<Arc<Shared>>>>,
+    /// Rises with each file.
+    changes: AtomicU64,
+}
+
+impl Made {
+    fn put(&self, identity: Identity, table: Option<Arc<Shared>>) {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.insert(identity, table);
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn remove(&self, identity: Identity) {
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.remove(&identity);
+    }
+}
+
+/// A table that programs and user space look into.
+#[derive(Debug)]
+pub struct Shared {
+    first_chunk: u64,
+    chunks: u32,
+    words: Words,
+}
+
+impl Shared {
+    /// The row that holds at an offset in the file.
+    pub fn lookup(&self, file_offset: u64) -> Row {
+        let view = View {
+            first_chunk: self.first_chunk,
+            chunks: self.chunks,
+            words: &self.words,
+        };
+        view.lookup(file_offset)
+    }
 }
 
 /// How much there is.
@@ -50,6 +94,8 @@ struct Size {
 enum Job {
     /// A table of this file.
     Make(Identity, File),
+    /// The same, unless there is one.
+    MakeMissing(Identity, File),
     /// Those of files that are common, when there is nothing else to do.
     MakeCommon,
     /// To give up that of a file which is mapped nowhere any more.
@@ -72,6 +118,7 @@ impl UnwindTables {
         let (bell, ring) = process::pipe().map_err(cannot)?;
         let missed = ring_buffer(maps.wanted.fd())?;
         let size = Arc::<Size>::default();
+        let made = Arc::<Made>::default();
         let maker = Maker {
             maps,
             files: HashMap::new(),
@@ -79,6 +126,7 @@ impl UnwindTables {
             free: (0..MAX_UNWIND_TABLES).rev().collect(),
             hasher: RandomState::new(),
             size: size.clone(),
+            made: Arc::clone(&made),
             common: Vec::new(),
         };
         thread::Builder::new()
@@ -89,6 +137,7 @@ impl UnwindTables {
             jobs,
             bell: File::from(ring),
             size,
+            made,
         };
         if let Some(vdso) = own_vdso() {
             tables.add(Identity::default(), vdso);
@@ -99,6 +148,24 @@ impl UnwindTables {
     /// Has a table made of a file, in the place of what was known by that identity.
     pub fn add(&self, identity: Identity, file: File) {
         self.ask(Job::Make(identity, file));
+    }
+
+    /// Has a table made of a file, unless there is one.
+    pub fn add_missing(&self, identity: Identity, file: File) {
+        self.ask(Job::MakeMissing(identity, file));
+    }
+
+    /// The table of a file; `None` if it is not there yet, and within if the file has none.
+    #[allow(clippy::option_option)]
+    pub fn table(&self, identity: Identity) -> Option<Option<Arc<Shared>>> {
+        let tables = self.made.tables.lock();
+        let tables = tables.unwrap_or_else(PoisonError::into_inner);
+        tables.get(&identity).cloned()
+    }
+
+    /// A number that rises when a table is there that was not.
+    pub fn changes(&self) -> u64 {
+        self.made.changes.load(Ordering::Relaxed)
     }
 
     /// Has tables made of all that a program will have mapped when its `main` begins.
@@ -120,7 +187,7 @@ impl UnwindTables {
         self.ask(Job::Drop(identity));
     }
 
-    /// Waits until all tables that were asked for are there; meanwhile does `other` now and then.
+    /// Waits until all tables that were asked for and missed are there; meanwhile does `other` now and then.
     pub fn wait(&self, mut other: impl FnMut()) {
         const PAUSE: Duration = Duration::from_millis(2);
         let (done, told) = mpsc::channel();
@@ -150,7 +217,13 @@ struct Slot {
     number: u32,
     /// Of how many files it is: copies of a library, in containers, have the same.
     files: u32,
-    bytes: u64,
+    table: Arc<Shared>,
+}
+
+impl Slot {
+    fn bytes(&self) -> u64 {
+        size_of_val(&self.table.words[..]) as u64
+    }
 }
 
 /// What the thread has.
@@ -163,6 +236,7 @@ struct Maker {
     free: Vec<u32>,
     hasher: RandomState,
     size: Arc<Size>,
+    made: Arc<Made>,
     /// Files whose tables are to be made some time, the next one last.
     common: Vec<Common>,
 }
@@ -185,9 +259,23 @@ impl Maker {
             while let Ok(job) = asked.try_recv() {
                 match job {
                     Job::Make(identity, file) => self.add(identity, &file),
+                    Job::MakeMissing(identity, file) => {
+                        if !self.files.contains_key(&identity) {
+                            self.add(identity, &file);
+                        }
+                    }
                     Job::MakeCommon => self.common = common::files(),
                     Job::Drop(identity) => self.remove(identity),
-                    Job::Tell(done) => drop(done.send(())),
+                    Job::Tell(done) => {
+                        // As many as there may be, should more come all the time.
+                        for _ in 0..UNWIND_WANTED_BYTES / UNWIND_WANTED.size() {
+                            let Some(record) = missed.next() else {
+                                break;
+                            };
+                            self.make_missed(&record);
+                        }
+                        let _ = done.send(());
+                    }
                 }
             }
             if let Some(record) = missed.next() {
@@ -202,7 +290,7 @@ impl Maker {
     }
 
     fn tell_size(&self) {
-        let bytes = self.slots.values().map(|slot| slot.bytes).sum();
+        let bytes = self.slots.values().map(Slot::bytes).sum();
         self.size.bytes.store(bytes, Ordering::Relaxed);
         let files = self.files.values().flatten().count();
         self.size.files.store(files as u64, Ordering::Relaxed);
@@ -229,6 +317,9 @@ impl Maker {
         }
         let set = self.maps.files.update(&identity.key(), &value);
         let hash = hash.map(|(hash, _)| hash);
+        let table = hash.and_then(|hash| self.slots.get(&hash));
+        self.made
+            .put(identity, table.map(|slot| Arc::clone(&slot.table)));
         if set.is_err() {
             self.release(hash);
         } else if let Some(before) = self.files.insert(identity, hash) {
@@ -240,6 +331,7 @@ impl Maker {
     fn remove(&mut self, identity: Identity) {
         if let Some(hash) = self.files.remove(&identity) {
             let _ = self.maps.files.delete(&identity.key());
+            self.made.remove(identity);
             self.release(hash);
         }
     }
@@ -252,25 +344,30 @@ impl Maker {
             return Some(hash);
         }
         let bytes = table.words.len() as u64 * 8;
-        let all: u64 = self.slots.values().map(|slot| slot.bytes).sum();
+        let all: u64 = self.slots.values().map(Slot::bytes).sum();
         if all + bytes > MAX_BYTES {
             return None;
         }
         let number = self.free.pop()?;
         let put = || {
             let map = UnwindMaps::table(u32::try_from(table.words.len()).ok()?).ok()?;
-            map.fill(&table.words).ok()?;
+            let words = map.fill(&table.words).ok()?;
             let fd = map.fd().as_raw_fd().to_le_bytes();
-            self.maps.tables.update(&number.to_le_bytes(), &fd).ok()
+            self.maps.tables.update(&number.to_le_bytes(), &fd).ok()?;
+            Some(words)
         };
-        if put().is_none() {
+        let Some(words) = put() else {
             self.free.push(number);
             return None;
-        }
+        };
         let slot = Slot {
             number,
             files: 1,
-            bytes,
+            table: Arc::new(Shared {
+                first_chunk: table.first_chunk,
+                chunks: table.chunks,
+                words,
+            }),
         };
         self.slots.insert(hash, slot);
         Some(hash)
@@ -298,6 +395,9 @@ impl Maker {
         let identity = Identity::of_key(UNWIND_WANTED.extent("file").of(record));
         let tgid = unsigned(UNWIND_WANTED.extent("tgid").of(record)) as u32;
         let address = unsigned(UNWIND_WANTED.extent("address").of(record));
+        if self.files.contains_key(&identity) {
+            return;
+        }
         match missed(tgid, address) {
             Some(file) => self.add(identity, &file),
             // Who comes next may still be there when its file is looked for.

@@ -18,8 +18,8 @@ use pfscript_probes::abi::{KNOWN_STACKS, SCRATCH_LEVELS, helper, map};
 use pfscript_probes::features::SHORT_KEY_BYTES;
 use pfscript_probes::maps::{
     BPF_MAP_TYPE_HASH, BPF_MAP_TYPE_LRU_HASH, BPF_MAP_TYPE_LRU_PERCPU_HASH,
-    BPF_MAP_TYPE_PERCPU_HASH, MAX_PER_CPU_VALUE, MAX_PYTHON_KNOWN, MAX_UNWIND_TABLES,
-    PYTHON_CODES_BYTES, UNWIND_WANTED_BYTES,
+    BPF_MAP_TYPE_PERCPU_HASH, MAX_PER_CPU_VALUE, MAX_PYTHON_KNOWN, MAX_RESTS, MAX_UNWIND_TABLES,
+    PYTHON_CODES_BYTES, RESTS_BYTES, UNWIND_WANTED_BYTES,
 };
 use pfscript_probes::{Feature, MapTemplate};
 
@@ -196,6 +196,7 @@ pub(super) fn define(
             symbol,
             key: key_layout(&checked.types, key),
             value: map_value(&checked.types, map),
+            only_added: !map.assigned,
             capacity,
             generations,
         });
@@ -238,6 +239,9 @@ pub(super) fn define(
             own(codes, map::PYTHON_CODES, PYTHON_CODES_BYTES, 0);
             let scratch = MapTemplate::PythonScratch;
             own(scratch, map::PYTHON_SCRATCH, SCRATCH_LEVELS, 0);
+            own(MapTemplate::Rests, map::RESTS, RESTS_BYTES, 0);
+            own(MapTemplate::RestCounts, map::REST_COUNTS, MAX_RESTS, flags);
+            own(MapTemplate::Rest, map::REST, SCRATCH_LEVELS, 0);
         }
     }
     if !checked.needs.records.is_empty() {

@@ -19,6 +19,8 @@ pub struct MapInfo {
     pub span: Span,
     /// User space empties it while programs use it.
     pub emptied_while_used: bool,
+    /// The script assigns values to elements, and does not only add to them.
+    pub assigned: bool,
     /// Programs read what it has gathered, so that no CPU can have its own part.
     pub read_by_programs: bool,
     /// What the script says of it, if it does.
@@ -58,6 +60,7 @@ impl Checker<'_> {
             value: MapContent::Unknown,
             span,
             emptied_while_used: false,
+            assigned: false,
             read_by_programs: false,
             declared: self.env.declared.get(name).copied(),
         });
@@ -112,6 +115,11 @@ impl Checker<'_> {
     /// Whether a map is used as one value, without key.
     pub fn is_without_key(&self, map: ScriptMap) -> bool {
         self.info(map).key.as_deref() == Some(&[])
+    }
+
+    /// Notes that an element is assigned a value that does not come from adding to it.
+    pub(super) fn note_assigned(&mut self, map: ScriptMap) {
+        self.env.maps[cranelift_entity::EntityRef::index(map)].assigned = true;
     }
 
     pub(super) fn info(&self, map: ScriptMap) -> &MapInfo {

@@ -273,6 +273,7 @@ impl Checker<'_> {
         let numeric = matches!(value.ty, Type::Int { .. } | Type::Bool | Type::Unknown);
         match op {
             None => {
+                self.note_assigned(map);
                 self.note_assignment(&value, Holder::Map(map));
                 let place = self.element_for(map, key, value.ty, span)?;
                 out.push(Stmt::Assign { place, value, span });
@@ -297,6 +298,7 @@ impl Checker<'_> {
             Some(op) => {
                 let old = self.element_value(map, key.clone(), span)?;
                 let value = self.binary(op, old, value, span)?;
+                self.note_assigned(map);
                 self.note_extent(&value, Holder::Map(map));
                 let place = self.element_for(map, key, value.ty, span)?;
                 out.push(Stmt::Assign { place, value, span });

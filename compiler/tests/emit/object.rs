@@ -230,6 +230,9 @@ fn the_stack_is_enough_for_every_template() {
                 "pf_map_python_known",
                 "pf_map_python_codes",
                 "pf_map_python_scratch",
+                "pf_map_rest",
+                "pf_map_rest_counts",
+                "pf_map_rests",
                 "pf_map_zeros",
                 "pf_map_globals",
             ] {

@@ -22,6 +22,12 @@ pub const PYTHON_KNOWN: &str = "pf_map_python_known";
 pub const PYTHON_CODES: &str = "pf_map_python_codes";
 /// Memory that this is put together in.
 pub const PYTHON_SCRATCH: &str = "pf_map_python_scratch";
+/// What user space needs to walk on where a table was missed.
+pub const RESTS: &str = "pf_map_rests";
+/// How often that was so, by the stack's id.
+pub const REST_COUNTS: &str = "pf_map_rest_counts";
+/// Memory that it is put together in.
+pub const REST: &str = "pf_map_rest";
 /// The event buffer.
 pub const EVENTS: &str = "pf_map_events";
 /// Scratch memory of framed programs.
@@ -65,6 +71,12 @@ pub(super) const REFERRED: &[(&str, &str)] = &[
         "ARRAY_OF_MAPS: ARRAY of __u64; see PF_UNWIND_CHUNK_BITS",
     ),
     (UNWIND_WANTED, "RINGBUF of struct pf_unwind_wanted"),
+    (RESTS, "RINGBUF of struct pf_rest"),
+    (REST_COUNTS, "HASH: __u64 id -> struct pf_rest_count"),
+    (
+        REST,
+        "PERCPU_ARRAY of PF_SCRATCH_LEVELS: struct pf_rest with PF_REST_BYTES of the stack",
+    ),
     (PYTHON_KNOWN, "HASH: struct pf_python_key -> __u64, not 0"),
     (PYTHON_CODES, "RINGBUF of struct pf_python_code"),
     (

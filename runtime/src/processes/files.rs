@@ -79,7 +79,7 @@ pub struct Mapped {
 
 impl Mapped {
     /// What the kernel knows it by.
-    fn identity(&self) -> Identity {
+    pub(crate) fn identity(&self) -> Identity {
         Identity {
             inode: self.inode,
             device: self.device,
@@ -154,6 +154,22 @@ impl Files {
             }
         };
         self.open.iter().filter_map(opened).collect()
+    }
+
+    /// A file itself, once more, if it can be had.
+    pub fn again(&mut self, id: FileId) -> Option<File> {
+        let file = &self.files[id.index()];
+        match &file.state {
+            State::Open(held) => held.file.try_clone().ok(),
+            State::Read(_) | State::Closed => {
+                let stamp = file.stamp;
+                match self.open(id, &[], (0, 0)) {
+                    Opened::File(file, found) if Some(found) == stamp => Some(file),
+                    _ => None,
+                }
+            }
+            State::Unopened | State::Nothing => None,
+        }
     }
 
     /// What the kernel knew those files by that were given up since this was asked, or whose inode number is another's now.

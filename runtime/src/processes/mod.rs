@@ -126,6 +126,11 @@ impl Processes {
         self.files.opened()
     }
 
+    /// A file that is or was mapped, if it can be had.
+    pub fn file_again(&mut self, id: FileId) -> Option<File> {
+        self.files.again(id)
+    }
+
     /// What the kernel knew those files by that are mapped nowhere any more, or replaced, since this was asked.
     pub fn take_gone(&mut self) -> Vec<Identity> {
         self.files.take_gone()

@@ -18,9 +18,10 @@ use crate::bytes::{slice, unsigned};
 use crate::error::{Error, ErrorKind, Halt, kernel_error};
 use crate::facts::namespace;
 use crate::load::{self, Loaded};
-use crate::loss;
+use crate::loss::{self, Loss};
 use crate::perform::{Performer, Setting};
 use crate::processes::{Processes, Scope};
+use crate::rests::Rests;
 use crate::results::{Event, MapOptions};
 use crate::sinks::Sink;
 use crate::symbols::Symbols;
@@ -31,6 +32,7 @@ use crate::unwind_tables::UnwindTables;
 use aya::maps::{MapData, RingBuf};
 use pfscript_compiler::manifest::{Attach, Manifest, Purpose, RecordKind};
 use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::process::ExitStatus;
@@ -68,7 +70,7 @@ pub struct Running<'a> {
     backlog: Backlog,
     renewal: Option<Renewal>,
     processes: Processes,
-    unwind: Option<UnwindTables>,
+    rests: Option<Rests>,
     symbols: Symbols,
     process: Option<OwnedFd>,
     signals: Vec<ScriptSignal>,
@@ -134,7 +136,10 @@ impl<'a> Running<'a> {
             Some(map) => Some(ring_buffer(map.fd())?),
             None => None,
         };
-        let unwind = loaded.take_unwind().map(UnwindTables::begin).transpose()?;
+        let rests = match loaded.take_unwind() {
+            Some(maps) => Rests::begin(UnwindTables::begin(maps)?, &loaded)?,
+            None => None,
+        };
         let mut processes = match manifest.user_symbols {
             true => Processes::watch(scope)?,
             false => Processes::default(),
@@ -142,8 +147,8 @@ impl<'a> Running<'a> {
         if manifest.source_lines {
             processes.want_lines();
         }
-        if let Some(unwind) = &unwind {
-            make_tables(unwind, &session.target, &processes);
+        if let Some(rests) = &rests {
+            make_tables(&rests.tables, &session.target, &processes);
         }
         let symbols = Symbols::new(manifest, &loaded)?;
         let attached = attach::open(&loaded, manifest, session.target.process(), command)?;
@@ -162,7 +167,7 @@ impl<'a> Running<'a> {
             backlog,
             renewal,
             processes,
-            unwind,
+            rests,
             symbols,
             process,
             signals,
@@ -184,8 +189,8 @@ impl<'a> Running<'a> {
             return Ok(Outcome::default());
         }
         self.attached.stop(&self.loaded);
-        let manifest = &self.session.object.manifest;
-        let mut losses = loss::read(&self.loaded, manifest, self.processes.lost_records())
+        let mut losses = self
+            .counted_losses()
             .map_err(kernel_error("can't read what was lost"))?;
         losses.extend(self.processes.losses());
         losses.extend(self.symbols.losses());
@@ -199,6 +204,18 @@ impl<'a> Running<'a> {
             losses,
             output_closed,
         })
+    }
+
+    /// What programs counted, and what became of the stacks that they left.
+    fn counted_losses(&mut self) -> io::Result<Vec<Loss>> {
+        let mut rests = BTreeMap::new();
+        if let Some(left) = &mut self.rests {
+            left.settle_all(&mut self.processes);
+            rests = left.losses(&self.loaded)?;
+        }
+        let manifest = &self.session.object.manifest;
+        let lost = self.processes.lost_records();
+        loss::read(&self.loaded, manifest, lost, &rests)
     }
 
     /// Detaches what is still attached, and says so, since that takes the kernel long.
@@ -354,17 +371,17 @@ impl<'a> Running<'a> {
 
     /// Waits for the tables of what is known to be traced, so that stacks are whole from the first event on.
     fn wait_for_tables(&mut self) {
-        if let Some(unwind) = &self.unwind {
-            unwind.wait(|| self.processes.drain());
+        if let Some(rests) = &self.rests {
+            rests.tables.wait(|| self.processes.drain());
         }
     }
 
     /// Gives up the tables of files that are mapped nowhere any more.
     fn drop_tables(&mut self) {
         let gone = self.processes.take_gone();
-        if let Some(unwind) = &self.unwind {
+        if let Some(rests) = &self.rests {
             gone.into_iter()
-                .for_each(|identity| unwind.remove(identity));
+                .for_each(|identity| rests.tables.remove(identity));
         }
     }
 
@@ -392,6 +409,7 @@ impl<'a> Running<'a> {
         if let Some(events) = &self.events {
             fds.push(events.as_fd());
         }
+        fds.extend(self.rests.as_ref().map(Rests::fd));
         fds.extend(self.processes.fds());
         fds.extend(self.symbols.fd());
         fds.extend(self.signals.iter().map(ScriptSignal::fd));
@@ -427,6 +445,11 @@ impl<'a> Running<'a> {
         // First of all what was mapped where, since records may hold addresses.
         self.processes.drain();
         self.symbols.drain(&self.loaded);
+        if let Some(rests) = &mut self.rests {
+            rests.settle(&mut self.processes);
+            let tidied = rests.tidy(&self.loaded);
+            tidied.map_err(kernel_error("can't give up stacks"))?;
+        }
         self.drop_tables();
         let Some(events) = &mut self.events else {
             return Ok(Delivered::All);
@@ -470,9 +493,12 @@ impl<'a> Running<'a> {
                 self.commands_left_out += 1;
                 continue;
             }
-            let names = self
-                .symbols
-                .names(&mut self.processes, &self.loaded, manifest);
+            let names = self.symbols.names(
+                &mut self.processes,
+                self.rests.as_mut(),
+                &self.loaded,
+                manifest,
+            );
             let setting = setting(self.stop, &self.session);
             let mut performer =
                 Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
@@ -519,9 +545,12 @@ impl<'a> Running<'a> {
         let manifest = &self.session.object.manifest;
         let mut order: Vec<usize> = (0..manifest.maps.len()).collect();
         order.sort_by_key(|index| &manifest.maps[*index].name);
-        let names = self
-            .symbols
-            .names(&mut self.processes, &self.loaded, manifest);
+        let names = self.symbols.names(
+            &mut self.processes,
+            self.rests.as_mut(),
+            &self.loaded,
+            manifest,
+        );
         let setting = setting(self.stop, &self.session);
         let mut performer = Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
         for index in order {

@@ -13,19 +13,23 @@ mod stacks;
 
 pub use kernel::hidden as hidden_kernel_names;
 
+use crate::bytes::{slice, unsigned};
 use crate::error::Error;
 use crate::load::Loaded;
 use crate::loss::{Cause, Loss};
 use crate::naming;
 use crate::processes::{Kind, Processes};
 use crate::python::codes::Codes;
+use crate::raw_table::RawTable;
+use crate::rests::Rests;
 use crate::results::{Frame, Names, Value};
 use functions::{Functions, Pointer, Symbol};
 use perf_map::PerfMap;
 use pfscript_compiler::manifest::{
-    DataType, Layout, Manifest, MapValue, Naming, RecordKind, StackMode,
+    DataType, Layout, Manifest, MapManifest, MapValue, Naming, RecordKind, StackMode,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::RandomState;
 use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -83,6 +87,7 @@ impl Symbols {
     pub fn names<'a>(
         &'a mut self,
         processes: &'a mut Processes,
+        rests: Option<&'a mut Rests>,
         loaded: &'a Loaded,
         manifest: &'a Manifest,
     ) -> SymbolNames<'a> {
@@ -90,6 +95,7 @@ impl Symbols {
         SymbolNames {
             symbols: self,
             processes,
+            rests,
             loaded,
             trailer: manifest.str_trunc_trailer.as_bytes(),
         }
@@ -266,18 +272,113 @@ fn has_user_symbols(manifest: &Manifest) -> bool {
 pub struct SymbolNames<'a> {
     symbols: &'a mut Symbols,
     processes: &'a mut Processes,
+    rests: Option<&'a mut Rests>,
     loaded: &'a Loaded,
     trailer: &'a [u8],
 }
 
+impl SymbolNames<'_> {
+    /// The stack with an id, to its end.
+    fn captured(&mut self, id: u64) -> Option<stacks::Captured> {
+        let mut stack = stacks::read(self.loaded, id)?;
+        if stack.is_unfinished() {
+            let rest = self
+                .rests
+                .as_mut()
+                .map(|rests| rests.of(id, self.processes));
+            stack.finish(rest.unwrap_or_default());
+        }
+        Some(stack)
+    }
+
+    /// A map's entries, with one for each key. Programs have several for a stack that they left to user space: by what was on the
+    /// stack beside its frames, and by those alone when all tables were there. `None` if there is none of the sort.
+    pub fn joined(&mut self, info: &MapManifest, raw: &RawTable) -> Option<RawTable> {
+        let stacks = info.key.as_ref()?.stacks();
+        let rests = self.rests.as_mut().filter(|_| !stacks.is_empty())?;
+        rests.settle(self.processes);
+        if rests.is_empty() {
+            return None;
+        }
+        let ids = self.ids_of(raw, &stacks);
+        if ids.is_empty() {
+            return None;
+        }
+        Some(raw.joined(info, |key| {
+            let mut last = u64::MAX;
+            for offset in &stacks {
+                let place = *offset as usize..*offset as usize + 8;
+                if let Some(place) = key.get_mut(place)
+                    && let Some((id, time)) = ids.get(&unsigned(place))
+                {
+                    place.copy_from_slice(&id.to_le_bytes());
+                    last = last.min(*time);
+                }
+            }
+            // What programs walked to the end comes after what they left.
+            last
+        }))
+    }
+
+    /// Of each stack in keys that programs left to user space, the id of the same stack that stands for all of these, and when it was
+    /// captured.
+    fn ids_of(&mut self, raw: &RawTable, stacks: &[u32]) -> HashMap<u64, (u64, u64)> {
+        let keys = (0..raw.len()).map(|index| raw.key(index));
+        let all = keys.flat_map(|key| stacks.iter().map(|at| unsigned(slice(key, *at, 8))));
+        let all: BTreeSet<u64> = all.collect();
+        let hasher = RandomState::new();
+        let mut alike: HashMap<u64, Vec<u64>> = HashMap::new();
+        let mut left = Vec::new();
+        for id in all {
+            match stacks::read(self.loaded, id) {
+                Some(stack) if stack.is_unfinished() => left.push(id),
+                Some(stack) => alike.entry(stack.hash(&hasher)).or_default().push(id),
+                None => {}
+            }
+        }
+        let mut ids = HashMap::new();
+        for id in left {
+            let Some(stack) = self.captured(id) else {
+                continue;
+            };
+            let others = alike.entry(stack.hash(&hasher)).or_default();
+            let same = others
+                .iter()
+                .copied()
+                .find(|other| self.is_same(&stack, *other));
+            if same.is_none() {
+                others.push(id);
+            }
+            ids.insert(id, (same.unwrap_or(id), stack.first_ns));
+        }
+        ids
+    }
+
+    /// Whether a stack has the same frames as the one of that id, in the same files: other code may be at the same addresses later.
+    fn is_same(&mut self, stack: &stacks::Captured, other: u64) -> bool {
+        let Some(other) = self.captured(other) else {
+            return false;
+        };
+        let pairs = stack.frames().zip(other.frames());
+        stack.tgid == other.tgid
+            && stack.frames().len() == other.frames().len()
+            && pairs.into_iter().all(|(one, another)| {
+                let mut place = |stack: &stacks::Captured, address| {
+                    self.processes.locate(stack.tgid, stack.first_ns, address)
+                };
+                one == another && place(stack, one.address) == place(&other, another.address)
+            })
+    }
+}
+
 impl Names for SymbolNames<'_> {
     fn stack(&mut self, id: u64, user: bool, mode: StackMode, depth: u32) -> Vec<Frame> {
-        let Some(stack) = stacks::read(self.loaded, id) else {
+        let Some(stack) = self.captured(id) else {
             return Vec::new();
         };
         let process = (stack.tgid, stack.first_ns);
-        let mut frames = Vec::with_capacity(stack.frames.len());
-        for captured in stack.frames.iter().take(depth as usize) {
+        let mut frames = Vec::with_capacity(stack.frames().len());
+        for captured in stack.frames().take(depth as usize) {
             let address = captured.address;
             if user && let Some(frame) = self.symbols.python.frame(stack.tgid, address) {
                 frames.push(frame);

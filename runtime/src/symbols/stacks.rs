@@ -1,12 +1,17 @@
 //! The captured stacks as the object keeps them: addresses, and whose they are since when.
 //!
-//! In comes a stack's id, out go its frames' addresses. Their names are found by the parent.
+//! In comes a stack's id, out go its frames' addresses. Their names are found by the parent. A stack whose walk was left to user space
+//! is finished there by [`crate::rests`].
 
 use crate::bytes::unsigned;
 use crate::load::Loaded;
 use crate::raw_table::each_entry;
-use pfscript_probes::abi::{STACK_FIRST_NS, STACK_HEADER, STACK_INTERRUPTED, STACK_NR, STACK_TGID};
+use pfscript_probes::abi::{
+    STACK_FIRST_NS, STACK_HEADER, STACK_INTERRUPTED, STACK_NR, STACK_PYTHON, STACK_TGID,
+    STACK_UNFINISHED,
+};
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::io;
 
 /// A captured stack.
@@ -17,7 +22,34 @@ pub struct Captured {
     /// When it was captured first, `CLOCK_MONOTONIC` in nanoseconds.
     pub first_ns: u64,
     /// The innermost call first.
-    pub frames: Vec<CapturedFrame>,
+    words: Vec<u64>,
+}
+
+impl Captured {
+    /// The innermost call first.
+    pub fn frames(&self) -> impl ExactSizeIterator<Item = CapturedFrame> {
+        let words = self.words.iter().enumerate();
+        words.map(|(index, word)| frame(index, *word, self.tgid != 0))
+    }
+
+    /// A number of its process and its frames.
+    pub fn hash(&self, hasher: &impl BuildHasher) -> u64 {
+        hasher.hash_one((self.tgid, &self.words))
+    }
+
+    /// Whether the program left the walk behind the last frame to user space.
+    pub fn is_unfinished(&self) -> bool {
+        let last = self.words.last().copied().unwrap_or(0);
+        self.tgid != 0 && last & (STACK_UNFINISHED | STACK_PYTHON) == STACK_UNFINISHED
+    }
+
+    /// Has these frames behind those that the program found.
+    pub fn finish(&mut self, rest: &[u64]) {
+        if let Some(last) = self.words.last_mut() {
+            *last &= !STACK_UNFINISHED;
+        }
+        self.words.extend(rest);
+    }
 }
 
 /// One of its frames.
@@ -43,13 +75,7 @@ pub fn read(loaded: &Loaded, id: u64) -> Option<Captured> {
     Some(Captured {
         tgid,
         first_ns: unsigned(STACK_FIRST_NS.of(&value)),
-        frames: words
-            .chunks_exact(8)
-            .take(count)
-            .map(unsigned)
-            .enumerate()
-            .map(|(index, word)| frame(index, word, tgid != 0))
-            .collect(),
+        words: words.chunks_exact(8).take(count).map(unsigned).collect(),
     })
 }
 
@@ -57,10 +83,10 @@ pub fn read(loaded: &Loaded, id: u64) -> Option<Captured> {
 fn frame(index: usize, word: u64, user: bool) -> CapturedFrame {
     let interrupted = user && word & STACK_INTERRUPTED != 0;
     CapturedFrame {
-        address: if interrupted {
-            word & !STACK_INTERRUPTED
-        } else {
-            word
+        address: match user {
+            true if word & STACK_PYTHON != 0 => word & !STACK_INTERRUPTED,
+            true => word & !(STACK_INTERRUPTED | STACK_UNFINISHED),
+            false => word,
         },
         is_next: index == 0 || interrupted,
     }

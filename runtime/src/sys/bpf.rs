@@ -225,12 +225,12 @@ impl MapHandle {
         bpf(bpf_cmd::BPF_MAP_UPDATE_ELEM, &mut attr).map(drop)
     }
 
-    /// Writes the elements of an array of 8 bytes each that was made with `BPF_F_MMAPABLE` (Linux 5.5), as many as there are.
+    /// Writes the elements of an array of 8 bytes each that was made with `BPF_F_MMAPABLE` (Linux 5.5), as many as there are. They stay
+    /// where they are as long as the result lives, which takes no memory of its own.
     ///
     /// # Errors
     /// `EINVAL` if there are more than the map has, else the kernel's.
-    pub fn fill(&self, words: &[u64]) -> io::Result<()> {
-        let bytes = std::mem::size_of_val(words);
+    pub fn fill(&self, words: &[u64]) -> io::Result<Words> {
         if words.is_empty() || words.len() > self.max_entries as usize || self.value_size != 8 {
             return Err(io::Error::from_raw_os_error(libc::EINVAL));
         }
@@ -238,7 +238,7 @@ impl MapHandle {
         let base = unsafe {
             libc::mmap(
                 std::ptr::null_mut(),
-                bytes,
+                std::mem::size_of_val(words),
                 libc::PROT_READ | libc::PROT_WRITE,
                 libc::MAP_SHARED,
                 self.fd.as_raw_fd(),
@@ -248,12 +248,13 @@ impl MapHandle {
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: both are `bytes` long, the mapping belongs to this function alone and begins at a page.
-        unsafe {
-            std::ptr::copy_nonoverlapping(words.as_ptr(), base.cast::<u64>(), words.len());
-            libc::munmap(base, bytes);
-        }
-        Ok(())
+        let base = base.cast::<u64>();
+        // SAFETY: both are as long, the mapping belongs to this function alone and begins at a page.
+        unsafe { std::ptr::copy_nonoverlapping(words.as_ptr(), base, words.len()) };
+        Ok(Words {
+            base,
+            count: words.len(),
+        })
     }
 
     /// Keeps user space from changing the map from now on (Linux 5.2). What programs may only read (`BPF_F_RDONLY_PROG`) is
@@ -547,6 +548,34 @@ fn program_info(fd: BorrowedFd<'_>) -> io::Result<bpf_prog_info> {
     attr.info.info_len = size_of::<bpf_prog_info>() as u32;
     bpf(bpf_cmd::BPF_OBJ_GET_INFO_BY_FD, &mut attr)?;
     Ok(info)
+}
+
+/// The elements of an array that [`MapHandle::fill`] wrote, and that nobody changes.
+#[derive(Debug)]
+pub struct Words {
+    base: *mut u64,
+    count: usize,
+}
+
+// SAFETY: the memory is only read as long as this lives.
+unsafe impl Send for Words {}
+// SAFETY: likewise.
+unsafe impl Sync for Words {}
+
+impl std::ops::Deref for Words {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        // SAFETY: it is mapped, as long, and was written. Neither programs nor user space write to it.
+        unsafe { std::slice::from_raw_parts(self.base, self.count) }
+    }
+}
+
+impl Drop for Words {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped with this length, and nothing borrows it any more.
+        unsafe { libc::munmap(self.base.cast(), self.count * size_of::<u64>()) };
+    }
 }
 
 #[cfg(test)]

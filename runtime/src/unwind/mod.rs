@@ -100,6 +100,29 @@ impl Table {
         table(&functions)
     }
 
+    /// As [`View::lookup`].
+    pub fn lookup(&self, file_offset: u64) -> Row {
+        let view = View {
+            first_chunk: self.first_chunk,
+            chunks: self.chunks,
+            words: &self.words,
+        };
+        view.lookup(file_offset)
+    }
+}
+
+/// A [`Table`] whose words are somewhere else.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// [`Table::first_chunk`]
+    pub first_chunk: u64,
+    /// [`Table::chunks`]
+    pub chunks: u32,
+    /// [`Table::words`]
+    pub words: &'a [u64],
+}
+
+impl View<'_> {
     /// The row that holds at an offset in the file. Of a return address, ask for the byte before: a call may be the last
     /// instruction of its function.
     pub fn lookup(&self, file_offset: u64) -> Row {

@@ -1,7 +1,7 @@
 //! Walks a stack by tables, in user space: from registers and a copy of the stack to the addresses of its frames.
 //!
-//! This is what the programs in the kernel do. It is for stacks that were captured before a table was there, and to hold the
-//! kernel's walk against.
+//! This is what the programs in the kernel do. It is for the rest of stacks that these came to before a table was there, and to
+//! hold their walk against.
 
 use super::machine::Machine;
 use super::row::{Row, Rule};
@@ -22,6 +22,15 @@ pub struct Registers {
     pub lr: u64,
     /// rbx. arm64 has none.
     pub bx: u64,
+}
+
+/// A frame of a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// The address of its code.
+    pub address: u64,
+    /// It is of the instruction that runs next, and not where a call returns to.
+    pub interrupted: bool,
 }
 
 /// Why a walk ended.
@@ -55,19 +64,23 @@ impl Walker {
         machine: Machine::Aarch64,
     };
 
-    /// The addresses of a stack's frames, innermost first, at most `most` of them, and why they end. `lookup` finds the row of
-    /// an address, and `memory` reads the word at one; both may know nothing of it.
+    /// A stack's frames, innermost first, at most `most` of them, and why they end. The first one has these registers, and was
+    /// `interrupted` where it is, or called. `lookup` finds the row of an address, and `memory` reads the word at one; both may know
+    /// nothing of it.
     pub fn walk(
         self,
         registers: Registers,
+        interrupted: bool,
         most: usize,
         mut lookup: impl FnMut(u64) -> Option<Row>,
         mut memory: impl FnMut(u64) -> Option<u64>,
-    ) -> (Vec<u64>, End) {
-        let mut frames = vec![registers.ip];
-        let mut registers = registers;
-        // Whether the frame was interrupted where it is, and did not call.
-        let mut interrupted = true;
+    ) -> (Vec<Frame>, End) {
+        let mut frames = Vec::new();
+        let (mut registers, mut interrupted) = (registers, interrupted);
+        frames.push(Frame {
+            address: registers.ip,
+            interrupted,
+        });
         loop {
             // A call may be the last instruction of its function, and what follows belongs to another.
             let address = registers.ip.wrapping_sub(u64::from(!interrupted));
@@ -93,9 +106,12 @@ impl Walker {
             if frames.len() >= most {
                 return (frames, End::Deep);
             }
-            frames.push(caller.ip);
             registers = caller;
             interrupted = signal;
+            frames.push(Frame {
+                address: registers.ip,
+                interrupted,
+            });
         }
     }
 

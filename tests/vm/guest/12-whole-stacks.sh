@@ -34,3 +34,12 @@ whole_by_system_calls() {
     rows out | grep -E ";middle\+[0-9]+;outer\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+;\]: 1$" >found || fail "no such stack from main"
 }
 check whole-stacks-of-system-calls whole_by_system_calls
+
+# Nothing is known of a program that the command executes, before it does.
+whole_of_what_starts_later() {
+    trace_well -e 'software:page-faults:1 /comm == "frameless"/ { @[ustack] = count(); }' -c "sh -c 'frameless 300; true'"
+    rows out | grep -E '@\[;inner\+' >inner || fail "no stack begins in inner"
+    [ "$(grep -c ';]: 300$' inner)" = 3 ] || fail "there is not one stack for each way: $(cat inner)"
+    grep -E ";main\+[0-9]+;.*;_start\+[0-9]+;\]: 300$" inner >of_main || fail "no such stack from main"
+}
+check whole-stacks-of-what-starts-later whole_of_what_starts_later

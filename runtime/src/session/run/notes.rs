@@ -29,8 +29,8 @@ impl Running<'_> {
             );
             self.sink.event(&Event::Message(&text))?;
         }
-        if let (Some(unwind), true) = (&self.unwind, self.session.verbose) {
-            let (files, bytes) = unwind.size();
+        if let (Some(rests), true) = (&self.rests, self.session.verbose) {
+            let (files, bytes) = rests.tables.size();
             let text = format!(
                 "stacks were walked by the tables of {files} files, which took {} KiB",
                 bytes.div_ceil(1024)

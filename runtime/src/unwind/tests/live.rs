@@ -210,7 +210,8 @@ fn check(path: &Path, thread: bool, functions: usize) {
         Some(table.lookup(offset))
     };
     let memory = |address| printed.words.get(&address).copied();
-    let (frames, end) = Walker::X86_64.walk(registers, 127, lookup, memory);
+    let (frames, end) = Walker::X86_64.walk(registers, true, 127, lookup, memory);
+    let frames: Vec<u64> = frames.iter().map(|frame| frame.address).collect();
     let what = format!("{} {thread}: {frames:x?}", path.display());
     assert_eq!(end, End::Outermost, "{what}");
     // Every function returns where it said, in this order; those of libc are between them.
