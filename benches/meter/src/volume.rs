@@ -31,21 +31,25 @@ struct Run {
     reported: u64,
 }
 
+/// The columns, with what becomes of an event.
+fn columns(arrived: &'static str) -> [&'static str; 6] {
+    [
+        "s beyond it",
+        "cpu s",
+        "peak MiB",
+        arrived,
+        "lost",
+        "reported lost",
+    ]
+}
+
 pub fn keys(bench: &Bench) -> Result<(), String> {
     let (bare, runs) = compare(bench, KEYS_SCRIPT, KEYS, |line| {
         line.strip_prefix("@[1")
             .and_then(|rest| rest.split_once("]: ")?.1.parse().ok())
     })?;
-    let columns = [
-        "s beyond it",
-        "cpu s",
-        "peak MiB",
-        "counted",
-        "lost",
-        "reported lost",
-    ];
     let title = format!("{KEYS} distinct keys; the workload alone: {bare:.2} s");
-    let mut table = Table::new(&title, &columns);
+    let mut table = Table::new(&title, &columns("counted"));
     print(bench, &mut table, bare, &runs, KEYS, "0.055");
     Ok(())
 }
@@ -54,16 +58,8 @@ pub fn printf(bench: &Bench) -> Result<(), String> {
     let (bare, runs) = compare(bench, PRINTF_SCRIPT, LINES, |line| {
         line.contains(" closes ").then_some(1)
     })?;
-    let columns = [
-        "s beyond it",
-        "cpu s",
-        "peak MiB",
-        "delivered",
-        "lost",
-        "reported lost",
-    ];
     let title = format!("{LINES} printf events; the workload alone: {bare:.2} s");
-    let mut table = Table::new(&title, &columns);
+    let mut table = Table::new(&title, &columns("delivered"));
     print(bench, &mut table, bare, &runs, LINES, "");
     Ok(())
 }
