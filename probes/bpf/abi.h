@@ -217,7 +217,7 @@ struct pf_python_code {
 	__u32 path_bytes; /* of the source file's path */
 	__u32 path_state; /* likewise */
 	__u32 lines_bytes; /* of the table of lines */
-	__u8 texts[]; /* the name, the path and the table, each from the end of the room of the one before */
+	__u8 texts[]; /* the name, the path and the table, one behind the other */
 };
 _Static_assert(__builtin_offsetof(struct pf_python_code, key) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_python_code, first_line) == 16, "as in src/abi.rs");

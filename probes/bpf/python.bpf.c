@@ -99,6 +99,15 @@ static __always_inline __u32 copy_text(void *to, __u32 room, const struct pf_pyt
 	return bytes;
 }
 
+/* How many of so many bytes were copied. Of a number in memory, which 5.10 does not know the bounds of. */
+static __always_inline __u64 copied(__u32 bytes, __u32 room)
+{
+	__u64 number = bytes;
+
+	asm volatile("" : "+r"(number));
+	return number > room ? room : number;
+}
+
 /* Where one of the texts of a code object is: 0 its file, 1 its name, 2 its qualified name, 3 its table of lines. */
 static __always_inline __u64 load_text(const struct pf_python *python, __u64 code, int which)
 {
@@ -126,22 +135,22 @@ pf_global(__u64, pf_python_copy, __u64 level)
 	text = load_text(&walk->interpreter, walk->python_code, 2);
 	code->name_bytes = copy_text(code->texts, PF_PYTHON_NAME_BYTES, &walk->interpreter, text, &code->name_state);
 	text = load_text(&walk->interpreter, walk->python_code, 0);
-	code->path_bytes = copy_text(code->texts + PF_PYTHON_NAME_BYTES, PF_PYTHON_PATH_BYTES, &walk->interpreter, text,
-				     &code->path_state);
+	code->path_bytes = copy_text(code->texts + copied(code->name_bytes, PF_PYTHON_NAME_BYTES), PF_PYTHON_PATH_BYTES,
+				     &walk->interpreter, text, &code->path_state);
 	/* Bytes: how many stands behind the header, then a hash (Include/cpython/bytesobject.h). */
 	text = load_text(&walk->interpreter, walk->python_code, 3);
 	bytes = load_user(text + 16);
 	asm volatile("" : "+r"(bytes));
 	if (bytes > PF_PYTHON_LINES_BYTES)
 		bytes = PF_PYTHON_LINES_BYTES;
-	if (bpf_probe_read_user(code->texts + PF_PYTHON_NAME_BYTES + PF_PYTHON_PATH_BYTES, bytes, (const void *)(text + 32)))
+	if (bpf_probe_read_user(code->texts + copied(code->name_bytes, PF_PYTHON_NAME_BYTES) +
+					copied(code->path_bytes, PF_PYTHON_PATH_BYTES),
+				bytes, (const void *)(text + 32)))
 		bytes = 0;
 	code->lines_bytes = bytes;
-	asm volatile("" : "+r"(bytes));
-	if (bytes > PF_PYTHON_LINES_BYTES)
-		return 0;
-	if (bpf_ringbuf_output(&pf_map_python_codes, code,
-			       sizeof(*code) + PF_PYTHON_NAME_BYTES + PF_PYTHON_PATH_BYTES + bytes, 0))
+	bytes = sizeof(*code) + copied(code->name_bytes, PF_PYTHON_NAME_BYTES) + copied(code->path_bytes, PF_PYTHON_PATH_BYTES) +
+		copied(code->lines_bytes, PF_PYTHON_LINES_BYTES);
+	if (bpf_ringbuf_output(&pf_map_python_codes, code, bytes, 0))
 		bpf_map_delete_elem(&pf_map_python_known, &walk->python_key);
 	return 0;
 }

@@ -40,7 +40,7 @@ pub const UNWIND_WANTED_BYTES: u32 = 64 << 10;
 /// copied again.
 pub const MAX_PYTHON_KNOWN: u32 = 1 << 14;
 
-/// Bytes of the ring buffer of what these are called: a power of two pages, for some hundred.
+/// Bytes of the ring buffer of what these are called: a power of two pages, for some thousand.
 pub const PYTHON_CODES_BYTES: u32 = 512 << 10;
 /// Bytes of the ring buffer of stacks that are left to user space: a power of two pages, for some thousand of usual depth.
 pub const RESTS_BYTES: u32 = 4 << 20;

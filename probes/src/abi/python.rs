@@ -88,8 +88,8 @@ pub const PYTHON_KEY: Struct = Struct {
     ],
 };
 
-/// What programs say of a code object of Python when they first see it, in a ring buffer. Behind it there is room for the three
-/// texts, of `PYTHON_NAME_BYTES`, `PYTHON_PATH_BYTES` and `PYTHON_LINES_BYTES`; the last is cut to its length.
+/// What programs say of a code object of Python when they first see it, in a ring buffer. The three texts follow, of which at most
+/// `PYTHON_NAME_BYTES`, `PYTHON_PATH_BYTES` and `PYTHON_LINES_BYTES` are there.
 pub const PYTHON_CODE: Struct = Struct {
     name: "python_code",
     doc: "What programs say of a code object of Python when they first see it, in a ring buffer.",
@@ -104,7 +104,7 @@ pub const PYTHON_CODE: Struct = Struct {
         field(
             "texts",
             Type::Bytes,
-            "the name, the path and the table, each from the end of the room of the one before",
+            "the name, the path and the table, one behind the other",
         ),
     ],
 };

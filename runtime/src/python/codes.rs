@@ -11,7 +11,8 @@ use crate::results::Frame;
 use crate::session::opening::ring_buffer;
 use aya::maps::{MapData, RingBuf};
 use pfscript_probes::abi::{
-    PYTHON_CODE, PYTHON_KEY, PYTHON_NAME_BYTES, PYTHON_PATH_BYTES, PYTHON_UNITS, STACK_PYTHON, map,
+    PYTHON_CODE, PYTHON_KEY, PYTHON_LINES_BYTES, PYTHON_NAME_BYTES, PYTHON_PATH_BYTES,
+    PYTHON_UNITS, STACK_PYTHON, map,
 };
 use pfscript_probes::maps::MAX_PYTHON_KNOWN;
 use std::collections::{HashMap, HashSet};
@@ -111,20 +112,20 @@ impl Codes {
         let key = PYTHON_CODE.extent("key").of(record);
         let id = unsigned(PYTHON_KEY.extent("id").of(key));
         let tgid = unsigned(PYTHON_KEY.extent("tgid").of(key)) as u32;
-        let texts = PYTHON_CODE.size();
-        let path = texts + PYTHON_NAME_BYTES;
-        let lines = path + PYTHON_PATH_BYTES;
-        let name = slice(record, texts, PYTHON_NAME_BYTES);
+        let mut end = PYTHON_CODE.size();
+        let mut next = |bytes: u32, room: u32| {
+            let start = end;
+            end += bytes.min(room);
+            slice(record, start, bytes.min(room))
+        };
+        let name = next(number("name_bytes"), PYTHON_NAME_BYTES);
+        let path = next(number("path_bytes"), PYTHON_PATH_BYTES);
+        let lines = next(number("lines_bytes"), PYTHON_LINES_BYTES);
         let code = Arc::new(Code {
             name: text(name, number("name_bytes"), number("name_state")).into(),
-            path: text(
-                slice(record, path, PYTHON_PATH_BYTES),
-                number("path_bytes"),
-                number("path_state"),
-            )
-            .into(),
+            path: text(path, number("path_bytes"), number("path_state")).into(),
             first_line: number("first_line"),
-            lines: slice(record, lines, number("lines_bytes")).into(),
+            lines: lines.into(),
         });
         let code = match self.distinct.get(&code) {
             Some(same) => Arc::clone(same),
@@ -224,11 +225,8 @@ mod tests {
         }
         PYTHON_KEY.extent("id").set(&mut record, ID);
         PYTHON_KEY.extent("tgid").set(&mut record, tgid.into());
-        for (text, room) in [(name, PYTHON_NAME_BYTES), (path, PYTHON_PATH_BYTES)] {
-            let end = record.len() + room as usize;
-            record.extend(text);
-            record.resize(end, 0);
-        }
+        record.extend(name);
+        record.extend(path);
         record.extend(lines);
         record
     }
