@@ -8,7 +8,7 @@ use super::type_names::string_named;
 use crate::hir::Expr;
 use crate::language::builtins::Builtin;
 use crate::types::Type;
-use pfscript_grammar::ast::{Measured, TypeName};
+use pfscript_grammar::ast::{self, ExprKind as Ast, Measured, TypeName, UnaryOp};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
 
 /// What `sizeof` and its kin look at.
@@ -17,11 +17,28 @@ enum Look {
     Value(Expr),
 }
 
+/// The size of the least integer type that holds a literal with a minus in front.
+fn negative_literal_bytes(value: &ast::Expr) -> Option<i64> {
+    let Ast::Unary { op: UnaryOp::Neg, operand } = &value.kind else {
+        return None;
+    };
+    let Ast::Int(number) = operand.kind else {
+        return None;
+    };
+    let holds = |bytes: &i64| i128::from(number) <= 1i128 << (8 * bytes - 1);
+    Some([1, 2, 4].into_iter().find(holds).unwrap_or(8))
+}
+
 impl Checker<'_> {
     /// `sizeof(type)`, `sizeof(x)`: in bytes, as C has it; of a string its room, of a tuple what it takes, of a literal the
     /// least that holds it.
     pub(super) fn size_of(&mut self, of: &Measured, span: Span) -> Result<Expr, Diagnostic> {
         self.env.extents.wanted = true;
+        if let Measured::Value(value) = of
+            && let Some(bytes) = negative_literal_bytes(value)
+        {
+            return Ok(Expr::int(bytes, Type::U64, span));
+        }
         let extent = match self.measured(of)? {
             Look::Type(ty) => Extent::of(&self.types, ty),
             Look::Value(value) => self.extent(&value),

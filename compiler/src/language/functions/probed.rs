@@ -13,7 +13,7 @@ use crate::types::Type;
 use pfscript_grammar::{Diagnostic, Span, escape};
 
 pub(super) const ROWS: &[FunctionRow] = rows! {
-    "reg(const string name) -> uint64", Value(reg), "what a register of the processor holds where the probe interrupts, by its name in the kernel's `struct pt_regs`: `reg(\"ip\")`";
+    "reg(const string name) -> uint64", Value(reg), "what a register of the processor holds where the probe interrupts, by its name in the kernel's `struct pt_regs`: `reg(\"ip\")`; `pc` is where the instruction is, on each kind of processor";
     "uaddr(const string name)", Value(uaddr), "the address of a variable of the program or library that the probe (`uprobe`, `usdt`) is in, as a pointer to an unsigned integer of the variable's size: `*uaddr(\"count\")`";
 };
 
@@ -38,6 +38,7 @@ fn registers(arch: Arch) -> &'static [(&'static str, u32)] {
             ("di", 112),
             ("orig_ax", 120),
             ("ip", 128),
+            ("pc", 128),
             ("cs", 136),
             ("flags", 144),
             ("sp", 152),
@@ -107,11 +108,7 @@ fn reg(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic
 
 /// The register that points to the instruction.
 pub(in crate::language) fn instruction_pointer(arch: Arch, span: Span) -> Expr {
-    let name = match arch {
-        Arch::X86_64 => "ip",
-        Arch::Aarch64 => "pc",
-    };
-    let row = registers(arch).iter().find(|row| row.0 == name);
+    let row = registers(arch).iter().find(|row| row.0 == "pc");
     register(row.map_or(0, |row| row.1), span)
 }
 
