@@ -19,7 +19,11 @@ enum Look {
 
 /// The size of the least integer type that holds a literal with a minus in front.
 fn negative_literal_bytes(value: &ast::Expr) -> Option<i64> {
-    let Ast::Unary { op: UnaryOp::Neg, operand } = &value.kind else {
+    let Ast::Unary {
+        op: UnaryOp::Neg,
+        operand,
+    } = &value.kind
+    else {
         return None;
     };
     let Ast::Int(number) = operand.kind else {
