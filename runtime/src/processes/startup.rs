@@ -19,8 +19,17 @@ const MAX_FILES: usize = 512;
 /// Interpreters of scripts that are themselves scripts.
 const MAX_SCRIPTS: usize = 4;
 
-/// Where libraries are, besides where the linker's cache says.
-const FOLDERS: &[&str] = &["/lib64", "/usr/lib64", "/lib", "/usr/lib"];
+/// Where libraries are, besides where the linker's cache says. Debian and its kin have them by architecture.
+const FOLDERS: &[&str] = &[
+    #[cfg(target_arch = "x86_64")]
+    "/lib/x86_64-linux-gnu",
+    #[cfg(target_arch = "aarch64")]
+    "/lib/aarch64-linux-gnu",
+    "/lib64",
+    "/usr/lib64",
+    "/lib",
+    "/usr/lib",
+];
 
 /// The files that `program` will have mapped as code, each once.
 pub fn files(program: &Path) -> Vec<File> {
