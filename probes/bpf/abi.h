@@ -115,6 +115,8 @@ enum pf_loss_cause {
 #define PF_WALK_EARLY 3
 /* What comes behind the last frame is left to user space. */
 #define PF_WALK_LEFT 4
+/* There are as many frames as are wanted. */
+#define PF_WALK_FULL 5
 /* Bytes of the stack that user space gets to walk on in: as many pages as each CPU can have memory for. */
 #define PF_REST_BYTES 28672
 /* Bit of pf_minmax's mode: keep the greatest value, not the least. */
@@ -267,9 +269,12 @@ _Static_assert(__builtin_offsetof(struct pf_unwind_wanted, reserved) == 28, "as 
 /* A walk by tables: the registers of the frame that is next, and the mapping that was looked up last. */
 struct pf_walk {
 	__u64 level; /* of the scratch memory that this is in */
+	__u64 depth; /* how many frames are wanted, with PF_STACK_DEFAULT_DEPTH if nobody asked for so many */
+	__u64 loss; /* the probe's first counter of losses */
 	__u64 frames; /* that were found */
 	__u64 ip; /* the address of the code */
 	__u64 sp; /* the stack pointer */
+	__u64 stack; /* what that was in the frame before */
 	__u64 fp; /* the frame pointer */
 	__u64 lr; /* the link register, where there is one */
 	__u64 bx; /* rbx of the first frame, on x86-64 */
@@ -293,36 +298,41 @@ struct pf_walk {
 	__u64 python_anchor; /* where on the C stack the function is marked that runs it; 0: nowhere */
 	struct pf_python_key python_key; /* the code object of the frame before */
 	__u64 python_code; /* its address */
+	__u64 python_goes_on; /* 1 if more frames of Python belong to the C function that was noted last */
 	__u64 left; /* the id of a stack whose rest is left to user space, else 0 */
 };
 _Static_assert(__builtin_offsetof(struct pf_walk, level) == 0, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, frames) == 8, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, ip) == 16, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, sp) == 24, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, fp) == 32, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, lr) == 40, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, bx) == 48, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, bx_at) == 56, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, exact) == 64, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, start) == 72, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, early) == 80, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, end) == 88, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, base) == 96, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, files) == 104, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, table) == 112, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 116, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 120, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python) == 124, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 128, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 160, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, low) == 272, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, high) == 280, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 288, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 384, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 392, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 400, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 416, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, left) == 424, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, depth) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, loss) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, frames) == 24, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, ip) == 32, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, sp) == 40, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, stack) == 48, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, fp) == 56, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, lr) == 64, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, bx) == 72, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, bx_at) == 80, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, exact) == 88, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, start) == 96, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, early) == 104, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, end) == 112, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, base) == 120, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, files) == 128, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, table) == 136, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 140, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 144, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python) == 148, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 152, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 184, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, low) == 296, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, high) == 304, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 312, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 408, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 416, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 424, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 440, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_goes_on) == 448, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, left) == 456, "as in src/abi.rs");
 
 /* How often a stack was left to user space. */
 struct pf_rest_count {
@@ -378,7 +388,7 @@ struct pf_capture {
 _Static_assert(__builtin_offsetof(struct pf_capture, wanted) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, id) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, walk) == 16, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 448, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 480, "as in src/abi.rs");
 
 /* The value of avg and stats. */
 struct pf_average {

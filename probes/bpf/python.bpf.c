@@ -16,9 +16,13 @@
 #include "capture.h"
 #include "hash.h"
 
-/* Threads and interpreters to look at for the thread that runs, and frames for the next that is marked. */
+/*
+ * Threads to look at for the one that runs, and frames for the next that is marked; and how many of either in one call: the verifier
+ * follows each turn of a loop, but a function once for all calls.
+ */
 #define PF_PYTHON_THREADS 256
 #define PF_PYTHON_RUN 1024
+#define PF_PYTHON_FEW 32
 
 /* A word of the process; 0 if it cannot be read. */
 static __always_inline __u64 load_user(__u64 address)
@@ -35,32 +39,68 @@ static __always_inline int is_marked(const struct pf_python *python, __u64 frame
 	return (load_user(frame + python->mark) & 0xff) == python->marked;
 }
 
-/* What the thread that runs has as its innermost frame or anchor; 0 if it runs no Python. Threads are known by their pthread_t. */
+/* Whether a thread is the one that runs. Threads are known by their pthread_t. */
+static __always_inline int is_own(const struct pf_python *python, __u64 thread)
+{
+	return load_user(thread + python->thread_id) == pf_load(bpf_get_current_task() + pf_param(offset.task_struct.thread.fsbase));
+}
+
+/* The thread that runs, if it is one of the next from `thread` on, 0 if there are no more; or the one behind those that were looked at. */
+pf_global(__u64, pf_python_threads, __u64 level, __u64 thread)
+{
+	struct pf_capture *capture = capture_of(level);
+
+	if (!capture)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_PYTHON_FEW; i++) {
+		if (!thread || is_own(&capture->walk.interpreter, thread))
+			return thread;
+		thread = load_user(thread + capture->walk.interpreter.next_thread);
+	}
+	return thread;
+}
+
+/* What the thread that runs has as its innermost frame or anchor; 0 if it runs no Python. */
 pf_global(__u64, pf_python_thread, __u64 level)
 {
-	__u64 own = pf_load(bpf_get_current_task() + pf_param(offset.task_struct.thread.fsbase));
 	struct pf_capture *capture = capture_of(level);
 	const struct pf_python *python;
 	__u64 interpreter, thread = 0;
 
-	if (!capture || !own)
+	if (!capture)
 		return 0;
 	python = &capture->walk.interpreter;
 	interpreter = load_user(python->interpreters);
 #pragma clang loop unroll(disable)
-	for (__u64 i = 0; i < PF_PYTHON_THREADS; i++) {
-		if (thread) {
-			if (load_user(thread + python->thread_id) == own)
-				return load_user(thread + python->thread_frame);
-			thread = load_user(thread + python->next_thread);
-		} else if (interpreter) {
+	for (__u64 i = 0; i < PF_PYTHON_THREADS / PF_PYTHON_FEW; i++) {
+		if (!thread) {
+			if (!interpreter)
+				return 0;
 			thread = load_user(interpreter + python->first_thread);
 			interpreter = load_user(interpreter + python->next_interpreter);
-		} else {
-			return 0;
 		}
+		thread = pf_python_threads(level, thread);
+		if (thread && is_own(python, thread))
+			return load_user(thread + python->thread_frame);
 	}
 	return 0;
+}
+
+/* The first marked frame from `frame` on, 0 if the chain ends before; or the one behind those that were looked at. */
+pf_global(__u64, pf_python_few, __u64 level, __u64 frame)
+{
+	struct pf_capture *capture = capture_of(level);
+
+	if (!capture)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_PYTHON_FEW; i++) {
+		if (!frame || is_marked(&capture->walk.interpreter, frame))
+			return frame;
+		frame = load_user(frame + capture->walk.interpreter.previous);
+	}
+	return frame;
 }
 
 /* The first marked frame from `frame` on; 0 if there is none. */
@@ -71,10 +111,10 @@ pf_global(__u64, pf_python_marked, __u64 level, __u64 frame)
 	if (!capture)
 		return 0;
 #pragma clang loop unroll(disable)
-	for (__u64 i = 0; i < PF_PYTHON_RUN; i++) {
+	for (__u64 i = 0; i < PF_PYTHON_RUN / PF_PYTHON_FEW; i++) {
 		if (!frame || is_marked(&capture->walk.interpreter, frame))
 			return frame;
-		frame = load_user(frame + capture->walk.interpreter.previous);
+		frame = pf_python_few(level, frame);
 	}
 	return 0;
 }
@@ -230,10 +270,28 @@ static __always_inline void begin(struct pf_walk *walk, __u64 level)
 }
 
 /*
- * Puts frames of Python in the place of the frame that was noted last, if that is of a C function which runs such. Its frame on the C
- * stack is from `stack` to what is the stack pointer now.
+ * Whether the frame that was noted last is of a C function which runs frames of Python. Its frame on the C stack is from what the stack
+ * pointer was in it to what it is now.
  */
-pf_global(__u64, pf_python, __u64 level, __u64 stack)
+pf_global(__u64, pf_python_runs, __u64 level)
+{
+	struct pf_capture *capture = capture_of(level);
+
+	if (!capture)
+		return 0;
+	if (capture->walk.python == PF_PYTHON_SEEN)
+		begin(&capture->walk, level);
+	return capture->walk.python_anchor - capture->walk.stack < capture->walk.sp - capture->walk.stack;
+}
+
+/* Frames that are noted in one call. */
+#define PF_PYTHON_NOTED 8
+
+/*
+ * Puts the frames that this C function runs in the place of its own, which was noted last. If there are more than a few,
+ * walk->python_goes_on, and the rest is noted when this is called again.
+ */
+pf_global(__u64, pf_python, __u64 level)
 {
 	struct pf_capture *capture = capture_of(level);
 	struct pf_walk *walk;
@@ -242,21 +300,22 @@ pf_global(__u64, pf_python, __u64 level, __u64 stack)
 	if (!capture)
 		return 0;
 	walk = &capture->walk;
-	if (walk->python == PF_PYTHON_SEEN)
-		begin(walk, level);
-	if (walk->python_anchor - stack >= walk->sp - stack)
-		return 0;
 	frames = walk->frames;
-	walk->frames = frames - 1;
+	if (!walk->python_goes_on)
+		walk->frames = frames - 1;
 #pragma clang loop unroll(disable)
-	for (__u64 i = 0; i < PF_MAX_STACK_FRAMES; i++) {
+	for (__u64 i = 0; i < PF_PYTHON_NOTED; i++) {
 		__u64 said = pf_python_frame(level);
 
 		if (said & NEW)
 			pf_python_copy(level);
 		if (said & LAST)
-			break;
+			goto last;
 	}
+	walk->python_goes_on = 1;
+	return 0;
+last:
+	walk->python_goes_on = 0;
 	/* One that is about to begin has no frame of its own yet. */
 	if (walk->frames < frames)
 		walk->frames = frames;

@@ -74,11 +74,39 @@ static __always_inline __u64 as_address(__u64 word)
 	return word & -((~rest & (rest - (beyond - begin))) >> 63);
 }
 
-/* What tells the rest of a stack from others. */
-static __always_inline __u64 identify_rest(const struct pf_rest *rest, __u64 hash)
-{
-	__u64 words = rest->length / 8;
+/* Words of a copy that are taken in at once: the verifier follows each turn of a loop, but a function once for all calls. */
+#define WORDS_AT_ONCE 64
 
+/* Takes words of the copy, from `first` on, into a hash. */
+pf_global(__u64, pf_hash_words, __u64 level, __u64 first, __u64 hash)
+{
+	struct pf_rest *rest = rest_of(level);
+	__u64 words;
+
+	if (!rest || first > PF_REST_BYTES / 8 - WORDS_AT_ONCE)
+		return 0;
+	words = rest->length / 8;
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < WORDS_AT_ONCE; i++) {
+		PF_UNLESS_BELOW(first + i, words, done);
+		hash = fold((hash ^ as_address(((const __u64 *)rest->stack)[first + i])) * PF_MULTIPLIER);
+	}
+done:
+	return hash;
+}
+
+/* What tells a stack from others whose rest is left, behind so many frames. A function, so that the verifier follows it once. */
+pf_global(__u64, pf_identify_rest, __u64 level, __u64 frames)
+{
+	struct pf_capture *capture = capture_of(level);
+	struct pf_rest *rest = rest_of(level);
+	__u64 words, hash;
+
+	if (!capture || !rest)
+		return 1;
+	PF_UNLESS_BELOW(frames, pf_param(stack_depth), none);
+	hash = identify(&capture->stack, frames, capture->walk.files);
+	words = rest->length / 8;
 	hash = fold((hash ^ rest->ip) * PF_MULTIPLIER);
 	hash = fold((hash ^ rest->sp) * PF_MULTIPLIER);
 	hash = fold((hash ^ as_address(rest->fp)) * PF_MULTIPLIER);
@@ -86,12 +114,14 @@ static __always_inline __u64 identify_rest(const struct pf_rest *rest, __u64 has
 	hash = fold((hash ^ rest->depth ^ (__u64)rest->pages << 48) * PF_MULTIPLIER);
 	hash = fold((hash ^ rest->counted.loss) * PF_MULTIPLIER);
 #pragma clang loop unroll(disable)
-	for (__u64 i = 0; i < PF_REST_BYTES / 8; i++) {
+	for (__u64 i = 0; i < PF_REST_BYTES / 8; i += WORDS_AT_ONCE) {
 		PF_UNLESS_BELOW(i, words, done);
-		hash = fold((hash ^ as_address(((const __u64 *)rest->stack)[i])) * PF_MULTIPLIER);
+		hash = pf_hash_words(level, i, hash);
 	}
 done:
 	return hash ? hash : 1;
+none:
+	return 1;
 }
 
 /* Sends the copy, unless there was one of the same. 0 if there is none. */
@@ -121,10 +151,9 @@ static __always_inline int send(struct pf_rest *rest)
 
 /*
  * Leaves the rest of a walk to user space, from the frame that was noted last: PF_WALK_LEFT. Its stack pointer and the stack's end are
- * there already. `depth` is how many frames are
- * wanted, with PF_STACK_DEFAULT_DEPTH. If that cannot be, the walk goes on with that frame, by frame pointers: PF_WALK_ON.
+ * there already. If that cannot be, the walk goes on with that frame, by frame pointers: PF_WALK_ON.
  */
-pf_global(__u64, pf_leave_rest, __u64 level, __u64 depth, __u64 loss)
+pf_global(__u64, pf_leave_rest, __u64 level)
 {
 	struct pf_capture *capture = capture_of(level);
 	struct pf_rest *rest;
@@ -141,8 +170,8 @@ pf_global(__u64, pf_leave_rest, __u64 level, __u64 depth, __u64 loss)
 	if (capture->walk.bx_at)
 		bpf_probe_read_user(&rest->bx, 8, (const void *)capture->walk.bx_at);
 	rest->exact = capture->walk.exact;
-	rest->depth = depth;
-	rest->counted.loss = loss;
+	rest->depth = capture->walk.depth;
+	rest->counted.loss = capture->walk.loss;
 	rest->counted.lost = 0;
 	rest->time = bpf_ktime_get_ns();
 	rest->tgid = bpf_get_current_pid_tgid() >> 32;
@@ -153,7 +182,7 @@ pf_global(__u64, pf_leave_rest, __u64 level, __u64 depth, __u64 loss)
 	capture->stack.tgid = rest->tgid;
 	asm volatile("" : "+r"(frames));
 	PF_UNLESS_BELOW(frames, pf_param(stack_depth), out);
-	rest->id = identify_rest(rest, identify(&capture->stack, frames, capture->walk.files));
+	rest->id = pf_identify_rest(level, frames);
 	if (!send(rest)) {
 		capture->walk.early = 1;
 		return PF_WALK_ON;

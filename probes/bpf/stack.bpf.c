@@ -59,6 +59,15 @@ static __always_inline __u64 is_deep(const struct pf_stack *stack, __u64 flags, 
 	return deep;
 }
 
+/* How a stack is walked: by the kernel, which follows frame pointers, or by tables. */
+enum { BY_KERNEL, BY_TABLES };
+
+/* The first counter of losses. Read back where it was noted, since there is little room to keep it. */
+static __always_inline __u64 noted_loss(const struct pf_capture *capture, __u64 loss, const int how)
+{
+	return how == BY_TABLES ? *(volatile const __u64 *)&capture->walk.loss : loss;
+}
+
 /* Puts a stack into a table unless it is there. 0, -EEXIST if it was there, or why the table did not take it. */
 static __always_inline int put(void *table, struct pf_capture *capture)
 {
@@ -72,7 +81,7 @@ static __always_inline int put(void *table, struct pf_capture *capture)
 }
 
 /* Stores a stack in the only table. */
-static __always_inline void store(struct pf_capture *capture, __u64 loss)
+static __always_inline void store(struct pf_capture *capture, __u64 loss, const int how)
 {
 	__u64 *known, id = capture->id;
 	__u32 place = id % PF_KNOWN_STACKS;
@@ -84,7 +93,7 @@ static __always_inline void store(struct pf_capture *capture, __u64 loss)
 		return;
 	result = put(&pf_map_stacks, capture);
 	if (result && result != -EEXIST) {
-		pf_loss(loss + refusal(result, PF_STACKS_FULL));
+		pf_loss(noted_loss(capture, loss, how) + refusal(result, PF_STACKS_FULL));
 		return;
 	}
 	if (known)
@@ -109,7 +118,7 @@ static __always_inline void *table_of(__u64 generation)
  * Stores a stack in the present one of two tables. Which one that is, is read once: the runtime empties the other only after
  * the programs that began before it changed the generation have ended.
  */
-static __always_inline void store_renewed(struct pf_capture *capture, __u64 loss)
+static __always_inline void store_renewed(struct pf_capture *capture, __u64 loss, const int how)
 {
 	__u64 *word, *known, *stored, generation, mark, id = capture->id;
 	void *table;
@@ -129,7 +138,7 @@ static __always_inline void store_renewed(struct pf_capture *capture, __u64 loss
 		return;
 	result = put(table, capture);
 	if (result && result != -EEXIST) {
-		pf_loss(loss + refusal(result, PF_STACKS_FULL));
+		pf_loss(noted_loss(capture, loss, how) + refusal(result, PF_STACKS_FULL));
 		return;
 	}
 	*known = mark;
@@ -140,14 +149,11 @@ static __always_inline void store_renewed(struct pf_capture *capture, __u64 loss
 		__sync_fetch_and_add(stored, 1);
 }
 
-/* How a stack is walked: by the kernel, which follows frame pointers, or by tables. */
-enum { BY_KERNEL, BY_TABLES };
-
 __u64 pf_begin_unwinding(__u64 level);
-__u64 pf_unwind(__u64 level);
-__u64 pf_python(__u64 level, __u64 stack);
-__u64 pf_find_stack_end(__u64 level);
-__u64 pf_leave_rest(__u64 level, __u64 depth, __u64 loss);
+__u64 pf_step(__u64 level);
+
+/* Steps of a walk: frames, and where frames of Python go on that were noted in part. */
+#define PF_STEPS (PF_MAX_STACK_FRAMES + PF_MAX_STACK_FRAMES / 8)
 
 /* The bytes of frames that a walk by tables finds. */
 static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture, __u64 flags, __u64 size, __u64 loss)
@@ -157,6 +163,8 @@ static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture
 	__u64 level = *(volatile __u64 *)&walk->level, end;
 
 	walk->files = 0;
+	walk->depth = size / 8 | (flags & PF_STACK_DEFAULT_DEPTH);
+	walk->loss = loss;
 	end = pf_begin_unwinding(level);
 	if (end == PF_WALK_WHOLE)
 		return 0;
@@ -164,30 +172,18 @@ static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture
 	if (end != PF_WALK_ON)
 		return bpf_get_stack(ctx, capture->stack.ips, size, flags & 0xffffffff);
 #pragma clang loop unroll(disable)
-	for (__u64 i = 0; i < PF_MAX_STACK_FRAMES; i++) {
-		__u64 stack = walk->sp;
-
-		PF_UNLESS_BELOW(walk->frames * 8, size, done);
-		end = pf_unwind(level);
-		if (pf_unlikely(end == PF_WALK_EARLY)) {
-			pf_find_stack_end(level);
-			end = pf_leave_rest(level, size / 8 | (flags & PF_STACK_DEFAULT_DEPTH), loss);
-			if (end == PF_WALK_ON)
-				continue;
-		}
+	for (__u64 i = 0; i < PF_STEPS; i++) {
+		end = pf_step(level);
 		if (end != PF_WALK_ON)
 			break;
-		if (pf_unlikely(walk->python))
-			pf_python(level, stack);
 	}
-done:
 	if (walk->early)
-		pf_loss(loss + PF_STACK_EARLY);
+		pf_loss(noted_loss(capture, loss, BY_TABLES) + PF_STACK_EARLY);
 	/* A process that is about to execute another program has the registers of the one before, and is nowhere in the new one. */
 	else if (end == PF_WALK_CUT && walk->frames)
-		pf_loss(loss + PF_STACK_CUT);
-	if (end == PF_WALK_ON && flags & PF_STACK_DEFAULT_DEPTH)
-		pf_loss(loss + PF_STACK_TRUNCATED);
+		pf_loss(noted_loss(capture, loss, BY_TABLES) + PF_STACK_CUT);
+	if (end == PF_WALK_FULL && walk->depth & PF_STACK_DEFAULT_DEPTH)
+		pf_loss(noted_loss(capture, loss, BY_TABLES) + PF_STACK_TRUNCATED);
 	return walk->frames * 8;
 }
 
@@ -200,14 +196,17 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 	__u64 frames;
 	long result;
 
-	if (how == BY_KERNEL)
+	if (how == BY_KERNEL) {
 		result = walk(ctx, capture, flags, size);
-	else
+	} else {
 		result = walk_by_tables(ctx, capture, flags, size, loss);
+		flags = PF_STACK_USER;
+		size = pf_param(stack_depth) * 8;
+	}
 	if (pf_unlikely(result < 8)) {
 		/* None is an answer: a kernel thread has no user stack, and code of a process no kernel stack. */
 		if (result < 0)
-			pf_loss(loss + PF_STACK_FAILED);
+			pf_loss(noted_loss(capture, loss, how) + PF_STACK_FAILED);
 		return 0;
 	}
 	frames = (__u64)result / 8;
@@ -226,9 +225,9 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 	if (!capture->id)
 		capture->id = identify(stack, frames, how == BY_TABLES ? capture->walk.files : 0);
 	if (renewed)
-		store_renewed(capture, loss);
+		store_renewed(capture, loss, how);
 	else
-		store(capture, loss);
+		store(capture, loss, how);
 	return capture->id;
 }
 

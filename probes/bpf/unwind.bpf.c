@@ -60,6 +60,7 @@ pf_global(__u64, pf_begin_unwinding, __u64 level)
 	walk->frames = 0;
 	walk->end = 0;
 	walk->early = 0;
+	walk->python_goes_on = 0;
 	walk->python = PF_PYTHON_NONE;
 	walk->left = 0;
 	return PF_WALK_ON;
@@ -357,4 +358,34 @@ pf_global(__u64, pf_unwind, __u64 level)
 			return PF_WALK_EARLY;
 	}
 	return apply(walk, walk->chunks ? pf_unwind_row(level, address + walk->base) : 0);
+}
+
+__u64 pf_python_runs(__u64 level);
+__u64 pf_python(__u64 level);
+__u64 pf_find_stack_end(__u64 level);
+__u64 pf_leave_rest(__u64 level);
+
+/* A step of a walk: a frame, or frames of Python in its place, or all that is left. What became of it, as PF_WALK_…. */
+pf_global(__u64, pf_step, __u64 level)
+{
+	struct pf_capture *capture = capture_of(level);
+	__u64 end;
+
+	if (!capture)
+		return PF_WALK_CUT;
+	if (pf_unlikely(capture->walk.python_goes_on)) {
+		pf_python(level);
+		return PF_WALK_ON;
+	}
+	if (capture->walk.frames >= (capture->walk.depth & ~PF_STACK_DEFAULT_DEPTH))
+		return PF_WALK_FULL;
+	capture->walk.stack = capture->walk.sp;
+	end = pf_unwind(level);
+	if (pf_unlikely(end == PF_WALK_EARLY)) {
+		pf_find_stack_end(level);
+		return pf_leave_rest(level);
+	}
+	if (pf_unlikely(capture->walk.python) && end == PF_WALK_ON && pf_python_runs(level))
+		pf_python(level);
+	return end;
 }

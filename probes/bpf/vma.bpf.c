@@ -98,7 +98,7 @@ pf_global(__u64, pf_maple_step, __u64 entry, __u64 index)
  *
  * Not finding a mapping is an answer; not being able to look is a loss.
  */
-pf_template(__u64, pf_vma_maple, __u64 address, __u64 loss)
+pf_global(__u64, pf_vma_maple, __u64 address, __u64 loss)
 {
 	__u64 vma = 1, entry;
 
@@ -148,7 +148,7 @@ static __always_inline __u64 is_changing(void)
  * nodes are rotated, may be hidden for a moment. That nothing is mapped is believed the second time that
  * nobody was changing what is: a thread may begin and be done while one walk lasts.
  */
-pf_template(__u64, pf_vma_red_black, __u64 address, __u64 loss)
+pf_global(__u64, pf_vma_red_black, __u64 address, __u64 loss)
 {
 	__u64 node, changing;
 

@@ -211,6 +211,8 @@ constants! {
     WALK_EARLY: u64 = 3;
     /// What comes behind the last frame is left to user space.
     WALK_LEFT: u64 = 4;
+    /// There are as many frames as are wanted.
+    WALK_FULL: u64 = 5;
     /// Bytes of the stack that user space gets to walk on in: as many pages as each CPU can have memory for.
     REST_BYTES: u32 = 7 << 12;
     /// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
@@ -341,9 +343,16 @@ pub const WALK: Struct = Struct {
     doc: "A walk by tables: the registers of the frame that is next, and the mapping that was looked up last.",
     fields: &[
         field("level", Type::U64, "of the scratch memory that this is in"),
+        field(
+            "depth",
+            Type::U64,
+            "how many frames are wanted, with PF_STACK_DEFAULT_DEPTH if nobody asked for so many",
+        ),
+        field("loss", Type::U64, "the probe's first counter of losses"),
         field("frames", Type::U64, "that were found"),
         field("ip", Type::U64, "the address of the code"),
         field("sp", Type::U64, "the stack pointer"),
+        field("stack", Type::U64, "what that was in the frame before"),
         field("fp", Type::U64, "the frame pointer"),
         field("lr", Type::U64, "the link register, where there is one"),
         field("bx", Type::U64, "rbx of the first frame, on x86-64"),
@@ -419,6 +428,11 @@ pub const WALK: Struct = Struct {
             "the code object of the frame before",
         ),
         field("python_code", Type::U64, "its address"),
+        field(
+            "python_goes_on",
+            Type::U64,
+            "1 if more frames of Python belong to the C function that was noted last",
+        ),
         field(
             "left",
             Type::U64,
@@ -542,7 +556,7 @@ mod tests {
         assert_eq!(at(STACK_FIRST_NS), (8, 8));
         assert_eq!(at(EXTREME_SET), (8, 8));
         assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 16));
-        assert_eq!((CAPTURE.size(), AVERAGE.size()), (464, 16));
+        assert_eq!((CAPTURE.size(), AVERAGE.size()), (496, 16));
         assert_eq!(at(INTERVAL_WEIGHT), (16, 8));
         assert_eq!((INTERVAL.size(), SERIES_HEADER), (24, 8));
     }
