@@ -428,7 +428,8 @@ fn a_program_in_namespaces_of_its_own() {
     let scratch = Scratch::new("namespaces");
     let text = r"
 APART int contained(int n) { volatile int many[60]; many[n & 7] = n; return outer(n) + many[n & 7]; }
-int main(int argc, char **argv) { (void)argv; for (int i = 0; i < 50; i++) contained(argc); return 0; }
+/* Its file can be opened as long as its namespace is there. */
+int main(int argc, char **argv) { (void)argv; for (int i = 0; i < 50; i++) contained(argc); sleep(2); return 0; }
 ";
     let name = own_name("ns");
     let program = calling(&scratch, &name, text, &[]);

@@ -41,6 +41,8 @@ enum pf_loss_cause {
 #define PF_JOINED_STRINGS 16
 /* Flag of pf_stack: the stack of the process, not of the kernel (BPF_F_USER_STACK). */
 #define PF_STACK_USER 256
+/* Bit of a stack's process: the walk was by tables, so that its words may have the marks that follow. What the kernel walks by frame pointers may be any number. */
+#define PF_STACK_MARKED 2147483648
 /* Bit of the address of a user stack's frame that is not the first: a signal interrupted it, so it is of the instruction that runs next, and not where a call returns to. */
 #define PF_STACK_INTERRUPTED 0x8000000000000000ULL
 /* Bit of a word of a user stack: it is a frame of Python, and stands for no address. Below it are 43 bits that the function's code is known by in its process, then PYTHON_UNITS bits: the instruction, in units of 2 bytes from the first. */

@@ -213,6 +213,8 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 	if (how == BY_KERNEL && pf_unlikely((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH))
 		pf_loss(loss + (is_deep(stack, flags, size) ? PF_STACK_TRUNCATED : PF_STACK_ASTRAY));
 	stack->tgid = flags & PF_STACK_USER ? bpf_get_current_pid_tgid() >> 32 : 0;
+	if (how == BY_TABLES)
+		stack->tgid |= PF_STACK_MARKED;
 	stack->nr = frames;
 	/*
 	 * Just before the access: 5.10 forgets the bounds of what it spills, though not constants. And of a number that the

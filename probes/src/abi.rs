@@ -129,6 +129,9 @@ constants! {
     JOINED_STRINGS: u32 = 16;
     /// Flag of `pf_stack`: the stack of the process, not of the kernel (`BPF_F_USER_STACK`).
     STACK_USER: u64 = 1 << 8;
+    /// Bit of a stack's process: the walk was by tables, so that its words may have the marks that follow. What the kernel walks by
+    /// frame pointers may be any number.
+    STACK_MARKED: u32 = 1 << 31;
     /// Bit of the address of a user stack's frame that is not the first: a signal interrupted it, so it is of the instruction that runs
     /// next, and not where a call returns to.
     STACK_INTERRUPTED: u64 = 1 << 63;

@@ -380,7 +380,9 @@ impl Names for SymbolNames<'_> {
         let mut frames = Vec::with_capacity(stack.frames().len());
         for captured in stack.frames().take(depth as usize) {
             let address = captured.address;
-            if user && let Some(frame) = self.symbols.python.frame(stack.tgid, address) {
+            if captured.is_python
+                && let Some(frame) = self.symbols.python.frame(stack.tgid, address)
+            {
                 frames.push(frame);
                 continue;
             }

@@ -7,8 +7,8 @@ use crate::bytes::unsigned;
 use crate::load::Loaded;
 use crate::raw_table::each_entry;
 use pfscript_probes::abi::{
-    STACK_FIRST_NS, STACK_HEADER, STACK_INTERRUPTED, STACK_NR, STACK_PYTHON, STACK_TGID,
-    STACK_UNFINISHED,
+    STACK_FIRST_NS, STACK_HEADER, STACK_INTERRUPTED, STACK_MARKED, STACK_NR, STACK_PYTHON,
+    STACK_TGID, STACK_UNFINISHED,
 };
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -23,13 +23,15 @@ pub struct Captured {
     pub first_ns: u64,
     /// The innermost call first.
     words: Vec<u64>,
+    /// They may have marks.
+    marked: bool,
 }
 
 impl Captured {
     /// The innermost call first.
     pub fn frames(&self) -> impl ExactSizeIterator<Item = CapturedFrame> {
         let words = self.words.iter().enumerate();
-        words.map(|(index, word)| frame(index, *word, self.tgid != 0))
+        words.map(|(index, word)| frame(index, *word, self.marked))
     }
 
     /// A number of its process and its frames.
@@ -40,7 +42,7 @@ impl Captured {
     /// Whether the program left the walk behind the last frame to user space.
     pub fn is_unfinished(&self) -> bool {
         let last = self.words.last().copied().unwrap_or(0);
-        self.tgid != 0 && last & (STACK_UNFINISHED | STACK_PYTHON) == STACK_UNFINISHED
+        self.marked && last & (STACK_UNFINISHED | STACK_PYTHON) == STACK_UNFINISHED
     }
 
     /// Has these frames behind those that the program found.
@@ -59,6 +61,8 @@ pub struct CapturedFrame {
     pub address: u64,
     /// It runs next, and is not where a call returns to.
     pub is_next: bool,
+    /// It is of Python.
+    pub is_python: bool,
 }
 
 /// The stack with an id; `None` if it could not be had.
@@ -76,19 +80,22 @@ pub fn read(loaded: &Loaded, id: u64) -> Option<Captured> {
         tgid,
         first_ns: unsigned(STACK_FIRST_NS.of(&value)),
         words: words.chunks_exact(8).take(count).map(unsigned).collect(),
+        marked: unsigned(STACK_TGID.of(&value)) as u32 & STACK_MARKED != 0,
     })
 }
 
-/// The frame that a word of a stack stands for. Addresses of a process leave the top bit free.
-fn frame(index: usize, word: u64, user: bool) -> CapturedFrame {
-    let interrupted = user && word & STACK_INTERRUPTED != 0;
+/// The frame that a word of a stack stands for. Addresses of a process leave the bits of marks free.
+fn frame(index: usize, word: u64, marked: bool) -> CapturedFrame {
+    let has = |mark| marked && word & mark != 0;
+    let marks = match (marked, has(STACK_PYTHON)) {
+        (true, true) => STACK_INTERRUPTED,
+        (true, false) => STACK_INTERRUPTED | STACK_UNFINISHED,
+        (false, _) => 0,
+    };
     CapturedFrame {
-        address: match user {
-            true if word & STACK_PYTHON != 0 => word & !STACK_INTERRUPTED,
-            true => word & !(STACK_INTERRUPTED | STACK_UNFINISHED),
-            false => word,
-        },
-        is_next: index == 0 || interrupted,
+        address: word & !marks,
+        is_next: index == 0 || has(STACK_INTERRUPTED),
+        is_python: has(STACK_PYTHON),
     }
 }
 
@@ -109,5 +116,5 @@ pub fn owners(loaded: &Loaded) -> io::Result<HashMap<u32, u64>> {
 }
 
 fn owner(value: &[u8]) -> u32 {
-    unsigned(STACK_TGID.of(value)) as u32
+    unsigned(STACK_TGID.of(value)) as u32 & !STACK_MARKED
 }
