@@ -398,7 +398,9 @@ impl Maker {
         if self.files.contains_key(&identity) {
             return;
         }
-        match missed(tgid, address) {
+        // Another file may be mapped there by now. Its device is not compared, which some file systems tell in another way.
+        let is_it = |file: &File| Identity::of(file).is_ok_and(|now| now.inode == identity.inode);
+        match missed(tgid, address).filter(is_it) {
             Some(file) => self.add(identity, &file),
             // Who comes next may still be there when its file is looked for.
             None => drop(self.maps.files.delete(&identity.key())),
