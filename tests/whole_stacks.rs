@@ -76,6 +76,58 @@ int main(void) {
 }
 
 #[test]
+fn a_program_of_32_bits_is_walked_by_its_frame_pointers() {
+    needs_root!();
+    let scratch = Scratch::new("narrow");
+    // Without the C library, which need not be there for 32 bits.
+    let text = r#"
+#define APART __attribute__((noinline, noclone))
+static volatile char pages[64][4096];
+APART void inner(int first) { for (int i = 0; i < 16; i++) pages[first + i][0] = 1; }
+APART void outer(int first) { inner(first); __asm__ volatile("" ::: "memory"); }
+APART void other(int first) { inner(first); __asm__ volatile("nop" ::: "memory"); }
+void run(void) { outer(0); other(16); __asm__ volatile("" ::: "memory"); }
+__asm__(".globl _start\n.type _start, @function\n_start: call run\nmov $1, %eax\nxor %ebx, %ebx\nint $0x80\n.size _start, . - _start");
+"#;
+    let flags = [
+        "-m32",
+        "-O1",
+        "-fno-omit-frame-pointer",
+        "-static",
+        "-nostdlib",
+        "-fno-pic",
+        "-no-pie",
+    ];
+    let program = scratch.compiled_with("narrow", text, &flags);
+    let script = "software:page-faults:1 { @[ustack] = count(); }";
+    let command = format!("'{}'", program.display());
+    let finished = Tracer::new(["-q", "-e", script, "-c", &command])
+        .run()
+        .lossless();
+    let mut found = Vec::new();
+    for row in finished.text().split("@[").skip(1) {
+        let (stack, count) = row.split_once("]: ").expect("a count");
+        let stack = functions(stack);
+        // The program's own beginning faults, too.
+        if stack.starts_with("inner") {
+            found.push((stack, count.trim().to_owned()));
+        }
+    }
+    found.sort();
+    let expected = [
+        ("inner;other;run;_start", "16"),
+        ("inner;outer;run;_start", "16"),
+    ];
+    assert!(
+        found
+            .iter()
+            .map(|(stack, count)| (&stack[..], &count[..]))
+            .eq(expected),
+        "{finished}"
+    );
+}
+
+#[test]
 fn a_signal_handler_on_either_stack() {
     needs_root!();
     has_stacks(

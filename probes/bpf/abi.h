@@ -274,6 +274,8 @@ struct pf_walk {
 	__u64 depth; /* how many frames are wanted, with PF_STACK_DEFAULT_DEPTH if nobody asked for so many */
 	__u64 loss; /* the probe's first counter of losses */
 	__u64 frames; /* that were found */
+	__u64 hash; /* of these frames */
+	__u64 hash_before; /* what that was before the frame that was noted last */
 	__u64 ip; /* the address of the code */
 	__u64 sp; /* the stack pointer */
 	__u64 stack; /* what that was in the frame before */
@@ -307,34 +309,36 @@ _Static_assert(__builtin_offsetof(struct pf_walk, level) == 0, "as in src/abi.rs
 _Static_assert(__builtin_offsetof(struct pf_walk, depth) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, loss) == 16, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, frames) == 24, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, ip) == 32, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, sp) == 40, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, stack) == 48, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, fp) == 56, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, lr) == 64, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, bx) == 72, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, bx_at) == 80, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, exact) == 88, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, start) == 96, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, early) == 104, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, end) == 112, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, base) == 120, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, files) == 128, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, table) == 136, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 140, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 144, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python) == 148, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 152, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 184, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, low) == 296, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, high) == 304, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 312, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 408, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 416, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 424, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 440, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_goes_on) == 448, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, left) == 456, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, hash) == 32, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, hash_before) == 40, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, ip) == 48, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, sp) == 56, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, stack) == 64, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, fp) == 72, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, lr) == 80, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, bx) == 88, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, bx_at) == 96, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, exact) == 104, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, start) == 112, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, early) == 120, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, end) == 128, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, base) == 136, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, files) == 144, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, table) == 152, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 156, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 160, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python) == 164, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 168, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 200, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, low) == 312, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, high) == 320, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 328, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 424, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 432, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 440, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 456, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_goes_on) == 464, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, left) == 472, "as in src/abi.rs");
 
 /* How often a stack was left to user space. */
 struct pf_rest_count {
@@ -390,7 +394,7 @@ struct pf_capture {
 _Static_assert(__builtin_offsetof(struct pf_capture, wanted) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, id) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, walk) == 16, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 480, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 496, "as in src/abi.rs");
 
 /* The value of avg and stats. */
 struct pf_average {

@@ -20,6 +20,13 @@ static __always_inline struct pf_capture *capture_of(__u64 level)
 	return scratch ? (struct pf_capture *)scratch->memory : 0;
 }
 
+/* Takes a word of the stack into the walk's hash. Each step is a bijection, so that stacks that differ in one frame have different ones. */
+static __always_inline void take_in(struct pf_walk *walk, __u64 word)
+{
+	walk->hash_before = walk->hash;
+	walk->hash = fold((walk->hash ^ word) * PF_MULTIPLIER);
+}
+
 /* Notes a word of the stack. 0 if there is no room. */
 static __always_inline int note(struct pf_capture *capture, __u64 word)
 {
@@ -30,6 +37,7 @@ static __always_inline int note(struct pf_capture *capture, __u64 word)
 	PF_UNLESS_BELOW(frames, most, full);
 	capture->stack.ips[frames] = word;
 	capture->walk.frames = frames + 1;
+	take_in(&capture->walk, word);
 	return 1;
 full:
 	return 0;
@@ -44,25 +52,12 @@ static __always_inline __u64 vma_of(__u64 address)
 	return pf_param(is_maple) ? pf_vma_maple(address, PF_NO_LOSS) : pf_vma_red_black(address, PF_NO_LOSS);
 }
 
-/* The id of a stack. Two lanes, so that the multiplications of neighbouring frames overlap. Each step is a bijection of the lane. */
-static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames, __u64 files)
+/* Makes an id of the hash of a walk's frames, how many these are, and the process: not 0. */
+static __always_inline __u64 identify_walk(const struct pf_walk *walk, __u64 hash, __u64 frames, __u32 tgid)
 {
-	__u64 even = (__u64)stack->tgid << 32 | frames;
-	__u64 odd = PF_OTHER_MULTIPLIER ^ files;
-	__u64 i;
-
-#pragma clang loop unroll(disable)
-	for (i = 0; i < PF_MAX_STACK_FRAMES / 2 * 2; i += 2) {
-		PF_UNLESS_BELOW(i + 1, frames, last);
-		even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
-		odd = fold((odd ^ stack->ips[i + 1]) * PF_OTHER_MULTIPLIER);
-	}
-last:
-	PF_UNLESS_BELOW(i, frames, done);
-	even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
-done:
-	even = fold((even ^ odd * PF_MULTIPLIER) * PF_OTHER_MULTIPLIER);
-	return even ? even : 1;
+	hash = fold((hash ^ walk->files) * PF_OTHER_MULTIPLIER);
+	hash = fold((hash ^ ((__u64)tgid << 32 | frames)) * PF_MULTIPLIER);
+	return hash ? hash : 1;
 }
 
 #endif

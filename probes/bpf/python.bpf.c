@@ -301,8 +301,13 @@ pf_global(__u64, pf_python, __u64 level)
 		return 0;
 	walk = &capture->walk;
 	frames = walk->frames;
-	if (!walk->python_goes_on)
+	if (!walk->python_goes_on) {
+		__u64 hash = walk->hash;
+
 		walk->frames = frames - 1;
+		walk->hash = walk->hash_before;
+		walk->hash_before = hash;
+	}
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < PF_PYTHON_NOTED; i++) {
 		__u64 said = pf_python_frame(level);
@@ -317,8 +322,10 @@ pf_global(__u64, pf_python, __u64 level)
 last:
 	walk->python_goes_on = 0;
 	/* One that is about to begin has no frame of its own yet. */
-	if (walk->frames < frames)
+	if (walk->frames < frames) {
 		walk->frames = frames;
+		walk->hash = walk->hash_before;
+	}
 	find_anchor(walk, level, load_user(walk->python_anchor + walk->interpreter.anchor_previous));
 	return 0;
 }

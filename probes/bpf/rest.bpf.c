@@ -95,8 +95,8 @@ done:
 	return hash;
 }
 
-/* What tells a stack from others whose rest is left, behind so many frames. A function, so that the verifier follows it once. */
-pf_global(__u64, pf_identify_rest, __u64 level, __u64 frames)
+/* What tells a stack from others whose rest is left, of that frame on which was noted last. A function, so that the verifier follows it once. */
+pf_global(__u64, pf_identify_rest, __u64 level)
 {
 	struct pf_capture *capture = capture_of(level);
 	struct pf_rest *rest = rest_of(level);
@@ -104,8 +104,7 @@ pf_global(__u64, pf_identify_rest, __u64 level, __u64 frames)
 
 	if (!capture || !rest)
 		return 1;
-	PF_UNLESS_BELOW(frames, pf_param(stack_depth), none);
-	hash = identify(&capture->stack, frames, capture->walk.files);
+	hash = identify_walk(&capture->walk, capture->walk.hash_before, rest->frames, rest->tgid);
 	words = rest->length / 8;
 	hash = fold((hash ^ rest->ip) * PF_MULTIPLIER);
 	hash = fold((hash ^ rest->sp) * PF_MULTIPLIER);
@@ -120,8 +119,6 @@ pf_global(__u64, pf_identify_rest, __u64 level, __u64 frames)
 	}
 done:
 	return hash ? hash : 1;
-none:
-	return 1;
 }
 
 /* Sends the copy, unless there was one of the same. 0 if there is none. */
@@ -179,11 +176,10 @@ pf_global(__u64, pf_leave_rest, __u64 level)
 	frames = capture->walk.frames - 1;
 	capture->walk.frames = frames;
 	rest->frames = frames + 1;
-	capture->stack.tgid = rest->tgid;
-	asm volatile("" : "+r"(frames));
-	PF_UNLESS_BELOW(frames, pf_param(stack_depth), out);
-	rest->id = pf_identify_rest(level, frames);
+	rest->id = pf_identify_rest(level);
 	if (!send(rest)) {
+		/* The frame is noted again. */
+		capture->walk.hash = capture->walk.hash_before;
 		capture->walk.early = 1;
 		return PF_WALK_ON;
 	}

@@ -149,8 +149,53 @@ static __always_inline void store_renewed(struct pf_capture *capture, __u64 loss
 		__sync_fetch_and_add(stored, 1);
 }
 
+/* The id of a stack that the kernel walked. Two lanes, so that the multiplications of neighbouring frames overlap. Each step is a bijection of the lane. */
+static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames)
+{
+	__u64 even = (__u64)stack->tgid << 32 | frames;
+	__u64 odd = PF_OTHER_MULTIPLIER;
+	__u64 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < PF_MAX_STACK_FRAMES / 2 * 2; i += 2) {
+		PF_UNLESS_BELOW(i + 1, frames, last);
+		even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
+		odd = fold((odd ^ stack->ips[i + 1]) * PF_OTHER_MULTIPLIER);
+	}
+last:
+	PF_UNLESS_BELOW(i, frames, done);
+	even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
+done:
+	even = fold((even ^ odd * PF_MULTIPLIER) * PF_OTHER_MULTIPLIER);
+	return even ? even : 1;
+}
+
 __u64 pf_begin_unwinding(__u64 level);
 __u64 pf_step(__u64 level);
+
+/* Frames that are taken in at once: the verifier follows each turn of a loop, but a function once for all calls. */
+#define PF_FRAMES_AT_ONCE 16
+
+/* Takes so many of the kernel's frames, from `first` on, into the walk's hash. */
+pf_global(__u64, pf_take_in_frames, __u64 level, __u64 first, __u64 frames)
+{
+	struct pf_capture *capture = capture_of(level);
+	__u64 most = PF_MAX_STACK_FRAMES;
+
+	if (!capture)
+		return 0;
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_FRAMES_AT_ONCE; i++) {
+		__u64 frame = first + i;
+
+		asm volatile("" : "+r"(frame));
+		PF_UNLESS_BELOW(frame, frames, done);
+		PF_UNLESS_BELOW(frame, most, done);
+		take_in(&capture->walk, capture->stack.ips[frame]);
+	}
+done:
+	return 0;
+}
 
 /* Steps of a walk: frames, and where frames of Python go on that were noted in part. */
 #define PF_STEPS (PF_MAX_STACK_FRAMES + PF_MAX_STACK_FRAMES / 8)
@@ -169,8 +214,15 @@ static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture
 	if (end == PF_WALK_WHOLE)
 		return 0;
 	/* Code of 32 bits has other tables. */
-	if (end != PF_WALK_ON)
-		return bpf_get_stack(ctx, capture->stack.ips, size, flags & 0xffffffff);
+	if (end != PF_WALK_ON) {
+		long bytes = bpf_get_stack(ctx, capture->stack.ips, size, flags & 0xffffffff);
+
+		walk->hash = 0;
+#pragma clang loop unroll(disable)
+		for (__u64 i = 0; bytes > 0 && i < PF_MAX_STACK_FRAMES; i += PF_FRAMES_AT_ONCE)
+			pf_take_in_frames(level, i, bytes / 8);
+		return bytes;
+	}
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < PF_STEPS; i++) {
 		end = pf_step(level);
@@ -223,9 +275,12 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 	asm volatile("" : "+r"(frames));
 	if (frames > size / 8)
 		frames = size / 8;
-	capture->id = how == BY_TABLES ? capture->walk.left : 0;
-	if (!capture->id)
-		capture->id = identify(stack, frames, how == BY_TABLES ? capture->walk.files : 0);
+	if (how == BY_KERNEL)
+		capture->id = identify(stack, frames);
+	else if (capture->walk.left)
+		capture->id = capture->walk.left;
+	else
+		capture->id = identify_walk(&capture->walk, capture->walk.hash, frames, stack->tgid);
 	if (renewed)
 		store_renewed(capture, loss, how);
 	else

@@ -58,6 +58,7 @@ pf_global(__u64, pf_begin_unwinding, __u64 level)
 	walk->bx_at = 0;
 	walk->exact = 1;
 	walk->frames = 0;
+	walk->hash = 0;
 	walk->end = 0;
 	walk->early = 0;
 	walk->python_goes_on = 0;
@@ -66,8 +67,30 @@ pf_global(__u64, pf_begin_unwinding, __u64 level)
 	return PF_WALK_ON;
 }
 
-/* Functions whose return a process waits for (MAX_URETPROBE_DEPTH, kernel/events/uprobes.c). */
+/*
+ * Functions whose return a process waits for (MAX_URETPROBE_DEPTH, kernel/events/uprobes.c), and how many are looked at in one call: the
+ * verifier follows each turn of a loop, but a function once for all calls.
+ */
 #define PF_PENDING_RETURNS 64
+#define PF_FEW_RETURNS 8
+
+/* Where on the stack the return address stood that the kernel replaced. */
+static __always_inline __u64 replaced_at(__u64 pending)
+{
+	return pf_load(pending + pf_param(offset.return_instance.stack));
+}
+
+/* The return that is pending for a place on the stack, from `pending` on, 0 if there are no more; or the one behind those that were looked at. */
+pf_global(__u64, pf_pending_return, __u64 pending, __u64 stack)
+{
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_FEW_RETURNS; i++) {
+		if (!pending || replaced_at(pending) == stack)
+			return pending;
+		pending = pf_load(pending + pf_param(offset.return_instance.next));
+	}
+	return pending;
+}
 
 /*
  * Where a function returns to that has a return probe, by where on the stack that stands: the kernel put the address of its own code
@@ -81,12 +104,12 @@ pf_global(__u64, pf_return_address, __u64 stack)
 		return 0;
 	pending = pf_load(pending + pf_param(offset.uprobe_task.return_instances));
 #pragma clang loop unroll(disable)
-	for (__u64 i = 0; i < PF_PENDING_RETURNS; i++) {
+	for (__u64 i = 0; i < PF_PENDING_RETURNS / PF_FEW_RETURNS; i++) {
+		pending = pf_pending_return(pending, stack);
 		if (!pending)
-			break;
-		if (pf_load(pending + pf_param(offset.return_instance.stack)) == stack)
+			return 0;
+		if (replaced_at(pending) == stack)
 			return pf_load(pending + pf_param(offset.return_instance.orig_ret_vaddr));
-		pending = pf_load(pending + pf_param(offset.return_instance.next));
 	}
 	return 0;
 }

@@ -41,8 +41,9 @@ static __always_inline int holds(__u64 vma, __u64 address)
 	       pf_load(vma + pf_param(offset.vm_area_struct.vm_end)) > address;
 }
 
-/* Nodes to look at before giving up: four walks where there are up to some thousand mappings. */
-#define PF_MAPLE_NODES 24
+/* Walks before giving up, and how deep the tree may be: each node but the root has 5 slots at least, and 65,530 mappings are the most. */
+#define PF_MAPLE_WALKS 4
+#define PF_MAPLE_DEPTH 8
 /* Pivots that are read at once, and the most that a node has, rounded up to them: the node is longer. */
 #define PF_PIVOTS 3
 #define PF_MAX_PIVOTS 18
@@ -104,22 +105,25 @@ pf_global(__u64, pf_vma_maple, __u64 address, __u64 loss)
 
 	if (!current_mm() || !is_of_process(address))
 		return 0;
-	/* What the process has is asked for again where it is needed, since the stack is short here. */
-	entry = pf_load(current_mm() + pf_param(offset.mm_struct.mm_mt.ma_root));
 #pragma clang loop unroll(disable)
-	for (__u64 i = 0; i < PF_MAPLE_NODES; i++) {
-		__u64 type = node_type(entry), last = vma;
+	for (__u64 i = 0; i < PF_MAPLE_WALKS; i++) {
+		__u64 type, last = vma;
 
-		entry = pf_maple_step(entry, address);
-		if (type >= pf_param(value.maple_type.maple_range_64))
-			continue;
-		/* A leaf: this is what the tree has. */
+		/* What the process has is asked for where it is needed, since the stack is short here. */
+		entry = pf_load(current_mm() + pf_param(offset.mm_struct.mm_mt.ma_root));
+#pragma clang loop unroll(disable)
+		for (__u64 depth = 0; depth < PF_MAPLE_DEPTH; depth++) {
+			type = node_type(entry);
+			entry = pf_maple_step(entry, address);
+			/* A leaf: this is what the tree has. */
+			if (type < pf_param(value.maple_type.maple_range_64))
+				break;
+		}
 		vma = entry;
 		if (holds(vma, address))
 			return vma;
 		if (!(vma | last))
 			return 0;
-		entry = pf_load(current_mm() + pf_param(offset.mm_struct.mm_mt.ma_root));
 	}
 	/*
 	 * While a mapping is cut in two, it has its new ends before the tree has its other part (__split_vma, mm/vma.c).

@@ -353,6 +353,12 @@ pub const WALK: Struct = Struct {
         ),
         field("loss", Type::U64, "the probe's first counter of losses"),
         field("frames", Type::U64, "that were found"),
+        field("hash", Type::U64, "of these frames"),
+        field(
+            "hash_before",
+            Type::U64,
+            "what that was before the frame that was noted last",
+        ),
         field("ip", Type::U64, "the address of the code"),
         field("sp", Type::U64, "the stack pointer"),
         field("stack", Type::U64, "what that was in the frame before"),
@@ -559,7 +565,7 @@ mod tests {
         assert_eq!(at(STACK_FIRST_NS), (8, 8));
         assert_eq!(at(EXTREME_SET), (8, 8));
         assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 16));
-        assert_eq!((CAPTURE.size(), AVERAGE.size()), (496, 16));
+        assert_eq!((CAPTURE.size(), AVERAGE.size()), (512, 16));
         assert_eq!(at(INTERVAL_WEIGHT), (16, 8));
         assert_eq!((INTERVAL.size(), SERIES_HEADER), (24, 8));
     }
