@@ -24,6 +24,7 @@ mod raw_table;
 mod refusal;
 mod rests;
 pub mod results;
+mod ring;
 mod series;
 pub mod session;
 pub mod sinks;

@@ -10,20 +10,19 @@ use crate::error::Error;
 use crate::load::Loaded;
 use crate::processes::{Kind, Processes};
 use crate::raw_table::each_entry;
-use crate::session::opening::ring_buffer;
+use crate::ring::LateRing;
 use crate::sys;
 use crate::unwind::walk::{End, Registers, Walker};
 use crate::unwind::{Row, Rule};
 use crate::unwind_maps::Identity;
 use crate::unwind_tables::UnwindTables;
-use aya::maps::{MapData, RingBuf};
 use pfscript_probes::abi::{
     LossCause, REST, REST_COUNT, STACK_DEFAULT_DEPTH, STACK_INTERRUPTED, map,
 };
 use pfscript_probes::maps::{MAX_RESTS, MAX_UNWIND_TABLES};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::BorrowedFd;
 
 /// Bytes of the copies that wait.
 const MAX_BYTES: usize = 64 << 20;
@@ -55,7 +54,7 @@ pub struct Rests {
 
 /// What comes in, and what became of it.
 struct Inbox {
-    ring: RingBuf<MapData>,
+    ring: LateRing,
     waiting: Vec<Rest>,
     /// How many of them are new.
     new: usize,
@@ -103,7 +102,7 @@ impl Rests {
         Ok(Some(Rests {
             tables,
             inbox: Inbox {
-                ring: ring_buffer(ring.fd())?,
+                ring: LateRing::new(ring.fd())?,
                 waiting: Vec::new(),
                 new: 0,
                 bytes: 0,
@@ -115,9 +114,9 @@ impl Rests {
         }))
     }
 
-    /// Becomes readable when a stack is left.
-    pub fn fd(&self) -> BorrowedFd<'_> {
-        self.inbox.ring.as_fd()
+    /// A descriptor that becomes readable when a stack is left; `None` if these cannot be read.
+    pub fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.inbox.ring.fd()
     }
 
     /// Whether none was left so far.

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::processes::common::{self, Common};
 use crate::processes::{missed, own_vdso, startup};
 use crate::python::interpreter;
-use crate::session::opening::ring_buffer;
+use crate::ring::ring_buffer;
 use crate::sys::bpf::Words;
 use crate::sys::{self, process};
 use crate::unwind::{Row, Table, View};

@@ -8,16 +8,14 @@ use crate::error::Error;
 use crate::load::Loaded;
 use crate::loss::{Cause, Loss};
 use crate::results::Frame;
-use crate::session::opening::ring_buffer;
-use aya::maps::{MapData, RingBuf};
+use crate::ring::LateRing;
 use pfscript_probes::abi::{
     PYTHON_CODE, PYTHON_KEY, PYTHON_LINES_BYTES, PYTHON_NAME_BYTES, PYTHON_PATH_BYTES,
     PYTHON_UNITS, STACK_PYTHON, map,
 };
 use pfscript_probes::maps::MAX_PYTHON_KNOWN;
 use std::collections::{HashMap, HashSet};
-use std::fmt;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 /// Bytes that all functions together may take.
@@ -45,19 +43,10 @@ impl Code {
 /// The process of a function, and what it is known by there.
 type Key = (u32, u64);
 
-/// Where programs write to.
-struct Ring(RingBuf<MapData>);
-
-impl fmt::Debug for Ring {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ring")
-    }
-}
-
 /// The functions of all processes.
 #[derive(Debug, Default)]
 pub struct Codes {
-    ring: Option<Ring>,
+    ring: Option<LateRing>,
     known: HashMap<Key, Arc<Code>>,
     /// Each once: processes run the same programs.
     distinct: HashSet<Arc<Code>>,
@@ -76,16 +65,14 @@ impl Codes {
     pub fn new(loaded: &Loaded) -> Result<Codes, Error> {
         let ring = loaded.map(map::PYTHON_CODES);
         Ok(Codes {
-            ring: ring
-                .map(|map| ring_buffer(map.fd()).map(Ring))
-                .transpose()?,
+            ring: ring.map(|map| LateRing::new(map.fd())).transpose()?,
             ..Codes::default()
         })
     }
 
     /// A descriptor that becomes readable when records wait.
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.ring.as_ref().map(|ring| ring.0.as_fd())
+        self.ring.as_ref().and_then(LateRing::fd)
     }
 
     /// Takes in the records that wait.
@@ -93,7 +80,7 @@ impl Codes {
         let Some(mut ring) = self.ring.take() else {
             return;
         };
-        while let Some(record) = ring.0.next() {
+        while let Some(record) = ring.next() {
             self.add(&record);
             self.copied.extend(PYTHON_CODE.extent("key").of(&record));
         }

@@ -7,12 +7,11 @@ use crate::load::Loaded;
 use crate::local_time;
 use crate::sys::script_signals::ScriptSignal;
 use crate::sys::{self, process};
-use aya::maps::{Map, MapData, RingBuf};
 use pfscript_compiler::manifest::{Attach, Globals, Manifest};
 use pfscript_probes::abi::map;
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// Tells the programs when tracing began and which command is traced.
 ///
@@ -65,24 +64,6 @@ pub(super) fn script_signals(manifest: &Manifest) -> Result<Vec<ScriptSignal>, E
     signals
         .collect::<io::Result<_>>()
         .map_err(kernel_error("can't handle the signals of the script"))
-}
-
-/// Reads the event buffer.
-///
-/// # Errors
-/// The kernel's.
-pub(crate) fn ring_buffer(map: BorrowedFd<'_>) -> Result<RingBuf<MapData>, Error> {
-    let fd = map
-        .try_clone_to_owned()
-        .map_err(kernel_error("can't read the event buffer"))?;
-    MapData::from_fd(fd)
-        .and_then(|data| RingBuf::try_from(Map::RingBuf(data)))
-        .map_err(|error| {
-            Error::new(
-                ErrorKind::Kernel,
-                format!("can't read the event buffer: {error}"),
-            )
-        })
 }
 
 /// Watches a process for its end.

@@ -9,7 +9,7 @@ mod notes;
 
 use super::backlog::Backlog;
 use super::gather::Gather;
-use super::opening::{fill_globals, open_process, ring_buffer, script_signals};
+use super::opening::{fill_globals, open_process, script_signals};
 use super::output::Output;
 use super::renewal::Renewal;
 use super::{Outcome, Session, Stop, Target};
@@ -23,6 +23,7 @@ use crate::perform::{Performer, Setting};
 use crate::processes::{Processes, Scope};
 use crate::rests::Rests;
 use crate::results::{Event, MapOptions};
+use crate::ring::ring_buffer;
 use crate::sinks::Sink;
 use crate::symbols::Symbols;
 use crate::sys;
@@ -409,7 +410,7 @@ impl<'a> Running<'a> {
         if let Some(events) = &self.events {
             fds.push(events.as_fd());
         }
-        fds.extend(self.rests.as_ref().map(Rests::fd));
+        fds.extend(self.rests.as_ref().and_then(Rests::fd));
         fds.extend(self.processes.fds());
         fds.extend(self.symbols.fd());
         fds.extend(self.signals.iter().map(ScriptSignal::fd));
