@@ -214,30 +214,34 @@ fn threads_are_counted_under_their_own_names() {
 #[test]
 fn a_deep_stack_is_walked_to_its_end() {
     needs_root!();
-    let command = format!("{} 100 50", workload("deepstack"));
-    let finished = trace_file("scripts/faults.pf", &command).lossless();
-    let (_, rows) = rows_of(&finished);
-    let last = rows.last().expect("there are rows");
-    assert_eq!(last.count, 50);
-    let functions: Vec<&str> = (0..last.frames.len())
-        .map(|frame| last.function(frame))
-        .collect();
-    assert_eq!(functions[..100], ["descend"; 100]);
-    assert_eq!(functions[100], "main");
+    for depth in [100, 600] {
+        let command = format!("{} {depth} 50", workload("deepstack"));
+        let finished = trace_file("scripts/faults.pf", &command).lossless();
+        let (_, rows) = rows_of(&finished);
+        let last = rows.last().expect("there are rows");
+        assert_eq!(last.count, 50);
+        let functions: Vec<&str> = (0..last.frames.len())
+            .map(|frame| last.function(frame))
+            .collect();
+        assert!(functions[..depth].iter().all(|name| *name == "descend"));
+        assert_eq!(functions[depth], "main");
+    }
 }
 
 #[test]
 fn a_stack_that_is_too_deep_is_cut_and_reported() {
     needs_root!();
-    let command = format!("{} 1000 50", workload("deepstack"));
+    let command = format!("{} 3000 50", workload("deepstack"));
     let finished = trace_file("scripts/faults.pf", &command).ok();
     let (_, rows) = rows_of(&finished);
     let last = rows.last().expect("there are rows");
-    assert_eq!(last.count, 50);
-    assert_eq!(last.frames.len(), 127);
-    let deep = |row: &&Row| row.frames.len() == 127;
+    // The kernel has memory ready for some ten new pieces of stacks, so that the first of these events may have less.
+    let short = finished.lost("could not allocate");
+    assert!((50 - short..=50).contains(&last.count), "{finished}");
+    assert_eq!(last.frames.len(), 2048);
+    let deep = |row: &&Row| row.frames.len() == 2048;
     let cut = rows.iter().filter(deep);
-    assert_eq!(finished.lost("after 127 frames"), total(cut), "{finished}");
+    assert_eq!(finished.lost("after 2048 frames"), total(cut), "{finished}");
 }
 
 #[test]

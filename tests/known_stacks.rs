@@ -247,6 +247,132 @@ fn rust_with_panics() {
     }
 }
 
+/// Goes down as many calls as each argument says, in a library, and calls `last` of the program there.
+const LIBRARY: &str = r"
+extern volatile int sink;
+void last(int);
+int down(int n) { volatile int many[4]; many[n & 3] = n; if (n) sink += down(n - 1); else last(n); return many[1] + sink; }
+";
+
+/// A program with that library, and as many copies of it as are asked for.
+fn descending(scratch: &Scratch, name: &str, copies: usize) -> Vec<PathBuf> {
+    let flags = [STOCK, &["-shared", "-fPIC", "-fno-inline"]].concat();
+    let library = scratch.compiled_with("libdown.so", LIBRARY, &flags);
+    let text = r"
+int down(int);
+void last(int n) { mark(n); getppid(); }
+int main(int argc, char **argv) { for (int i = 1; i < argc; i++) sink += down(atoi(argv[i])); return 0; }
+";
+    let folder = format!("-Wl,-rpath,{}", scratch.path().display());
+    let library = library.to_str().expect("UTF-8");
+    let linked = ["-rdynamic", "-Wl,--no-as-needed", library, &folder];
+    let program =
+        scratch.compiled_with(name, format!("{COMMON}{text}"), &[STOCK, &linked].concat());
+    let copy = |number| {
+        let copy = scratch.path().join(format!("{name}{number}"));
+        std::fs::copy(&program, &copy).expect("there is room");
+        copy
+    };
+    (0..copies).map(copy).collect()
+}
+
+/// Stacks are kept in pieces. What depth one has makes no difference, nor does how it is kept and asked for.
+#[test]
+fn stacks_of_any_depth_are_whole() {
+    needs_root!();
+    let scratch = Scratch::new("pieces");
+    let program = descending(&scratch, "pieces", 1).remove(0);
+    // Around the ends of the first pieces, and far beyond.
+    let depths: Vec<usize> = (110..130).chain(240..260).chain([1000, 2030]).collect();
+    let list = depths.iter().map(usize::to_string).collect::<Vec<_>>();
+    let command = format!("'{}' {}", program.display(), list.join(" "));
+    let whole = |depth| format!("mark;last;{}main;__libc_start", "down;".repeat(depth + 1));
+    let traced = |script: &str| {
+        let script = script.replace("PROGRAM", program.to_str().expect("UTF-8"));
+        let tracer = Tracer::new(["-q", "-e", &script, "-c", &command]);
+        tracer.run().lossless()
+    };
+    let finished = traced(r#"uprobe:PROGRAM:mark { printf("%s%d\n\n", ustack, len(ustack)); }"#);
+    let stacks = printed(&finished);
+    assert_eq!(stacks.len(), depths.len(), "{finished}");
+    for (stack, depth) in stacks.iter().zip(&depths) {
+        let (stack, length) = stack.rsplit_once(';').expect("a stack and its length");
+        assert!(stack.starts_with(&whole(*depth)), "{depth}: {stack}");
+        assert!(stack.ends_with(";_start"), "{depth}: {stack}");
+        assert_eq!(stack.split(';').count().to_string(), length, "{depth}");
+    }
+    // As many as are asked for, also where a piece ends.
+    let finished = traced(
+        "uprobe:PROGRAM:mark { print((ustack(127), ustack(128), ustack(400), ustack(1))); }",
+    );
+    let lengths = finished.text().split('(').skip(1).map(|row| {
+        let stacks = row.split(", ").map(|stack| stack.matches('+').count());
+        stacks.collect::<Vec<_>>()
+    });
+    for (lengths, depth) in lengths.zip(&depths) {
+        let all = depth + 7;
+        let expected = [127, 128, 400, 1].map(|most| all.min(most));
+        assert_eq!(lengths, expected, "{depth}: {finished}");
+    }
+}
+
+/// Tables of stacks are exchanged all the time, and stacks that a map holds are carried along in all their pieces.
+#[test]
+fn deep_stacks_that_are_held_stay_whole() {
+    needs_root!();
+    let scratch = Scratch::new("held");
+    let program = descending(&scratch, "held", 1).remove(0);
+    let script = r"config = { max_stacks = 64 }
+        uprobe:PROGRAM:mark { @held[ustack] = count(); @[ustack(5), nsecs] = count(); }
+        interval:ms:50 { clear(@); } END { clear(@); }";
+    let script = script.replace("PROGRAM", program.to_str().expect("UTF-8"));
+    let depths = ["300", "301", "600"].map(|depth| [depth; 400].join(" "));
+    let command = format!("'{}' {}", program.display(), depths.join(" "));
+    let finished = Tracer::new(["-q", "-e", &script, "-c", &command])
+        .run()
+        .lossless();
+    let mut rows: Vec<(usize, bool, &str)> = finished
+        .text()
+        .split("@held[")
+        .skip(1)
+        .filter_map(|row| row.split_once("]: "))
+        .map(|(stack, count)| {
+            let depth = stack.matches("down+").count();
+            (depth, stack.contains("_start+"), count.trim())
+        })
+        .collect();
+    rows.sort_unstable();
+    let expected = [301, 302, 601].map(|depth| (depth, true, "400"));
+    assert_eq!(rows, expected, "{finished}");
+}
+
+/// A walk in the kernel that comes to a file without table behind more frames than a piece has goes on in user space.
+#[test]
+fn a_deep_stack_is_finished_behind_its_pieces() {
+    needs_root!();
+    let scratch = Scratch::new("left");
+    let programs = descending(&scratch, "left", 4);
+    let script = "tracepoint:syscalls:sys_enter_getppid /comm == \"left0\"/ { print(ustack); }";
+    let scripts = (0..4).map(|number| script.replace('0', &number.to_string()));
+    let script = scripts.collect::<String>();
+    let tracer = Tracer::new(["-e", &script]).start().attached();
+    for program in &programs {
+        // The library's table is there when the second one comes, that of the program is not.
+        let status = Command::new(program).args(["0", "200"]).status();
+        assert!(status.expect("it runs").success());
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    }
+    tracer.interrupt();
+    let finished = tracer.finish().lossless();
+    let stacks = printed(&finished);
+    assert_eq!(stacks.len(), 8, "{finished}");
+    for (stack, depth) in stacks.iter().zip([0, 200].iter().cycle()) {
+        let expected = format!("getppid;last;{}main;__libc", "down;".repeat(depth + 1));
+        assert!(stack.starts_with(&expected), "{depth}: {finished}");
+        assert!(stack.ends_with(";_start"), "{depth}: {finished}");
+    }
+}
+
 /// The frames nearest to the event are shown, and that there are more is said.
 #[test]
 fn a_recursion_of_a_hundred_thousand_is_cut_and_that_is_said() {
@@ -265,9 +391,9 @@ int main(void) { return down(100000) & 0; }
     let finished = Tracer::new(["-e", &script, "-c", &command]).run().ok();
     assert_eq!(
         printed(&finished),
-        ["mark".to_owned() + &";down".repeat(126)]
+        ["mark".to_owned() + &";down".repeat(2047)]
     );
-    let said = "after 127 frames";
+    let said = "after 2048 frames";
     assert!(finished.messages().contains(said), "{finished}");
 }
 

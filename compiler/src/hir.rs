@@ -158,8 +158,10 @@ pub enum ExprKind {
     /// The id of an interned stack.
     Stack {
         user: bool,
+        /// The most frames.
         depth: u32,
-        default_depth: bool,
+        /// A deeper stack is a loss.
+        whole: bool,
         /// Walked by tables, not by frame pointers.
         by_tables: bool,
     },

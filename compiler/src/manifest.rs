@@ -32,6 +32,8 @@ pub struct Manifest {
     pub renews_stacks: bool,
     /// User stacks are walked by tables, which are wanted for each file that code is of.
     pub unwind_tables: bool,
+    /// After how many frames stacks are cut that are to be whole; `None` if that is not the same for all.
+    pub stack_limit: Option<u32>,
     /// Whether the map `pf_map_globals` is there; see [`Globals`].
     pub globals: bool,
     /// The script's `config` says that its maps are not printed at the end.

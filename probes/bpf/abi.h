@@ -25,8 +25,10 @@ enum pf_loss_cause {
 
 /* How deep probes may nest on one CPU: task, softirq, hardirq, NMI. Elements of each map of scratch memory. */
 #define PF_SCRATCH_LEVELS 4
-/* The most frames that a stack can have (PERF_MAX_STACK_DEPTH), and those that it has unless told otherwise. */
-#define PF_MAX_STACK_FRAMES 127
+/* The most frames of a stack that is walked by tables, and those that it has unless told otherwise. */
+#define PF_MAX_STACK_FRAMES 2048
+/* The most that the kernel walks (PERF_MAX_STACK_DEPTH), and the most in an element of the table of stacks: of a deeper stack each element is a piece. */
+#define PF_STACK_PIECE_FRAMES 127
 /* Stacks that are remembered to be stored; a power of two. */
 #define PF_KNOWN_STACKS 512
 /* Where stacks are given up, the element of the remembered ones that is the generation of the table in use. It only rises. */
@@ -117,8 +119,10 @@ enum pf_loss_cause {
 #define PF_WALK_EARLY 3
 /* What comes behind the last frame is left to user space. */
 #define PF_WALK_LEFT 4
-/* There are as many frames as are wanted. */
+/* There are as many frames as are wanted, or as go into a piece. */
 #define PF_WALK_FULL 5
+/* The table of stacks did not take a piece. */
+#define PF_WALK_LOST 6
 /* Bytes of the stack that user space gets to walk on in: as many pages as each CPU can have memory for. */
 #define PF_REST_BYTES 28672
 /* Bit of pf_minmax's mode: keep the greatest value, not the least. */
@@ -145,14 +149,16 @@ _Static_assert(__builtin_offsetof(struct pf_scratch, memory) == 8, "as in src/ab
 /* A stack in the table of stacks. */
 struct pf_stack {
 	__u32 tgid; /* 0 for a kernel stack */
-	__u32 nr; /* frames; what follows them is not part of the stack */
+	__u32 nr; /* frames, those of the pieces before among them */
 	__u64 first_ns; /* CLOCK_MONOTONIC at the first capture */
+	__u64 before; /* the id of the piece that has the frames before these; 0: none */
 	__u64 ips[]; /* the frames' addresses, innermost first */
 };
 _Static_assert(__builtin_offsetof(struct pf_stack, tgid) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_stack, nr) == 4, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_stack, first_ns) == 8, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_stack, ips) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_stack, before) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_stack, ips) == 24, "as in src/abi.rs");
 
 /* What must be known of an interpreter of Python to find its frames. Numbers without a unit are places in structures, in bytes. */
 struct pf_python {
@@ -273,8 +279,10 @@ struct pf_walk {
 	__u64 level; /* of the scratch memory that this is in */
 	__u64 depth; /* how many frames are wanted, with PF_STACK_DEFAULT_DEPTH if nobody asked for so many */
 	__u64 loss; /* the probe's first counter of losses */
-	__u64 frames; /* that were found */
-	__u64 hash; /* of these frames */
+	__u64 frames; /* that were found, in this piece */
+	__u64 most; /* that this piece is to have */
+	__u64 earlier; /* those of the pieces before, which are stored */
+	__u64 hash; /* of all these frames */
 	__u64 hash_before; /* what that was before the frame that was noted last */
 	__u64 ip; /* the address of the code */
 	__u64 sp; /* the stack pointer */
@@ -309,36 +317,38 @@ _Static_assert(__builtin_offsetof(struct pf_walk, level) == 0, "as in src/abi.rs
 _Static_assert(__builtin_offsetof(struct pf_walk, depth) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, loss) == 16, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, frames) == 24, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, hash) == 32, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, hash_before) == 40, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, ip) == 48, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, sp) == 56, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, stack) == 64, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, fp) == 72, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, lr) == 80, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, bx) == 88, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, bx_at) == 96, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, exact) == 104, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, start) == 112, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, early) == 120, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, end) == 128, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, base) == 136, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, files) == 144, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, table) == 152, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 156, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 160, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python) == 164, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 168, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 200, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, low) == 312, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, high) == 320, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 328, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 424, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 432, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 440, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 456, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_goes_on) == 464, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, left) == 472, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, most) == 32, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, earlier) == 40, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, hash) == 48, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, hash_before) == 56, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, ip) == 64, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, sp) == 72, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, stack) == 80, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, fp) == 88, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, lr) == 96, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, bx) == 104, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, bx_at) == 112, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, exact) == 120, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, start) == 128, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, early) == 136, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, end) == 144, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, base) == 152, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, files) == 160, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, table) == 168, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 172, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 176, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python) == 180, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 184, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 216, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, low) == 328, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, high) == 336, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 344, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 440, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 448, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 456, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 472, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_goes_on) == 480, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, left) == 488, "as in src/abi.rs");
 
 /* How often a stack was left to user space. */
 struct pf_rest_count {
@@ -394,7 +404,7 @@ struct pf_capture {
 _Static_assert(__builtin_offsetof(struct pf_capture, wanted) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, id) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, walk) == 16, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 496, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 512, "as in src/abi.rs");
 
 /* The value of avg and stats. */
 struct pf_average {

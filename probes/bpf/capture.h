@@ -8,6 +8,9 @@
 /* Not a place of counters: what the walk of mappings cannot read is no loss of its own here. */
 #define PF_NO_LOSS 0xffffffff
 
+/* Steps of a walk in one call: the verifier follows each turn of a loop, but a function once for all calls. */
+#define PF_STEPS_AT_ONCE 32
+
 __u64 pf_vma_maple(__u64 address, __u64 loss);
 __u64 pf_vma_red_black(__u64 address, __u64 loss);
 

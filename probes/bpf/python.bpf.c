@@ -270,8 +270,8 @@ static __always_inline void begin(struct pf_walk *walk, __u64 level)
 }
 
 /*
- * Whether the frame that was noted last is of a C function which runs frames of Python. Its frame on the C stack is from what the stack
- * pointer was in it to what it is now.
+ * Whether the frame that was noted last is of a C function which runs frames of Python, of which some are not noted yet. Its frame on the
+ * C stack is from what the stack pointer was in it to what it is now.
  */
 pf_global(__u64, pf_python_runs, __u64 level)
 {
@@ -279,6 +279,8 @@ pf_global(__u64, pf_python_runs, __u64 level)
 
 	if (!capture)
 		return 0;
+	if (capture->walk.python_goes_on)
+		return 1;
 	if (capture->walk.python == PF_PYTHON_SEEN)
 		begin(&capture->walk, level);
 	return capture->walk.python_anchor - capture->walk.stack < capture->walk.sp - capture->walk.stack;
@@ -289,7 +291,7 @@ pf_global(__u64, pf_python_runs, __u64 level)
 
 /*
  * Puts the frames that this C function runs in the place of its own, which was noted last. If there are more than a few,
- * walk->python_goes_on, and the rest is noted when this is called again.
+ * or than there is room for, walk->python_goes_on, and the rest is noted when this is called again.
  */
 pf_global(__u64, pf_python, __u64 level)
 {
@@ -310,8 +312,11 @@ pf_global(__u64, pf_python, __u64 level)
 	}
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < PF_PYTHON_NOTED; i++) {
-		__u64 said = pf_python_frame(level);
+		__u64 said;
 
+		if (walk->frames >= walk->most)
+			break;
+		said = pf_python_frame(level);
 		if (said & NEW)
 			pf_python_copy(level);
 		if (said & LAST)

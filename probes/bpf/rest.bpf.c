@@ -175,7 +175,7 @@ pf_global(__u64, pf_leave_rest, __u64 level)
 	copy_stack(rest);
 	frames = capture->walk.frames - 1;
 	capture->walk.frames = frames;
-	rest->frames = frames + 1;
+	rest->frames = capture->walk.earlier + frames + 1;
 	rest->id = pf_identify_rest(level);
 	if (!send(rest)) {
 		/* The frame is noted again. */

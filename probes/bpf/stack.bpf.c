@@ -80,8 +80,8 @@ static __always_inline int put(void *table, struct pf_capture *capture)
 	return result;
 }
 
-/* Stores a stack in the only table. */
-static __always_inline void store(struct pf_capture *capture, __u64 loss, const int how)
+/* Stores a stack in the only table. 0 if the table does not take it, which is counted. */
+static __always_inline int store(struct pf_capture *capture, __u64 loss, const int how)
 {
 	__u64 *known, id = capture->id;
 	__u32 place = id % PF_KNOWN_STACKS;
@@ -90,14 +90,15 @@ static __always_inline void store(struct pf_capture *capture, __u64 loss, const 
 	/* What one CPU remembers is true for all. */
 	known = bpf_map_lookup_elem(&pf_map_known, &place);
 	if (known && *known == id)
-		return;
+		return 1;
 	result = put(&pf_map_stacks, capture);
 	if (result && result != -EEXIST) {
 		pf_loss(noted_loss(capture, loss, how) + refusal(result, PF_STACKS_FULL));
-		return;
+		return 0;
 	}
 	if (known)
 		*known = id;
+	return 1;
 }
 
 /* The word at a place of pf_map_known. */
@@ -115,10 +116,10 @@ static __always_inline void *table_of(__u64 generation)
 }
 
 /*
- * Stores a stack in the present one of two tables. Which one that is, is read once: the runtime empties the other only after
+ * Stores a stack in the present one of two tables, likewise. Which one that is, is read once: the runtime empties the other only after
  * the programs that began before it changed the generation have ended.
  */
-static __always_inline void store_renewed(struct pf_capture *capture, __u64 loss, const int how)
+static __always_inline int store_renewed(struct pf_capture *capture, __u64 loss, const int how)
 {
 	__u64 *word, *known, *stored, generation, mark, id = capture->id;
 	void *table;
@@ -127,26 +128,27 @@ static __always_inline void store_renewed(struct pf_capture *capture, __u64 loss
 	word = known_word(PF_KNOWN_GENERATION);
 	known = known_word(PF_KNOWN_FIRST + id % (PF_KNOWN_STACKS - PF_KNOWN_FIRST));
 	if (!word || !known)
-		return;
+		return 0;
 	generation = *(volatile __u64 *)word;
 	/* What is remembered holds for one generation, so that nothing has to be cleared. */
 	mark = id ^ generation * PF_MULTIPLIER;
 	if (*known == mark)
-		return;
+		return 1;
 	table = table_of(generation);
 	if (!table)
-		return;
+		return 0;
 	result = put(table, capture);
 	if (result && result != -EEXIST) {
 		pf_loss(noted_loss(capture, loss, how) + refusal(result, PF_STACKS_FULL));
-		return;
+		return 0;
 	}
 	*known = mark;
 	if (result)
-		return;
+		return 1;
 	stored = known_word(PF_KNOWN_STORED);
 	if (stored)
 		__sync_fetch_and_add(stored, 1);
+	return 1;
 }
 
 /* The id of a stack that the kernel walked. Two lanes, so that the multiplications of neighbouring frames overlap. Each step is a bijection of the lane. */
@@ -157,7 +159,7 @@ static __always_inline __u64 identify(const struct pf_stack *stack, __u64 frames
 	__u64 i;
 
 #pragma clang loop unroll(disable)
-	for (i = 0; i < PF_MAX_STACK_FRAMES / 2 * 2; i += 2) {
+	for (i = 0; i < PF_STACK_PIECE_FRAMES / 2 * 2; i += 2) {
 		PF_UNLESS_BELOW(i + 1, frames, last);
 		even = fold((even ^ stack->ips[i]) * PF_MULTIPLIER);
 		odd = fold((odd ^ stack->ips[i + 1]) * PF_OTHER_MULTIPLIER);
@@ -171,7 +173,7 @@ done:
 }
 
 __u64 pf_begin_unwinding(__u64 level);
-__u64 pf_step(__u64 level);
+__u64 pf_steps(__u64 level);
 
 /* Frames that are taken in at once: the verifier follows each turn of a loop, but a function once for all calls. */
 #define PF_FRAMES_AT_ONCE 16
@@ -180,7 +182,7 @@ __u64 pf_step(__u64 level);
 pf_global(__u64, pf_take_in_frames, __u64 level, __u64 first, __u64 frames)
 {
 	struct pf_capture *capture = capture_of(level);
-	__u64 most = PF_MAX_STACK_FRAMES;
+	__u64 most = pf_param(stack_depth);
 
 	if (!capture)
 		return 0;
@@ -197,46 +199,135 @@ done:
 	return 0;
 }
 
-/* Steps of a walk: frames, and where frames of Python go on that were noted in part. */
-#define PF_STEPS (PF_MAX_STACK_FRAMES + PF_MAX_STACK_FRAMES / 8)
+/* Begins a piece of a walk, behind so many frames. */
+static __always_inline void begin_piece(struct pf_walk *walk, __u64 earlier)
+{
+	__u64 most = (walk->depth & ~PF_STACK_DEFAULT_DEPTH) - earlier, room = pf_param(stack_depth);
 
-/* The bytes of frames that a walk by tables finds. */
-static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture, __u64 flags, __u64 size, __u64 loss)
+	walk->frames = 0;
+	walk->earlier = earlier;
+	walk->most = most < room ? most : room;
+}
+
+/* Stores what a walk has found, after its pieces before, under an id: that of the rest if one is left to user space. 0 if that cannot be. */
+static __always_inline int store_walk(struct pf_capture *capture, const int renewed)
+{
+	struct pf_walk *walk = &capture->walk;
+	__u64 frames = walk->earlier + walk->frames;
+
+	capture->stack.nr = frames;
+	capture->id = walk->left;
+	if (!capture->id)
+		capture->id = identify_walk(walk, walk->hash, frames, capture->stack.tgid);
+	return renewed ? store_renewed(capture, 0, BY_TABLES) : store(capture, 0, BY_TABLES);
+}
+
+/*
+ * Stores the frames that a walk has found as a piece, so that it has room for more: PF_WALK_ON. PF_WALK_FULL if no more are wanted,
+ * PF_WALK_LOST if the table did not take them.
+ */
+static __always_inline __u64 next_piece(__u64 level, const int renewed)
+{
+	struct pf_capture *capture = capture_of(level);
+
+	if (!capture)
+		return PF_WALK_LOST;
+	if (capture->walk.earlier + capture->walk.frames >= (capture->walk.depth & ~PF_STACK_DEFAULT_DEPTH))
+		return PF_WALK_FULL;
+	if (!store_walk(capture, renewed))
+		return PF_WALK_LOST;
+	capture->stack.before = capture->id;
+	begin_piece(&capture->walk, capture->stack.nr);
+	return PF_WALK_ON;
+}
+
+/* Functions, so that the verifier follows them once. */
+pf_global(__u64, pf_next_piece, __u64 level)
+{
+	return next_piece(level, 0);
+}
+
+pf_global(__u64, pf_next_piece_renewed, __u64 level)
+{
+	return next_piece(level, 1);
+}
+
+/* The most pieces of a stack, and calls for the steps of one: where frames of Python are noted in part, a step more is taken. */
+#define PF_PIECES (PF_MAX_STACK_FRAMES / PF_STACK_PIECE_FRAMES + 1)
+#define PF_CALLS (PF_STACK_PIECE_FRAMES * 9 / 8 / PF_STEPS_AT_ONCE + 1)
+
+/* The bytes of frames that a walk by tables finds, behind those that are stored as pieces. */
+static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture, __u64 flags, __u64 size, __u64 loss,
+					   const int renewed)
 {
 	struct pf_walk *walk = &capture->walk;
 	/* Read back, so that the verifier does not follow each level by itself. */
 	__u64 level = *(volatile __u64 *)&walk->level, end;
 
 	walk->files = 0;
+	walk->hash = 0;
 	walk->depth = size / 8 | (flags & PF_STACK_DEFAULT_DEPTH);
 	walk->loss = loss;
+	walk->early = 0;
+	walk->left = 0;
+	begin_piece(walk, 0);
 	end = pf_begin_unwinding(level);
 	if (end == PF_WALK_WHOLE)
 		return 0;
 	/* Code of 32 bits has other tables. */
 	if (end != PF_WALK_ON) {
-		long bytes = bpf_get_stack(ctx, capture->stack.ips, size, flags & 0xffffffff);
+		long bytes = bpf_get_stack(ctx, capture->stack.ips, pf_param(stack_depth) * 8, flags & 0xffffffff);
 
-		walk->hash = 0;
 #pragma clang loop unroll(disable)
-		for (__u64 i = 0; bytes > 0 && i < PF_MAX_STACK_FRAMES; i += PF_FRAMES_AT_ONCE)
+		for (__u64 i = 0; bytes > 0 && i < PF_STACK_PIECE_FRAMES; i += PF_FRAMES_AT_ONCE)
 			pf_take_in_frames(level, i, bytes / 8);
+		if (bytes > 0)
+			walk->frames = bytes / 8;
 		return bytes;
 	}
 #pragma clang loop unroll(disable)
-	for (__u64 i = 0; i < PF_STEPS; i++) {
-		end = pf_step(level);
+	for (__u64 piece = 0; piece < PF_PIECES; piece++) {
+#pragma clang loop unroll(disable)
+		for (__u64 i = 0; i < PF_CALLS; i++) {
+			end = pf_steps(level);
+			if (end != PF_WALK_ON)
+				break;
+		}
+		if (end != PF_WALK_FULL)
+			break;
+		end = renewed ? pf_next_piece_renewed(level) : pf_next_piece(level);
 		if (end != PF_WALK_ON)
 			break;
 	}
 	if (walk->early)
 		pf_loss(noted_loss(capture, loss, BY_TABLES) + PF_STACK_EARLY);
-	/* A process that is about to execute another program has the registers of the one before, and is nowhere in the new one. */
-	else if (end == PF_WALK_CUT && walk->frames)
+	/*
+	 * A process that is about to execute another program has the registers of the one before, and is nowhere in the new one.
+	 * A walk that is still on after so many steps goes in circles.
+	 */
+	else if ((end == PF_WALK_CUT || end == PF_WALK_ON) && walk->earlier + walk->frames)
 		pf_loss(noted_loss(capture, loss, BY_TABLES) + PF_STACK_CUT);
 	if (end == PF_WALK_FULL && walk->depth & PF_STACK_DEFAULT_DEPTH)
 		pf_loss(noted_loss(capture, loss, BY_TABLES) + PF_STACK_TRUNCATED);
-	return walk->frames * 8;
+	return end == PF_WALK_LOST ? 0 : walk->frames * 8;
+}
+
+/* Stores what the kernel walked: so many frames, of which there is room for `most`. */
+static __always_inline void store_walked(struct pf_capture *capture, __u64 frames, __u64 most, __u64 loss, const int renewed)
+{
+	capture->stack.nr = frames;
+	/*
+	 * Just before the access: 5.10 forgets the bounds of what it spills, though not constants. And of a number that the
+	 * compiler does not know to be `stack->nr`, which it would read back without any bounds.
+	 */
+	asm volatile("" : "+r"(frames));
+	if (frames > most)
+		frames = most;
+	capture->id = identify(&capture->stack, frames);
+	if (renewed)
+		store_renewed(capture, loss, BY_KERNEL);
+	else
+		store(capture, loss, BY_KERNEL);
 }
 
 /* The id of the current stack, stored if it is new; 0 if there is none or it could not be walked. */
@@ -245,46 +336,30 @@ static __always_inline __u64 stored(void *ctx, __u64 flags, __u64 size, __u64 lo
 {
 	struct pf_capture *capture = (struct pf_capture *)scratch->memory;
 	struct pf_stack *stack = &capture->stack;
-	__u64 frames;
 	long result;
 
+	stack->tgid = flags & PF_STACK_USER ? bpf_get_current_pid_tgid() >> 32 : 0;
+	stack->before = 0;
 	if (how == BY_KERNEL) {
 		result = walk(ctx, capture, flags, size);
 	} else {
-		result = walk_by_tables(ctx, capture, flags, size, loss);
-		flags = PF_STACK_USER;
-		size = pf_param(stack_depth) * 8;
+		stack->tgid |= PF_STACK_MARKED;
+		result = walk_by_tables(ctx, capture, flags, size, loss, renewed);
 	}
 	if (pf_unlikely(result < 8)) {
 		/* None is an answer: a kernel thread has no user stack, and code of a process no kernel stack. */
 		if (result < 0)
 			pf_loss(noted_loss(capture, loss, how) + PF_STACK_FAILED);
-		return 0;
+		/* Or all frames that are stored are in pieces. */
+		return stack->before;
 	}
-	frames = (__u64)result / 8;
-	if (how == BY_KERNEL && pf_unlikely((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH))
-		pf_loss(loss + (is_deep(stack, flags, size) ? PF_STACK_TRUNCATED : PF_STACK_ASTRAY));
-	stack->tgid = flags & PF_STACK_USER ? bpf_get_current_pid_tgid() >> 32 : 0;
-	if (how == BY_TABLES)
-		stack->tgid |= PF_STACK_MARKED;
-	stack->nr = frames;
-	/*
-	 * Just before the access: 5.10 forgets the bounds of what it spills, though not constants. And of a number that the
-	 * compiler does not know to be `stack->nr`, which it would read back without any bounds.
-	 */
-	asm volatile("" : "+r"(frames));
-	if (frames > size / 8)
-		frames = size / 8;
-	if (how == BY_KERNEL)
-		capture->id = identify(stack, frames);
-	else if (capture->walk.left)
-		capture->id = capture->walk.left;
-	else
-		capture->id = identify_walk(&capture->walk, capture->walk.hash, frames, stack->tgid);
-	if (renewed)
-		store_renewed(capture, loss, how);
-	else
-		store(capture, loss, how);
+	if (how == BY_KERNEL) {
+		if (pf_unlikely((__u64)result == size && flags & PF_STACK_DEFAULT_DEPTH))
+			pf_loss(loss + (is_deep(stack, flags, size) ? PF_STACK_TRUNCATED : PF_STACK_ASTRAY));
+		store_walked(capture, (__u64)result / 8, size / 8, loss, renewed);
+	} else {
+		store_walk(capture, renewed);
+	}
 	return capture->id;
 }
 

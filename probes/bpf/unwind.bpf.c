@@ -57,13 +57,9 @@ pf_global(__u64, pf_begin_unwinding, __u64 level)
 	walk->bx = pf_load(registers + pf_param(offset.pt_regs.bx));
 	walk->bx_at = 0;
 	walk->exact = 1;
-	walk->frames = 0;
-	walk->hash = 0;
 	walk->end = 0;
-	walk->early = 0;
 	walk->python_goes_on = 0;
 	walk->python = PF_PYTHON_NONE;
-	walk->left = 0;
 	return PF_WALK_ON;
 }
 
@@ -349,7 +345,10 @@ static __always_inline int note_address(struct pf_capture *capture)
 	return note(capture, walk->ip | (walk->frames && walk->exact ? PF_STACK_INTERRUPTED : 0));
 }
 
-/* Notes the frame that is next, and makes its caller the next. What became of it, as PF_WALK_…. */
+/*
+ * Notes the frame that is next, and makes its caller the next, if there is room and no frames of Python come before. What became of it, as
+ * PF_WALK_….
+ */
 pf_global(__u64, pf_unwind, __u64 level)
 {
 	struct pf_capture *capture = capture_of(level);
@@ -359,6 +358,11 @@ pf_global(__u64, pf_unwind, __u64 level)
 	if (!capture)
 		return PF_WALK_CUT;
 	walk = &capture->walk;
+	if (walk->frames >= walk->most)
+		return PF_WALK_FULL;
+	if (pf_unlikely(walk->python_goes_on))
+		return PF_WALK_ON;
+	walk->stack = walk->sp;
 	if (!walk->ip)
 		return PF_WALK_WHOLE;
 	/* The kernel's code that functions with return probes return to begins at a page. */
@@ -388,27 +392,27 @@ __u64 pf_python(__u64 level);
 __u64 pf_find_stack_end(__u64 level);
 __u64 pf_leave_rest(__u64 level);
 
-/* A step of a walk: a frame, or frames of Python in its place, or all that is left. What became of it, as PF_WALK_…. */
-pf_global(__u64, pf_step, __u64 level)
+/*
+ * Steps of a walk: each is a frame, or frames of Python in its place, or all that is left. What became of the last one, as PF_WALK_….
+ */
+pf_global(__u64, pf_steps, __u64 level)
 {
 	struct pf_capture *capture = capture_of(level);
 	__u64 end;
 
 	if (!capture)
 		return PF_WALK_CUT;
-	if (pf_unlikely(capture->walk.python_goes_on)) {
-		pf_python(level);
-		return PF_WALK_ON;
+#pragma clang loop unroll(disable)
+	for (__u64 i = 0; i < PF_STEPS_AT_ONCE; i++) {
+		end = pf_unwind(level);
+		if (end == PF_WALK_EARLY) {
+			pf_find_stack_end(level);
+			return pf_leave_rest(level);
+		}
+		if (end != PF_WALK_ON)
+			return end;
+		if (pf_unlikely(capture->walk.python) && pf_python_runs(level))
+			pf_python(level);
 	}
-	if (capture->walk.frames >= (capture->walk.depth & ~PF_STACK_DEFAULT_DEPTH))
-		return PF_WALK_FULL;
-	capture->walk.stack = capture->walk.sp;
-	end = pf_unwind(level);
-	if (pf_unlikely(end == PF_WALK_EARLY)) {
-		pf_find_stack_end(level);
-		return pf_leave_rest(level);
-	}
-	if (pf_unlikely(capture->walk.python) && end == PF_WALK_ON && pf_python_runs(level))
-		pf_python(level);
-	return end;
+	return PF_WALK_ON;
 }

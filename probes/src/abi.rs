@@ -113,8 +113,11 @@ macro_rules! constants {
 constants! {
     /// How deep probes may nest on one CPU: task, softirq, hardirq, NMI. Elements of each map of scratch memory.
     SCRATCH_LEVELS: u32 = 4;
-    /// The most frames that a stack can have (`PERF_MAX_STACK_DEPTH`), and those that it has unless told otherwise.
-    MAX_STACK_FRAMES: u32 = 127;
+    /// The most frames of a stack that is walked by tables, and those that it has unless told otherwise.
+    MAX_STACK_FRAMES: u32 = 2048;
+    /// The most that the kernel walks (`PERF_MAX_STACK_DEPTH`), and the most in an element of the table of stacks: of a deeper stack
+    /// each element is a piece.
+    STACK_PIECE_FRAMES: u32 = 127;
     /// Stacks that are remembered to be stored; a power of two.
     KNOWN_STACKS: u32 = 512;
     /// Where stacks are given up, the element of the remembered ones that is the generation of the table in use. It only rises.
@@ -214,8 +217,10 @@ constants! {
     WALK_EARLY: u64 = 3;
     /// What comes behind the last frame is left to user space.
     WALK_LEFT: u64 = 4;
-    /// There are as many frames as are wanted.
+    /// There are as many frames as are wanted, or as go into a piece.
     WALK_FULL: u64 = 5;
+    /// The table of stacks did not take a piece.
+    WALK_LOST: u64 = 6;
     /// Bytes of the stack that user space gets to walk on in: as many pages as each CPU can have memory for.
     REST_BYTES: u32 = 7 << 12;
     /// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
@@ -265,12 +270,17 @@ pub const STACK: Struct = Struct {
         field(
             "nr",
             Type::U32,
-            "frames; what follows them is not part of the stack",
+            "frames, those of the pieces before among them",
         ),
         field(
             "first_ns",
             Type::U64,
             "CLOCK_MONOTONIC at the first capture",
+        ),
+        field(
+            "before",
+            Type::U64,
+            "the id of the piece that has the frames before these; 0: none",
         ),
         field("ips", Type::Words, "the frames' addresses, innermost first"),
     ],
@@ -281,6 +291,8 @@ pub const STACK_TGID: Extent = STACK.extent("tgid");
 pub const STACK_NR: Extent = STACK.extent("nr");
 /// `CLOCK_MONOTONIC` at a stack's first capture.
 pub const STACK_FIRST_NS: Extent = STACK.extent("first_ns");
+/// The id of the piece of a stack that has the frames before.
+pub const STACK_BEFORE: Extent = STACK.extent("before");
 /// Bytes before the frames in a stack.
 pub const STACK_HEADER: u32 = STACK.size();
 
@@ -352,8 +364,14 @@ pub const WALK: Struct = Struct {
             "how many frames are wanted, with PF_STACK_DEFAULT_DEPTH if nobody asked for so many",
         ),
         field("loss", Type::U64, "the probe's first counter of losses"),
-        field("frames", Type::U64, "that were found"),
-        field("hash", Type::U64, "of these frames"),
+        field("frames", Type::U64, "that were found, in this piece"),
+        field("most", Type::U64, "that this piece is to have"),
+        field(
+            "earlier",
+            Type::U64,
+            "those of the pieces before, which are stored",
+        ),
+        field("hash", Type::U64, "of all these frames"),
         field(
             "hash_before",
             Type::U64,
@@ -563,9 +581,10 @@ mod tests {
         assert_eq!(at(STACK_TGID), (0, 4));
         assert_eq!(at(STACK_NR), (4, 4));
         assert_eq!(at(STACK_FIRST_NS), (8, 8));
+        assert_eq!(at(STACK_BEFORE), (16, 8));
         assert_eq!(at(EXTREME_SET), (8, 8));
-        assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 16));
-        assert_eq!((CAPTURE.size(), AVERAGE.size()), (512, 16));
+        assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 24));
+        assert_eq!((CAPTURE.size(), AVERAGE.size()), (536, 16));
         assert_eq!(at(INTERVAL_WEIGHT), (16, 8));
         assert_eq!((INTERVAL.size(), SERIES_HEADER), (24, 8));
     }

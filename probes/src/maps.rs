@@ -91,7 +91,7 @@ pub enum MapTemplate {
         /// Whether the least or the greatest value of each is kept.
         extremes: bool,
     },
-    /// Stacks by id: a header of [`STACK_HEADER`] bytes, then `u64` for each frame.
+    /// Stacks by id, or pieces of deep ones: a header of [`STACK_HEADER`] bytes, then `u64` for each frame.
     Stacks {
         /// Frames there is room for.
         depth: u32,

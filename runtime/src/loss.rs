@@ -8,9 +8,7 @@ use crate::load::Loaded;
 use crate::sys;
 use pfscript_compiler::manifest::{FaultKind, Manifest};
 use pfscript_grammar::Span;
-use pfscript_probes::abi::{
-    LOSS_CAUSES, LossCause, MAX_LOOP_TURNS, MAX_WHILE_TURNS, STACK_HEADER, map,
-};
+use pfscript_probes::abi::{LOSS_CAUSES, LossCause, MAX_LOOP_TURNS, MAX_WHILE_TURNS, map};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
@@ -378,10 +376,7 @@ fn capacity(cause: LossCause, loaded: &Loaded, manifest: &Manifest) -> Option<u6
         }
         LossCause::EventsFull => Some(loaded.map(map::EVENTS)?.max_entries().into()),
         LossCause::StacksFull => Some(loaded.stacks().next()?.max_entries().into()),
-        LossCause::StackTruncated => {
-            let size = loaded.stacks().next()?.value_size();
-            Some((size.saturating_sub(STACK_HEADER as usize) / 8) as u64)
-        }
+        LossCause::StackTruncated => manifest.stack_limit.map(u64::from),
         _ => None,
     }
 }

@@ -4,10 +4,11 @@
 //! generation is forgotten in the next without being cleared. An id is the same in both tables. Which stacks are carried along
 //! and when a table is emptied, `session::renewal` decides.
 
+use crate::bytes::unsigned;
 use crate::generations::Pair;
 use crate::raw_table::each_entry;
 use crate::sys::bpf::MapHandle;
-use pfscript_probes::abi::{KNOWN_GENERATION, KNOWN_STORED};
+use pfscript_probes::abi::{KNOWN_GENERATION, KNOWN_STORED, STACK_BEFORE};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -66,16 +67,27 @@ impl StackTables {
         self.pair.wait()
     }
 
-    /// Carries a stack along from the past table to the present one. Whether it has just been put there; false if it was there
-    /// already, or in neither.
+    /// Carries a stack along from the past table to the present one, with the pieces that it is made of. How many of them have just
+    /// been put there; the others were there already, or are in neither.
     ///
     /// # Errors
     /// `E2BIG` if the present table is full, else the kernel's.
-    pub fn carry_along(&self, id: u64) -> io::Result<bool> {
+    pub fn carry_along(&self, id: u64) -> io::Result<u64> {
         let (present, past) = (self.present(), self.past());
-        let key = id.to_le_bytes();
-        let mut stack = vec![0; past.value_size()];
-        Ok(past.lookup(&key, &mut stack)? && present.insert(&key, &stack)?)
+        let mut piece = vec![0; past.value_size()];
+        let (mut id, mut carried) = (id, 0);
+        while id != 0 {
+            let key = id.to_le_bytes();
+            if !present.lookup(&key, &mut piece)? {
+                if !past.lookup(&key, &mut piece)? {
+                    break;
+                }
+                carried += u64::from(present.insert(&key, &piece)?);
+            }
+            // A piece is stored before those behind it, and perhaps in the past table alone.
+            id = unsigned(STACK_BEFORE.of(&piece));
+        }
+        Ok(carried)
     }
 
     /// Removes all stacks from the past table, which no program may use any more.

@@ -15,7 +15,7 @@ use crate::sema::{Checker, SETTINGS, SettingValue};
 use crate::types::{COMM_BYTES, Type};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
 use pfscript_probes::Feature;
-use pfscript_probes::abi::{MAX_STACK_FRAMES, helper};
+use pfscript_probes::abi::{MAX_STACK_FRAMES, STACK_PIECE_FRAMES, helper};
 
 /// One builtin.
 pub struct Builtin {
@@ -301,7 +301,15 @@ pub(crate) fn stack(
         return Err(Diagnostic::error(span, message)
             .help("without them, stacks can be walked by frame pointers: `ustack(fp)`"));
     }
-    checker.needs.stacks = checker.needs.stacks.max(depth.unwrap_or(MAX_STACK_FRAMES));
+    let most = match by_tables {
+        true => MAX_STACK_FRAMES,
+        false => STACK_PIECE_FRAMES,
+    };
+    // The kernel may not walk as far as is asked for. Stacks that are deeper are cut then, too, and counted.
+    let whole = depth.is_none_or(|depth| depth > most);
+    checker.needs.kernel_walks |= whole && !by_tables;
+    let walked = depth.unwrap_or(most).min(most);
+    checker.needs.stacks = checker.needs.stacks.max(walked.min(STACK_PIECE_FRAMES));
     if user {
         checker.needs.user_symbols = true;
     } else {
@@ -315,8 +323,8 @@ pub(crate) fn stack(
     Ok(Expr {
         kind: ExprKind::Stack {
             user,
-            depth: depth.unwrap_or(MAX_STACK_FRAMES),
-            default_depth: depth.is_none(),
+            depth: walked,
+            whole,
             by_tables,
         },
         ty: Type::Stack {

@@ -76,12 +76,12 @@ impl Lower<'_> {
             ExprKind::Stack {
                 user,
                 depth,
-                default_depth,
+                whole,
                 by_tables,
             } => {
                 let context = self.context();
                 let flag = |set: bool, flag: u64| if set { flag } else { 0 };
-                let flags = flag(*user, STACK_USER) | flag(*default_depth, STACK_DEFAULT_DEPTH);
+                let flags = flag(*user, STACK_USER) | flag(*whole, STACK_DEFAULT_DEPTH);
                 let flags = self.builder.constant(flags as i64);
                 let size = self.builder.constant(i64::from(*depth) * 8);
                 let loss = self.loss();

@@ -32,7 +32,7 @@ use indexmap::IndexSet;
 use maps::Maps;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::LOSS_CAUSES;
-use pfscript_probes::abi::{STACK_DEPTH_PARAMETER, map};
+use pfscript_probes::abi::{MAX_STACK_FRAMES, STACK_DEPTH_PARAMETER, STACK_PIECE_FRAMES, map};
 use std::collections::HashMap;
 
 /// Lowers a checked script.
@@ -56,6 +56,11 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         kernel_symbols: checked.needs.kernel_symbols,
         renews_stacks: checked.needs.renews_stacks,
         unwind_tables: checked.needs.unwind_tables,
+        stack_limit: match (checked.needs.kernel_walks, checked.needs.unwind_tables) {
+            (true, true) => None,
+            (true, false) => Some(STACK_PIECE_FRAMES),
+            (false, _) => Some(MAX_STACK_FRAMES),
+        },
         globals: checked.needs.globals,
         failures_by_place: checked.failures_by_place,
         silent_maps: !checked.limits.print_maps,

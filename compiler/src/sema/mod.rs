@@ -100,8 +100,10 @@ pub struct CheckedAction {
 pub struct Needs {
     /// The kinds of records that are sent.
     pub records: Vec<RecordKind>,
-    /// Frames of the deepest stack that is captured; 0 for none.
+    /// Frames that an element of the table of stacks has room for; 0 for no such table.
     pub stacks: u32,
+    /// Some that are to be whole are walked by the kernel.
+    pub kernel_walks: bool,
     /// Some are walked by tables.
     pub unwind_tables: bool,
     /// Stacks that nothing holds any more are given up.

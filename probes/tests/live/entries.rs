@@ -4,7 +4,7 @@ use std::{hint::black_box, ptr::null_mut};
 
 use pfscript_probes::{
     LossCause, MapTemplate,
-    abi::{MAX_STACK_FRAMES, SCRATCH_LEVELS, STACK_DEFAULT_DEPTH, STACK_USER},
+    abi::{SCRATCH_LEVELS, STACK_DEFAULT_DEPTH, STACK_PIECE_FRAMES, STACK_USER},
     library,
 };
 
@@ -109,7 +109,7 @@ fn every_entry_loads_as_every_program_type() {
             .call("pf_count")
             .copy(1, 6)
             .set(2, STACK_USER | STACK_DEFAULT_DEPTH)
-            .set(3, u64::from(MAX_STACK_FRAMES) * 8)
+            .set(3, u64::from(STACK_PIECE_FRAMES) * 8)
             .set(4, LOSS)
             .call(stack)
             .exit();

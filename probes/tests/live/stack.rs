@@ -37,7 +37,7 @@ fn stack(session: &Session, id: u64) -> (u32, u32, u64, Vec<u64>) {
         tgid,
         frames,
         value[1],
-        value[2..2 + frames as usize].to_vec(),
+        value[3..3 + frames as usize].to_vec(),
     )
 }
 

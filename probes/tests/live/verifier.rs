@@ -2,7 +2,7 @@
 
 use pfscript_probes::{
     MapTemplate,
-    abi::{MAX_STACK_FRAMES, STACK_DEFAULT_DEPTH, STACK_USER},
+    abi::{STACK_DEFAULT_DEPTH, STACK_PIECE_FRAMES, STACK_USER},
 };
 
 use crate::{
@@ -35,7 +35,7 @@ fn bears_many_calls(stack: &'static str) {
             .copy(8, 0)
             .copy(1, 6)
             .set(2, STACK_USER | STACK_DEFAULT_DEPTH)
-            .set(3, u64::from(MAX_STACK_FRAMES) * 8)
+            .set(3, u64::from(STACK_PIECE_FRAMES) * 8)
             .set(4, LOSS)
             .call(stack)
             .copy(1, 8)

@@ -191,8 +191,8 @@ impl Renewal {
                 }
                 match tables.carry_along(id) {
                     Ok(carried) => {
-                        found |= carried;
-                        self.carried += u64::from(carried);
+                        found |= carried > 0;
+                        self.carried += carried;
                     }
                     Err(error) => {
                         return match error.raw_os_error() {

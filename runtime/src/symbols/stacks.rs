@@ -7,12 +7,15 @@ use crate::bytes::unsigned;
 use crate::load::Loaded;
 use crate::raw_table::each_entry;
 use pfscript_probes::abi::{
-    STACK_FIRST_NS, STACK_HEADER, STACK_INTERRUPTED, STACK_MARKED, STACK_NR, STACK_PYTHON,
-    STACK_TGID, STACK_UNFINISHED,
+    MAX_STACK_FRAMES, STACK_BEFORE, STACK_FIRST_NS, STACK_HEADER, STACK_INTERRUPTED, STACK_MARKED,
+    STACK_NR, STACK_PIECE_FRAMES, STACK_PYTHON, STACK_TGID, STACK_UNFINISHED,
 };
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::io;
+
+/// Pieces that a stack can have.
+const MAX_PIECES: usize = MAX_STACK_FRAMES.div_ceil(STACK_PIECE_FRAMES) as usize;
 
 /// A captured stack.
 #[derive(Debug)]
@@ -65,23 +68,40 @@ pub struct CapturedFrame {
     pub is_python: bool,
 }
 
-/// The stack with an id; `None` if it could not be had.
+/// The stack with an id, put together from its pieces; `None` if it could not be had.
 pub fn read(loaded: &Loaded, id: u64) -> Option<Captured> {
+    let last = value(loaded, id)?;
+    let mut pieces = Vec::new();
+    let mut before = unsigned(STACK_BEFORE.of(&last));
+    while before != 0 && pieces.len() < MAX_PIECES {
+        let piece = value(loaded, before)?;
+        before = unsigned(STACK_BEFORE.of(&piece));
+        pieces.push(piece);
+    }
+    let mut words = Vec::new();
+    for piece in pieces.iter().rev().chain([&last]) {
+        // Those of the pieces before are counted, too.
+        let count = (unsigned(STACK_NR.of(piece)) as usize).saturating_sub(words.len());
+        let own = piece.get(STACK_HEADER as usize..).unwrap_or_default();
+        words.extend(own.chunks_exact(8).take(count).map(unsigned));
+    }
+    Some(Captured {
+        tgid: owner(&last),
+        first_ns: unsigned(STACK_FIRST_NS.of(&last)),
+        words,
+        marked: unsigned(STACK_TGID.of(&last)) as u32 & STACK_MARKED != 0,
+    })
+}
+
+/// The value of an id in the tables of stacks.
+fn value(loaded: &Loaded, id: u64) -> Option<Vec<u8>> {
     let mut value = Vec::new();
     let mut tables = loaded.stacks().filter(|_| id != 0);
     tables.find(|table| {
         value.resize(table.value_size(), 0);
         table.lookup(&id.to_le_bytes(), &mut value).unwrap_or(false)
     })?;
-    let count = unsigned(STACK_NR.of(&value)) as usize;
-    let tgid = owner(&value);
-    let words = value.get(STACK_HEADER as usize..).unwrap_or_default();
-    Some(Captured {
-        tgid,
-        first_ns: unsigned(STACK_FIRST_NS.of(&value)),
-        words: words.chunks_exact(8).take(count).map(unsigned).collect(),
-        marked: unsigned(STACK_TGID.of(&value)) as u32 & STACK_MARKED != 0,
-    })
+    Some(value)
 }
 
 /// The frame that a word of a stack stands for. Addresses of a process leave the bits of marks free.

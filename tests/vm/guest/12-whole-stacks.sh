@@ -21,6 +21,17 @@ whole_by_page_faults() {
 }
 check whole-stacks-of-page-faults whole_by_page_faults
 
+# A stack of several pieces.
+whole_however_deep() {
+    trace_well -e 'software:page-faults:1 { @[ustack] = count(); }' -c "deepstack 600 50"
+    rows out | grep -E '\]: 50$' >deep || fail "no stack has the 50 faults"
+    [ "$(grep -o ';descend+' deep | wc -l)" = 600 ] || fail "it has $(grep -o ';descend+' deep | wc -l) frames of descend"
+    grep -E ';main\+[0-9]+;.*_start' deep >whole || fail "it does not go to the start"
+    grep -E 'cut |lost ' err && fail "some were cut"
+    return 0
+}
+check whole-stacks-however-deep whole_however_deep
+
 # In a program that can be preempted, and that the kernel enters by a breakpoint.
 whole_by_uprobes() {
     trace_well -e 'uprobe:/workloads/frameless:middle { @[ustack] = count(); }' -c "frameless 3"

@@ -14,7 +14,7 @@ L1:
     r6 = r1
     r1 = r6
     r2 = 0x100000100 ll
-    r3 = 1016
+    r3 = 16384
     r4 = 0
     call pf_stack_by_tables
     *(u64 *)(r10 -32) = r0

@@ -4,7 +4,7 @@ pub mod link;
 
 use std::collections::BTreeMap;
 
-use pfscript_probes::abi::MAX_STACK_FRAMES;
+use pfscript_probes::abi::STACK_PIECE_FRAMES;
 use pfscript_probes::{LOSS_CAUSES, LossCause, MapTemplate};
 
 use pfscript_testkit::{Map, MapSpec, Program, is_root, program::RAW_TRACEPOINT};
@@ -18,7 +18,7 @@ pub const STACKS: u32 = 3;
 /// Where programs choose one of two such tables, these.
 pub const TABLES: [&str; 2] = ["first table", "second table"];
 /// Frames of the session's stacks.
-pub const DEPTH: u32 = MAX_STACK_FRAMES;
+pub const DEPTH: u32 = STACK_PIECE_FRAMES;
 /// Bytes of a frame of scratch memory.
 pub const FRAME: u32 = 2048;
 /// The probe that the tests are, so that mistaken indexes show.
