@@ -243,10 +243,23 @@ static __always_inline __u64 leave_signal(struct pf_walk *walk)
 	return PF_WALK_ON;
 }
 
-/* The caller's registers where frames are linked by the frame pointer. */
+/* Whether code is at an address that a runtime made: it is of no file. */
+static __always_inline int is_generated(__u64 address)
+{
+	__u64 vma = vma_of(address);
+
+	return vma && pf_load(vma + pf_param(offset.vm_area_struct.vm_flags)) & PF_EXECUTABLE &&
+	       !pf_load(vma + pf_param(offset.vm_area_struct.vm_file));
+}
+
+/*
+ * The caller's registers where frames are linked by the frame pointer. What is not returned to by a call is no caller, but for an
+ * interpreter that a runtime made, which pushes addresses of its own choice (HotSpot's).
+ */
 static __always_inline __u64 follow_frame_pointer(struct pf_walk *walk)
 {
-	if (walk->fp < walk->sp || read_pair(walk, walk->fp) || !follows_call(walk->high))
+	if (walk->fp < walk->sp || read_pair(walk, walk->fp) ||
+	    (!follows_call(walk->high) && !is_generated(walk->high)))
 		return PF_WALK_CUT;
 	walk->sp = walk->fp + 16;
 	walk->fp = walk->low;
