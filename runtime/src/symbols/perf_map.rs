@@ -21,15 +21,19 @@ const MAX_LINE: usize = 16 << 10;
 /// Bytes that are read at once.
 const PIECE: usize = 64 << 10;
 
+/// Bytes before the place up to which a file was read, by which it is known to be the same.
+const LAST: usize = 64;
+
 /// The functions of one process, by rising address.
 #[derive(Debug, Default)]
 pub struct PerfMap {
     functions: Vec<Entry>,
     /// All names, one after another.
     names: String,
-    /// Which file it is, by device and inode, and how far it was read.
+    /// Which file it is, by device and inode, how far it was read, and the last bytes before.
     file: (u64, u64),
     end: u64,
+    last: Vec<u8>,
     /// How far the binary file was read.
     dump_end: u64,
     cut: bool,
@@ -51,19 +55,58 @@ struct Name {
 }
 
 impl PerfMap {
-    /// Reads what was appended since it was read before; all of it if the file was begun anew. No more than `room` bytes are
-    /// kept.
+    /// Reads what was appended since it was read before; all of it if the file was begun anew, as the JVM does. Code that is not in
+    /// there any more keeps its name where no other came in its place. No more than `room` bytes are kept.
     pub fn update(&mut self, file: &File, room: usize) {
         let Ok(meta) = file.metadata() else {
             return;
         };
         let (size, identity) = (meta.len(), (meta.dev(), meta.ino()));
-        if size < self.end || identity != self.file {
-            *self = PerfMap {
-                file: identity,
-                ..PerfMap::default()
-            };
+        if identity == self.file && self.is_same(file) {
+            self.append(file, size, room);
+            return;
         }
+        let before = std::mem::replace(
+            self,
+            PerfMap {
+                file: identity,
+                dump_end: self.dump_end,
+                ..PerfMap::default()
+            },
+        );
+        self.append(file, size, room);
+        self.keep(&before, room);
+    }
+
+    /// Whether a file begins with what was read.
+    fn is_same(&self, file: &File) -> bool {
+        let mut last = vec![0; self.last.len()];
+        file.read_exact_at(&mut last, self.end - self.last.len() as u64)
+            .is_ok()
+            && last == self.last
+    }
+
+    /// Takes over the functions of another one in whose place there are none.
+    fn keep(&mut self, before: &PerfMap, room: usize) {
+        let kept = before.functions.iter().filter(|old| {
+            let behind = self.functions.partition_point(|new| new.start < old.end);
+            let last = behind.checked_sub(1).map(|last| &self.functions[last]);
+            last.is_none_or(|last| last.end <= old.start)
+        });
+        for old in kept.collect::<Vec<_>>() {
+            if self.is_full(room) {
+                break;
+            }
+            if let Some(name) = before.name(old.name) {
+                self.insert(old.start, old.end, name);
+            }
+        }
+        self.functions.sort_by_key(|function| function.start);
+    }
+
+    /// Reads a file on, up to its size.
+    fn append(&mut self, file: &File, size: u64, room: usize) {
+        let from = self.end;
         let readable = size.min(MAX_BYTES);
         let mut line = Vec::new();
         let mut too_long = false;
@@ -93,6 +136,15 @@ impl PerfMap {
             }
         }
         self.cut |= size > MAX_BYTES || self.is_full(room);
+        if self.end == from {
+            return;
+        }
+        self.last.resize(LAST.min(self.end as usize), 0);
+        let last_at = self.end - self.last.len() as u64;
+        if file.read_exact_at(&mut self.last, last_at).is_err() {
+            // It was cut short in between.
+            self.last.clear();
+        }
         // Of code generated twice at an address the later line is the true one; the sort is stable.
         self.functions.sort_by_key(|function| function.start);
     }
@@ -142,14 +194,17 @@ impl PerfMap {
         });
     }
 
+    fn name(&self, Name { start, length }: Name) -> Option<&str> {
+        self.names.get(start as usize..(start + length) as usize)
+    }
+
     /// The function at an address, and the offset in it.
     pub fn find(&self, address: u64) -> Option<(&str, u64)> {
         let behind = self
             .functions
             .partition_point(|function| function.start <= address);
         let function = self.functions.get(behind.checked_sub(1)?)?;
-        let Name { start, length } = function.name;
-        let name = self.names.get(start as usize..(start + length) as usize)?;
+        let name = self.name(function.name)?;
         (address < function.end).then(|| (name, address - function.start))
     }
 }
@@ -217,9 +272,27 @@ mod tests {
         assert_eq!(map.find(0x2000), Some(("two", 0)));
         assert_eq!(map.find(0x3000), Some(("three", 0)));
         assert_eq!(map.functions.len(), 3);
-        file.set_len(0).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_written_anew_is_read_anew() {
+        let file = file(b"1000 20 one\n2000 20 two\n3000 20 three\n");
+        let mut map = PerfMap::default();
+        map.update(&file, ROOM);
+        // Of the same length, so that nothing was appended.
+        file.write_all_at(b"1008 20 ONE\n2000 20 TWO\n4000 20 THREE\n", 0)
+            .unwrap();
         map.update(&file, ROOM);
         assert_eq!(map.find(0x1000), None);
+        assert_eq!(map.find(0x1008), Some(("ONE", 0)));
+        assert_eq!(map.find(0x2000), Some(("TWO", 0)));
+        assert_eq!(map.find(0x3000), Some(("three", 0)));
+        assert_eq!(map.find(0x4000), Some(("THREE", 0)));
+        let size = map.size();
+        file.set_len(0).unwrap();
+        map.update(&file, ROOM);
+        assert_eq!(map.find(0x2000), Some(("TWO", 0)));
+        assert_eq!(map.size(), size);
     }
 
     #[test]
