@@ -85,6 +85,14 @@ pub struct Cli {
     #[arg(long)]
     pub exit_status: bool,
 
+    /// Tell Node and the JVM, in the environment of the command, to keep frame pointers and to name the code that they generate
+    #[arg(long)]
+    pub runtimes: bool,
+
+    /// Ask JVMs that run, when tracing begins and when it ends, what their code is called (JDK 17 and later)
+    #[arg(long)]
+    pub jvm_map: bool,
+
     /// Trace only this process, and stop when it ends
     #[arg(short = 'p', long = "pid", value_name = "PID")]
     pub pid: Option<u32>,

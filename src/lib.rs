@@ -19,7 +19,7 @@ pub use pfscript_compiler::{Limits, Options};
 pub use pfscript_grammar as grammar;
 pub use pfscript_probes as probes;
 pub use pfscript_runtime as runtime;
-pub use pfscript_runtime::{Command, Json, Outcome, Session, Sink, Stop, Target};
+pub use pfscript_runtime::{Command, Json, Outcome, Runtimes, Session, Sink, Stop, Target};
 
 use pfscript_compiler::Compiled;
 use pfscript_compiler::facts::Facts;

@@ -15,7 +15,7 @@ use pfscript::compiler::{PREFIXES, Parameter, ParameterDefault, ProbeFilter, SET
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
 use pfscript::runtime::{OutputFile, session};
-use pfscript::{Command, CompileError, Limits, Options, Program, Stop, Target, grammar};
+use pfscript::{Command, CompileError, Limits, Options, Program, Runtimes, Stop, Target, grammar};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
@@ -99,19 +99,30 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     let stop = Stop::on_signals().map_err(|error| failure(format_args!("{error}")))?;
     // The handlers stay to the very end: without them, the twin of the signal that ended the session would kill.
     let stop: &Stop = Box::leak(Box::new(stop));
+    let runtimes = match cli.runtimes {
+        true => Runtimes::Told,
+        false => Runtimes::AsTheyAre,
+    };
     let command = match (&cli.command, &cli.run[..]) {
         _ if cli.check || cli.dump.is_some() || cli.emit_elf.is_some() => None,
         _ if cli.mode == Some(Mode::Codegen) => None,
-        (Some(line), _) => Some(Command::parse(line)),
+        (Some(line), _) => Some(Command::parse(line, runtimes)),
         (None, []) => None,
-        (None, words) => Some(Command::new(words.to_vec())),
+        (None, words) => Some(Command::new(words.to_vec(), runtimes)),
     };
     let command = command
         .transpose()
         .map_err(|error| failure(format_args!("{error}")))?;
-    if cli.exit_status && cli.command.is_none() && cli.run.is_empty() {
+    let needs_command = [
+        ("--exit-status", cli.exit_status),
+        ("--runtimes", cli.runtimes),
+    ];
+    if cli.command.is_none()
+        && cli.run.is_empty()
+        && let Some((option, _)) = needs_command.iter().find(|(_, given)| *given)
+    {
         return Err(failure(format_args!(
-            "--exit-status needs a command: start one with -c COMMAND or --run COMMAND"
+            "{option} needs a command: start one with -c COMMAND or --run COMMAND"
         )));
     }
     if let Some(pid) = cli.pid
@@ -281,6 +292,7 @@ fn trace(
         .dry_run(cli.dry_run)
         .bench(cli.bench || cli.mode == Some(Mode::Bench))
         .print_maps(!cli.no_maps)
+        .jvm_map(cli.jvm_map)
         .notify(std::env::var_os(NOTIFY).is_some());
     // A dry run has no results: what an earlier run wrote stays.
     let file = cli.output.clone().filter(|_| !cli.dry_run);

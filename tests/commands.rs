@@ -152,6 +152,25 @@ fn the_status_of_the_command_is_shown_and_passed_on() {
         .refuses(&["--exit-status needs a command"]);
 }
 
+#[test]
+fn runtimes_are_told_in_the_environment_of_a_command() {
+    needs_root!();
+    let print = "printenv NODE_OPTIONS JAVA_TOOL_OPTIONS";
+    let tracer = |options: &[&str]| {
+        let tracer = Tracer::new(["-q", "-e", "BEGIN { }", "-c", print]).args(options);
+        tracer.env("NODE_OPTIONS", "--no-warnings").run().ok()
+    };
+    assert_eq!(tracer(&[]).text().trim_end(), "--no-warnings");
+    let told = tracer(&["--runtimes"]);
+    let lines: Vec<&str> = told.text().lines().collect();
+    assert!(lines[0].starts_with("--no-warnings --perf"), "{told}");
+    assert!(lines[1].contains("-XX:+PreserveFramePointer"), "{told}");
+    Tracer::script("BEGIN { }")
+        .arg("--runtimes")
+        .run()
+        .refuses(&["--runtimes needs a command"]);
+}
+
 /// Programs, maps, events and the files of traced processes are open in the tracer, and not for the command to use.
 #[test]
 fn a_command_inherits_no_descriptor_of_the_tracer() {

@@ -232,7 +232,7 @@ fn names_that_appear_after_the_process_is_gone_are_not_believed() {
     let script = scratch.file(
         "run",
         format!(
-            "'{program}' '' 65534 0 &\npid=$!\nwait\necho 20000000 10 generated_function > /tmp/perf-$pid.map\n"
+            "'{program}' '' 65534 0 &\npid=$!\nwait\nsleep 0.1\necho 20000000 10 generated_function > /tmp/perf-$pid.map\n"
         ),
     );
     let script_command = format!("sh '{}'", script.display());

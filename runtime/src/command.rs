@@ -5,6 +5,7 @@
 //! it.
 
 use crate::error::{Error, ErrorKind};
+use crate::runtimes::{self, Runtimes};
 use crate::sys::{guard, process};
 use std::ffi::{CString, OsStr, OsString};
 use std::io::{self, Read as _, Write as _};
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 pub struct Command {
     name: String,
     program: PathBuf,
+    runtimes: Runtimes,
     pid: u32,
     pidfd: OwnedFd,
     gate: Option<OwnedFd>,
@@ -46,21 +48,22 @@ impl Command {
     /// # Errors
     /// [`ErrorKind::Target`] if the line is empty or a quote is left open, or if the program is not found or not
     /// executable.
-    pub fn parse(line: &str) -> Result<Command, Error> {
+    pub fn parse(line: &str, runtimes: Runtimes) -> Result<Command, Error> {
         let words = split_words(line.as_bytes())
             .map_err(|problem| Error::new(ErrorKind::Target, format!("{problem} in `{line}`")))?;
-        Command::new(words.into_iter().map(OsString::from_vec).collect())
+        let words = words.into_iter().map(OsString::from_vec).collect();
+        Command::new(words, runtimes)
     }
 
     /// Forks the child for a program and its arguments.
     ///
     /// # Errors
     /// As [`Command::parse`].
-    pub fn new(words: Vec<OsString>) -> Result<Command, Error> {
+    pub fn new(words: Vec<OsString>, runtimes: Runtimes) -> Result<Command, Error> {
         let pipes = process::Pipes::new().map_err(|error| {
             Error::new(ErrorKind::Target, format!("can't start a command: {error}"))
         })?;
-        Command::start(words, pipes)
+        Command::start(words, runtimes, pipes)
     }
 
     /// Forks the child for a line of a shell, and gives what it writes to its standard output.
@@ -75,10 +78,15 @@ impl Command {
         let kept = reader.try_clone().map_err(cannot)?;
         pipes.output = Some((reader, writer));
         let words = ["/bin/sh".into(), "-c".into(), OsString::from_vec(line)];
-        Ok((Command::start(words.into(), pipes)?, kept))
+        let command = Command::start(words.into(), Runtimes::AsTheyAre, pipes)?;
+        Ok((command, kept))
     }
 
-    fn start(words: Vec<OsString>, pipes: process::Pipes) -> Result<Command, Error> {
+    fn start(
+        words: Vec<OsString>,
+        runtimes: Runtimes,
+        pipes: process::Pipes,
+    ) -> Result<Command, Error> {
         let Some(name) = words.first() else {
             return Err(Error::new(ErrorKind::Target, "the command to run is empty"));
         };
@@ -86,7 +94,7 @@ impl Command {
         let path = find_program(name)?;
         let found = path.clone();
         let nul = |_| Error::new(ErrorKind::Target, format!("`{shown}` contains a zero byte"));
-        let program = process::Program::new(
+        let mut program = process::Program::new(
             CString::new(path.into_os_string().into_vec()).map_err(nul)?,
             words
                 .iter()
@@ -94,6 +102,15 @@ impl Command {
                 .collect::<Result<_, _>>()
                 .map_err(nul)?,
         );
+        if runtimes == Runtimes::Told {
+            let variables = runtimes::environment(std::env::vars_os());
+            let texts = variables.into_iter().map(|(mut text, value)| {
+                text.push("=");
+                text.push(value);
+                CString::new(text.into_vec())
+            });
+            program = program.environment(texts.collect::<Result<_, _>>().map_err(nul)?);
+        }
         let cannot =
             |error| Error::new(ErrorKind::Target, format!("can't start `{shown}`: {error}"));
         let guard = program.fork(&pipes).map_err(cannot)?;
@@ -116,6 +133,7 @@ impl Command {
         Ok(Command {
             name: shown,
             program: found,
+            runtimes,
             pid,
             pidfd,
             gate: Some(gate),
@@ -138,6 +156,11 @@ impl Command {
     /// The child's process id.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Whether its runtimes are told to name the code that they generate.
+    pub(crate) fn runtimes(&self) -> Runtimes {
+        self.runtimes
     }
 
     /// Becomes readable when the child ends.
@@ -341,7 +364,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_executed_is_an_error_before_anything_starts() {
-        let message = |line: &str| Command::parse(line).unwrap_err().message;
+        let message = |line: &str| {
+            Command::parse(line, Runtimes::AsTheyAre)
+                .unwrap_err()
+                .message
+        };
         assert_eq!(
             message("no-such-command-here a"),
             "can't find the command `no-such-command-here` in PATH"
@@ -360,7 +387,7 @@ mod tests {
 
     #[test]
     fn the_child_waits_for_its_release() {
-        let mut command = Command::parse("true").unwrap();
+        let mut command = Command::parse("true", Runtimes::AsTheyAre).unwrap();
         let comm = std::fs::read_to_string(format!("/proc/{}/comm", command.pid())).unwrap();
         assert_ne!(comm.trim(), "true");
         assert_eq!(command.exit_status(), None);
@@ -371,7 +398,7 @@ mod tests {
 
     #[test]
     fn a_child_that_is_not_released_ends_with_its_command() {
-        let command = Command::parse("sleep 1000").unwrap();
+        let command = Command::parse("sleep 1000", Runtimes::AsTheyAre).unwrap();
         let pid = command.pid();
         let pidfd = process::pidfd(pid).unwrap();
         drop(command);
@@ -382,7 +409,7 @@ mod tests {
     fn a_command_ends_with_all_that_it_has_started() {
         // A child, and a daemon in a session of its own, whose parent is gone.
         let line = "sh -c 'setsid sh -c \"sleep 1000 & sleep 1000 &\" & sleep 1000 & wait'";
-        let mut command = Command::parse(line).unwrap();
+        let mut command = Command::parse(line, Runtimes::AsTheyAre).unwrap();
         command.release().unwrap();
         let guard = command.guard.as_ref().unwrap().pid;
         let below = |parent: u32| -> Vec<u32> {

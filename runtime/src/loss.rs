@@ -29,6 +29,8 @@ pub enum Cause {
     HiddenProcesses,
     /// Processes wrote down more names of generated code than are kept.
     GeneratedCode,
+    /// JVMs generated code that is in stacks, and were not told to keep frame pointers.
+    JvmFrames,
     /// Functions of Python were seen whose names did not arrive.
     PythonNames,
     /// The names of files' functions could not be had.
@@ -86,6 +88,7 @@ impl Cause {
                 ..
             }
             | Cause::Counted(cause) => cause,
+            Cause::JvmFrames => return false,
             _ => return true,
         };
         !matches!(
@@ -220,6 +223,12 @@ impl fmt::Display for Loss {
                 f,
                 "cut {n} {} names of generated code: more in /tmp/perf-PID.map than is kept",
                 plural("process's", "processes'")
+            ),
+            Cause::JvmFrames => write!(
+                f,
+                "stacks of {n} {} lack methods: code of the JVM keeps frame pointers with \
+                 -XX:+PreserveFramePointer, which `-c COMMAND --runtimes` sets",
+                plural("process", "processes")
             ),
             Cause::PythonNames => write!(
                 f,
@@ -425,6 +434,9 @@ mod tests {
         assert_eq!(
             text(Cause::GeneratedCode, 2, None),
             "cut 2 processes' names of generated code: more in /tmp/perf-PID.map than is kept"
+        );
+        assert!(
+            text(Cause::JvmFrames, 2, None).starts_with("stacks of 2 processes lack methods: ")
         );
         assert_eq!(
             text(Cause::PythonNames, 2, None),

@@ -122,6 +122,7 @@ pub struct Session {
     print_maps: bool,
     bench: bool,
     notify: bool,
+    jvm_map: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -153,6 +154,7 @@ impl Session {
             print_maps: true,
             bench: false,
             notify: false,
+            jvm_map: false,
         }
     }
 
@@ -256,6 +258,13 @@ impl Session {
     #[must_use]
     pub fn notify(mut self, notify: bool) -> Session {
         self.notify = notify;
+        self
+    }
+
+    /// Whether JVMs that are traced are asked to write down what their code is called, before the first event and at the end.
+    #[must_use]
+    pub fn jvm_map(mut self, jvm_map: bool) -> Session {
+        self.jvm_map = jvm_map;
         self
     }
 

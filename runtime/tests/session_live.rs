@@ -3,7 +3,9 @@
 use pfscript_compiler::{Options, compile};
 use pfscript_probes::LossCause;
 use pfscript_runtime::facts::LiveFacts;
-use pfscript_runtime::{Cause, Command, Error, ErrorKind, Object, Outcome, Session, Stop, Target};
+use pfscript_runtime::{
+    Cause, Command, Error, ErrorKind, Object, Outcome, Runtimes, Session, Stop, Target,
+};
 use pfscript_testkit::needs_root;
 use std::io::{self, BufRead as _, Write};
 use std::path::{Path, PathBuf};
@@ -58,7 +60,7 @@ fn run(source: &str, command: Option<&str>) -> Ran {
 }
 
 fn run_until(source: &str, command: Option<&str>, stop: &Stop) -> Ran {
-    let command = command.map(|line| Command::parse(line).unwrap());
+    let command = command.map(|line| Command::parse(line, Runtimes::AsTheyAre).unwrap());
     let (text, messages) = (Buffer::default(), Buffer::default());
     let session = Session::new(object(source), source)
         .output(text.clone())
@@ -441,7 +443,7 @@ fn a_session_of_one_process_counts_that_process_only() {
 fn cpid_is_the_command_of_the_session() {
     needs_root!();
     let source = "BEGIN { printf(\"%d\", cpid); exit(); }";
-    let command = Command::parse("true").unwrap();
+    let command = Command::parse("true", Runtimes::AsTheyAre).unwrap();
     let (pid, text) = (command.pid(), Buffer::default());
     Session::new(object(source), source)
         .output(text.clone())
@@ -468,7 +470,7 @@ fn hold() {
         return;
     }
     let source = "software:page-faults:1 { @ = count(); }";
-    let command = Command::parse("sleep 1000").unwrap();
+    let command = Command::parse("sleep 1000", Runtimes::AsTheyAre).unwrap();
     println!("child {}", command.pid());
     io::stdout().flush().unwrap();
     let outcome = Session::new(object(source), source)

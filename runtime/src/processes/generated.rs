@@ -2,11 +2,15 @@
 //!
 //! In come processes that map memory that is executable and no program's, out go open files. Anybody can make a file
 //! `/tmp/perf-PID.map`, so one is believed only if the process that has this id now can see it, in its own /tmp and under the
-//! id that it knows itself by, and if it belongs to the process's user. Once a process is gone nothing is opened any more.
-//! What is in the files is read in `symbols`.
+//! id that it knows itself by, and if it belongs to the process's user. The JVM writes its file when it ends, and that is opened
+//! when it has. What is in the files is read in `symbols`.
 
+use super::command_tree::CommandTree;
+use super::leftovers::Leftovers;
+use super::map_place::{Folders, MapPlace};
+use super::proc_status;
 use super::records::RawFile;
-use crate::sys::process;
+use crate::sys::{self, process};
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::fs::File;
@@ -33,50 +37,79 @@ pub struct Generated {
     waiting: HashMap<u32, Wait>,
     /// Processes whose file could have been opened, had there not been too many.
     refused: HashSet<u32>,
+    folders: Folders,
+    command: CommandTree,
+    leftovers: Leftovers,
+    /// How many files were opened, or are known to have been written anew.
+    changes: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Wait {
     until: Instant,
     delay: Duration,
+    /// Where the file was last looked for.
+    place: Option<MapPlace>,
 }
 
 impl Generated {
+    /// Of a command too, which has not started; `told` says that its runtimes are told to write files.
+    pub fn of_command(pid: u32, told: bool) -> Generated {
+        let mut generated = Generated::default();
+        let place = MapPlace::of(pid, &mut generated.folders).ok();
+        generated.command = CommandTree::new(pid, place, told);
+        generated
+    }
+
+    /// The processes of the command.
+    pub fn command(&self) -> &CommandTree {
+        &self.command
+    }
+
+    /// A process is to write its file, which it has not done by itself if there is none.
+    pub fn will_write(&mut self, tgid: u32) {
+        if let Ok(place) = MapPlace::of(tgid, &mut self.folders)
+            && place.open().is_err()
+        {
+            self.leftovers.map_at(tgid, place);
+        }
+    }
+
+    /// A process wrote its file anew.
+    pub fn rewritten(&mut self, tgid: u32) {
+        self.changes += 1;
+        self.look(tgid);
+    }
+
+    /// Changes when there is more to be read, or something else.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// A process mapped memory that may hold generated code. Its file is looked for now, or soon if it was just looked for,
     /// and then for a while.
     pub fn seen(&mut self, tgid: u32) {
         let soon = Instant::now() + FIRST_DELAY;
-        let wait = Wait {
-            until: soon,
-            delay: FIRST_DELAY,
-        };
         if let Some(known) = self.waiting.get_mut(&tgid) {
             if known.until > soon {
-                *known = wait;
+                (known.until, known.delay) = (soon, FIRST_DELAY);
             }
-        } else if !self.open.contains_key(&tgid)
-            && self.waiting.len() < MAX_WAITED_FOR
-            && !self.look(tgid)
-        {
-            self.waiting.insert(tgid, wait);
+        } else if !self.open.contains_key(&tgid) && self.waiting.len() < MAX_WAITED_FOR {
+            self.look_or_wait(tgid, FIRST_DELAY);
         }
     }
 
     /// Looks for the files that it is time to look for.
     pub fn look_again(&mut self) {
         let now = Instant::now();
-        let due: Vec<(u32, Wait)> = self
+        let due: Vec<(u32, Duration)> = self
             .waiting
             .iter()
             .filter(|(_, wait)| wait.until <= now)
-            .map(|(tgid, wait)| (*tgid, *wait))
+            .map(|(tgid, wait)| (*tgid, wait.delay))
             .collect();
-        for (tgid, wait) in due {
-            if !self.look(tgid) {
-                let delay = (wait.delay * 2).min(LAST_DELAY);
-                let until = now + delay;
-                self.waiting.insert(tgid, Wait { until, delay });
-            }
+        for (tgid, delay) in due {
+            self.look_or_wait(tgid, (delay * 2).min(LAST_DELAY));
         }
     }
 
@@ -86,17 +119,27 @@ impl Generated {
         Some(next.saturating_duration_since(Instant::now()))
     }
 
-    /// A process ended.
-    pub fn ended(&mut self, tgid: u32) {
-        self.waiting.remove(&tgid);
+    /// A process ended at a time (`CLOCK_MONOTONIC` in nanoseconds), and may have written its file last of all. What was written later
+    /// is another's.
+    pub fn ended(&mut self, tgid: u32, time: u64) {
+        let wait = self.waiting.remove(&tgid);
+        if let Some(place) = wait.and_then(|wait| wait.place) {
+            let since = sys::clock_ns(libc::CLOCK_MONOTONIC).saturating_sub(time);
+            let end = sys::clock_ns(libc::CLOCK_REALTIME).saturating_sub(since);
+            self.take(tgid, place.open_changed_before(end));
+        } else if self.open.contains_key(&tgid) {
+            self.changes += 1;
+        }
+        self.command.ended(tgid);
     }
 
     /// A process that has an id begins its life: what was known of that id is another's.
-    pub fn begun(&mut self, tgid: u32) {
+    pub fn begun(&mut self, tgid: u32, parent: u32) {
         self.waiting.remove(&tgid);
         self.open.remove(&tgid);
         self.dumps.remove(&tgid);
         self.refused.remove(&tgid);
+        self.command.begun(tgid, parent);
     }
 
     /// Closes the files of all processes but those that are `kept`.
@@ -134,21 +177,59 @@ impl Generated {
         self.refused.contains(&tgid)
     }
 
-    /// Opens the file of a process; whether that is settled.
-    fn look(&mut self, tgid: u32) -> bool {
-        match open(tgid) {
-            Ok(file) if self.open.len() < MAX_OPEN => {
-                self.open.insert(tgid, file);
-            }
-            Err(error) if !matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)) => {
-                return false;
-            }
-            _ => {
-                self.refused.insert(tgid);
-            }
+    /// Looks for the file of a process that lives, and waits for it if it is not there.
+    fn look_or_wait(&mut self, tgid: u32, delay: Duration) {
+        let (settled, place) = self.look(tgid);
+        if !settled {
+            let until = Instant::now() + delay;
+            let wait = Wait {
+                until,
+                delay,
+                place,
+            };
+            self.waiting.insert(tgid, wait);
         }
-        self.waiting.remove(&tgid);
-        true
+    }
+
+    /// Opens the file of a process that lives: whether that is settled, and where it was looked for.
+    fn look(&mut self, tgid: u32) -> (bool, Option<MapPlace>) {
+        let place = MapPlace::of(tgid, &mut self.folders);
+        match place.or_else(|error| self.command.place_of(tgid).ok_or(error)) {
+            Ok(place) => {
+                if self.command.is_told(tgid) {
+                    self.leftovers.map_at(tgid, place.clone());
+                    if let Ok(folder) = self.folders.current(tgid) {
+                        self.leftovers.logs_in(tgid, folder, place.clone());
+                    }
+                }
+                (self.take(tgid, place.open()), Some(place))
+            }
+            Err(error) => (self.is_settled(tgid, &error), None),
+        }
+    }
+
+    /// Takes the file of a process, if it could be opened; whether that is settled.
+    fn take(&mut self, tgid: u32, opened: io::Result<File>) -> bool {
+        match opened {
+            Ok(file) if self.open.len() < MAX_OPEN || self.open.contains_key(&tgid) => {
+                self.open.insert(tgid, file);
+                self.changes += 1;
+                self.waiting.remove(&tgid);
+                true
+            }
+            Ok(_) => self.is_settled(tgid, &io::Error::from_raw_os_error(libc::EMFILE)),
+            Err(error) => self.is_settled(tgid, &error),
+        }
+    }
+
+    /// Whether a file that could not be opened is given up.
+    fn is_settled(&mut self, tgid: u32, error: &io::Error) -> bool {
+        let refused = matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+        if refused {
+            self.refused.insert(tgid);
+            self.waiting.remove(&tgid);
+        }
+        refused
     }
 }
 
@@ -163,43 +244,12 @@ pub fn is_dump(path: &[u8]) -> bool {
 
 /// The very file that a process has mapped, if it belongs to the process's user.
 fn open_dump(tgid: u32, wanted: &RawFile) -> io::Result<File> {
-    let (user, _) = identity(tgid)?;
+    let user = proc_status::read(tgid)?.user;
     let path = CString::new(wanted.path.as_slice())?;
     let root = CString::new(format!("/proc/{tgid}/root"))?;
     let file = process::open_regular_beneath(&root, &path)?;
     let meta = file.metadata()?;
     match meta.ino() == wanted.inode && meta.uid() == user {
-        true => Ok(file),
-        false => Err(io::ErrorKind::PermissionDenied.into()),
-    }
-}
-
-/// The user that a process acts as, and the id that it knows itself by.
-fn identity(tgid: u32) -> io::Result<(u32, u32)> {
-    let status = std::fs::read_to_string(format!("/proc/{tgid}/status"))?;
-    let last_of = |field: &str, word: usize| -> Option<u32> {
-        let line = status.lines().find_map(|line| line.strip_prefix(field))?;
-        let words: Vec<&str> = line.split_whitespace().collect();
-        words
-            .get(word.min(words.len().checked_sub(1)?))?
-            .parse()
-            .ok()
-    };
-    // Real, effective, saved and file system user id; of process ids the innermost namespace's comes last.
-    let (Some(user), Some(inner)) = (last_of("Uid:", 1), last_of("NSpid:", usize::MAX)) else {
-        return Err(io::ErrorKind::NotFound.into());
-    };
-    Ok((user, inner))
-}
-
-/// The file of a process that lives.
-fn open(tgid: u32) -> io::Result<File> {
-    let (user, inner) = identity(tgid)?;
-    let path = CString::new(format!("tmp/perf-{inner}.map"))?;
-    let root = CString::new(format!("/proc/{tgid}/root"))?;
-    let file = File::from(process::open_beneath(&root, &path)?);
-    let meta = file.metadata()?;
-    match meta.is_file() && meta.uid() == user {
         true => Ok(file),
         false => Err(io::ErrorKind::PermissionDenied.into()),
     }
@@ -242,15 +292,17 @@ mod tests {
 
     // One test, since there is one such file.
     #[test]
-    fn only_a_regular_file_of_the_processs_own_user_is_opened() {
+    fn a_file_is_waited_for_and_opened_within_bounds() {
         let own = std::process::id();
         let mut generated = Generated::default();
         generated.seen(own);
         assert!(generated.file(own).is_none());
         assert!(generated.next_look().is_some());
         let written = Written::new();
+        let before = generated.changes();
         assert!(generated.file(own).is_some());
         assert!(generated.next_look().is_none());
+        assert_ne!(generated.changes(), before);
         generated.prune(|tgid| tgid != own);
         for other in 0..MAX_OPEN as u32 {
             let file = File::open("/dev/null").unwrap();
@@ -258,17 +310,22 @@ mod tests {
         }
         assert!(generated.file(own).is_none());
         assert!(generated.is_refused(own));
-        generated = Generated::default();
-        if std::os::unix::fs::chown(&written.0, Some(12345), None).is_ok() {
-            assert!(generated.file(own).is_none());
+        drop(written);
+        // One that is written at the end is its own, and one that is written a second later is not.
+        for (later, is_own) in [(0, true), (1_000_000_000, false)] {
+            generated = Generated::default();
+            generated.seen(own);
+            let _written = Written::new();
+            let now = sys::clock_ns(libc::CLOCK_MONOTONIC);
+            generated.ended(own, now - later);
+            assert_eq!(generated.open.contains_key(&own), is_own);
         }
-        std::fs::remove_file(&written.0).unwrap();
-        std::os::unix::fs::symlink("/proc/self/status", &written.0).unwrap();
-        assert!(generated.file(own).is_none());
-        std::fs::remove_file(&written.0).unwrap();
-        std::fs::create_dir(&written.0).unwrap();
-        assert!(generated.file(own).is_none());
-        std::fs::remove_dir(&written.0).unwrap();
+        // And one that is left behind by a command.
+        let written = Written::new();
+        generated = Generated::of_command(own, true);
+        generated.seen(own);
+        drop(generated);
+        assert!(!written.0.exists());
     }
 
     #[test]

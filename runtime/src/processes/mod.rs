@@ -6,15 +6,20 @@
 //! after the processes are gone. Which names are asked for is decided in `symbols`.
 
 mod address_space;
+mod command_tree;
 pub(crate) mod common;
 mod debug_files;
 mod debuginfod;
 mod file_id;
 mod files;
 mod generated;
+pub(crate) mod jvm_options;
+mod leftovers;
 mod line_tables;
+mod map_place;
 mod opening;
 pub(crate) mod proc_maps;
+pub(crate) mod proc_status;
 mod records;
 pub(crate) mod startup;
 
@@ -22,6 +27,7 @@ use crate::elf::lines::Call;
 use crate::elf::symbols::SymbolFile;
 use crate::error::Error;
 use crate::loss::{Cause, Loss};
+use crate::runtimes::Runtimes;
 use crate::sys::{self, process};
 use crate::unwind_maps::Identity;
 use address_space::{AddressSpaces, Mapping};
@@ -51,6 +57,10 @@ pub enum Scope {
     Process(u32),
     /// Those of a command that has not started.
     Command {
+        /// Its process.
+        pid: u32,
+        /// Whether its runtimes are told to name their code. What they write is removed with the [`Processes`].
+        runtimes: Runtimes,
         /// And any other.
         others: bool,
     },
@@ -66,6 +76,9 @@ pub struct Processes {
     looked_at_files: Option<Instant>,
     unread: Unread,
     lost: u64,
+    scope: Option<Scope>,
+    /// Processes that have a JVM's library mapped, or had, and whether their stacks have all frames as far as is known.
+    jvms: HashMap<u32, bool>,
     /// Processes whose mappings we may not see.
     hidden: HashSet<u32>,
     /// Processes that addresses were asked of and whose mappings are not known.
@@ -111,12 +124,22 @@ impl Processes {
         sys::lift_open_files_limit();
         let mut processes = Processes {
             stream: Some(Stream::open()?),
+            scope: Some(scope),
             ..Processes::default()
         };
         match scope {
             Scope::Process(pid) => processes.read(pid),
-            Scope::Command { others: false } => {}
-            Scope::All | Scope::Command { others: true } => processes.unread = Unread::All,
+            Scope::Command {
+                pid,
+                runtimes,
+                others,
+            } => {
+                processes.generated = Generated::of_command(pid, runtimes == Runtimes::Told);
+                if others {
+                    processes.unread = Unread::All;
+                }
+            }
+            Scope::All => processes.unread = Unread::All,
         }
         Ok(processes)
     }
@@ -198,6 +221,7 @@ impl Processes {
             if let Some(needed) = needed() {
                 self.spaces.prune(now, |tgid| needed.get(&tgid).copied());
                 self.generated.prune(|tgid| self.spaces.is_known(tgid));
+                self.jvms.retain(|tgid, _| self.spaces.is_known(*tgid));
             }
             self.keep_past = 2 * self.spaces.past();
         }
@@ -234,6 +258,37 @@ impl Processes {
             file: mapping.file,
             offset: mapping.file_offset(address),
         })
+    }
+
+    /// Whether a process is a JVM, or was, whose compiled code is not known to keep frame pointers.
+    pub fn is_jvm_without_frames(&self, tgid: u32) -> bool {
+        self.jvms.get(&tgid) == Some(&false)
+    }
+
+    /// Those of the processes that there can be addresses of that are JVMs, or were.
+    pub fn jvms(&self) -> Vec<u32> {
+        let is_traced = |tgid: u32| match self.scope {
+            Some(Scope::Process(pid)) => tgid == pid,
+            Some(Scope::Command { others: false, .. }) => self.generated.command().contains(tgid),
+            _ => true,
+        };
+        let jvms = self.jvms.keys().copied();
+        jvms.filter(|tgid| is_traced(*tgid)).collect()
+    }
+
+    /// A process is about to be made to write its map.
+    pub fn perf_map_asked_for(&mut self, tgid: u32) {
+        self.generated.will_write(tgid);
+    }
+
+    /// A process wrote its map.
+    pub fn perf_map_written(&mut self, tgid: u32) {
+        self.generated.rewritten(tgid);
+    }
+
+    /// Changes when there is more to be read in such files as [`Processes::perf_map`]'s, or something else.
+    pub fn perf_map_changes(&self) -> u64 {
+        self.generated.changes()
     }
 
     /// The file in which a process wrote down what the code is called that it generated, if there is one to be believed.
@@ -329,17 +384,21 @@ impl Processes {
                     self.spaces.make_room(raw.tgid, &present);
                 }
             }
-            Change::Executed { tgid } => self.spaces.executed(tgid, record.time),
+            Change::Executed { tgid } => {
+                self.spaces.executed(tgid, record.time);
+                self.jvms.remove(&tgid);
+            }
             Change::Forked { child, parent } => {
                 if self.unread != Unread::default() && self.spaces.is_unknown(parent) {
                     self.read(parent);
                 }
                 self.spaces.forked(child, parent, record.time);
-                self.generated.begun(child);
+                self.generated.begun(child, parent);
+                self.jvms.remove(&child);
             }
             Change::Ended { tgid } => {
                 self.spaces.ended(tgid);
-                self.generated.ended(tgid);
+                self.generated.ended(tgid, record.time);
             }
         }
     }
@@ -351,6 +410,13 @@ impl Processes {
         let file = self.files.take_in(&raw.file, raw.tgid, lineage, range);
         if generated::may_be_generated(&raw.file.path) {
             self.generated.seen(raw.tgid);
+        }
+        if raw.file.path.ends_with(b"/libjvm.so") {
+            let options = [jvm_options::FRAME_POINTERS, jvm_options::INTERPRETED];
+            let keeps = options
+                .iter()
+                .any(|option| jvm_options::has(raw.tgid, option));
+            self.jvms.insert(raw.tgid, keeps);
         }
         if generated::is_dump(&raw.file.path) {
             self.generated.dump_mapped(raw.tgid, &raw.file);

@@ -5,6 +5,8 @@ use super::Target;
 use crate::error::{Error, ErrorKind, kernel_error};
 use crate::load::Loaded;
 use crate::local_time;
+use crate::processes::Scope;
+use crate::runtimes::Runtimes;
 use crate::sys::script_signals::ScriptSignal;
 use crate::sys::{self, process};
 use pfscript_compiler::manifest::{Attach, Globals, Manifest};
@@ -64,6 +66,26 @@ pub(super) fn script_signals(manifest: &Manifest) -> Result<Vec<ScriptSignal>, E
     signals
         .collect::<io::Result<_>>()
         .map_err(kernel_error("can't handle the signals of the script"))
+}
+
+/// The processes whose addresses are to be named, if the script has any; or those that leave files behind which nobody asked for, since
+/// they were told to write them.
+pub(super) fn scope(target: &Target, manifest: &Manifest) -> Option<Scope> {
+    let probes = manifest.probes.values();
+    let mut points = probes.flat_map(|probe| probe.points());
+    let has_names = manifest.user_symbols;
+    match target {
+        Target::All => has_names.then_some(Scope::All),
+        Target::Process(pid) => has_names.then_some(Scope::Process(*pid)),
+        Target::Command(command) => {
+            let is_told = command.runtimes() == Runtimes::Told;
+            (has_names || is_told).then(|| Scope::Command {
+                pid: command.pid(),
+                runtimes: command.runtimes(),
+                others: has_names && points.any(Attach::fires_in_any_process),
+            })
+        }
+    }
 }
 
 /// Watches a process for its end.

@@ -5,11 +5,12 @@
 //! In comes a [`Session`], out goes an [`Outcome`]. What a record asks for is done in `perform`, what is shown in a sink.
 
 mod bench;
+mod jvms;
 mod notes;
 
 use super::backlog::Backlog;
 use super::gather::Gather;
-use super::opening::{fill_globals, open_process, script_signals};
+use super::opening::{fill_globals, open_process, scope, script_signals};
 use super::output::Output;
 use super::renewal::Renewal;
 use super::{Outcome, Session, Stop, Target};
@@ -20,7 +21,7 @@ use crate::facts::namespace;
 use crate::load::{self, Loaded};
 use crate::loss::{self, Loss};
 use crate::perform::{Performer, Setting};
-use crate::processes::{Processes, Scope};
+use crate::processes::Processes;
 use crate::rests::Rests;
 use crate::results::{Event, MapOptions};
 use crate::ring::ring_buffer;
@@ -31,7 +32,7 @@ use crate::sys::script_signals::ScriptSignal;
 use crate::sys::signals::Phase;
 use crate::unwind_tables::UnwindTables;
 use aya::maps::{MapData, RingBuf};
-use pfscript_compiler::manifest::{Attach, Manifest, Purpose, RecordKind};
+use pfscript_compiler::manifest::{Attach, Purpose, RecordKind};
 use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
 use std::collections::BTreeMap;
 use std::io;
@@ -75,6 +76,8 @@ pub struct Running<'a> {
     symbols: Symbols,
     process: Option<OwnedFd>,
     signals: Vec<ScriptSignal>,
+    /// JVMs that were asked to name their code and did not: their names, and why.
+    unnamed_jvms: BTreeMap<u32, (String, String)>,
     exit_code: u32,
     command: Option<ExitStatus>,
     /// When tracing was asked to end, while what was recorded before is delivered.
@@ -116,16 +119,9 @@ impl<'a> Running<'a> {
                 "mount this one's: `mount -t proc proc /proc`, or `unshare --mount-proc`",
             ));
         }
-        let (process, command, scope) = match &session.target {
-            Target::All => (None, None, Scope::All),
-            Target::Process(pid) => (Some(open_process(*pid)?), None, Scope::Process(*pid)),
-            Target::Command(command) => (
-                None,
-                Some(command.pid()),
-                Scope::Command {
-                    others: fires_outside_command(manifest),
-                },
-            ),
+        let process = match &session.target {
+            Target::Process(pid) => Some(open_process(*pid)?),
+            Target::All | Target::Command(_) => None,
         };
         let mut loaded = load::load(
             &session.object.elf,
@@ -141,9 +137,9 @@ impl<'a> Running<'a> {
             Some(maps) => Rests::begin(UnwindTables::begin(maps)?, &loaded)?,
             None => None,
         };
-        let mut processes = match manifest.user_symbols {
-            true => Processes::watch(scope)?,
-            false => Processes::default(),
+        let mut processes = match scope(&session.target, manifest) {
+            Some(scope) => Processes::watch(scope)?,
+            None => Processes::default(),
         };
         if manifest.source_lines {
             processes.want_lines();
@@ -152,7 +148,8 @@ impl<'a> Running<'a> {
             make_tables(&rests.tables, &session.target, &processes);
         }
         let symbols = Symbols::new(manifest, &loaded)?;
-        let attached = attach::open(&loaded, manifest, session.target.process(), command)?;
+        let (process_id, command) = (session.target.process(), session.target.command());
+        let attached = attach::open(&loaded, manifest, process_id, command)?;
         let backlog = Backlog::new(&session.object.manifest);
         let renewal = Renewal::new(&session.object.manifest);
         let signals = script_signals(&session.object.manifest)?;
@@ -172,6 +169,7 @@ impl<'a> Running<'a> {
             symbols,
             process,
             signals,
+            unnamed_jvms: BTreeMap::new(),
             exit_code: 0,
             command: None,
             ending: None,
@@ -260,6 +258,7 @@ impl<'a> Running<'a> {
         } else {
             self.stop.phase(Phase::Tracing);
             self.wait_for_tables();
+            self.ask_jvms();
             self.attached
                 .enable(&self.loaded, &self.session.object.manifest)?;
             if !begins_all {
@@ -280,6 +279,7 @@ impl<'a> Running<'a> {
         self.attached.stop(&self.loaded);
         self.discard();
         self.sink.flush()?;
+        self.ask_jvms();
         if let Target::Command(command) = &mut self.session.target {
             self.command = command.exit_status();
             command.end();
@@ -573,14 +573,6 @@ fn output_closed(ended: Result<(), Halt>) -> Result<bool, Error> {
         )),
         Err(Halt::Error(error)) => Err(error),
     }
-}
-
-/// Whether any probe may see other processes than those of a command.
-fn fires_outside_command(manifest: &Manifest) -> bool {
-    let probes = manifest.probes.values();
-    probes
-        .flat_map(|probe| probe.points())
-        .any(Attach::fires_in_any_process)
 }
 
 /// Has tables made of what is known to be traced, while the session goes on to attach.

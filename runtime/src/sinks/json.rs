@@ -195,6 +195,7 @@ fn lost(loss: &Loss, out: &mut Vec<u8>) {
         },
         Cause::Mappings => ("lost_mappings", "mappings"),
         Cause::GeneratedCode => ("cut_names", "processes"),
+        Cause::JvmFrames => ("short_stacks", "processes"),
         Cause::PythonNames => ("lost_names", "functions"),
         Cause::Names(_) => ("lost_names", "files"),
         Cause::Processes | Cause::HiddenProcesses => ("lost_names", "processes"),

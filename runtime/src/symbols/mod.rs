@@ -38,12 +38,23 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub struct Symbols {
     functions: Functions,
-    perf_maps: HashMap<u32, (PerfMap, Instant)>,
+    perf_maps: HashMap<u32, Read>,
     /// Processes with generated code that has no name since too much was written down.
     cut: HashSet<u32>,
+    /// JVMs whose stacks go through code that they generated, and that may keep no frame pointers.
+    jvms_without_frames: HashSet<u32>,
     python: Codes,
     symbols_without_time: bool,
     source_lines: bool,
+}
+
+/// What was read of what a process wrote down.
+#[derive(Debug)]
+struct Read {
+    map: PerfMap,
+    at: Instant,
+    /// [`Processes::perf_map_changes`] then.
+    changes: u64,
 }
 
 impl Symbols {
@@ -56,6 +67,7 @@ impl Symbols {
             functions: Functions::default(),
             perf_maps: HashMap::new(),
             cut: HashSet::new(),
+            jvms_without_frames: HashSet::new(),
             symbols_without_time: has_user_symbols(manifest),
             python: Codes::new(loaded)?,
             source_lines: manifest.source_lines,
@@ -103,13 +115,33 @@ impl Symbols {
 
     /// The names that should have been found and were not.
     pub fn losses(&self) -> impl Iterator<Item = Loss> {
-        let generated = (!self.cut.is_empty()).then_some(Loss {
+        let counts = [
+            (Cause::GeneratedCode, self.cut.len()),
+            (Cause::JvmFrames, self.jvms_without_frames.len()),
+        ];
+        let some = counts.into_iter().filter(|(_, count)| *count > 0);
+        let losses = some.map(|(cause, count)| Loss {
             probe: None,
-            cause: Cause::GeneratedCode,
-            count: self.cut.len() as u64,
+            cause,
+            count: count as u64,
             capacity: None,
         });
-        generated.into_iter().chain(self.python.losses())
+        losses.chain(self.python.losses())
+    }
+
+    /// Notes the process of a stack that may lack frames, since it goes through compiled code of a JVM.
+    fn note_jvm(&mut self, processes: &mut Processes, stack: &stacks::Captured) {
+        let tgid = stack.tgid;
+        if !processes.is_jvm_without_frames(tgid) || self.jvms_without_frames.contains(&tgid) {
+            return;
+        }
+        let is_generated = |frame: stacks::CapturedFrame| {
+            let place = processes.locate(tgid, stack.first_ns, frame.address);
+            place.is_some_and(|place| processes.file(place.file).kind == Kind::Anonymous)
+        };
+        if stack.frames().any(is_generated) {
+            self.jvms_without_frames.insert(tgid);
+        }
     }
 
     fn kernel_frame(&mut self, address: u64) -> Frame {
@@ -197,24 +229,30 @@ impl Symbols {
         const READ_AGAIN: Duration = Duration::from_secs(1);
         /// Bytes that the names of all processes together may take.
         const ROOM: usize = 256 << 20;
-        let known = self.perf_maps.get(&tgid);
-        if known
-            .is_none_or(|(map, read)| map.find(address).is_none() && read.elapsed() > READ_AGAIN)
-        {
-            let (mut map, _) = self
-                .perf_maps
-                .remove(&tgid)
-                .unwrap_or_else(|| (PerfMap::default(), Instant::now()));
-            let others: usize = self.perf_maps.values().map(|(map, _)| map.size()).sum();
+        let changes = processes.perf_map_changes();
+        let is_old = |read: &Read| {
+            let is_new = || read.map.find(address).is_none() && read.at.elapsed() > READ_AGAIN;
+            read.changes != changes || is_new()
+        };
+        if self.perf_maps.get(&tgid).is_none_or(is_old) {
+            let mut map = self.perf_maps.remove(&tgid).map(|read| read.map);
+            let map = map.get_or_insert_default();
+            let others: usize = self.perf_maps.values().map(|read| read.map.size()).sum();
             if let Some(file) = processes.perf_map(tgid) {
                 map.update(file, ROOM.saturating_sub(others));
             }
             if let Some(file) = processes.jit_dump(tgid) {
                 map.update_dump(file, ROOM.saturating_sub(others));
             }
-            self.perf_maps.insert(tgid, (map, Instant::now()));
+            let read = Read {
+                map: std::mem::take(map),
+                at: Instant::now(),
+                // Looking for the file may have been one.
+                changes: processes.perf_map_changes(),
+            };
+            self.perf_maps.insert(tgid, read);
         }
-        let (map, _) = self.perf_maps.get(&tgid)?;
+        let map = &self.perf_maps.get(&tgid)?.map;
         let found = map.find(address);
         if found.is_none() && (map.is_cut() || processes.is_perf_map_refused(tgid)) {
             self.cut.insert(tgid);
@@ -376,6 +414,9 @@ impl Names for SymbolNames<'_> {
         let Some(stack) = self.captured(id) else {
             return Vec::new();
         };
+        if user {
+            self.symbols.note_jvm(self.processes, &stack);
+        }
         let process = (stack.tgid, stack.first_ns);
         let mut frames = Vec::with_capacity(stack.frames().len());
         for captured in stack.frames().take(depth as usize) {

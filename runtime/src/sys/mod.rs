@@ -4,6 +4,7 @@
 
 pub mod bpf;
 pub mod guard;
+pub mod jvm_attach;
 mod names;
 pub mod perf;
 pub mod process;

@@ -31,6 +31,15 @@ pub fn try_reap(pid: u32) -> Option<i32> {
     (result == pid as libc::pid_t).then_some(status)
 }
 
+/// Ends a child that was not reaped, if it has not ended, and reaps it.
+pub fn end_child(pid: u32) {
+    // SAFETY: the child keeps its id until it is reaped.
+    unsafe {
+        libc::kill(pid as libc::pid_t, libc::SIGKILL);
+        libc::waitpid(pid as libc::pid_t, std::ptr::null_mut(), 0);
+    }
+}
+
 /// A close-on-exec pipe: reading end, writing end.
 ///
 /// # Errors
@@ -59,14 +68,40 @@ pub fn memory_file(name: &CStr) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Opens a file for reading, below a folder that serves as the root: no link leads out of it (Linux 5.6). The last part of
-/// the path must be no link; a named pipe is not waited for.
+/// Opens a folder to find files in, below another that serves as the root: no link leads out of that (Linux 5.6).
 ///
 /// # Errors
 /// The kernel's.
-pub fn open_beneath(root: &CStr, path: &CStr) -> io::Result<OwnedFd> {
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+pub fn open_folder_beneath(root: &CStr, path: &CStr) -> io::Result<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
     open_in_root(root, path, flags)
+}
+
+/// Opens the file of a folder that has this name, for reading: no link is followed, and a named pipe is not waited for.
+///
+/// # Errors
+/// The kernel's.
+pub fn open_in(folder: &File, name: &CStr) -> io::Result<OwnedFd> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    // SAFETY: takes a descriptor and a C string, and returns an integer.
+    let fd = unsafe { libc::openat(folder.as_raw_fd(), name.as_ptr(), flags) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just returned this descriptor for us alone to own.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Removes the name from a folder.
+///
+/// # Errors
+/// The kernel's.
+pub fn remove_in(folder: &File, name: &CStr) -> io::Result<()> {
+    // SAFETY: takes a descriptor and a C string, and returns an integer.
+    match unsafe { libc::unlinkat(folder.as_raw_fd(), name.as_ptr(), 0) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Opens a regular file for reading, below a folder that serves as the root: links are followed, and none leads out of it. Nothing
@@ -150,12 +185,26 @@ pub(super) fn raise_raw(fd: i32) {
 pub struct Program {
     path: CString,
     arguments: Vec<CString>,
+    environment: Option<Vec<CString>>,
 }
 
 impl Program {
     /// `path` is what is executed, `arguments` start with the name that it sees.
     pub fn new(path: CString, arguments: Vec<CString>) -> Program {
-        Program { path, arguments }
+        Program {
+            path,
+            arguments,
+            environment: None,
+        }
+    }
+
+    /// With these variables, `NAME=VALUE` each, in place of this process's own.
+    pub fn environment(self, variables: Vec<CString>) -> Program {
+        let environment = Some(variables);
+        Program {
+            environment,
+            ..self
+        }
     }
 
     /// Forks a [`guard`], and of that a child that waits for a byte on the gate and then executes the program. If that
@@ -172,6 +221,15 @@ impl Program {
         // As execvp(3) does for a file without `#!`: /bin/sh PATH ARGUMENTS…
         let mut shell_argv: Vec<*const libc::c_char> = vec![shell.as_ptr(), self.path.as_ptr()];
         shell_argv.extend(argv.iter().skip(1));
+        let mut variables: Vec<*const libc::c_char> = Vec::new();
+        let environment = match &self.environment {
+            Some(own) => {
+                variables.extend(own.iter().map(|variable| variable.as_ptr()));
+                variables.push(std::ptr::null());
+                variables.as_ptr()
+            }
+            None => libc_environment(),
+        };
         // SAFETY: the children call nothing but async-signal-safe functions before exec or `_exit`; the vectors end in
         // null and outlive the call.
         unsafe {
@@ -187,7 +245,7 @@ impl Program {
                 libc::signal(libc::SIGCHLD, libc::SIG_DFL);
                 let command = libc::fork();
                 if command == 0 {
-                    child(&self.path, shell, &argv, &shell_argv, pipes);
+                    child(&self.path, shell, &argv, &shell_argv, environment, pipes);
                 }
                 guard::guard(guard::Watch {
                     command: match command {
@@ -242,12 +300,13 @@ impl Pipes {
 /// The child's side, from fork to exec.
 ///
 /// # Safety
-/// Only in a child just forked; `argv` and `shell_argv` must be null-terminated arrays of C strings.
+/// Only in a child just forked; `argv`, `shell_argv` and `environment` must be null-terminated arrays of C strings.
 unsafe fn child(
     path: &CStr,
     shell: &CStr,
     argv: &[*const libc::c_char],
     shell_argv: &[*const libc::c_char],
+    environment: *const *const libc::c_char,
     pipes: &Pipes,
 ) -> ! {
     let gate = pipes.gate.0.as_raw_fd();
@@ -277,9 +336,9 @@ unsafe fn child(
         if let Some((_, output)) = &pipes.output {
             libc::dup2(output.as_raw_fd(), libc::STDOUT_FILENO);
         }
-        libc::execve(path.as_ptr(), argv.as_ptr(), libc_environment());
+        libc::execve(path.as_ptr(), argv.as_ptr(), environment);
         if *libc::__errno_location() == libc::ENOEXEC {
-            libc::execve(shell.as_ptr(), shell_argv.as_ptr(), libc_environment());
+            libc::execve(shell.as_ptr(), shell_argv.as_ptr(), environment);
         }
         let error = (*libc::__errno_location()).to_ne_bytes();
         libc::write(

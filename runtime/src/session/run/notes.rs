@@ -22,6 +22,7 @@ impl Running<'_> {
             };
             self.sink.event(&Event::Message(&text))?;
         }
+        self.tell_unnamed_jvms()?;
         if self.commands_left_out > 0 {
             let text = format!(
                 "note: {} commands of system(), which waited when tracing ended, were not run",
