@@ -455,12 +455,33 @@ impl Expr {
                 signed,
                 value,
             } => width.extend(*signed, value.known()?),
-            ExprKind::CompareStr { equal, left, right } => match (&left.kind, &right.kind) {
-                (ExprKind::Str(left), ExprKind::Str(right)) => ((left == right) == *equal).into(),
-                _ => return None,
-            },
+            ExprKind::CompareStr { equal, left, right } => (left.is(right)? == *equal).into(),
             _ => return None,
         })
+    }
+
+    /// Whether two values are equal, if that is known before the script runs.
+    fn is(&self, other: &Expr) -> Option<bool> {
+        match (&self.kind, &other.kind) {
+            (ExprKind::Str(one), ExprKind::Str(other)) => Some(one == other),
+            (ExprKind::Tuple(one), ExprKind::Tuple(others)) if one.len() == others.len() => {
+                let mut all = true;
+                for (one, other) in one.iter().zip(others) {
+                    all &= one.is(other)?;
+                }
+                Some(all)
+            }
+            _ => Some(self.known()? == other.known()?),
+        }
+    }
+
+    /// Whether all of the value is written in the script, or was found before it runs.
+    pub fn is_written(&self) -> bool {
+        match &self.kind {
+            ExprKind::Int(_) | ExprKind::Str(_) => true,
+            ExprKind::Tuple(items) => items.iter().all(Expr::is_written),
+            _ => false,
+        }
     }
 
     /// The value, if the expression is a constant integer.

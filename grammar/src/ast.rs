@@ -341,6 +341,8 @@ pub enum ExprKind {
     TypeOf(TypeName),
     /// `sizeof(type)`, `sizeof(x)`
     SizeOf(Measured),
+    /// `typeinfo(type)`, `typeinfo(x)`
+    TypeInfo(Measured),
     /// `offsetof(type, member.member)`
     OffsetOf {
         /// The structure, or a value that is one.
@@ -370,7 +372,7 @@ pub enum ExprKind {
     Unsupported(Unsupported),
 }
 
-/// What `sizeof`, `offsetof` and `typeof` look at. An expression is not evaluated.
+/// What `sizeof`, `offsetof`, `typeof` and `typeinfo` look at. An expression is not evaluated.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Measured {
     /// A type.

@@ -250,6 +250,7 @@ impl Dumper {
             ExprKind::Comptime(value) => self.nest("comptime", |d| d.expr(value)),
             ExprKind::TypeOf(ty) => self.line(type_text(ty)),
             ExprKind::SizeOf(of) => self.measured("sizeof", of),
+            ExprKind::TypeInfo(of) => self.measured("typeinfo", of),
             ExprKind::OffsetOf { of, path } => {
                 let path: Vec<&str> = path.iter().map(|member| member.node.as_str()).collect();
                 self.measured(&format!("offsetof {}", path.join(".")), of);

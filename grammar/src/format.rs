@@ -67,7 +67,6 @@ fn strength(expr: &Expr) -> u8 {
         // What closes with its own parenthesis holds together; blocks, `if`, casts and the like do not.
         ExprKind::Unsupported(unsupported) => match unsupported.what {
             "elements in offsetof" | "arrays of arrays" | "empty tuples" => PRIMARY,
-            "typeinfo expressions" => PRIMARY,
             _ => ANY,
         },
         _ => PRIMARY,
@@ -339,8 +338,11 @@ impl Printer {
                 self.expr(value, if alone { PRIMARY } else { UNARY });
             }
             ExprKind::TypeOf(ty) => self.type_name(ty),
-            ExprKind::SizeOf(of) => {
-                self.push("sizeof(");
+            ExprKind::SizeOf(of) | ExprKind::TypeInfo(of) => {
+                self.push(match expr.kind {
+                    ExprKind::SizeOf(_) => "sizeof(",
+                    _ => "typeinfo(",
+                });
                 self.measured(of);
                 self.push(")");
             }

@@ -86,9 +86,10 @@ impl Checker<'_> {
             Ast::Cast { ty, operand } => self.cast(ty, operand, span),
             Ast::Comptime(value) => self.comptime(value, span),
             Ast::TypeOf(ty) => Err(Diagnostic::error(ty.span, "a type is no value").help(
-                "`typeof` stands in casts, in `let`, in `sizeof` and `offsetof`, and as the argument of a macro",
+                "`typeof` stands in casts, in `let`, in `sizeof`, `typeinfo` and `offsetof`, and as the argument of a macro",
             )),
             Ast::SizeOf(of) => self.size_of(of, span),
+            Ast::TypeInfo(of) => self.type_info(of, span),
             Ast::OffsetOf { of, path } => self.offset_of(of, path, span),
             Ast::Tuple(items) => self.tuple(items.iter(), &[], span),
             Ast::Record(fields) => {
@@ -106,7 +107,7 @@ impl Checker<'_> {
         let value = self.expr(value)?;
         match (&value.kind, value.known()) {
             (_, Some(known)) => Ok(Expr::int(known, value.ty, span)),
-            (ExprKind::Str(_), None) => Ok(value),
+            _ if value.is_written() => Ok(value),
             // Another pass will know more.
             (_, None) if value.ty == Type::Unknown => Ok(value),
             (_, None) => Err(not_known(value.span)),

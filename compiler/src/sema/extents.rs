@@ -121,6 +121,10 @@ impl Checker<'_> {
                 None => self.extent(then).join(self.extent(otherwise)),
             },
             ExprKind::Block(_, Some(value)) => self.extent(value),
+            // As the memory has it, without room for a terminator.
+            ExprKind::Load(place) if matches!(place.ty, Type::Chars { .. }) => {
+                Extent::of(&self.types, place.ty)
+            }
             ExprKind::Load(place) if !place.in_c => self.extent_at(place),
             _ => Extent::of(&self.types, value.ty),
         }

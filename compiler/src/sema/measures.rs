@@ -12,7 +12,7 @@ use pfscript_grammar::ast::{self, ExprKind as Ast, Measured, TypeName, UnaryOp};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
 
 /// What `sizeof` and its kin look at.
-enum Look {
+pub(super) enum Look {
     Type(Type),
     Value(Expr),
 }
@@ -76,7 +76,7 @@ impl Checker<'_> {
     }
 
     /// What is looked at.
-    fn measured(&mut self, of: &Measured) -> Result<Look, Diagnostic> {
+    pub(super) fn measured(&mut self, of: &Measured) -> Result<Look, Diagnostic> {
         Ok(match of {
             Measured::Type(name) if self.is_value(name) => {
                 Look::Value(self.ident(&name.name, name.span)?)

@@ -26,6 +26,7 @@ mod pointers;
 mod renewal;
 mod scope;
 mod stmt;
+mod type_info;
 mod type_names;
 mod variables;
 

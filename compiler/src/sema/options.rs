@@ -302,6 +302,25 @@ pub const SETTINGS: &[Setting] = &[
     same_here("unstable_import", UNSTABLE, "", DEPRECATED),
     same_here("unstable_macro", UNSTABLE, "", DEPRECATED),
     same_here("unstable_map_decl", UNSTABLE, "", DEPRECATED),
+    same_here("unstable_addr", UNSTABLE, "", DEPRECATED),
+    same_here(
+        "unstable_import_statement",
+        UNSTABLE,
+        "",
+        "`import` is always there",
+    ),
+    same_here(
+        "unstable_typeinfo",
+        UNSTABLE,
+        "",
+        "`typeinfo()` is always there",
+    ),
+    same_here(
+        "unstable_dw_ustack",
+        UNSTABLE,
+        "",
+        "`dw_ustack()` is always there",
+    ),
     same_here(
         "unstable_tseries",
         UNSTABLE,

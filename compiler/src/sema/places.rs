@@ -362,6 +362,11 @@ impl Checker<'_> {
                 format!("the tuple has {} fields, counted from 0", items.len()),
             ));
         };
+        if let ExprKind::Tuple(parts) = &value.kind
+            && value.is_written()
+        {
+            return Ok(parts[at].clone());
+        }
         let offset = items[..at].iter().map(|item| self.types.size(*item)).sum();
         let part = self.place(value).part(offset, ty);
         self.load(part, span)

@@ -79,6 +79,12 @@ impl TypeTable {
         Some(Type::enumerated(info.bytes, info.signed, enumeration))
     }
 
+    /// An enumeration as C spells it: `enum pid_type`.
+    pub fn enumeration_name(&self, btf: &Btf, enumeration: EnumerationId) -> Option<String> {
+        let (id, _) = self.enumerations.get_index(enumeration.index())?;
+        Some(btf.c_name(*id))
+    }
+
     /// An enumerator: its value, and its type, which is as wide as any.
     pub fn enumerator(&mut self, btf: &Btf, name: &str) -> Option<(i64, Type)> {
         let (id, value) = btf.enumerator(name)?;

@@ -78,7 +78,7 @@ impl TypeTable {
             Type::Bool => DataType::Bool,
             Type::Str { .. } => DataType::String,
             Type::Buffer { holds, .. } => DataType::Buffer(holds),
-            Type::Named(naming) => DataType::Named(self.namings[naming.index()].clone()),
+            Type::Named(naming) => DataType::Named(self.naming(naming).clone()),
             Type::Pointer(_) => DataType::Pointer,
             Type::Record(_) | Type::Array { .. } | Type::Chars { .. } => {
                 return Layout {

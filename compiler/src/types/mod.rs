@@ -292,6 +292,11 @@ impl TypeTable {
         Type::Named(NamingId::new(self.namings.insert_full(naming).0))
     }
 
+    /// What numbers of a type stand for.
+    pub fn naming(&self, naming: NamingId) -> &Naming {
+        &self.namings[naming.index()]
+    }
+
     /// The tuple of these items.
     pub fn tuple(&mut self, items: &[Type]) -> Type {
         self.named_tuple(items, &[])
@@ -387,7 +392,7 @@ impl TypeTable {
             Type::Stack { user: true, .. } => "a user stack".into(),
             Type::Stack { user: false, .. } => "a kernel stack".into(),
             Type::KernelSymbol | Type::UserSymbol => "a symbol".into(),
-            Type::Named(naming) => self.namings[naming.index()].describe().into(),
+            Type::Named(naming) => self.naming(naming).describe().into(),
         }
     }
 

@@ -145,7 +145,7 @@ impl Builder<'_> {
                     None => self.dummy(span),
                 };
             }
-            Rule::sizeof | Rule::offsetof => return self.measure(pair),
+            Rule::sizeof | Rule::offsetof | Rule::typeinfo => return self.measure(pair),
             Rule::typeof_expr => {
                 let (ty, depth) = match pair.clone().into_inner().next() {
                     Some(ty) => self.any_type(ty),
@@ -156,18 +156,18 @@ impl Builder<'_> {
                     Err(what) => unsupported(what),
                 };
             }
-            _ => return unsupported("typeinfo expressions"),
+            _ => return self.dummy(span),
         };
         self.node(kind, span, 0)
     }
 
-    /// `sizeof(x)`, `offsetof(type, member)`
+    /// `sizeof(x)`, `typeinfo(x)`, `offsetof(type, member)`
     fn measure(&self, pair: Pair<'_, Rule>) -> Deep<Expr> {
         let span = self.span(&pair);
         let mut of = None;
         let mut depth = 0;
         let mut path = Vec::new();
-        let mut place = None;
+        let rule = pair.as_rule();
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::type_name | Rule::type_typeof => match self.any_type(part.clone()) {
@@ -185,7 +185,6 @@ impl Builder<'_> {
                     depth = value.depth;
                     of = Some(Measured::Value(Box::new(value.node)));
                 }
-                Rule::kw_offsetof => place = Some(span),
                 Rule::field_name => {
                     path.push(Spanned::new(part.as_str().to_owned(), self.span(&part)));
                 }
@@ -199,9 +198,10 @@ impl Builder<'_> {
         let Some(of) = of else {
             return self.dummy(span);
         };
-        let kind = match place {
-            Some(_) => ExprKind::OffsetOf { of, path },
-            None => ExprKind::SizeOf(of),
+        let kind = match rule {
+            Rule::offsetof => ExprKind::OffsetOf { of, path },
+            Rule::typeinfo => ExprKind::TypeInfo(of),
+            _ => ExprKind::SizeOf(of),
         };
         self.node(kind, span, depth)
     }

@@ -154,7 +154,9 @@ impl<'s> Substitution<'s> {
         // What stands for a type now is the caller's.
         match &mut expr.kind {
             ExprKind::Cast { ty, .. } | ExprKind::TypeOf(ty) => self.ty(ty),
-            ExprKind::SizeOf(of) | ExprKind::OffsetOf { of, .. } => self.measured(of),
+            ExprKind::SizeOf(of) | ExprKind::TypeInfo(of) | ExprKind::OffsetOf { of, .. } => {
+                self.measured(of);
+            }
             _ => {}
         }
     }

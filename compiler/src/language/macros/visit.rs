@@ -27,6 +27,7 @@ pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
         | ExprKind::Map { keys: None, .. }
         | ExprKind::Unsupported(_) => {}
         ExprKind::SizeOf(Measured::Type(ty))
+        | ExprKind::TypeInfo(Measured::Type(ty))
         | ExprKind::OffsetOf {
             of: Measured::Type(ty),
             ..
@@ -44,6 +45,7 @@ pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
             visit(operand);
         }
         ExprKind::SizeOf(Measured::Value(value))
+        | ExprKind::TypeInfo(Measured::Value(value))
         | ExprKind::OffsetOf {
             of: Measured::Value(value),
             ..
