@@ -136,14 +136,14 @@ fn site(info: &ProviderInfo, listed: &str, offset: u64, on_return: bool) -> Site
 fn expand(
     point: &AttachPoint,
     facts: &dyn Facts,
-    info: &ProviderInfo,
-    on_return: bool,
+    Kprobe { info, on_return }: &Kprobe,
+    sure: bool,
 ) -> Result<Vec<Site>, Diagnostic> {
-    let written = read(point, info, on_return)?;
+    let written = read(point, info, *on_return)?;
     if !facts.has(Feature::Kprobes) {
         return Err(no_kprobes(&written, info));
     }
-    let make = |listed: &str, offset: u64| site(info, listed, offset, on_return);
+    let make = |listed: &str, offset: u64| site(info, listed, offset, *on_return);
     let is_pattern = |text: &str| glob::is_pattern(text);
     if is_pattern(written.function)
         || written
@@ -153,7 +153,7 @@ fn expand(
         let found = matching(&written, facts)?;
         return Ok(found.into_iter().map(|listed| make(listed, 0)).collect());
     }
-    let listed = exact(&written, facts)?;
+    let listed = exact(&written, facts, sure || facts.thorough())?;
     Ok(vec![make(&listed, written.offset)])
 }
 
@@ -185,8 +185,8 @@ fn matching<'f>(written: &Written<'_>, facts: &'f dyn Facts) -> Result<Vec<&'f s
     Ok(found)
 }
 
-/// The one function of that name, as it is listed.
-fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic> {
+/// The one function of that name, as it is listed; `sure` if nothing but the list will do.
+fn exact(written: &Written<'_>, facts: &dyn Facts, sure: bool) -> Result<String, Diagnostic> {
     let function = written.function;
     let listed = match written.module {
         Some(module) => format!("{}:{function}", module.node),
@@ -197,7 +197,7 @@ fn exact(written: &Written<'_>, facts: &dyn Facts) -> Result<String, Diagnostic>
             .btf()
             .is_some_and(|btf| btf.find(Kind::Func, name).is_some())
     };
-    if written.module.is_none() && !facts.thorough() && in_btf(function) {
+    if written.module.is_none() && !sure && in_btf(function) {
         return Ok(listed);
     }
     let functions = match facts.functions() {
@@ -357,7 +357,11 @@ impl Provider for Kprobe {
     }
 
     fn expand(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
-        expand(point, facts, &self.info, self.on_return)
+        expand(point, facts, self, false)
+    }
+
+    fn expand_sure(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
+        expand(point, facts, self, true)
     }
 
     fn unseen(&self, point: &AttachPoint, facts: &dyn Facts) -> Option<(Site, Diagnostic)> {

@@ -247,6 +247,15 @@ pub trait Provider: Sync {
     /// A diagnostic at the part of the attach point that is wrong, with the nearest names.
     fn expand(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic>;
 
+    /// The same where attach points may be missing ([`MissingProbes`](crate::MissingProbes)): also those are, of which the kernel
+    /// would say so only when it is to attach to them.
+    ///
+    /// # Errors
+    /// As of [`Provider::expand`].
+    fn expand_sure(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
+        self.expand(point, facts)
+    }
+
     /// For a check: a site that stands for an attach point whose facts are hidden from us, and what is not checked of it.
     /// `None` where nothing is hidden; then [`Provider::expand`] answers.
     fn unseen(&self, _point: &AttachPoint, _facts: &dyn Facts) -> Option<(Site, Diagnostic)> {

@@ -6,6 +6,7 @@
 
 use super::{MissingProbes, Options};
 use crate::facts::{FactError, Facts};
+use crate::glob;
 use crate::manifest::Site;
 use crate::providers::{self, Argument, Provider};
 use indexmap::IndexMap;
@@ -122,14 +123,14 @@ pub(super) fn expand(
         let point = match substitute(point, options) {
             Ok(point) => point,
             Err(error) => {
-                errors.push(error);
+                errors.push((error, false));
                 continue;
             }
         };
         let provider = match providers::find(&point.parts[0]) {
             Ok(provider) => provider,
             Err(error) => {
-                errors.push(error);
+                errors.push((error, false));
                 continue;
             }
         };
@@ -138,7 +139,10 @@ pub(super) fn expand(
                 unchecked.push(warning);
                 Ok(vec![site])
             }
-            _ => provider.expand(&point, facts),
+            _ => match options.limits.missing_probes {
+                MissingProbes::Error => provider.expand(&point, facts),
+                MissingProbes::Warn | MissingProbes::Ignore => provider.expand_sure(&point, facts),
+            },
         };
         match expanded {
             Ok(sites) => {
@@ -169,19 +173,33 @@ pub(super) fn expand(
                 }
             }
             Err(error) => match options.limits.missing_probes {
-                MissingProbes::Error => errors.push(error),
-                MissingProbes::Warn => warnings.push(Diagnostic {
-                    severity: Severity::Warning,
-                    ..error
-                }),
+                MissingProbes::Error => errors.push((error, is_pattern(&point))),
+                MissingProbes::Warn => warnings.push(as_warning(error)),
                 MissingProbes::Ignore => {}
             },
         }
     }
+    // Beside attach points that there are, a wildcard may match nothing, as in `k:lookup_fast, k:lookup_fast.constprop.*`.
+    if !groups.is_empty() && errors.iter().all(|(_, is_pattern)| *is_pattern) {
+        warnings.extend(errors.drain(..).map(|(error, _)| as_warning(error)));
+    }
+    let errors: Vec<Diagnostic> = errors.into_iter().map(|(error, _)| error).collect();
     if errors.is_empty() {
         Ok(groups)
     } else {
         Err(errors)
+    }
+}
+
+/// Whether an attach point has wildcards.
+fn is_pattern(point: &ast::AttachPoint) -> bool {
+    point.parts.iter().any(|part| glob::is_pattern(&part.node))
+}
+
+fn as_warning(error: Diagnostic) -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Warning,
+        ..error
     }
 }
 

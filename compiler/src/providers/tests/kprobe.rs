@@ -267,3 +267,14 @@ fn named_arguments_on_the_stack_are_whole_words() {
     };
     assert_eq!(arguments[6].access, on_stack);
 }
+
+#[test]
+fn where_probes_may_be_missing_the_list_of_functions_decides() {
+    let facts = facts().without_function("vfs_read");
+    let read = point("kprobe:vfs_read");
+    let provider = find(&read.parts[0]).unwrap();
+    assert!(provider.expand(&read, &facts).is_ok(), "BTF knows it");
+    assert!(provider.expand_sure(&read, &facts).is_err());
+    let write = point("kprobe:vfs_write");
+    assert_eq!(provider.expand_sure(&write, &facts).unwrap().len(), 1);
+}
