@@ -4,6 +4,7 @@
 
 use super::Checker;
 use super::integers::cut;
+use super::measures::negative_literal_bytes;
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::types::Type;
 use pfscript_grammar::ast::{self, TypeName};
@@ -43,6 +44,18 @@ impl Checker<'_> {
         }
         let kind = match (ty, value.constant()) {
             (Type::Int { bytes, signed, .. }, _) => cut(value, bytes, signed, span).kind,
+            // A number has its own width there, without sign.
+            (Type::Pointer(_), _)
+                if let Type::Int {
+                    bytes,
+                    signed: true,
+                    ..
+                } = value.ty =>
+            {
+                let least = negative_literal_bytes(operand).or(value.literal_bytes());
+                let bytes = least.unwrap_or(bytes);
+                cut(value, bytes, false, span).kind
+            }
             (Type::Bool, _) => ExprKind::Not(Box::new(Expr {
                 kind: ExprKind::Not(Box::new(value)),
                 ty: Type::Bool,

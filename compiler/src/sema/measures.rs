@@ -18,7 +18,7 @@ pub(super) enum Look {
 }
 
 /// The size of the least integer type that holds a literal with a minus in front.
-fn negative_literal_bytes(value: &ast::Expr) -> Option<i64> {
+pub(super) fn negative_literal_bytes(value: &ast::Expr) -> Option<u32> {
     let Ast::Unary {
         op: UnaryOp::Neg,
         operand,
@@ -29,7 +29,7 @@ fn negative_literal_bytes(value: &ast::Expr) -> Option<i64> {
     let Ast::Int(number) = operand.kind else {
         return None;
     };
-    let holds = |bytes: &i64| i128::from(number) <= 1i128 << (8 * bytes - 1);
+    let holds = |bytes: &u32| i128::from(number) <= 1i128 << (8 * bytes - 1);
     Some([1, 2, 4].into_iter().find(holds).unwrap_or(8))
 }
 
@@ -41,7 +41,7 @@ impl Checker<'_> {
         if let Measured::Value(value) = of
             && let Some(bytes) = negative_literal_bytes(value)
         {
-            return Ok(Expr::int(bytes, Type::U64, span));
+            return Ok(Expr::int(bytes.into(), Type::U64, span));
         }
         let extent = match self.measured(of)? {
             Look::Type(ty) => Extent::of(&self.types, ty),
