@@ -28,6 +28,11 @@ impl Span {
         }
     }
 
+    /// Whether another range is within it.
+    pub fn contains(self, other: Span) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
+
     /// As a range that indexes the source text.
     pub fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize

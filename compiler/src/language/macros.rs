@@ -347,7 +347,12 @@ impl<'s> Expander<'s> {
         };
         let left = MAX_NODES.saturating_sub(self.nodes);
         Some(Substitution::new(
-            definition, args, call.span, self.fresh, left,
+            definition,
+            args,
+            call.span,
+            !found.prelude,
+            self.fresh,
+            left,
         ))
     }
 

@@ -45,14 +45,12 @@ impl Checker<'_> {
                 let (map, key) = self.map_element(name, keys.as_deref(), span)?;
                 self.element_value(map, key, span)
             }
-            Ast::Call { name, args } => self.call(
-                &Call {
-                    name: &name.node,
-                    args,
-                    span,
-                },
-                name.span,
-            ),
+            Ast::Call { name, args } => self.call(&Call {
+                name: &name.node,
+                args,
+                span,
+                written: name.span,
+            }),
             Ast::Unary { op, operand } => self.unary(*op, operand, span),
             Ast::IncDec {
                 target,
@@ -301,7 +299,12 @@ impl Checker<'_> {
         Err(error.suggest(name, language::names()))
     }
 
-    fn call(&mut self, call: &Call<'_>, name_span: Span) -> Result<Expr, Diagnostic> {
+    fn call(&mut self, call: &Call<'_>) -> Result<Expr, Diagnostic> {
+        // Of a call in the body of a macro, errors are shown where the macro is called.
+        let name_span = match call.span.contains(call.written) {
+            true => call.written,
+            false => call.span,
+        };
         if let Some(rows) = functions::named(call.name) {
             let row = functions::choose(rows, call)?;
             return functions::value(self, row, call);

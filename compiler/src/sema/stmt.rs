@@ -320,6 +320,7 @@ impl Checker<'_> {
                 name: &name.node,
                 args,
                 span: value.span,
+                written: name.span,
             };
             let row = functions::choose(rows, &call)?;
             return functions::aggregation(self, row, &call).map(Some);

@@ -18,6 +18,8 @@ pub struct Args<'a> {
     row: &'static FunctionRow,
     /// The whole call.
     pub span: Span,
+    /// Where the function's name is written: see [`Call::written`].
+    pub written: Span,
     given: Vec<Option<Given<'a>>>,
     rest: &'a [ast::Expr],
 }
@@ -67,6 +69,7 @@ impl<'a> Args<'a> {
         Ok(Args {
             row,
             span: call.span,
+            written: call.written,
             given,
             rest: &call.args[named..],
         })

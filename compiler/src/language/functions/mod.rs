@@ -55,8 +55,10 @@ pub struct Call<'a> {
     pub name: &'a str,
     /// Its arguments.
     pub args: &'a [ast::Expr],
-    /// The whole call.
+    /// The whole call; of one in the body of a macro, the call of the macro.
     pub span: Span,
+    /// Where the name is written, also in the body of a macro of the script's.
+    pub written: Span,
 }
 
 /// An aggregation and the values that it takes: none, what it gathers, or that and the time.

@@ -78,7 +78,7 @@ fn said(
     args: Args<'_>,
     purpose: fn(Span) -> Purpose,
 ) -> Result<Expr, Diagnostic> {
-    let purpose = purpose(args.span);
+    let purpose = purpose(args.written);
     formatted(checker, args, purpose)
 }
 

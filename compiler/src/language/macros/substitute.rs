@@ -15,6 +15,8 @@ pub(super) struct Substitution<'s> {
     args: Vec<(Expr, usize)>,
     /// Where the call is, which is the place of everything in the body.
     span: Span,
+    /// Whether the macro is the script's own, so that there is something to see where its body is.
+    own: bool,
     /// Sets the variables of this call apart.
     fresh: usize,
     /// How many nodes may still be made.
@@ -27,6 +29,7 @@ impl<'s> Substitution<'s> {
         definition: &'s Macro,
         args: Vec<Expr>,
         span: Span,
+        own: bool,
         fresh: usize,
         left: usize,
     ) -> Substitution<'s> {
@@ -41,6 +44,7 @@ impl<'s> Substitution<'s> {
             definition,
             args,
             span,
+            own,
             fresh,
             left,
             error: None,
@@ -135,7 +139,8 @@ impl<'s> Substitution<'s> {
                     .take()
                     .map(|error| error.help("pass the map as a parameter: `macro m(@x) { … }`"));
             }
-            (ExprKind::Call { name, .. }, _) => name.span = self.span,
+            // What it says of its place is where it is written.
+            (ExprKind::Call { name, .. }, _) if !self.own => name.span = self.span,
             (ExprKind::Field { name, .. }, _) => name.span = self.span,
             (ExprKind::TupleField { index, .. }, _) => index.span = self.span,
             (ExprKind::Record(fields), _) => {
