@@ -21,11 +21,12 @@ const PROGRAMS_OF_ALL_ROWS: u64 = 600;
 const TABLES: [&str; 4] = ["Attach points", "Settings", "Builtins", "Functions"];
 
 /// Why rows are in no program, and which. What has several forms is named with its parameters where only one is left out.
-const LEFT_OUT: [(&str, &str); 10] = [
+const LEFT_OUT: [(&str, &str); 11] = [
     (
         "fires when something happens elsewhere",
         "software; hardware; profile; tracepoint; rawtracepoint; kprobe; kretprobe; uprobe; uretprobe; usdt; \
-         args; arg0; arg1; arg2; arg3; arg4; arg5; arg6; arg7; arg8; arg9; arg10; arg11; retval; addr; func; \
+         args; arg0; arg1; arg2; arg3; arg4; arg5; arg6; arg7; arg8; arg9; arg10; arg11; \
+         sarg0; sarg1; sarg2; sarg3; sarg4; sarg5; sarg6; sarg7; sarg8; sarg9; retval; addr; func; \
          ctx; reg; uaddr; usermode",
     ),
     ("runs as often as a benchmark likes", "bench"),
@@ -52,9 +53,10 @@ const LEFT_OUT: [(&str, &str); 10] = [
         "warnf; errorf; debugf",
     ),
     ("ends the compilation", "fail"),
+    ("is a constant", "__always_true"),
     (
         "acts on processes and their memory",
-        "signal; signal_thread; write_user; join",
+        "signal; signal_thread; write_user; override; join",
     ),
 ];
 

@@ -18,7 +18,7 @@ fn arguments_and_results_are_those_of_the_calls() {
     let (out, report) = trace(
         r#"uprobe:FILE:twice /pid == cpid/ { @given = sum(arg0); @calls[func, probe == "uprobe:FILE:twice"] = count(); }
         uretprobe:FILE:twice /pid == cpid/ { @got = sum(retval); }
-        u:FILE:ninth /pid == cpid/ { @ninth[arg0, arg5, arg6, arg8] = count(); }
+        u:FILE:ninth /pid == cpid/ { @ninth[arg0, arg5, arg6, arg8] = count(); @stack[sarg0, sarg2] = count(); }
         uprobe:FILE:letters /pid == cpid/ { @text[str(arg0)] = count(); }
         ur:FILE:letters /pid == cpid/ { @letters[retval] = count(); }"#,
     );
@@ -28,6 +28,18 @@ fn arguments_and_results_are_those_of_the_calls() {
     assert!(out.contains(&format!("@given: {sum}\n")), "{out}");
     assert!(out.contains(&format!("@got: {}\n", 2 * sum)), "{out}");
     assert_eq!(count(&out, "ninth", "1, 6, 7, 900"), calls);
+    // On x86-64, six arguments are in registers, and on arm64 eight.
+    let on_stack = if cfg!(target_arch = "x86_64") {
+        "7, 900"
+    } else {
+        "900, "
+    };
+    assert!(
+        rows(&out, "stack")
+            .iter()
+            .any(|(key, n)| key.starts_with(on_stack) && *n == calls),
+        "{out}"
+    );
     assert_eq!(count(&out, "text", "seventeen letters"), calls);
     assert_eq!(count(&out, "letters", "17"), calls);
     let named = rows(&out, "calls");

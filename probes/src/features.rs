@@ -41,6 +41,8 @@ pub enum Feature {
     CurrentTaskBtf,
     /// helper `bpf_probe_write_user`, which kernels in lockdown and some hosts refuse
     WriteUserMemory,
+    /// helper `bpf_override_return`
+    OverrideReturn,
     /// `BPF_PROG_TEST_RUN` of raw tracepoint programs
     RawTracepointTestRun,
     /// helper `bpf_get_attach_cookie` in raw tracepoint programs
@@ -197,6 +199,13 @@ pub const FEATURES: &[FeatureInfo] = &[
         Some(helper::PROBE_WRITE_USER),
         "4.8",
         None,
+    ),
+    row(
+        Feature::OverrideReturn,
+        "helper bpf_override_return",
+        Some(helper::OVERRIDE_RETURN),
+        "4.16",
+        Some("CONFIG_BPF_KPROBE_OVERRIDE"),
     ),
     row(
         Feature::RawTracepointTestRun,

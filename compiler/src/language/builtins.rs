@@ -106,6 +106,16 @@ builtins! {
     "arg9", "uint64", "see `arg0`", |checker, span| provided(checker, "arg9", span);
     "arg10", "uint64", "see `arg0`; markers (`usdt`) have up to twelve", |checker, span| provided(checker, "arg10", span);
     "arg11", "uint64", "see `arg0`", |checker, span| provided(checker, "arg11", span);
+    "sarg0", "uint64", "first argument on the stack where a function begins (`kprobe`, `uprobe`); `sarg1` … `sarg9` likewise", |checker, span| provided(checker, "sarg0", span);
+    "sarg1", "uint64", "see `sarg0`", |checker, span| provided(checker, "sarg1", span);
+    "sarg2", "uint64", "see `sarg0`", |checker, span| provided(checker, "sarg2", span);
+    "sarg3", "uint64", "see `sarg0`", |checker, span| provided(checker, "sarg3", span);
+    "sarg4", "uint64", "see `sarg0`", |checker, span| provided(checker, "sarg4", span);
+    "sarg5", "uint64", "see `sarg0`", |checker, span| provided(checker, "sarg5", span);
+    "sarg6", "uint64", "see `sarg0`", |checker, span| provided(checker, "sarg6", span);
+    "sarg7", "uint64", "see `sarg0`", |checker, span| provided(checker, "sarg7", span);
+    "sarg8", "uint64", "see `sarg0`", |checker, span| provided(checker, "sarg8", span);
+    "sarg9", "uint64", "see `sarg0`", |checker, span| provided(checker, "sarg9", span);
     "args", "record", "the arguments of the probe by name: `args.filename`; alone, all of them", |checker, span| checker.all_arguments(span);
     "retval", "uint64", "what the traced function returned; cast it where it may be negative: `(int32)retval < 0`", |checker, span| {
         provided(checker, "retval", span)

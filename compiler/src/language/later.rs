@@ -21,17 +21,6 @@ use Kind::{Builtin, Conversion, Function};
 
 /// The names.
 pub const LATER: &[(&str, Kind)] = &[
-    ("sarg0", Builtin),
-    ("sarg1", Builtin),
-    ("sarg2", Builtin),
-    ("sarg3", Builtin),
-    ("sarg4", Builtin),
-    ("sarg5", Builtin),
-    ("sarg6", Builtin),
-    ("sarg7", Builtin),
-    ("sarg8", Builtin),
-    ("sarg9", Builtin),
-    ("override", Function),
     ("path", Function),
     ("skboutput", Function),
     ("socket_cookie", Function),

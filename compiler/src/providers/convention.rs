@@ -67,7 +67,7 @@ impl Convention {
         (number as usize) < self.arguments.len()
     }
 
-    /// `arg0` and its kin where a function begins, `retval` where it returns.
+    /// `arg0`, `sarg0` and their kin where a function begins, `retval` where it returns.
     pub fn builtin(&self, name: &str, on_return: bool) -> Option<Argument> {
         let access = if on_return {
             (name == "retval").then_some(Access::Context {
@@ -76,7 +76,11 @@ impl Convention {
                 signed: false,
             })?
         } else {
-            self.access(prototype::number(name)?, Width::W64, false)
+            let number = match name.strip_prefix('s') {
+                Some(on_stack) => self.arguments.len() as u32 + prototype::number(on_stack)?,
+                None => prototype::number(name)?,
+            };
+            self.access(number, Width::W64, false)
         };
         Some(Argument {
             name: name.to_owned(),

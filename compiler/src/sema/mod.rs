@@ -383,6 +383,11 @@ impl Checker<'_> {
         Ok(())
     }
 
+    /// All sites that the program is for.
+    pub fn sites(&self) -> impl Iterator<Item = &Site> {
+        self.probe.points.iter().map(|point| &point.site)
+    }
+
     /// The one site that the program is for. Where the probe has several, there is a program for each.
     pub fn only_site(&mut self) -> Option<&Site> {
         self.probe.differences.texts |= self.probe.points.len() > 1;

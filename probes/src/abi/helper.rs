@@ -53,6 +53,7 @@ helpers! {
     LOOP = "loop";
     TRACE_PRINTK = "trace_printk";
     PROBE_WRITE_USER = "probe_write_user";
+    OVERRIDE_RETURN = "override_return";
     SEND_SIGNAL = "send_signal";
     SEND_SIGNAL_THREAD = "send_signal_thread";
 }

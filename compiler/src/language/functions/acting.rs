@@ -9,7 +9,7 @@ use crate::ir::Condition;
 use crate::language::constants;
 use crate::language::format;
 use crate::language::not_here;
-use crate::manifest::{Conversion, FormatPiece};
+use crate::manifest::{Attach, Conversion, FormatPiece, Site};
 use crate::program::Context;
 use crate::sema::Checker;
 use crate::types::Type;
@@ -21,6 +21,7 @@ pub(super) const ROWS: &[FunctionRow] = rows! {
     "signal(int|string signal)", Statement(|checker, args| signal(checker, args, helper::SEND_SIGNAL)), "sends the current process a signal, by number or name: `signal(SIGSTOP)`, `signal(\"SIGSTOP\")`; needs `--unsafe`";
     "signal_thread(int|string signal)", Statement(|checker, args| signal(checker, args, helper::SEND_SIGNAL_THREAD)), "the same to the current thread";
     "write_user(ptr to, string from, const uint bytes) -> bool", Value(write_user), "writes the first bytes of a string to the current process's memory, and says whether that went well; needs `--unsafe`";
+    "override(int result)", Statement(override_return), "gives the caller of a kernel function this result, and does not run the function, which the kernel must allow (`ALLOW_ERROR_INJECTION`); in `kprobe`; needs `--unsafe`";
     "debugf(format text, …)", Statement(debugf), "a line in the kernel's `trace_pipe`, of at most three values, one of them a string";
 };
 
@@ -101,6 +102,38 @@ fn write_user(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Dia
         ty: Type::Bool,
         span,
     })
+}
+
+fn override_return(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let span = args.span;
+    consent(
+        checker,
+        "`override` changes what the kernel's functions do",
+        span,
+    )?;
+    // Behind the entry the function has begun.
+    let is_entry = |site: &Site| {
+        matches!(
+            site.attach,
+            Attach::Kprobe {
+                offset: 0,
+                on_return: false,
+                ..
+            }
+        )
+    };
+    if !checker.sites().all(is_entry) {
+        return Err(not_here(checker, "override", span)
+            .help("`kprobe` probes run before the function does: `kprobe:FUNCTION`"));
+    }
+    checker.need(Feature::OverrideReturn, span)?;
+    let context = Expr {
+        kind: ExprKind::Context,
+        ty: Type::VOID_POINTER,
+        span,
+    };
+    let passed = vec![Argument::Value(context), Argument::Value(args.value(0)?)];
+    Ok(call(helper::OVERRIDE_RETURN, passed, Type::Void, span))
 }
 
 fn debugf(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
