@@ -156,6 +156,10 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     pub traceable_functions: Option<PathBuf>,
 
+    /// Look in DIR first for the files with the symbols and the DWARF of programs that a script names; may be given again
+    #[arg(long = "debuginfo", value_name = "DIR")]
+    pub debug_folders: Vec<PathBuf>,
+
     /// Accepted for compatibility with bpftrace: what these features do is not made use of
     #[arg(long = "no-feature", value_name = "FEATURE", value_delimiter = ',', value_parser = ["kprobe_multi", "kprobe_session", "uprobe_multi"], hide = true)]
     _no_feature: Vec<String>,
@@ -225,7 +229,6 @@ fn forms() -> String {
 /// Options of bpftrace that there are not.
 const LATER: &[&str] = &[
     "--dwarf-pid",
-    "--debuginfo",
     "--test",
     "--fmt",
     "--verify-llvm-ir",

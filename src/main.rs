@@ -208,6 +208,7 @@ fn record(path: &Path, quiet: bool) -> Result<u8, Failure> {
 fn of_command_line(live: LiveFacts, cli: &Cli) -> LiveFacts {
     live.with_process(cli.pid)
         .with_traceable(cli.traceable_functions.clone())
+        .with_debug_folders(cli.debug_folders.clone())
 }
 
 /// The facts to compile with, and if they are those of a file, a line that says whose.

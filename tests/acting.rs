@@ -124,3 +124,16 @@ fn the_kernels_trace_has_what_debugf_prints() {
     // There is one trace for the whole system, which anybody may empty at any time.
     assert!((0..5).any(|_| printed()), "{own} is not in the trace");
 }
+
+/// Where the kernel has it, functions that it does not allow that for are refused when the probe is attached.
+#[test]
+fn functions_are_not_run_where_a_script_may_say_so() {
+    let refused = |option: &str, script: &str, reason: &str| {
+        let finished = Tracer::new(["-q", option, "-e", script]).run().expect(1);
+        assert!(finished.messages().contains(reason), "{finished}");
+    };
+    refused("--no-warnings", "BEGIN { override(1); }", "allow it with `--unsafe`");
+    let place = "`kprobe` probes run before the function does";
+    refused("--unsafe", "BEGIN { override(1); }", place);
+    refused("--unsafe", "uprobe:libc:getpid { override(1); }", place);
+}

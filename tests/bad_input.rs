@@ -166,7 +166,6 @@ fn what_is_not_there_yet_is_said_to_be_not_supported_yet() {
         "iter:task { }",
         "watchpoint:0x1000:8:w { }",
         "BEGIN { socket_cookie(curtask); }",
-        "BEGIN { override(0); }",
         "BEGIN { skboutput(\"x.pcap\", curtask, 1, 0); }",
         "fn f($a : int64) : int64 { return $a; } BEGIN { }",
     ] {

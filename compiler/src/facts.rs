@@ -4,10 +4,12 @@
 //! the trait: the runtime for the running kernel, `recorded` for tests.
 
 mod binary;
+mod with_types;
 
 pub use binary::{Binary, FunctionSymbol, Marker, Segment, VariableSymbol};
+pub(crate) use with_types::WithTypes;
 
-use crate::btf::Btf;
+use crate::btf::{Btf, BtfWriter};
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::Feature;
 use std::path::{Path, PathBuf};
@@ -78,6 +80,28 @@ pub trait Facts {
         Err(FactError::not_recorded("what variables a file has"))
     }
 
+    /// Writes functions and types that a program or a library was compiled with, as far as what describes it knows them.
+    ///
+    /// # Errors
+    /// [`FactError::Unknown`] if there is no such description (DWARF), else as [`Facts::binary`].
+    fn debug_types(
+        &self,
+        _path: &Path,
+        _wanted: &WantedTypes<'_>,
+        _writer: &mut BtfWriter,
+    ) -> Result<(), FactError> {
+        Err(FactError::not_recorded("what a file was compiled with"))
+    }
+
+    /// The addresses in a program or a library, by its own count, at which statements of a line of its source begin; sorted, none
+    /// if there is no such line.
+    ///
+    /// # Errors
+    /// As [`Facts::debug_types`].
+    fn statements(&self, _path: &Path, _place: SourcePlace<'_>) -> Result<Vec<u64>, FactError> {
+        Err(FactError::not_recorded("where the lines of a file are"))
+    }
+
     /// The id of the cgroup (version 2) whose folder is at a path.
     ///
     /// # Errors
@@ -89,6 +113,26 @@ pub trait Facts {
     /// The files that a script means by a path, which may have wildcards, or by a bare name: a program's, looked for as a
     /// shell does, or a shared library's (`libc`, `libc.so.6`). Sorted; none if there are none.
     fn files(&self, written: &str) -> Vec<PathBuf>;
+}
+
+/// What is asked of the description of a program or a library.
+#[derive(Clone, Copy, Debug)]
+pub struct WantedTypes<'a> {
+    /// Functions: the name to write each under, and its address by the file's own count.
+    pub functions: &'a [(String, u64)],
+    /// Names of structures, unions, enumerations and typedefs.
+    pub names: &'a [String],
+}
+
+/// A place in the source of a program.
+#[derive(Clone, Copy, Debug)]
+pub struct SourcePlace<'a> {
+    /// The source file's path, or the end of it.
+    pub file: &'a Path,
+    /// From 1.
+    pub line: u64,
+    /// From 1; any if it is not said.
+    pub column: Option<u64>,
 }
 
 /// Why a fact can't be had.

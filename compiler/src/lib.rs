@@ -20,7 +20,7 @@ pub mod sema;
 pub mod types;
 
 use crate::emit::source::Source;
-use crate::sema::c_types::WithCTypes;
+use crate::sema::{c_types, debug_types};
 use cranelift_entity::EntityRef;
 use facts::Facts;
 use manifest::Manifest;
@@ -129,7 +129,11 @@ fn with_checked<T: HasWarnings>(
     make: impl FnOnce(Checked, &dyn Facts) -> Result<T, Vec<Diagnostic>>,
 ) -> Result<T, Vec<Diagnostic>> {
     let expanded = language::macros::expand(script)?;
-    let declared = WithCTypes::new(&expanded.script, options.headers, facts)?;
+    let described = debug_types::described(&expanded.script, options, facts);
+    let facts = described
+        .as_ref()
+        .map_or(facts, |described| described as &dyn Facts);
+    let declared = c_types::declared(&expanded.script, options.headers, facts)?;
     let facts = declared
         .as_ref()
         .map_or(facts, |declared| declared as &dyn Facts);

@@ -219,6 +219,18 @@ impl ProgramKind {
         }
     }
 
+    /// Whether it interrupts processes in the midst of their own code.
+    pub fn traces_programs(self) -> bool {
+        match self {
+            ProgramKind::Uprobe => true,
+            ProgramKind::PerfEvent
+            | ProgramKind::Tracepoint
+            | ProgramKind::RawTracepoint
+            | ProgramKind::Kprobe
+            | ProgramKind::Once => false,
+        }
+    }
+
     /// Whether it interrupts something: then it has registers and a context to look at. A stack has every program: the
     /// tracer's own where the session runs it.
     pub fn interrupts(self) -> bool {

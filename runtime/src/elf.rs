@@ -4,6 +4,7 @@
 //! are read, never mapped, since they may change or be cut short meanwhile, and a read beyond the end of a mapped file kills whoever
 //! reads; and nothing that a file says of itself is believed: what it names must lie within it, and within the limits below.
 
+pub mod debug_types;
 pub mod dynamic;
 pub mod exported;
 pub mod frames;
@@ -14,6 +15,7 @@ mod mini;
 mod mutations;
 mod sections;
 pub mod separate;
+pub mod statements;
 pub mod symbols;
 
 use crate::bytes::{slice, unsigned};
@@ -93,13 +95,21 @@ struct Header {
     bytes: Vec<u8>,
 }
 
-/// Reads a program or a shared library with its functions.
+/// Reads a program or a shared library with its functions; `symbols_of` finds the file that a stripped one's symbols were put into.
 ///
 /// # Errors
 /// If it is neither or is damaged ([`io::ErrorKind::InvalidData`]), or can't be read.
-pub fn read(path: &Path) -> io::Result<Binary> {
+pub fn read(
+    path: &Path,
+    symbols_of: impl FnOnce(&File, &Path) -> Option<File>,
+) -> io::Result<Binary> {
     let (file, header) = open(path)?;
-    let functions = functions(&file, &header)?;
+    let mut functions = functions(&file, &header)?;
+    // Of a stripped file, those that others may call are there all the same.
+    if let Some(symbols) = symbols_of(&file, path) {
+        let header = self::header(&symbols)?;
+        functions.extend(self::functions(&symbols, &header)?);
+    }
     let mut binary = layout(&file, &header)?;
     binary.markers = markers::read(&file, &header)?;
     Ok(binary.with_functions(functions))
@@ -414,7 +424,7 @@ mod tests {
 
     #[test]
     fn this_program_has_segments() {
-        let layout = read(Path::new("/proc/self/exe")).unwrap();
+        let layout = read(Path::new("/proc/self/exe"), |_, _| None).unwrap();
         let first = &layout.segments[0];
         assert_eq!(layout.address(first.offset), Some(first.address));
         assert_eq!(layout.address(u64::MAX), None);
@@ -436,7 +446,7 @@ mod tests {
             (&narrow, "not a 64-bit little-endian ELF file"),
         ] {
             std::fs::write(&path, bytes).unwrap();
-            let error = read(&path).unwrap_err();
+            let error = read(&path, |_, _| None).unwrap_err();
             assert_eq!(error.to_string(), reason);
         }
         std::fs::remove_file(&path).unwrap();

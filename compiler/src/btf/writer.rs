@@ -50,6 +50,11 @@ impl BtfWriter {
         (&self.types, &self.strings)
     }
 
+    /// The number that the next type gets.
+    pub fn next(&self) -> TypeId {
+        TypeId(self.count + 1)
+    }
+
     fn string(&mut self, text: &str) -> u32 {
         if text.is_empty() {
             return 0;

@@ -74,6 +74,8 @@ impl Binary {
     #[must_use]
     pub fn with_functions(mut self, mut functions: Vec<FunctionSymbol>) -> Binary {
         functions.sort_unstable();
+        // Two tables of symbols may have the same one, and two versions of a symbol the same place.
+        functions.dedup_by(|one, other| one.name == other.name && one.address == other.address);
         self.functions = functions;
         self
     }
@@ -89,6 +91,14 @@ impl Binary {
         let start = self.functions.partition_point(|f| f.name.as_str() < name);
         let rest = &self.functions[start..];
         &rest[..rest.partition_point(|f| f.name == name)]
+    }
+
+    /// The function that an address is in.
+    pub fn function_at(&self, address: u64) -> Option<&FunctionSymbol> {
+        self.functions.iter().find(|function| {
+            let within = address.checked_sub(function.address);
+            within.is_some_and(|within| within == 0 || within < function.size)
+        })
     }
 
     /// Where in the file an address is, in bytes from its start: what the kernel wants for a uprobe or for the semaphore

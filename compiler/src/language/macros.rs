@@ -10,7 +10,7 @@
 //! an expression closes the body.
 
 mod substitute;
-mod visit;
+pub(crate) mod visit;
 
 use super::builtins::Builtin;
 use super::functions;

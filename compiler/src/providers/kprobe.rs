@@ -7,10 +7,9 @@
 
 use super::convention::Convention;
 use super::{Argument, Provider, ProviderInfo, nearest, parts, prototype, variants};
-use crate::btf::{Btf, Kind};
+use crate::btf::Kind;
 use crate::facts::{Arch, FactError, Facts, unchecked};
 use crate::glob::{self, Glob};
-use crate::ir::Width;
 use crate::manifest::{Attach, Site};
 use crate::program::ProgramKind;
 use pfscript_grammar::ast::AttachPoint;
@@ -297,29 +296,6 @@ fn is_entry(attach: &Attach) -> bool {
     )
 }
 
-/// `args.NAME` by the function's prototype, up to the first parameter that cannot be placed.
-fn named_arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
-    let Some(prototype) = btf.function(function) else {
-        return Vec::new();
-    };
-    let convention = Convention::of(arch);
-    prototype
-        .params
-        .iter()
-        .map_while(|&(name, ty)| Some((name, prototype::parameter(btf, ty)?)))
-        .zip(0..)
-        // An argument on the stack is read as 8 bytes, of which a narrower one leaves some undefined.
-        .filter(|((name, (_, width, _)), number)| {
-            !name.is_empty() && (convention.in_register(*number) || *width == Width::W64)
-        })
-        .map(|((name, (ty, width, signed)), number)| Argument {
-            name: name.to_owned(),
-            ty,
-            access: convention.access(number, width, signed),
-        })
-        .collect()
-}
-
 /// The functions as `-l` prints them under one probe type's name.
 fn list(info: &ProviderInfo, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
     if !facts.has(Feature::Kprobes) {
@@ -409,7 +385,7 @@ impl Provider for Kprobe {
         // Behind the entry the registers hold something else.
         match (&site.function, facts.btf()) {
             (Some(function), Some(btf)) if is_entry(&site.attach) => {
-                Ok(named_arguments(btf, function, facts.arch()))
+                Ok(prototype::arguments(btf, function, facts.arch()))
             }
             _ => Ok(Vec::new()),
         }

@@ -23,6 +23,7 @@ mod perf_event;
 mod prototype;
 mod rawtracepoint;
 mod software;
+mod source_lines;
 mod timer;
 mod tracepoint;
 pub mod tracepoint_format;

@@ -1,9 +1,11 @@
-//! Arguments by the prototype of a kernel function, as its BTF has it.
+//! Arguments by the prototype of a function: of the kernel, as its BTF has it, or of a program, as its DWARF has it.
 //!
 //! In come parameters, out come types and declarations. Where a parameter's value is, each provider says itself.
 
-use super::ArgumentType;
+use super::convention::Convention;
+use super::{Argument, ArgumentType};
 use crate::btf::{Btf, TypeId};
+use crate::facts::Arch;
 use crate::ir::Width;
 
 /// Arguments that scripts can ask for by number: `arg0` to `arg9`.
@@ -43,6 +45,29 @@ pub(super) fn parameter(btf: &Btf, ty: TypeId) -> Option<(ArgumentType, Width, b
     let target = btf.pointee(resolved)?;
     let to = btf.c_name(btf.strip_qualifiers(target));
     Some((ArgumentType::Pointer { to }, Width::W64, false))
+}
+
+/// `args.NAME` by the function's prototype, up to the first parameter that cannot be placed.
+pub(super) fn arguments(btf: &Btf, function: &str, arch: Arch) -> Vec<Argument> {
+    let Some(prototype) = btf.function(function) else {
+        return Vec::new();
+    };
+    let convention = Convention::of(arch);
+    prototype
+        .params
+        .iter()
+        .map_while(|&(name, ty)| Some((name, parameter(btf, ty)?)))
+        .zip(0..)
+        // An argument on the stack is read as 8 bytes, of which a narrower one leaves some undefined.
+        .filter(|((name, (_, width, _)), number)| {
+            !name.is_empty() && (convention.in_register(*number) || *width == Width::W64)
+        })
+        .map(|((name, (ty, width, signed)), number)| Argument {
+            name: name.to_owned(),
+            ty,
+            access: convention.access(number, width, signed),
+        })
+        .collect()
 }
 
 /// The parameters as bpftrace prints them: `struct file * file`.

@@ -1,4 +1,4 @@
-//! `uprobe:FILE:FUNCTION[+OFFSET]`, `uprobe:FILE:ADDRESS` and `uretprobe:FILE:FUNCTION`: the entry, an instruction inside, or
+//! `uprobe:FILE:FUNCTION[+OFFSET]`, `uprobe:FILE:ADDRESS`, `uprobe:FILE@SOURCE:LINE` and `uretprobe:FILE:FUNCTION`: the entry, an instruction inside, or
 //! the return of a function of a program or a shared library.
 //!
 //! File and function take wildcards. A file without a slash is a program, looked for as a shell does, or a shared library by
@@ -7,11 +7,13 @@
 
 use super::convention::Convention;
 use super::user_files::{binaries, names_of};
-use super::{Argument, Provider, ProviderInfo, nearest, parts};
-use crate::facts::{Arch, Binary, FactError, Facts, FunctionSymbol};
+use super::{Argument, Provider, ProviderInfo, nearest, parts, prototype, source_lines};
+use crate::btf::{Btf, BtfWriter};
+use crate::facts::{Arch, Binary, FactError, Facts, FunctionSymbol, WantedTypes};
 use crate::glob::{self, Glob};
 use crate::manifest::{Attach, Site};
 use crate::program::ProgramKind;
+use crate::sema::debug_types;
 use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, Spanned, escape};
 use pfscript_probes::Feature;
@@ -28,8 +30,8 @@ pub(super) struct Uprobe {
 pub(super) static UPROBE: Uprobe = Uprobe {
     info: info(
         &["uprobe", "u"],
-        "uprobe:FILE:FUNCTION[+OFFSET]",
-        "the entry of a function of a program or a shared library (`uprobe:libc:malloc`); its arguments are `arg0` and so on",
+        "uprobe:FILE:FUNCTION[+OFFSET], uprobe:FILE@SOURCE:LINE[:COLUMN]",
+        "the entry of a function of a program or a shared library (`uprobe:libc:malloc`); its arguments are `arg0` and so on, or `args.NAME`",
     ),
     on_return: false,
 };
@@ -138,12 +140,7 @@ impl Uprobe {
                 let Some(place) = binary.file_offset(address) else {
                     return Ok(Vec::new());
                 };
-                let functions = binary.functions();
-                let holds = |function: &&FunctionSymbol| {
-                    let within = address.checked_sub(function.address);
-                    within.is_some_and(|within| within == 0 || within < function.size)
-                };
-                let function = functions.iter().find(holds);
+                let function = binary.function_at(address);
                 if function.is_none_or(|function| function.address != address) {
                     return Err(unchecked(part));
                 }
@@ -177,10 +174,49 @@ impl Uprobe {
         }
     }
 
+    /// Where a line of source begins.
+    fn at_line(
+        &self,
+        line: &source_lines::Written<'_>,
+        facts: &dyn Facts,
+    ) -> Result<Vec<Site>, Diagnostic> {
+        let mut sites = Vec::new();
+        for (path, binary) in binaries(&line.file, facts)? {
+            for (address, function) in line.addresses(&path, &binary, facts)? {
+                let Some(offset) = binary.file_offset(address) else {
+                    continue;
+                };
+                let function = function.map(|function| function.name.as_str());
+                let site = self.site(&path, "", function, offset);
+                sites.push(Site {
+                    name: format!("{}:{}{}", self.info.names[0], path.display(), line.shown),
+                    ..site
+                });
+            }
+        }
+        Ok(sites)
+    }
+
     /// A function's start; `None` if the file has no code there.
     fn at_start(&self, path: &Path, binary: &Binary, function: &FunctionSymbol) -> Option<Site> {
         let place = binary.file_offset(function.address)?;
         Some(self.site(path, &function.name, Some(&function.name), place))
+    }
+}
+
+/// Nothing says what arguments a function has.
+fn undescribed(path: &Path, function: &str) -> FactError {
+    FactError::Unavailable {
+        reason: format!(
+            "nothing says what the arguments of `{}` in `{}` are called",
+            escape(function),
+            escape(&path.display().to_string())
+        ),
+        help: Some(
+            "that is in the DWARF of programs that were compiled with `-g`, or in their packages of debug information; \
+             `arg0` is the first argument"
+                .to_owned(),
+        ),
     }
 }
 
@@ -243,10 +279,15 @@ impl Provider for Uprobe {
     }
 
     fn expand(&self, point: &AttachPoint, facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
-        let (file, place) = written(point, &self.info)?;
         if !facts.has(Feature::Uprobes) {
             return Err(FactError::lacking(Feature::Uprobes).diagnostic(point.span, String::new));
         }
+        if !self.on_return
+            && let Some(line) = source_lines::read(point, &self.info, facts)?
+        {
+            return self.at_line(&line, facts);
+        }
+        let (file, place) = written(point, &self.info)?;
         let wanted = Wanted::read(place, self.on_return)?;
         let binaries = binaries(file, facts)?;
         let mut sites = Vec::new();
@@ -263,6 +304,26 @@ impl Provider for Uprobe {
         Convention::of(arch).builtin(name, self.on_return)
     }
 
+    fn arguments(&self, site: &Site, facts: &dyn Facts) -> Result<Vec<Argument>, FactError> {
+        let (Attach::Uprobe { path, offset, .. }, Some(function), false) =
+            (&site.attach, &site.function, self.on_return)
+        else {
+            return Ok(Vec::new());
+        };
+        // Behind the entry the registers hold something else.
+        let binary = facts.binary(path)?;
+        let address = binary.address(*offset);
+        let starts = binary.functions_named(function);
+        if !starts.iter().any(|start| Some(start.address) == address) {
+            return Ok(Vec::new());
+        }
+        let name = debug_types::name_of(path, function);
+        match facts.btf().filter(|btf| btf.function(&name).is_some()) {
+            Some(btf) => Ok(prototype::arguments(btf, &name, facts.arch())),
+            None => Err(undescribed(path, function)),
+        }
+    }
+
     /// There is no list of all files.
     fn list(&self, _facts: &dyn Facts) -> Result<Vec<String>, FactError> {
         Ok(Vec::new())
@@ -277,5 +338,41 @@ impl Provider for Uprobe {
                     .map(|function| format!("{}:{shown}:{}", self.info.names[0], function.name)),
             );
         }))
+    }
+
+    fn declarations(&self, listed: &str, facts: &dyn Facts) -> Result<Vec<String>, FactError> {
+        let Some((file, function)) = listed
+            .split_once(':')
+            .and_then(|(_, rest)| rest.rsplit_once(':'))
+            .filter(|_| !self.on_return)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut writer = BtfWriter::new();
+        for path in facts.files(file) {
+            let binary = facts.binary(&path)?;
+            let functions: Vec<(String, u64)> = binary
+                .functions_named(function)
+                .iter()
+                .map(|found| (function.to_owned(), found.address))
+                .collect();
+            let wanted = WantedTypes {
+                functions: &functions,
+                names: &[],
+            };
+            // Most programs have none.
+            let _ = facts.debug_types(&path, &wanted, &mut writer);
+        }
+        let Ok(btf) = Btf::new(writer.finish()) else {
+            return Ok(Vec::new());
+        };
+        let prototype = btf.function(function);
+        let lines = prototype.map(|found| prototype::declarations(&btf, &found.params));
+        // As bpftrace has it in programs, and not in the kernel: `char* name`.
+        Ok(lines
+            .unwrap_or_default()
+            .iter()
+            .map(|line| line.replace(" *", "*"))
+            .collect())
     }
 }

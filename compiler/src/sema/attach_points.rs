@@ -207,7 +207,10 @@ fn as_warning(error: Diagnostic) -> Diagnostic {
 ///
 /// # Errors
 /// If one was not given: in an action that would be 0, but there is no attach point that it could mean.
-fn substitute(point: &ast::AttachPoint, options: &Options) -> Result<ast::AttachPoint, Diagnostic> {
+pub(super) fn substitute(
+    point: &ast::AttachPoint,
+    options: &Options,
+) -> Result<ast::AttachPoint, Diagnostic> {
     let replace = |part: &Spanned<String>| {
         let mut out = String::new();
         let mut rest = part.node.as_str();

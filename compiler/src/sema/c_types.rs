@@ -9,7 +9,7 @@ mod layout;
 
 use super::integer_types::INTEGER_TYPES;
 use crate::btf::{Btf, BtfWriter, Kind, TypeId};
-use crate::facts::{Arch, Binary, FactError, Facts, TracepointFormat, VariableSymbol};
+use crate::facts::{Facts, WithTypes};
 use crate::language::constants;
 use layout::{Laid, Layout, MAX_BYTES, MAX_DEPTH, MAX_MEMBERS, alignment, too_large};
 use pfscript_grammar::ast::c::{
@@ -17,121 +17,52 @@ use pfscript_grammar::ast::c::{
 };
 use pfscript_grammar::ast::{BinaryOp, Expr, ExprKind, Item, Script, TypeTag, UnaryOp};
 use pfscript_grammar::{Diagnostic, Span, Spanned};
-use pfscript_probes::Feature;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-/// The machine, with the types that a script declares.
-pub struct WithCTypes<'a> {
+/// The facts with what a script declares; `None` if it declares nothing. What stands in its headers is declared first: they
+/// begin at `headers`.
+///
+/// # Errors
+/// What is wrong with the declarations.
+pub fn declared<'a>(
+    script: &Script,
+    headers: Option<u32>,
     facts: &'a dyn Facts,
-    btf: Btf,
-}
-
-impl<'a> WithCTypes<'a> {
-    /// The facts with what a script declares; `None` if it declares nothing. What stands in its headers is declared first: they
-    /// begin at `headers`.
-    ///
-    /// # Errors
-    /// What is wrong with the declarations.
-    pub fn new(
-        script: &Script,
-        headers: Option<u32>,
-        facts: &'a dyn Facts,
-    ) -> Result<Option<Self>, Vec<Diagnostic>> {
-        let mut declarations: Vec<&Declaration> = script
-            .items
-            .iter()
-            .filter_map(|item| match item {
-                Item::Declaration(declaration) => Some(declaration),
-                _ => None,
-            })
-            .collect();
-        if declarations.is_empty() {
-            return Ok(None);
-        }
-        let headers = headers.unwrap_or(u32::MAX);
-        declarations.sort_by_key(|declaration| declaration.span.start < headers);
-        let none = Btf::new(BtfWriter::new().finish()).ok();
-        let Some(kernel) = facts.btf().or(none.as_ref()) else {
-            return Ok(None);
-        };
-        let mut declarer = Declarer::new(kernel);
-        let mut errors = Vec::new();
-        for declaration in &declarations {
-            errors.extend(declarer.declare(declaration).err());
-        }
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        let (types, strings) = declarer.writer.sections();
-        let btf = kernel.extended(types, strings).map_err(|error| {
-            let span = declarations.first().map(|first| first.span);
-            vec![Diagnostic::error(
-                span.unwrap_or_default(),
-                format!("these declarations cannot be kept: {error}"),
-            )]
-        })?;
-        Ok(Some(WithCTypes { facts, btf }))
+) -> Result<Option<WithTypes<'a>>, Vec<Diagnostic>> {
+    let mut declarations: Vec<&Declaration> = script
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Declaration(declaration) => Some(declaration),
+            _ => None,
+        })
+        .collect();
+    if declarations.is_empty() {
+        return Ok(None);
     }
-}
-
-impl Facts for WithCTypes<'_> {
-    fn arch(&self) -> Arch {
-        self.facts.arch()
+    let headers = headers.unwrap_or(u32::MAX);
+    declarations.sort_by_key(|declaration| declaration.span.start < headers);
+    let none = Btf::new(BtfWriter::new().finish()).ok();
+    let Some(kernel) = facts.btf().or(none.as_ref()) else {
+        return Ok(None);
+    };
+    let mut declarer = Declarer::new(kernel);
+    let mut errors = Vec::new();
+    for declaration in &declarations {
+        errors.extend(declarer.declare(declaration).err());
     }
-
-    fn btf(&self) -> Option<&Btf> {
-        Some(&self.btf)
+    if !errors.is_empty() {
+        return Err(errors);
     }
-
-    fn pid_namespace(&self) -> Option<u32> {
-        self.facts.pid_namespace()
-    }
-
-    fn has(&self, feature: Feature) -> bool {
-        self.facts.has(feature)
-    }
-
-    fn unsure(&self, feature: Feature) -> Option<String> {
-        self.facts.unsure(feature)
-    }
-
-    fn tracepoint(&self, category: &str, name: &str) -> Result<TracepointFormat, FactError> {
-        self.facts.tracepoint(category, name)
-    }
-
-    fn tracepoints(&self) -> Result<&[(String, String)], FactError> {
-        self.facts.tracepoints()
-    }
-
-    fn functions(&self) -> Result<&[String], FactError> {
-        self.facts.functions()
-    }
-
-    fn thorough(&self) -> bool {
-        self.facts.thorough()
-    }
-
-    fn kernel_symbol(&self, name: &str) -> Result<u64, FactError> {
-        self.facts.kernel_symbol(name)
-    }
-
-    fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError> {
-        self.facts.binary(path)
-    }
-
-    fn variable(&self, path: &Path, name: &str) -> Result<VariableSymbol, FactError> {
-        self.facts.variable(path, name)
-    }
-
-    fn cgroup_id(&self, path: &Path) -> Result<u64, FactError> {
-        self.facts.cgroup_id(path)
-    }
-
-    fn files(&self, written: &str) -> Vec<PathBuf> {
-        self.facts.files(written)
-    }
+    let (types, strings) = declarer.writer.sections();
+    let btf = kernel.extended(types, strings).map_err(|error| {
+        let span = declarations.first().map(|first| first.span);
+        vec![Diagnostic::error(
+            span.unwrap_or_default(),
+            format!("these declarations cannot be kept: {error}"),
+        )]
+    })?;
+    Ok(Some(WithTypes::new(facts, btf)))
 }
 
 /// Writes declarations as BTF.

@@ -6,6 +6,7 @@
 mod attach_points;
 pub(crate) mod c_types;
 mod casts;
+pub mod debug_types;
 mod declarations;
 mod elements;
 mod emptying;

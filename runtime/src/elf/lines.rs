@@ -7,8 +7,8 @@
 use super::sections::{ByName, Sections};
 use super::{header, invalid};
 use crate::bytes::{slice, unsigned};
-use addr2line::{Context, LookupContinuation as _, LookupResult, SplitDwarfLoad};
-use gimli::{Dwarf, DwarfPackage, EndianReader, LittleEndian, SectionId};
+use addr2line::{Context, LookupContinuation as _, LookupResult};
+use gimli::{Dwarf, DwarfPackage, DwoId, EndianReader, LittleEndian, SectionId};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -27,7 +27,7 @@ const MAX_UNIT: u64 = 16 << 20;
 /// Calls that are inlined into each other.
 const MAX_INLINED: usize = 64;
 
-type Bytes = EndianReader<LittleEndian, Arc<[u8]>>;
+pub(super) type Bytes = EndianReader<LittleEndian, Arc<[u8]>>;
 
 /// Finds what the kernel or the process would find at a path, if it may be read.
 pub type Open<'a> = &'a dyn Fn(&Path) -> Option<File>;
@@ -35,8 +35,14 @@ pub type Open<'a> = &'a dyn Fn(&Path) -> Option<File>;
 /// The lines of a file.
 pub struct Lines {
     context: Context<Bytes>,
-    package: Option<DwarfPackage<Bytes>>,
+    split: Split,
     size: usize,
+}
+
+/// Where the parts of a file's DWARF are that compilers put into files of their own.
+#[derive(Default)]
+pub(super) struct Split {
+    package: Option<DwarfPackage<Bytes>>,
 }
 
 impl std::fmt::Debug for Lines {
@@ -73,18 +79,11 @@ impl Lines {
     /// # Errors
     /// If there is none, or it is damaged, too large, or can't be read.
     pub fn read(file: &File, program: &Path, open: Open<'_>) -> io::Result<Lines> {
-        let mut left = MAX_SECTIONS;
-        let mut dwarf = sections_of(file, &mut left, |id| Some(id.name()))?;
-        if let Some(common) = common(file, open)
-            && let Ok(common) = sections_of(&common, &mut left, |id| Some(id.name()))
-        {
-            dwarf.set_sup(common);
-        }
-        let package = package(program, open, &mut left);
+        let (dwarf, split, size) = all_sections(file, program, open)?;
         Ok(Lines {
             context: Context::from_dwarf(dwarf).map_err(|_| invalid("the DWARF is damaged"))?,
-            package,
-            size: (MAX_SECTIONS - left) as usize,
+            split,
+            size,
         })
     }
 
@@ -101,7 +100,8 @@ impl Lines {
             match lookup {
                 LookupResult::Output(found) => break found,
                 LookupResult::Load { load, continuation } => {
-                    let split = self.split(load, open);
+                    let place = (load.comp_dir, load.path);
+                    let split = self.split.load(load.dwo_id, place, &load.parent, open);
                     lookup = continuation.resume(split);
                 }
             }
@@ -125,28 +125,57 @@ impl Lines {
         }
         calls
     }
+}
 
-    /// What a compiler put into a file of its own for one source file.
-    fn split(&self, load: SplitDwarfLoad<Bytes>, open: Open<'_>) -> Option<Arc<Dwarf<Bytes>>> {
+impl Split {
+    /// What a compiler put into a file of its own for one source file: that of a folder and a path.
+    pub(super) fn load(
+        &self,
+        id: DwoId,
+        (folder, path): (Option<Bytes>, Option<Bytes>),
+        parent: &Arc<Dwarf<Bytes>>,
+        open: Open<'_>,
+    ) -> Option<Arc<Dwarf<Bytes>>> {
         if let Some(package) = &self.package
-            && let Ok(Some(unit)) = package.find_cu(load.dwo_id, &load.parent)
+            && let Ok(Some(unit)) = package.find_cu(id, parent)
         {
             return Some(Arc::new(unit));
         }
-        let mut path = PathBuf::new();
-        for part in [&load.comp_dir, &load.path].into_iter().flatten() {
-            path.push(OsStr::from_bytes(part.bytes()));
+        let has_path = path.is_some();
+        let mut whole = PathBuf::new();
+        for part in [folder, path].into_iter().flatten() {
+            whole.push(OsStr::from_bytes(part.bytes()));
         }
-        load.path.as_ref().filter(|_| path.is_absolute())?;
+        (has_path && whole.is_absolute()).then_some(())?;
         let mut left = MAX_SECTIONS;
-        let mut dwarf = sections_of(&open(&path)?, &mut left, |id| id.dwo_name()).ok()?;
+        let mut dwarf = sections_of(&open(&whole)?, &mut left, |id| id.dwo_name()).ok()?;
         let unit = dwarf.units().next().ok()??;
         let unit = dwarf.unit(unit).ok()?;
         // One that was made for another state of the source.
-        (unit.dwo_id == Some(load.dwo_id)).then_some(())?;
-        dwarf.make_dwo(&load.parent);
+        (unit.dwo_id == Some(id)).then_some(())?;
+        dwarf.make_dwo(parent);
         Some(Arc::new(dwarf))
     }
+}
+
+/// The DWARF of a file, with what others have of it, and its bytes.
+///
+/// # Errors
+/// If there is none, or it is damaged, too large, or can't be read.
+pub(super) fn all_sections(
+    file: &File,
+    program: &Path,
+    open: Open<'_>,
+) -> io::Result<(Dwarf<Bytes>, Split, usize)> {
+    let mut left = MAX_SECTIONS;
+    let mut dwarf = sections_of(file, &mut left, |id| Some(id.name()))?;
+    if let Some(common) = common(file, open)
+        && let Ok(common) = sections_of(&common, &mut left, |id| Some(id.name()))
+    {
+        dwarf.set_sup(common);
+    }
+    let package = package(program, open, &mut left);
+    Ok((dwarf, Split { package }, (MAX_SECTIONS - left) as usize))
 }
 
 /// The sections that lines are found by, under the names that they have in this kind of file.

@@ -14,9 +14,12 @@ pub use describe::describe;
 pub use record::{Recorded, record};
 
 use crate::elf;
+use crate::processes::debug_files::{self, DebugFiles};
 use crate::sys;
-use pfscript_compiler::btf::{Btf, Kind};
-use pfscript_compiler::facts::{Arch, Binary, FactError, Facts, TracepointFormat, VariableSymbol};
+use pfscript_compiler::btf::{Btf, BtfWriter, Kind};
+use pfscript_compiler::facts::{
+    Arch, Binary, FactError, Facts, SourcePlace, TracepointFormat, VariableSymbol, WantedTypes,
+};
 use pfscript_compiler::providers::{tracepoint_format, variants};
 use pfscript_probes::{FEATURES, Feature};
 use std::collections::{HashMap, HashSet};
@@ -58,6 +61,7 @@ pub struct LiveFacts {
     functions: OnceLock<Result<Vec<String>, FactError>>,
     /// The file that lists those functions; `None`: tracefs has it.
     traceable: Option<PathBuf>,
+    debug_folders: Vec<PathBuf>,
     thorough: bool,
     /// Whose files `*` stands for.
     process: Option<u32>,
@@ -84,6 +88,7 @@ impl LiveFacts {
             tracepoints: OnceLock::new(),
             functions: OnceLock::new(),
             traceable: None,
+            debug_folders: Vec::new(),
             thorough: false,
             process: None,
             features: [const { OnceLock::new() }; FEATURES.len()],
@@ -110,6 +115,15 @@ impl LiveFacts {
     #[must_use]
     pub fn with_traceable(self, traceable: Option<PathBuf>) -> LiveFacts {
         LiveFacts { traceable, ..self }
+    }
+
+    /// The same, with folders in which what describes programs is looked for before all others.
+    #[must_use]
+    pub fn with_debug_folders(self, debug_folders: Vec<PathBuf>) -> LiveFacts {
+        LiveFacts {
+            debug_folders,
+            ..self
+        }
     }
 
     /// Whether the kernel has a feature, as far as it can be tried.
@@ -271,6 +285,23 @@ impl Facts for LiveFacts {
             .ok_or(FactError::Unknown)
     }
 
+    fn debug_types(
+        &self,
+        path: &Path,
+        wanted: &WantedTypes<'_>,
+        writer: &mut BtfWriter,
+    ) -> Result<(), FactError> {
+        self.described(path, |file, path| {
+            elf::debug_types::write(file, path, &debug_files::open, wanted, writer)
+        })
+    }
+
+    fn statements(&self, path: &Path, place: SourcePlace<'_>) -> Result<Vec<u64>, FactError> {
+        self.described(path, |file, path| {
+            elf::statements::find(file, path, &debug_files::open, place)
+        })
+    }
+
     fn cgroup_id(&self, path: &Path) -> Result<u64, FactError> {
         sys::cgroup_id(path)
             .map_err(|error| unreadable(path, &error))?
@@ -288,7 +319,8 @@ impl Facts for LiveFacts {
         if let Some(binary) = known.get(path) {
             return binary.clone();
         }
-        let binary = elf::read(path)
+        let separate = |file: &File, path: &Path| self.separate(file, path);
+        let binary = elf::read(path, separate)
             .map(Arc::new)
             .map_err(|error| unreadable(path, &error));
         known.insert(path.to_owned(), binary.clone());
@@ -325,6 +357,24 @@ fn unreadable(path: &Path, error: &io::Error) -> FactError {
 }
 
 impl LiveFacts {
+    /// The file that a stripped one's symbols and DWARF were put into.
+    fn separate(&self, file: &File, path: &Path) -> Option<File> {
+        let path = std::path::absolute(path).ok()?;
+        DebugFiles::in_folders(&self.debug_folders).find(file, &path, Path::new("/"))
+    }
+
+    /// What is read of the file with a program's DWARF, and of the program's path.
+    fn described<T>(
+        &self,
+        path: &Path,
+        read: impl FnOnce(&File, &Path) -> io::Result<T>,
+    ) -> Result<T, FactError> {
+        let path = std::path::absolute(path).map_err(|_| FactError::Unknown)?;
+        let file = File::open(&path).map_err(|_| FactError::Unknown)?;
+        let separate = self.separate(&file, &path);
+        read(separate.as_ref().unwrap_or(&file), &path).map_err(|_| FactError::Unknown)
+    }
+
     /// Functions that BTF describes and that still have code of their own.
     fn functions_of_btf(&self) -> Option<Vec<String>> {
         let btf = self.btf()?;

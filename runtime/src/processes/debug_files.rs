@@ -25,12 +25,20 @@ const MAX_SUMMED: u64 = 1 << 30;
 /// Bytes of all such files of a session together.
 const MAX_SUMMED_IN_ALL: u64 = 4 << 30;
 
+/// Opens what a file's DWARF names, as we see our own files.
+pub fn open(path: &Path) -> Option<File> {
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    process::open_regular_beneath(c"/", &path).ok()
+}
+
 /// Looks such files up.
 #[derive(Debug)]
 pub struct DebugFiles {
     /// Bytes that may still be summed.
     left: u64,
     servers: Option<Servers>,
+    /// Folders to look in before all others.
+    folders: Vec<PathBuf>,
 }
 
 impl Default for DebugFiles {
@@ -38,6 +46,7 @@ impl Default for DebugFiles {
         DebugFiles {
             left: MAX_SUMMED_IN_ALL,
             servers: None,
+            folders: Vec::new(),
         }
     }
 }
@@ -56,12 +65,21 @@ enum Check {
 }
 
 impl DebugFiles {
+    /// Looks in these folders first. What is no absolute path is one of the current folder, or of the program's.
+    pub fn in_folders(folders: &[PathBuf]) -> DebugFiles {
+        DebugFiles {
+            folders: folders.to_vec(),
+            ..DebugFiles::default()
+        }
+    }
+
     /// The file with the symbols that `file`, at `path`, was stripped of. `root` is the folder that the path begins at.
     pub fn find(&mut self, file: &File, path: &Path, root: &Path) -> Option<File> {
         let separate = separate::separate(file).ok()??;
         let owner = file.metadata().ok()?.uid();
         let root = CString::new(root.as_os_str().as_bytes()).ok()?;
-        let candidates = candidates(&separate, path);
+        let mut candidates = in_folders(&self.folders, &separate, path);
+        candidates.extend(self::candidates(&separate, path));
         candidates.into_iter().find_map(|candidate| {
             let path = CString::new(candidate.path.as_os_str().as_bytes()).ok()?;
             let found = process::open_regular_beneath(&root, &path).ok()?;
@@ -147,6 +165,24 @@ fn candidates(separate: &Separate, path: &Path) -> Vec<Candidate> {
         }
     }
     candidates
+}
+
+/// Where it may be in folders that the user names.
+fn in_folders(folders: &[PathBuf], separate: &Separate, path: &Path) -> Vec<Candidate> {
+    let Some(link) = &separate.link else {
+        return Vec::new();
+    };
+    let name = Path::new(std::ffi::OsStr::from_bytes(&link.name));
+    let beside = path.parent().unwrap_or(path);
+    let both = folders.iter().flat_map(|folder| {
+        let here = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
+        [here, beside.join(folder)]
+    });
+    both.map(|folder| Candidate {
+        path: folder.join(name),
+        check: Check::Checksum(link.checksum),
+    })
+    .collect()
 }
 
 /// `/usr/lib/debug/.build-id/ab/cdef….debug`

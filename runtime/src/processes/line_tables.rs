@@ -1,13 +1,11 @@
 //! The source lines of mapped files, where the script asks for them: read when the first place of a file is asked for, kept within
 //! bounds.
 
+use super::debug_files::open;
 use super::file_id::FileId;
 use crate::elf::lines::{Call, Lines};
-use crate::sys::process;
 use std::collections::HashMap;
-use std::ffi::CString;
 use std::fs::File;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// Bytes of DWARF that are kept.
@@ -65,11 +63,6 @@ impl LineTables {
         self.files.clear();
         self.size = 0;
     }
-}
-
-fn open(path: &Path) -> Option<File> {
-    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
-    process::open_regular_beneath(c"/", &path).ok()
 }
 
 /// The bytes of memory that this process has.

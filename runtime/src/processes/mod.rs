@@ -8,7 +8,7 @@
 mod address_space;
 mod command_tree;
 pub(crate) mod common;
-mod debug_files;
+pub(crate) mod debug_files;
 mod debuginfod;
 mod file_id;
 mod files;

@@ -14,7 +14,7 @@ fn of_type(ty: &mut TypeName) -> Option<&mut Expr> {
 }
 
 /// Calls `see` for each direct part of an expression.
-pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
+pub(crate) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
     let mut visit = |expr: &mut Expr| see(Part::Expr(expr));
     match &mut expr.kind {
         ExprKind::Int(_)
@@ -88,13 +88,13 @@ pub(super) fn children(expr: &mut Expr, see: &mut dyn FnMut(Part<'_>)) {
 }
 
 /// A direct part of a statement.
-pub(super) enum Part<'a> {
+pub(crate) enum Part<'a> {
     Expr(&'a mut Expr),
     Block(&'a mut Block),
 }
 
 /// Calls `visit` for each direct part of a statement.
-pub(super) fn parts(stmt: &mut Stmt, visit: &mut dyn FnMut(Part<'_>)) {
+pub(crate) fn parts(stmt: &mut Stmt, visit: &mut dyn FnMut(Part<'_>)) {
     match &mut stmt.kind {
         StmtKind::Expr(expr) | StmtKind::Return(Some(expr)) => visit(Part::Expr(expr)),
         StmtKind::Assign { target, value, .. } => {
