@@ -208,8 +208,7 @@ impl Lower<'_> {
                 let value_place = place.at(key_bytes);
                 match this.checked.maps[map].value {
                     MapContent::Aggregate(aggregate, signed) => {
-                        let value = this.aggregated(value, aggregate, signed);
-                        this.builder.store_word(value_place, value);
+                        this.store_aggregated(value, aggregate, signed, value_place);
                     }
                     MapContent::Scalar(_) | MapContent::Unknown => {
                         this.builder.load_bytes(value, value_place, value_bytes);

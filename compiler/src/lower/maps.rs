@@ -433,6 +433,8 @@ impl Lower<'_> {
     pub(super) fn element_size(&self, map: ScriptMap) -> u32 {
         match self.checked.maps[map].value {
             MapContent::Scalar(ty) => self.size(ty),
+            // Count, average and total.
+            MapContent::Aggregate(Aggregate::Stats, _) => 24,
             MapContent::Unknown | MapContent::Aggregate(..) => 8,
         }
     }

@@ -13,7 +13,7 @@ use pfscript_probes::abi::layout::Extent;
 use pfscript_probes::abi::{AVERAGE_COUNT, AVERAGE_TOTAL, EXTREME_RANK, helper};
 
 impl Lower<'_> {
-    /// Copies a map element into a slot, or zeroes where there is none; of an aggregation, the number that it has come to.
+    /// Copies a map element into a slot, or zeroes where there is none; of an aggregation, what it has come to.
     pub(super) fn element(&mut self, map: ScriptMap, key: &[Expr], place: SlotPlace, bytes: u32) {
         let key = self.key(map, key);
         self.builder.zero(place, bytes);
@@ -24,8 +24,7 @@ impl Lower<'_> {
             key,
             |this, found| match *content {
                 MapContent::Aggregate(aggregate, signed) => {
-                    let value = this.aggregated(found, aggregate, signed);
-                    this.builder.store_word(place, value);
+                    this.store_aggregated(found, aggregate, signed, place);
                 }
                 MapContent::Scalar(_) | MapContent::Unknown => {
                     this.builder.load_bytes(found, place, bytes);
@@ -35,8 +34,30 @@ impl Lower<'_> {
         );
     }
 
+    /// Stores what an aggregation has come to, from a pointer to its value: a number, of `stats` count, average and total.
+    pub(super) fn store_aggregated(
+        &mut self,
+        value: Value,
+        aggregate: Aggregate,
+        signed: bool,
+        place: SlotPlace,
+    ) {
+        let mut words = vec![self.aggregated(value, aggregate, signed)];
+        if aggregate == Aggregate::Stats {
+            let [count, total] = [AVERAGE_COUNT, AVERAGE_TOTAL].map(|extent| {
+                let offset = extent.offset as i32;
+                self.builder.load(value, offset, Width::W64, false)
+            });
+            words.insert(0, count);
+            words.push(total);
+        }
+        for (word, at) in words.into_iter().zip((0..).step_by(8)) {
+            self.builder.store_word(place.at(at), word);
+        }
+    }
+
     /// The number that an aggregation has come to, from a pointer to its value; of a histogram, what its first bucket has.
-    pub(super) fn aggregated(&mut self, value: Value, aggregate: Aggregate, signed: bool) -> Value {
+    fn aggregated(&mut self, value: Value, aggregate: Aggregate, signed: bool) -> Value {
         let builder = &mut self.builder;
         let mut word = |extent: Extent| {
             let offset = extent.offset as i32;

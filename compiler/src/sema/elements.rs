@@ -1,25 +1,30 @@
 //! Elements of maps: their keys, what is in them, and what is stored there.
 //!
-//! In come a map's name and its keys, out goes a place or its value. What an aggregation has come to is a number.
+//! In come a map's name and its keys, out goes a place or its value. What an aggregation has come to is a number, or three of them.
 
 use super::{Checker, KeyUse, MapContent};
 use crate::hir::{Aggregate, Base, Expr, ExprKind, Place, ScriptMap};
-use crate::types::Type;
+use crate::types::{Type, TypeTable};
 use cranelift_entity::EntityRef;
 use pfscript_grammar::ast;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::Feature;
+use std::sync::Arc;
 
-/// The type of the number that an aggregation comes to; `None` if it is not one number.
-pub(super) fn number_of(aggregate: Aggregate, signed: bool) -> Option<Type> {
+/// The fields of what `stats()` comes to.
+const STATS: [&str; 3] = ["count", "average", "total"];
+
+/// The type of what an aggregation comes to, a number or those of [`STATS`]; `None` for what is no value.
+pub(super) fn value_of(types: &mut TypeTable, aggregate: Aggregate, signed: bool) -> Option<Type> {
+    let number = Type::int(8, signed);
     match aggregate {
         Aggregate::Count | Aggregate::Sum | Aggregate::Min | Aggregate::Max | Aggregate::Avg => {
-            Some(Type::int(8, signed))
+            Some(number)
         }
-        Aggregate::Stats
-        | Aggregate::Hist { .. }
-        | Aggregate::LHist { .. }
-        | Aggregate::Series { .. } => None,
+        Aggregate::Stats => {
+            Some(types.named_tuple(&[Type::U64, number, number], &STATS.map(Arc::from)))
+        }
+        Aggregate::Hist { .. } | Aggregate::LHist { .. } | Aggregate::Series { .. } => None,
     }
 }
 
@@ -63,7 +68,7 @@ impl Checker<'_> {
         Ok(key)
     }
 
-    /// The value of a map's element; of an aggregation, the number that it has come to.
+    /// The value of a map's element; of an aggregation, what it has come to.
     pub(crate) fn element_value(
         &mut self,
         map: ScriptMap,
@@ -93,7 +98,7 @@ impl Checker<'_> {
         signed: bool,
         span: Span,
     ) -> Result<Type, Diagnostic> {
-        let Some(ty) = number_of(aggregate, signed) else {
+        let Some(ty) = value_of(&mut self.types, aggregate, signed) else {
             let message = format!(
                 "`{}` holds what `{}()` gathers, which is no number",
                 self.info(map).name,

@@ -3,7 +3,7 @@
 //! In come statements and expressions of the syntax tree, out goes HIR. Which loops a variable is used in is noted here and
 //! with the variable, so that lowering knows whose memory it is in.
 
-use super::elements::number_of;
+use super::elements::value_of;
 use super::{Checker, KeyUse, MapContent};
 use crate::hir::{Expr, ExprKind, Iterated, Loop, Stmt};
 use crate::types::Type;
@@ -93,13 +93,15 @@ impl Checker<'_> {
                 let value = match &info.value {
                     MapContent::Unknown => Type::Unknown,
                     MapContent::Scalar(ty) => *ty,
-                    MapContent::Aggregate(aggregate, signed) => number_of(*aggregate, *signed)
-                        .ok_or_else(|| {
+                    MapContent::Aggregate(aggregate, signed) => {
+                        let (aggregate, signed) = (*aggregate, *signed);
+                        value_of(&mut self.types, aggregate, signed).ok_or_else(|| {
                             let message =
                                 format!("a `for` cannot go over a map of `{}()`", aggregate.name());
                             Diagnostic::error(map.span, message)
-                                .help("only what is one number can be its value; print the map")
-                        })?,
+                                .help("a histogram is no value; print the map")
+                        })?
+                    }
                 };
                 let key = match key.as_deref() {
                     None => Type::Unknown,
