@@ -21,6 +21,9 @@ pub trait Facts {
     /// The architecture's calling convention.
     fn arch(&self) -> Arch;
 
+    /// Bytes of a page of memory, a power of two.
+    fn page_bytes(&self) -> u32;
+
     /// Kernel types, if the kernel has BTF.
     fn btf(&self) -> Option<&Btf>;
 

@@ -288,7 +288,8 @@ struct pf_walk {
 	__u64 sp; /* the stack pointer */
 	__u64 stack; /* what that was in the frame before */
 	__u64 fp; /* the frame pointer */
-	__u64 lr; /* the link register, where there is one */
+	__u64 lr; /* the link register, which only arm64 has: of the frame that runs, and of one that a signal interrupted */
+	__u64 address_bits; /* the bits of an address of code; those above are a signature (pointer authentication) */
 	__u64 bx; /* rbx of the first frame, on x86-64 */
 	__u64 bx_at; /* where on the stack rbx of the frame is; 0: it is that of the first frame */
 	__u64 exact; /* 1 if the address is of an instruction that runs next, 0 if it is where a call returns to */
@@ -326,29 +327,30 @@ _Static_assert(__builtin_offsetof(struct pf_walk, sp) == 72, "as in src/abi.rs")
 _Static_assert(__builtin_offsetof(struct pf_walk, stack) == 80, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, fp) == 88, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, lr) == 96, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, bx) == 104, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, bx_at) == 112, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, exact) == 120, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, start) == 128, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, early) == 136, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, end) == 144, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, base) == 152, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, files) == 160, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, table) == 168, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 172, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 176, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python) == 180, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 184, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 216, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, low) == 328, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, high) == 336, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 344, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 440, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 448, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 456, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 472, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_goes_on) == 480, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, left) == 488, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, address_bits) == 104, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, bx) == 112, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, bx_at) == 120, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, exact) == 128, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, start) == 136, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, early) == 144, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, end) == 152, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, base) == 160, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, files) == 168, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, table) == 176, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 180, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 184, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python) == 188, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 192, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 224, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, low) == 336, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, high) == 344, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 352, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 448, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 456, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 464, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 480, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_goes_on) == 488, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, left) == 496, "as in src/abi.rs");
 
 /* How often a stack was left to user space. */
 struct pf_rest_count {
@@ -368,6 +370,8 @@ struct pf_rest {
 	__u64 sp; /* likewise; the copy begins there */
 	__u64 end; /* where the stack ends; 0: nowhere */
 	__u64 fp; /* likewise */
+	__u64 lr; /* likewise */
+	__u64 address_bits; /* likewise */
 	__u64 bx; /* rbx of the frame, on x86-64 */
 	__u64 exact; /* as in struct pf_walk */
 	__u64 depth; /* frames that are wanted, with PF_STACK_DEFAULT_DEPTH */
@@ -384,15 +388,17 @@ _Static_assert(__builtin_offsetof(struct pf_rest, ip) == 16, "as in src/abi.rs")
 _Static_assert(__builtin_offsetof(struct pf_rest, sp) == 24, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_rest, end) == 32, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_rest, fp) == 40, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_rest, bx) == 48, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_rest, exact) == 56, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_rest, depth) == 64, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_rest, tgid) == 72, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_rest, pages) == 76, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_rest, length) == 80, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_rest, frames) == 84, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_rest, counted) == 88, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_rest, stack) == 112, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, lr) == 48, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, address_bits) == 56, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, bx) == 64, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, exact) == 72, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, depth) == 80, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, tgid) == 88, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, pages) == 92, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, length) == 96, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, frames) == 100, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, counted) == 104, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_rest, stack) == 128, "as in src/abi.rs");
 
 /* What a CPU captures stacks into, in a level of scratch memory. */
 struct pf_capture {
@@ -404,7 +410,7 @@ struct pf_capture {
 _Static_assert(__builtin_offsetof(struct pf_capture, wanted) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, id) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, walk) == 16, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 512, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 520, "as in src/abi.rs");
 
 /* The value of avg and stats. */
 struct pf_average {

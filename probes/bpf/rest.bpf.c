@@ -10,7 +10,7 @@
 #define PAGE 4096
 #define PAGES (PF_REST_BYTES / PAGE)
 
-/* The stack of a process's first thread is as far from what else there is (MIN_GAP, arch/x86/mm/mmap.c). */
+/* The stack of a process's first thread is as far from what else there is (MIN_GAP, mm/util.c and arch/x86/mm/mmap.c). */
 #define FIRST_STACK (128 << 20)
 
 /* What is put together at a level. */
@@ -65,12 +65,14 @@ static __always_inline void copy_stack(struct pf_rest *rest)
 	}
 }
 
-/* A word of the stack, if it may be an address of the process, else 0: other words decide nothing. */
-static __always_inline __u64 as_address(__u64 word)
+/* A word of the stack, if it may be an address of the process, without its signature, else 0: other words decide nothing. */
+static __always_inline __u64 as_address(__u64 word, __u64 address_bits)
 {
 	/* Nothing is mapped below (vm.mmap_min_addr), nor above. */
-	__u64 begin = 1 << 16, beyond = 1ULL << 47, rest = word - begin;
+	__u64 begin = 1 << 16, beyond = 1ULL << (pf_param(is_arm64) ? 48 : 47), rest;
 
+	word &= address_bits;
+	rest = word - begin;
 	return word & -((~rest & (rest - (beyond - begin))) >> 63);
 }
 
@@ -81,15 +83,16 @@ static __always_inline __u64 as_address(__u64 word)
 pf_global(__u64, pf_hash_words, __u64 level, __u64 first, __u64 hash)
 {
 	struct pf_rest *rest = rest_of(level);
-	__u64 words;
+	__u64 words, bits;
 
 	if (!rest || first > PF_REST_BYTES / 8 - WORDS_AT_ONCE)
 		return 0;
 	words = rest->length / 8;
+	bits = rest->address_bits;
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < WORDS_AT_ONCE; i++) {
 		PF_UNLESS_BELOW(first + i, words, done);
-		hash = fold((hash ^ as_address(((const __u64 *)rest->stack)[first + i])) * PF_MULTIPLIER);
+		hash = fold((hash ^ as_address(((const __u64 *)rest->stack)[first + i], bits)) * PF_MULTIPLIER);
 	}
 done:
 	return hash;
@@ -108,8 +111,10 @@ pf_global(__u64, pf_identify_rest, __u64 level)
 	words = rest->length / 8;
 	hash = fold((hash ^ rest->ip) * PF_MULTIPLIER);
 	hash = fold((hash ^ rest->sp) * PF_MULTIPLIER);
-	hash = fold((hash ^ as_address(rest->fp)) * PF_MULTIPLIER);
-	hash = fold((hash ^ as_address(rest->bx)) * PF_MULTIPLIER);
+	hash = fold((hash ^ as_address(rest->fp, rest->address_bits)) * PF_MULTIPLIER);
+	hash = fold((hash ^ as_address(rest->bx, rest->address_bits)) * PF_MULTIPLIER);
+	if (pf_param(is_arm64) && rest->exact)
+		hash = fold((hash ^ as_address(rest->lr, rest->address_bits)) * PF_MULTIPLIER);
 	hash = fold((hash ^ rest->depth ^ (__u64)rest->pages << 48) * PF_MULTIPLIER);
 	hash = fold((hash ^ rest->counted.loss) * PF_MULTIPLIER);
 #pragma clang loop unroll(disable)
@@ -163,6 +168,8 @@ pf_global(__u64, pf_leave_rest, __u64 level)
 		return PF_WALK_CUT;
 	rest->ip = capture->walk.ip;
 	rest->fp = capture->walk.fp;
+	rest->lr = capture->walk.lr;
+	rest->address_bits = capture->walk.address_bits;
 	rest->bx = capture->walk.bx;
 	if (capture->walk.bx_at)
 		bpf_probe_read_user(&rest->bx, 8, (const void *)capture->walk.bx_at);

@@ -26,26 +26,33 @@ static __always_inline __s64 field(__u64 row, __u32 first, __u32 bits)
 	return (__s64)(row << (64 - first - bits)) >> (64 - bits);
 }
 
+/* Bytes of a thread's stack in the kernel (THREAD_SIZE), which is a page at least. */
+#define THREAD_SHIFT 14
+
+/* Where the registers are with which the thread entered the kernel: at the top of its stack there. */
+static __always_inline __u64 entry_registers(void)
+{
+	__u64 stack = pf_load(bpf_get_current_task() + pf_param(offset.task_struct.stack));
+	__u64 shift = pf_param(page_shift);
+
+	return stack + (1ULL << (shift > THREAD_SHIFT ? shift : THREAD_SHIFT)) - pf_param(size.pt_regs);
+}
+
 /* Selectors of 64-bit code (arch/x86/include/asm/segment.h: __USER_CS). */
 #define USER_CODE 0x33
-/* Bytes of a thread's stack in the kernel, and what may be above the registers (THREAD_SIZE, TOP_OF_KERNEL_STACK_PADDING). */
-#define THREAD_BYTES (16 << 10)
+/* What may be above the registers (TOP_OF_KERNEL_STACK_PADDING). */
 #define TOP_PADDING 16
 
-/*
- * Begins a walk with the registers with which the thread entered the kernel. PF_WALK_WHOLE if there are none, PF_WALK_CUT if they are
- * not those of 64-bit code.
- */
-pf_global(__u64, pf_begin_unwinding, __u64 level)
+/* Begins a walk on x86-64. PF_WALK_CUT if the registers are not those of 64-bit code. */
+pf_global(__u64, pf_begin_x86_64, __u64 level)
 {
 	struct pf_capture *capture = capture_of(level);
-	__u64 registers = pf_load(bpf_get_current_task() + pf_param(offset.task_struct.stack));
+	__u64 registers = entry_registers();
 	struct pf_walk *walk;
 
-	if (!capture || !pf_load(bpf_get_current_task() + pf_param(offset.task_struct.mm)))
-		return PF_WALK_WHOLE;
+	if (!capture)
+		return PF_WALK_CUT;
 	walk = &capture->walk;
-	registers += THREAD_BYTES - pf_param(size.pt_regs);
 	if ((pf_load(registers + pf_param(offset.pt_regs.cs)) & 0xffff) != USER_CODE) {
 		registers -= TOP_PADDING;
 		if ((pf_load(registers + pf_param(offset.pt_regs.cs)) & 0xffff) != USER_CODE)
@@ -55,6 +62,49 @@ pf_global(__u64, pf_begin_unwinding, __u64 level)
 	walk->sp = pf_load(registers + pf_param(offset.pt_regs.sp));
 	walk->fp = pf_load(registers + pf_param(offset.pt_regs.bp));
 	walk->bx = pf_load(registers + pf_param(offset.pt_regs.bx));
+	walk->address_bits = ~0ULL;
+	return PF_WALK_ON;
+}
+
+/* The mode in the processor's state (arch/arm64/include/uapi/asm/ptrace.h: PSR_MODE_MASK, PSR_MODE32_BIT); 0 is that of 64-bit code. */
+#define MODE 0x1f
+
+/* The same on arm64. */
+pf_global(__u64, pf_begin_arm64, __u64 level)
+{
+	struct pf_capture *capture = capture_of(level);
+	__u64 registers = entry_registers(), mm;
+	struct pf_walk *walk;
+
+	if (!capture)
+		return PF_WALK_CUT;
+	walk = &capture->walk;
+	if (pf_load(registers + pf_param(offset.pt_regs.pstate)) & MODE)
+		return PF_WALK_CUT;
+	walk->ip = pf_load(registers + pf_param(offset.pt_regs.pc));
+	walk->sp = pf_load(registers + pf_param(offset.pt_regs.sp));
+	walk->fp = pf_load(registers + pf_param(offset.pt_regs.regs) + 29 * 8);
+	walk->lr = pf_load(registers + pf_param(offset.pt_regs.regs) + 30 * 8);
+	mm = pf_load(bpf_get_current_task() + pf_param(offset.task_struct.mm));
+	/* A power of two here. */
+	walk->address_bits = pf_load(mm + pf_param(offset.mm_struct.task_size)) - 1;
+	return PF_WALK_ON;
+}
+
+/*
+ * Begins a walk with the registers with which the thread entered the kernel. PF_WALK_WHOLE if there are none, PF_WALK_CUT if they are
+ * not those of 64-bit code.
+ */
+pf_global(__u64, pf_begin_unwinding, __u64 level)
+{
+	struct pf_capture *capture = capture_of(level);
+	struct pf_walk *walk;
+
+	if (!capture || !pf_load(bpf_get_current_task() + pf_param(offset.task_struct.mm)))
+		return PF_WALK_WHOLE;
+	walk = &capture->walk;
+	if ((pf_param(is_arm64) ? pf_begin_arm64(level) : pf_begin_x86_64(level)) == PF_WALK_CUT)
+		return PF_WALK_CUT;
 	walk->bx_at = 0;
 	walk->exact = 1;
 	walk->end = 0;
@@ -89,8 +139,8 @@ pf_global(__u64, pf_pending_return, __u64 pending, __u64 stack)
 }
 
 /*
- * Where a function returns to that has a return probe, by where on the stack that stands: the kernel put the address of its own code
- * there, and keeps the other one. 0 if it is not known.
+ * Where a function returns to that has a return probe: the kernel put the address of its own code there, and keeps the other one. It
+ * knows it by the stack pointer with which the function began. 0 if it is not known.
  */
 pf_global(__u64, pf_return_address, __u64 stack)
 {
@@ -167,7 +217,7 @@ static __always_inline int enter_mapping(struct pf_walk *walk, __u64 vma)
 		return 0;
 	walk->start = pf_load(vma + pf_param(offset.vm_area_struct.vm_start));
 	walk->end = pf_load(vma + pf_param(offset.vm_area_struct.vm_end));
-	walk->base = (pf_load(vma + pf_param(offset.vm_area_struct.vm_pgoff)) << 12) - walk->start;
+	walk->base = (pf_load(vma + pf_param(offset.vm_area_struct.vm_pgoff)) << pf_param(page_shift)) - walk->start;
 	return 1;
 }
 
@@ -225,17 +275,35 @@ static __always_inline long read_pair(struct pf_walk *walk, __u64 address)
 	return bpf_probe_read_user(&walk->low, 16, (const void *)address);
 }
 
-/* The frame that a signal handler returns to: x86-64's struct ucontext, which the stack pointer points to then. */
+/* Bytes of x86-64's struct ucontext before its registers, and of arm64's struct rt_sigframe before x0. */
+#define X86_64_SIGNAL 40
+#define ARM64_SIGNAL (128 + 176 + 8)
+
+/* The frame that a signal handler returns to: the stack pointer points to its struct ucontext then, on arm64 to a siginfo before. */
 static __always_inline __u64 leave_signal(struct pf_walk *walk)
 {
-	/*
-	 * The registers of struct sigcontext (arch/x86/include/uapi/asm/sigcontext.h): rbp is the 11th, rbx the 12th, rsp and rip the
-	 * 16th and on.
-	 */
-	walk->bx_at = walk->sp + 40 + 11 * 8;
-	if (read_pair(walk, walk->sp + 40 + 15 * 8) ||
-	    bpf_probe_read_user(&walk->fp, 8, (const void *)(walk->sp + 40 + 10 * 8)))
-		return PF_WALK_CUT;
+	__u64 registers;
+
+	if (pf_param(is_arm64)) {
+		/* struct sigcontext (arch/arm64/include/uapi/asm/sigcontext.h): x0 and on, and behind x30 sp and pc. */
+		registers = walk->sp + ARM64_SIGNAL;
+		if (read_pair(walk, registers + 29 * 8))
+			return PF_WALK_CUT;
+		walk->fp = walk->low;
+		walk->lr = walk->high;
+		if (read_pair(walk, registers + 31 * 8))
+			return PF_WALK_CUT;
+	} else {
+		/*
+		 * struct sigcontext (arch/x86/include/uapi/asm/sigcontext.h): rbp is the 11th, rbx the 12th, rsp and rip the 16th
+		 * and on.
+		 */
+		registers = walk->sp + X86_64_SIGNAL;
+		walk->bx_at = registers + 11 * 8;
+		if (read_pair(walk, registers + 15 * 8) ||
+		    bpf_probe_read_user(&walk->fp, 8, (const void *)(registers + 10 * 8)))
+			return PF_WALK_CUT;
+	}
 	walk->sp = walk->low;
 	walk->ip = walk->high;
 	/* Where it was interrupted is the very address. */
@@ -258,8 +326,10 @@ static __always_inline int is_generated(__u64 address)
  */
 static __always_inline __u64 follow_frame_pointer(struct pf_walk *walk)
 {
-	if (walk->fp < walk->sp || read_pair(walk, walk->fp) ||
-	    (!follows_call(walk->high) && !is_generated(walk->high)))
+	if (walk->fp < walk->sp || read_pair(walk, walk->fp))
+		return PF_WALK_CUT;
+	walk->high &= walk->address_bits;
+	if (!follows_call(walk->high) && !is_generated(walk->high))
 		return PF_WALK_CUT;
 	walk->sp = walk->fp + 16;
 	walk->fp = walk->low;
@@ -270,11 +340,18 @@ static __always_inline __u64 follow_frame_pointer(struct pf_walk *walk)
 
 /*
  * The caller's registers where nothing is known of the code. What runs may have begun a moment ago, and not have used the stack yet
- * (_init and _fini of each library): then what a call returns to is on top. Or it keeps frame pointers, as what a runtime made.
+ * (_init and _fini of each library): then what a call returns to is on top, on arm64 in the link register. That one keeps the address
+ * after a call of one's own, too: only code of a file is believed not to have called. Or it keeps frame pointers, as what a runtime made.
  */
 static __always_inline __u64 guess_caller(struct pf_walk *walk)
 {
-	if (walk->exact && !bpf_probe_read_user(&walk->high, 8, (const void *)walk->sp) && follows_call(walk->high)) {
+	if (pf_param(is_arm64)) {
+		if (walk->exact && walk->chunks && follows_call(walk->lr & walk->address_bits)) {
+			walk->ip = walk->lr;
+			walk->exact = 0;
+			return PF_WALK_ON;
+		}
+	} else if (walk->exact && !bpf_probe_read_user(&walk->high, 8, (const void *)walk->sp) && follows_call(walk->high)) {
 		walk->ip = walk->high;
 		walk->sp += 8;
 		walk->exact = 0;
@@ -325,7 +402,8 @@ static __always_inline __u64 apply(struct pf_walk *walk, __u64 row)
 	} else {
 		return guess_caller(walk);
 	}
-	if (cfa <= walk->sp)
+	/* Only who did not call has the return address in its register still, and may not have used the stack. */
+	if (ra ? cfa <= walk->sp : cfa < walk->sp || !walk->exact)
 		return PF_WALK_CUT;
 	if (fp)
 		from = cfa + fp;
@@ -376,11 +454,13 @@ pf_global(__u64, pf_unwind, __u64 level)
 	if (pf_unlikely(walk->python_goes_on))
 		return PF_WALK_ON;
 	walk->stack = walk->sp;
+	walk->ip &= walk->address_bits;
 	if (!walk->ip)
 		return PF_WALK_WHOLE;
 	/* The kernel's code that functions with return probes return to begins at a page. */
 	if (pf_param(has_uprobes) && !walk->exact && !(walk->ip & PF_CHUNK_MASK)) {
-		address = pf_return_address(walk->sp - 8);
+		/* A call of x86-64 has put the address on the stack. */
+		address = pf_return_address(walk->sp - (pf_param(is_arm64) ? 0 : 8));
 		if (address)
 			walk->ip = address;
 	}

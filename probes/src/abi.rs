@@ -37,6 +37,10 @@ pub const STACK_BY_TABLES: &str = "pf_stack_by_tables";
 pub const STACK_DEPTH_PARAMETER: &str = "pf_param_stack_depth";
 /// Likewise: 1 if the kernel keeps mappings in a maple tree, 0 if in a red-black tree.
 pub const MAPLE_PARAMETER: &str = "pf_param_is_maple";
+/// Likewise: 1 if the kernel is for arm64, 0 if it is for x86-64.
+pub const ARM64_PARAMETER: &str = "pf_param_is_arm64";
+/// Likewise: the power of two that a page has bytes.
+pub const PAGE_SHIFT_PARAMETER: &str = "pf_param_page_shift";
 /// Likewise: 1 if the kernel has uprobes, and with them functions that return to its code.
 pub const UPROBES_PARAMETER: &str = "pf_param_has_uprobes";
 /// The entry of programs that cannot be preempted, which claims a frame of scratch memory.
@@ -381,7 +385,16 @@ pub const WALK: Struct = Struct {
         field("sp", Type::U64, "the stack pointer"),
         field("stack", Type::U64, "what that was in the frame before"),
         field("fp", Type::U64, "the frame pointer"),
-        field("lr", Type::U64, "the link register, where there is one"),
+        field(
+            "lr",
+            Type::U64,
+            "the link register, which only arm64 has: of the frame that runs, and of one that a signal interrupted",
+        ),
+        field(
+            "address_bits",
+            Type::U64,
+            "the bits of an address of code; those above are a signature (pointer authentication)",
+        ),
         field("bx", Type::U64, "rbx of the first frame, on x86-64"),
         field(
             "bx_at",
@@ -490,6 +503,8 @@ pub const REST: Struct = Struct {
         field("sp", Type::U64, "likewise; the copy begins there"),
         field("end", Type::U64, "where the stack ends; 0: nowhere"),
         field("fp", Type::U64, "likewise"),
+        field("lr", Type::U64, "likewise"),
+        field("address_bits", Type::U64, "likewise"),
         field("bx", Type::U64, "rbx of the frame, on x86-64"),
         field("exact", Type::U64, "as in struct pf_walk"),
         field(

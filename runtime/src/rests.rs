@@ -70,6 +70,7 @@ struct Rest {
     tgid: u32,
     time: u64,
     registers: Registers,
+    walker: Walker,
     interrupted: bool,
     /// Frames that are wanted, from that of the registers on.
     most: usize,
@@ -213,7 +214,7 @@ impl Rests {
             None
         };
         let memory = |address| rest.word(address);
-        let walker = Walker::X86_64;
+        let walker = rest.walker;
         let (mut frames, end) =
             walker.walk(rest.registers, rest.interrupted, rest.most, lookup, memory);
         if waits && !last {
@@ -346,9 +347,10 @@ impl Rest {
                 ip: number("ip"),
                 sp: number("sp"),
                 fp: number("fp"),
-                lr: 0,
+                lr: number("lr"),
                 bx: number("bx"),
             },
+            walker: Walker::here(number("address_bits")),
             interrupted: number("exact") != 0,
             most: depth.saturating_sub(number("frames")) as usize + 1,
             default_depth: number("depth") & STACK_DEFAULT_DEPTH != 0,
@@ -386,6 +388,7 @@ mod tests {
                 lr: 0,
                 bx: 0,
             },
+            walker: Walker::X86_64,
             interrupted: true,
             most: 1,
             default_depth: true,

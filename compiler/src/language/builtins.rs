@@ -357,7 +357,7 @@ pub(crate) enum Walk {
 
 /// Whether user stacks can be walked by tables; notes what that needs.
 fn walks_by_tables(checker: &mut Checker<'_>) -> bool {
-    let Some(values) = parameters::of_stacks_by_tables(checker.facts.btf()) else {
+    let Some(values) = parameters::of_stacks_by_tables(checker.facts) else {
         return false;
     };
     checker.needs.parameters.extend(values);

@@ -8,8 +8,8 @@ use crate::btf::{Btf, Kind, TypeId};
 use crate::facts::Facts;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::abi::{
-    MAPLE_PARAMETER, PID_NAMESPACE_PARAMETER, PID_TGID_ROUTINE, STACK_BY_TABLES,
-    STACK_DEPTH_PARAMETER, UPROBES_PARAMETER,
+    ARM64_PARAMETER, MAPLE_PARAMETER, PAGE_SHIFT_PARAMETER, PID_NAMESPACE_PARAMETER,
+    PID_TGID_ROUTINE, STACK_BY_TABLES, STACK_DEPTH_PARAMETER, UPROBES_PARAMETER,
 };
 use pfscript_probes::{library, template::PARAMETER_PREFIX};
 
@@ -20,25 +20,35 @@ pub fn of_routine(routine: &str, btf: Option<&Btf>) -> Option<Vec<(&'static str,
 }
 
 /// Those of the routines that capture stacks by tables; none if these types lack one. The depth is not among them, which the
-/// whole script decides. The kernel has one tree of two, and perhaps no uprobes, and does not say on all machines what tells
-/// threads apart; the constants of what it lacks are 0.
-pub fn of_stacks_by_tables(btf: Option<&Btf>) -> Option<Vec<(&'static str, u64)>> {
+/// whole script decides. The kernel has the registers of one processor and one tree of two, and perhaps no uprobes, and does not say on
+/// all machines what tells threads apart; the constants of what it lacks are 0.
+pub fn of_stacks_by_tables(facts: &dyn Facts) -> Option<Vec<(&'static str, u64)>> {
+    const MACHINES: [&str; 2] = ["pf_begin_x86_64", "pf_begin_arm64"];
     const TREES: [&str; 2] = ["pf_vma_maple", "pf_vma_red_black"];
     const RETURNS: &str = "pf_return_address";
     const PYTHON: &str = "pf_python_thread";
-    let btf = btf?;
+    let btf = facts.btf()?;
     let names = library().parameters(STACK_BY_TABLES);
     let types: Vec<(Kind, &str)> = names
         .iter()
         .filter_map(|name| Some(parts(name)?.1))
         .collect();
     btf.find_all(&types);
-    let has = TREES.map(|tree| of_routine(tree, Some(btf)).is_some());
-    if has == [false, false] {
+    let of_machine = |routine: &str| {
+        let names = library().parameters(routine).into_iter();
+        let mut fields = names.filter(|name| *name != PAGE_SHIFT_PARAMETER);
+        fields.all(|name| value(name, btf).is_some())
+    };
+    let [is_x86_64, is_arm64] = MACHINES.map(of_machine);
+    let [is_maple, is_red_black] = TREES.map(|tree| of_routine(tree, Some(btf)).is_some());
+    if !(is_x86_64 || is_arm64) || !(is_maple || is_red_black) {
         return None;
     }
-    let optional =
-        [TREES[0], TREES[1], RETURNS, PYTHON].map(|routine| library().parameters(routine));
+    let optional: Vec<_> = [&MACHINES[..], &TREES, &[RETURNS, PYTHON]]
+        .concat()
+        .into_iter()
+        .map(|routine| library().parameters(routine))
+        .collect();
     let has_uprobes = of_routine(RETURNS, Some(btf)).is_some();
     names
         .into_iter()
@@ -46,7 +56,9 @@ pub fn of_stacks_by_tables(btf: Option<&Btf>) -> Option<Vec<(&'static str, u64)>
         .map(|name| {
             let optional = || optional.iter().any(|names| names.contains(name));
             let value = match name {
-                MAPLE_PARAMETER => Some(has[0].into()),
+                ARM64_PARAMETER => Some(is_arm64.into()),
+                PAGE_SHIFT_PARAMETER => Some(facts.page_bytes().trailing_zeros().into()),
+                MAPLE_PARAMETER => Some(is_maple.into()),
                 UPROBES_PARAMETER => Some(has_uprobes.into()),
                 _ => value(name, btf).or_else(|| optional().then_some(0)),
             };
@@ -118,6 +130,7 @@ fn place(btf: &Btf, name: &str, path: &str) -> Option<(u32, TypeId)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Arch;
     use crate::recorded::RecordedFacts;
     use std::collections::HashMap;
 
@@ -160,8 +173,9 @@ mod tests {
     #[test]
     fn each_kernel_has_what_stacks_by_tables_need() {
         for kernel in ["5.10", "6.1", "6.12", "6.18", "7.2"] {
-            let btf = RecordedFacts::types_of(kernel).unwrap();
-            let values = of_stacks_by_tables(Some(&btf)).expect(kernel);
+            let types = RecordedFacts::types_of(kernel).unwrap();
+            let facts = RecordedFacts::empty(Arch::X86_64).with_btf(types);
+            let values = of_stacks_by_tables(&facts).expect(kernel);
             let value = |wanted| values.iter().find(|(name, _)| *name == wanted).unwrap().1;
             assert_eq!(
                 value(MAPLE_PARAMETER),
@@ -169,9 +183,21 @@ mod tests {
                 "{kernel}"
             );
             assert_eq!(value(UPROBES_PARAMETER), 1, "{kernel}");
+            assert_eq!(value(ARM64_PARAMETER), 0, "{kernel}");
+            assert_eq!(value(PAGE_SHIFT_PARAMETER), 12, "{kernel}");
             assert_eq!(value("pf_param_size.pt_regs"), 168, "{kernel}");
         }
-        assert_eq!(of_stacks_by_tables(None), None);
+        let types = RecordedFacts::types_of("6.12-aarch64").unwrap();
+        let facts = RecordedFacts::empty(Arch::Aarch64).with_btf(types);
+        let values = of_stacks_by_tables(&facts).unwrap();
+        let value = |wanted| values.iter().find(|(name, _)| *name == wanted).unwrap().1;
+        assert_eq!(value(ARM64_PARAMETER), 1);
+        assert_eq!(value("pf_param_size.pt_regs"), 336);
+        // `struct user_pt_regs`: 31 registers, the stack pointer, the program counter, the state.
+        assert_eq!(value("pf_param_offset.pt_regs.pstate"), 33 * 8);
+        assert_eq!(value("pf_param_offset.pt_regs.cs"), 0);
+        let without = RecordedFacts::empty(Arch::X86_64);
+        assert_eq!(of_stacks_by_tables(&without), None);
     }
 
     /// As `include/linux/maple_tree.h` has them for 64 bits.

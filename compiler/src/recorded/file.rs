@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `arch` | `x86_64` or `aarch64` |
 //! | `release` | the kernel's release, for messages |
+//! | `page` | bytes of a page of memory, if they are not 4096 |
 //! | `pid-namespace` | the inode number of the recorder's pid namespace, if it is not the initial one |
 //! | `features` | lines `present NAME`, `absent NAME`, or `unsure NAME: REASON` |
 //! | `tracepoints` | for each a line `tracepoint:CATEGORY:NAME`, its `field:` lines, and an empty line |
@@ -50,6 +51,8 @@ pub struct Record<'a> {
     pub arch: Arch,
     /// The kernel's release.
     pub release: &'a str,
+    /// As [`Facts::page_bytes`](crate::facts::Facts::page_bytes).
+    pub page_bytes: u32,
     /// As [`Facts::pid_namespace`](crate::facts::Facts::pid_namespace).
     pub pid_namespace: Option<u32>,
     /// Which features it has (true), lacks, or may have (why that is not known).
@@ -111,6 +114,9 @@ pub fn encode(record: &Record<'_>) -> Vec<u8> {
     };
     section("arch", arch_name(record.arch).as_bytes());
     section("release", record.release.as_bytes());
+    if record.page_bytes != 4096 {
+        section("page", record.page_bytes.to_string().as_bytes());
+    }
     if let Some(inode) = record.pid_namespace {
         section("pid-namespace", inode.to_string().as_bytes());
     }
@@ -234,6 +240,10 @@ fn take(facts: &mut RecordedFacts, name: &str, bytes: &[u8]) -> Result<(), Recor
             }
         }
         "release" => facts.release = words()?.to_owned(),
+        "page" => {
+            let bytes = number(bytes).filter(|bytes: &u32| bytes.is_power_of_two());
+            facts.page_bytes = bytes.ok_or(RecordError::Damaged("a page has no such size"))?;
+        }
         "pid-namespace" => {
             let inode = number(bytes).ok_or(RecordError::Damaged("a number is none"))?;
             facts.pid_namespace = Some(inode);
@@ -318,6 +328,7 @@ mod tests {
         Record {
             arch: Arch::Aarch64,
             release: "6.1.0-test",
+            page_bytes: 16384,
             pid_namespace: Some(7),
             features: vec![
                 (Feature::Btf, Ok(true)),
@@ -347,6 +358,7 @@ mod tests {
         let facts = decode(&encode(&record(&btf))).unwrap();
         assert_eq!(facts.arch(), Arch::Aarch64);
         assert_eq!(facts.release(), "6.1.0-test");
+        assert_eq!(facts.page_bytes(), 16384);
         assert_eq!(facts.pid_namespace(), Some(7));
         assert!(facts.has(Feature::Btf) && !facts.has(Feature::FindVma));
         // What is not known is hoped for, and said where it matters.

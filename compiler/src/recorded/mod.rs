@@ -25,6 +25,7 @@ pub struct RecordedFacts {
     arch: Arch,
     release: String,
     btf: Option<Btf>,
+    page_bytes: u32,
     pid_namespace: Option<u32>,
     features: Vec<Feature>,
     /// What is not known of features, and why.
@@ -54,12 +55,13 @@ struct Missing {
 }
 
 impl RecordedFacts {
-    /// A kernel of which nothing is known: no BTF, no features, no tracepoints, no functions.
+    /// A kernel with pages of 4 KiB of which nothing else is known: no BTF, no features, no tracepoints, no functions.
     pub fn empty(arch: Arch) -> RecordedFacts {
         RecordedFacts {
             arch,
             release: String::new(),
             btf: None,
+            page_bytes: 4096,
             pid_namespace: None,
             features: Vec::new(),
             unsure: Vec::new(),
@@ -111,13 +113,14 @@ impl RecordedFacts {
         .expect("a whole record")
     }
 
-    /// The types of another recorded kernel on x86-64: `5.10`, `6.1`, `6.12` and `7.2` are Debian's, `6.18` has no
-    /// kprobes. For [`RecordedFacts::with_btf`].
+    /// The types of another recorded kernel: `5.10`, `6.1`, `6.12` and `7.2` are Debian's for x86-64, `6.12-aarch64` is that for
+    /// arm64, `6.18` has no kprobes. For [`RecordedFacts::with_btf`].
     pub fn types_of(kernel: &str) -> Option<Btf> {
         let bytes: &'static [u8] = match kernel {
             "5.10" => include_bytes!("../../tests/facts/5.10-x86_64/types.btf"),
             "6.1" => include_bytes!("../../tests/facts/6.1-x86_64/types.btf"),
             "6.12" => include_bytes!("../../tests/facts/6.12-x86_64/types.btf"),
+            "6.12-aarch64" => include_bytes!("../../tests/facts/6.12-aarch64/types.btf"),
             "6.18" => include_bytes!("../../tests/facts/6.18-x86_64/types.btf"),
             "7.2" => include_bytes!("../../tests/facts/7.2-x86_64/types.btf"),
             _ => return None,
@@ -263,6 +266,10 @@ impl Facts for RecordedFacts {
 
     fn btf(&self) -> Option<&Btf> {
         self.btf.as_ref()
+    }
+
+    fn page_bytes(&self) -> u32 {
+        self.page_bytes
     }
 
     fn pid_namespace(&self) -> Option<u32> {

@@ -16,6 +16,9 @@ const MAX_SECTION: u64 = 1 << 26;
 /// Bytes of `.init` and `.fini` each, which have some 20.
 const MAX_STARTUP: u64 = 4096;
 
+/// Bytes of `.plt` that differ from what follows them.
+const LINKAGE_HEADER: u64 = 32;
+
 /// What a file says of frames.
 pub struct Frames {
     /// The type of processor: `EM_*`.
@@ -30,6 +33,9 @@ pub struct Frames {
     pub debug_frame: Option<Vec<u8>>,
     /// `.init` and `.fini`: code of which nothing else speaks. Their offsets in the file, and their bytes.
     pub startup: Vec<(u64, Vec<u8>)>,
+    /// `.plt` and its kin, through which functions of other files are called: their offsets in the file, how many bytes they have, and
+    /// the first of these. On x86-64 `.eh_frame` speaks of them, on arm64 nothing does.
+    pub linkage: Vec<(u64, u64, Vec<u8>)>,
     /// The addresses from which those in the sections are counted.
     pub bases: BaseAddresses,
 }
@@ -60,6 +66,7 @@ pub fn read(file: &File) -> io::Result<Frames> {
         eh_frame: None,
         debug_frame: None,
         startup: Vec::new(),
+        linkage: Vec::new(),
         bases: BaseAddresses::default(),
     };
     // Without sections, or with damaged ones, the segments say as much as is needed to run the program.
@@ -86,6 +93,11 @@ impl Frames {
             let size = section.size.min(MAX_STARTUP);
             let bytes = part(file, section.offset, size)?;
             self.startup.push((section.offset, bytes));
+        }
+        for section in [".plt", ".iplt"].into_iter().filter_map(find) {
+            let size = section.size.min(LINKAGE_HEADER);
+            let bytes = part(file, section.offset, size)?;
+            self.linkage.push((section.offset, section.size, bytes));
         }
         if let Some(section) = find(".debug_frame") {
             self.debug_frame = debug_frame(file, section)?;

@@ -193,6 +193,11 @@ impl Facts for LiveFacts {
             .as_ref()
     }
 
+    fn page_bytes(&self) -> u32 {
+        // The kernel's largest pages have 64 KiB.
+        crate::sys::page_size() as u32
+    }
+
     fn pid_namespace(&self) -> Option<u32> {
         namespace::pid()
     }

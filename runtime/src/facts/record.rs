@@ -29,6 +29,7 @@ pub fn record(facts: &LiveFacts) -> Recorded {
     let record = recorded::Record {
         arch: facts.arch(),
         release: release.trim(),
+        page_bytes: facts.page_bytes(),
         pid_namespace: facts.pid_namespace(),
         features: FEATURES
             .iter()

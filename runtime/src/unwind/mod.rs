@@ -90,8 +90,16 @@ impl Table {
         let mut startup = Functions::default();
         for (offset, bytes) in &frames.startup {
             let rows = startup::rows(machine, bytes);
-            if !rows.is_empty() && is_code(code, *offset, bytes) {
+            if !rows.is_empty() && is_code(code, *offset, bytes.len() as u64) {
                 startup.push(*offset, bytes.len() as u32, rows);
+            }
+        }
+        for (offset, size, begin) in &frames.linkage {
+            let rows = startup::linkage(machine, begin);
+            if let (false, Ok(bytes)) = (rows.is_empty(), u32::try_from(*size))
+                && is_code(code, *offset, *size)
+            {
+                startup.push(*offset, bytes, rows);
             }
         }
         startup.sort();
@@ -143,12 +151,12 @@ impl View<'_> {
     }
 }
 
-/// Whether bytes at an offset are in a part of the file that is code.
-fn is_code(code: &[Segment], offset: u64, bytes: &[u8]) -> bool {
+/// Whether so many bytes at an offset are in a part of the file that is code.
+fn is_code(code: &[Segment], offset: u64, bytes: u64) -> bool {
     code.iter().any(|segment| {
         let before = offset.checked_sub(segment.offset);
         let left = before.and_then(|before| segment.size.checked_sub(before));
-        left.is_some_and(|left| bytes.len() as u64 <= left)
+        left.is_some_and(|left| bytes <= left)
     })
 }
 

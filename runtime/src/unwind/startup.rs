@@ -1,7 +1,8 @@
-//! The code that runs before and after a program or a library: `.init` and `.fini`.
+//! The code that runs before and after a program or a library, `.init` and `.fini`, and that through which functions of other files
+//! are called, `.plt` (of arm64: on x86-64 files speak of it).
 //!
-//! The linker puts it together of parts in assembly, of which nothing says how to unwind (`crti.S` and `crtn.S` of glibc), and
-//! it is in each library: short programs spend some hundredths of their page faults there. It is known by its first and last
+//! The linker makes it, or puts it together of parts in assembly, of which nothing says how to unwind (`crti.S` and `crtn.S` of glibc),
+//! and it is in each library: short programs spend some hundredths of their page faults there. It is known by its first and last
 //! instructions.
 
 use super::machine::Machine;
@@ -75,6 +76,26 @@ pub(super) fn rows(machine: Machine, code: &[u8]) -> Vec<(u32, u64)> {
     found.unwrap_or_default()
 }
 
+/// The rows of entries for calls of other files, by offset, from the first bytes of them all; none if their file speaks of them.
+///
+/// Entries leave the stack as it is. Before them is the code that has the dynamic linker find a function: it puts the entry's and the
+/// caller's address there.
+pub(super) fn linkage(machine: Machine, begin: &[u8]) -> Vec<(u32, u64)> {
+    const HEADER: u32 = 32;
+    /// stp x16, x30, [sp, #-16]!, at the beginning or behind a mark for indirect jumps.
+    const PUSH: [u8; 4] = [0xf0, 0x7b, 0xbf, 0xa9];
+    if machine != Machine::Aarch64 {
+        return Vec::new();
+    }
+    let mut rows = vec![(0, row(0, 0, 0).encode())];
+    let instructions = begin.chunks_exact(4).take(2);
+    if let Some(at) = instructions.into_iter().position(|code| code == PUSH) {
+        rows.push((4 * at as u32 + 4, row(2, 0, -1).encode()));
+        rows.push((HEADER, row(0, 0, 0).encode()));
+    }
+    rows
+}
+
 impl Shape {
     fn rows_of(&self, code: &[u8]) -> Option<Vec<(u32, u64)>> {
         let marked = code.strip_prefix(self.mark).unwrap_or(code);
@@ -113,6 +134,23 @@ mod tests {
             assert_eq!(rows(other), []);
         }
         assert_eq!(super::rows(Machine::Aarch64, &fini), []);
+    }
+
+    #[test]
+    fn calls_of_other_files_on_arm64_leave_the_stack_as_it_is() {
+        let (leaf, pushed) = (row(0, 0, 0), row(2, 0, -1));
+        let push = [0xf0, 0x7b, 0xbf, 0xa9];
+        let mark = [0x5f, 0x24, 0x03, 0xd5];
+        let rows = |begin: &[u8]| super::linkage(Machine::Aarch64, begin);
+        let found = [0, 3, 4, 31, 32, 48].map(|offset| at(&rows(&push), offset));
+        assert_eq!(found, [leaf, leaf, pushed, pushed, leaf, leaf]);
+        let marked = rows(&[mark, push].concat());
+        let found = [0, 4, 8, 31, 32].map(|offset| at(&marked, offset));
+        assert_eq!(found, [leaf, leaf, pushed, pushed, leaf]);
+        // Where functions are found when the program begins, there may be entries alone.
+        let found = [0, 16, 32].map(|offset| at(&rows(&[mark, mark, push].concat()), offset));
+        assert_eq!(found, [leaf; 3]);
+        assert_eq!(super::linkage(Machine::X86_64, &push), []);
     }
 
     #[test]

@@ -52,17 +52,33 @@ pub enum End {
 #[derive(Clone, Copy, Debug)]
 pub struct Walker {
     machine: Machine,
+    /// The bits of an address of code; those above are a signature (pointer authentication).
+    address_bits: u64,
 }
 
 impl Walker {
     /// For x86-64.
     pub const X86_64: Walker = Walker {
         machine: Machine::X86_64,
+        address_bits: u64::MAX,
     };
-    /// For arm64.
-    pub const AARCH64: Walker = Walker {
-        machine: Machine::Aarch64,
-    };
+
+    /// For arm64, where an address of code has these bits.
+    pub const fn aarch64(address_bits: u64) -> Walker {
+        Walker {
+            machine: Machine::Aarch64,
+            address_bits,
+        }
+    }
+
+    /// For the processor that this runs on, where an address of code has these bits.
+    pub const fn here(address_bits: u64) -> Walker {
+        if cfg!(target_arch = "aarch64") {
+            Walker::aarch64(address_bits)
+        } else {
+            Walker::X86_64
+        }
+    }
 
     /// A stack's frames, innermost first, at most `most` of them, and why they end. The first one has these registers, and was
     /// `interrupted` where it is, or called. `lookup` finds the row of an address, and `memory` reads the word at one; both may know
@@ -86,7 +102,8 @@ impl Walker {
             let address = registers.ip.wrapping_sub(u64::from(!interrupted));
             let row = lookup(address).unwrap_or(Row::UNKNOWN);
             // Only who did not call has the return address in the link register still.
-            if row.ra == 0 && row.rule == Rule::FromSp && !interrupted {
+            let in_register = row.ra == 0 && matches!(row.rule, Rule::FromSp | Rule::FromFp);
+            if in_register && !interrupted {
                 return (frames, End::Unknown);
             }
             let caller = match self.caller(row, registers, &mut memory) {
@@ -95,8 +112,7 @@ impl Walker {
             };
             let signal = row.rule == Rule::Signal;
             // Handlers may have a stack of their own.
-            let moved = caller.sp > registers.sp
-                || (interrupted && caller.sp == registers.sp && row.ra == 0);
+            let moved = caller.sp > registers.sp || (in_register && caller.sp == registers.sp);
             if !signal && !moved {
                 return (frames, End::NoProgress);
             }
@@ -157,7 +173,7 @@ impl Walker {
             (_, words) => read(cfa, words)?,
         };
         Ok(Registers {
-            ip: self.plain(ip),
+            ip: ip & self.address_bits,
             sp: cfa,
             fp: caller_fp,
             lr,
@@ -184,19 +200,11 @@ impl Walker {
             Machine::Aarch64 => [last, 0],
         };
         Ok(Registers {
-            ip: self.plain(read(sp, ip)?),
+            ip: read(sp, ip)? & self.address_bits,
             sp: read(sp, sp_at)?,
             fp: read(sp, fp)?,
             lr,
             bx,
         })
-    }
-
-    /// A return address without its signature (pointer authentication), which is above the 48 bits of an address.
-    fn plain(self, ip: u64) -> u64 {
-        match self.machine {
-            Machine::X86_64 => ip,
-            Machine::Aarch64 => ip & ((1 << 48) - 1),
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! Tests of whole tables.
 
+mod arm64;
 mod built;
 #[cfg(target_arch = "x86_64")]
 mod live;
