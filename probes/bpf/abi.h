@@ -288,8 +288,8 @@ struct pf_walk {
 	__u64 sp; /* the stack pointer */
 	__u64 stack; /* what that was in the frame before */
 	__u64 fp; /* the frame pointer */
-	__u64 lr; /* the link register, which only arm64 has: of the frame that runs, and of one that a signal interrupted */
-	__u64 address_bits; /* the bits of an address of code; those above are a signature (pointer authentication) */
+	__u64 lr; /* the link register, on arm64 */
+	__u64 address_bits; /* of an address; others sign it */
 	__u64 bx; /* rbx of the first frame, on x86-64 */
 	__u64 bx_at; /* where on the stack rbx of the frame is; 0: it is that of the first frame */
 	__u64 exact; /* 1 if the address is of an instruction that runs next, 0 if it is where a call returns to */

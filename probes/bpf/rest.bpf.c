@@ -98,6 +98,23 @@ done:
 	return hash;
 }
 
+/* Takes the registers into a hash. */
+pf_global(__u64, pf_hash_registers, __u64 level, __u64 hash)
+{
+	struct pf_rest *rest = rest_of(level);
+
+	if (!rest)
+		return 0;
+	hash = fold((hash ^ rest->ip) * PF_MULTIPLIER);
+	hash = fold((hash ^ rest->sp) * PF_MULTIPLIER);
+	hash = fold((hash ^ as_address(rest->fp, rest->address_bits)) * PF_MULTIPLIER);
+	if (!pf_param(is_arm64))
+		hash = fold((hash ^ as_address(rest->bx, rest->address_bits)) * PF_MULTIPLIER);
+	else if (rest->exact)
+		hash = fold((hash ^ as_address(rest->lr, rest->address_bits)) * PF_MULTIPLIER);
+	return hash;
+}
+
 /* What tells a stack from others whose rest is left, of that frame on which was noted last. A function, so that the verifier follows it once. */
 pf_global(__u64, pf_identify_rest, __u64 level)
 {
@@ -109,12 +126,7 @@ pf_global(__u64, pf_identify_rest, __u64 level)
 		return 1;
 	hash = identify_walk(&capture->walk, capture->walk.hash_before, rest->frames, rest->tgid);
 	words = rest->length / 8;
-	hash = fold((hash ^ rest->ip) * PF_MULTIPLIER);
-	hash = fold((hash ^ rest->sp) * PF_MULTIPLIER);
-	hash = fold((hash ^ as_address(rest->fp, rest->address_bits)) * PF_MULTIPLIER);
-	hash = fold((hash ^ as_address(rest->bx, rest->address_bits)) * PF_MULTIPLIER);
-	if (pf_param(is_arm64) && rest->exact)
-		hash = fold((hash ^ as_address(rest->lr, rest->address_bits)) * PF_MULTIPLIER);
+	hash = pf_hash_registers(level, hash);
 	hash = fold((hash ^ rest->depth ^ (__u64)rest->pages << 48) * PF_MULTIPLIER);
 	hash = fold((hash ^ rest->counted.loss) * PF_MULTIPLIER);
 #pragma clang loop unroll(disable)

@@ -279,11 +279,19 @@ static __always_inline long read_pair(struct pf_walk *walk, __u64 address)
 #define X86_64_SIGNAL 40
 #define ARM64_SIGNAL (128 + 176 + 8)
 
-/* The frame that a signal handler returns to: the stack pointer points to its struct ucontext then, on arm64 to a siginfo before. */
-static __always_inline __u64 leave_signal(struct pf_walk *walk)
+/*
+ * The frame that a signal handler returns to: the stack pointer points to its struct ucontext then, on arm64 to a siginfo before. A function
+ * of its own, so that pf_unwind needs less stack.
+ */
+pf_global(__u64, pf_leave_signal, __u64 level)
 {
+	struct pf_capture *capture = capture_of(level);
+	struct pf_walk *walk;
 	__u64 registers;
 
+	if (!capture)
+		return PF_WALK_CUT;
+	walk = &capture->walk;
 	if (pf_param(is_arm64)) {
 		/* struct sigcontext (arch/arm64/include/uapi/asm/sigcontext.h): x0 and on, and behind x30 sp and pc. */
 		registers = walk->sp + ARM64_SIGNAL;
@@ -311,6 +319,17 @@ static __always_inline __u64 leave_signal(struct pf_walk *walk)
 	return PF_WALK_ON;
 }
 
+/* No code is there. */
+#define NOWHERE 1
+
+/* The walk goes on with a frame that called: what it is to return to is not in the link register any more. */
+static __always_inline __u64 called(struct pf_walk *walk)
+{
+	walk->exact = 0;
+	walk->lr = NOWHERE;
+	return PF_WALK_ON;
+}
+
 /* Whether code is at an address that a runtime made: it is of no file. */
 static __always_inline int is_generated(__u64 address)
 {
@@ -334,8 +353,7 @@ static __always_inline __u64 follow_frame_pointer(struct pf_walk *walk)
 	walk->sp = walk->fp + 16;
 	walk->fp = walk->low;
 	walk->ip = walk->high;
-	walk->exact = 0;
-	return PF_WALK_ON;
+	return called(walk);
 }
 
 /*
@@ -348,20 +366,18 @@ static __always_inline __u64 guess_caller(struct pf_walk *walk)
 	if (pf_param(is_arm64)) {
 		if (walk->exact && walk->chunks && follows_call(walk->lr & walk->address_bits)) {
 			walk->ip = walk->lr;
-			walk->exact = 0;
-			return PF_WALK_ON;
+			return called(walk);
 		}
 	} else if (walk->exact && !bpf_probe_read_user(&walk->high, 8, (const void *)walk->sp) && follows_call(walk->high)) {
 		walk->ip = walk->high;
 		walk->sp += 8;
-		walk->exact = 0;
-		return PF_WALK_ON;
+		return called(walk);
 	}
 	return follow_frame_pointer(walk);
 }
 
 /* The caller's registers by a row. */
-static __always_inline __u64 apply(struct pf_walk *walk, __u64 row)
+static __always_inline __u64 apply(struct pf_walk *walk, __u64 level, __u64 row)
 {
 	__u64 rule = row >> PF_UNWIND_RULE & 15, number = field(row, PF_UNWIND_CFA, 20) * 8;
 	__s64 fp = field(row, PF_UNWIND_FP, 14) * 8, ra = field(row, PF_UNWIND_RA, 14) * 8;
@@ -373,7 +389,7 @@ static __always_inline __u64 apply(struct pf_walk *walk, __u64 row)
 		ra = -8;
 	}
 	if (rule == PF_UNWIND_SIGNAL)
-		return leave_signal(walk);
+		return pf_leave_signal(level);
 	if (rule == PF_UNWIND_OUTERMOST)
 		return PF_WALK_WHOLE;
 	if ((rule & ~PF_UNWIND_SAVES_BX) == PF_UNWIND_FROM_SP) {
@@ -402,8 +418,8 @@ static __always_inline __u64 apply(struct pf_walk *walk, __u64 row)
 	} else {
 		return guess_caller(walk);
 	}
-	/* Only who did not call has the return address in its register still, and may not have used the stack. */
-	if (ra ? cfa <= walk->sp : cfa < walk->sp || !walk->exact)
+	/* Who did not call may not have used the stack: on arm64 a call leaves it as it is. */
+	if (cfa < walk->sp + !walk->exact)
 		return PF_WALK_CUT;
 	if (fp)
 		from = cfa + fp;
@@ -424,8 +440,7 @@ static __always_inline __u64 apply(struct pf_walk *walk, __u64 row)
 	if (bx)
 		walk->bx_at = cfa + bx;
 	walk->sp = cfa;
-	walk->exact = 0;
-	return PF_WALK_ON;
+	return called(walk);
 }
 
 /* Notes the address of a frame. 0 if there is no room. */
@@ -477,7 +492,7 @@ pf_global(__u64, pf_unwind, __u64 level)
 		if (!find_table(walk, vma, address) && !walk->early)
 			return PF_WALK_EARLY;
 	}
-	return apply(walk, walk->chunks ? pf_unwind_row(level, address + walk->base) : 0);
+	return apply(walk, level, walk->chunks ? pf_unwind_row(level, address + walk->base) : 0);
 }
 
 __u64 pf_python_runs(__u64 level);

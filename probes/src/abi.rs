@@ -385,16 +385,8 @@ pub const WALK: Struct = Struct {
         field("sp", Type::U64, "the stack pointer"),
         field("stack", Type::U64, "what that was in the frame before"),
         field("fp", Type::U64, "the frame pointer"),
-        field(
-            "lr",
-            Type::U64,
-            "the link register, which only arm64 has: of the frame that runs, and of one that a signal interrupted",
-        ),
-        field(
-            "address_bits",
-            Type::U64,
-            "the bits of an address of code; those above are a signature (pointer authentication)",
-        ),
+        field("lr", Type::U64, "the link register, on arm64"),
+        field("address_bits", Type::U64, "of an address; others sign it"),
         field("bx", Type::U64, "rbx of the first frame, on x86-64"),
         field(
             "bx_at",
