@@ -86,7 +86,7 @@ builtins! {
         ty: checker.types.named(Naming::User),
         ..low_half(helper::GET_CURRENT_UID_GID, span)
     });
-    "usermode", "uint8", "1 where the processor ran code of a process, 0 where it ran the kernel's; on x86-64", |checker, span| usermode(checker, span);
+    "usermode", "uint8", "1 where the processor ran code of a process, 0 where it ran the kernel's", |checker, span| usermode(checker, span);
     "rand", "uint32", "a random number", |_, span| Ok(call(helper::GET_PRANDOM_U32, Type::U32, span));
     "ustack", "stack", "the user stack; `ustack(depth)`, `ustack(mode, depth)` with mode `bpftrace`, `perf` or `raw`, or with `fp` or `dwarf` for how it is walked", |checker, span| {
         stack(checker, true, None, None, None, span)
@@ -221,15 +221,11 @@ pub(crate) fn nsecs(checker: &mut Checker<'_>, span: Span) -> Expr {
 
 /// Whether the code that was interrupted is that of a process, or what runs the program by itself is.
 fn usermode(checker: &mut Checker<'_>, span: Span) -> Result<Expr, Diagnostic> {
-    /// Where `struct pt_regs` has `cs`, whose low bits are the level of privilege.
-    const CS: u32 = 136;
-    const PRIVILEGE: i64 = 3;
-    if checker.facts.arch() != Arch::X86_64 {
-        return Err(Diagnostic::error(
-            span,
-            "`usermode` is available on x86-64 alone",
-        ));
-    }
+    // Where `struct pt_regs` has the level of privilege, in which bits, and what that of processes is: `cs`, and on arm64 `pstate`.
+    let (offset, privilege, of_processes) = match checker.facts.arch() {
+        Arch::X86_64 => (136, 3, 3),
+        Arch::Aarch64 => (264, 0xf, 0),
+    };
     let ty = Type::int(1, false);
     let kind = checker.probe.provider.info().kind;
     let constant = |number| Ok(Expr::int(number, ty, span));
@@ -238,23 +234,27 @@ fn usermode(checker: &mut Checker<'_>, span: Span) -> Result<Expr, Diagnostic> {
         (ProgramKind::Kprobe, _) | (_, Context::Record | Context::Arguments) => constant(0),
         (_, Context::PerfEvent | Context::Registers | Context::Nothing) => {
             let access = Access::Context {
-                offset: CS,
+                offset,
                 width: Width::W64,
                 signed: false,
             };
-            let cs = Expr {
+            let state = Expr {
                 kind: ExprKind::Argument(access),
                 ty: Type::U64,
                 span,
             };
-            let mask = Expr::int(PRIVILEGE, Type::I64, span);
+            let number = |number| Expr::int(number, Type::I64, span);
             let level = Expr {
-                kind: ExprKind::Arith(Arith::And, Box::new(cs), Box::new(mask.clone())),
+                kind: ExprKind::Arith(Arith::And, Box::new(state), Box::new(number(privilege))),
                 ty: Type::U64,
                 span,
             };
             Ok(Expr {
-                kind: ExprKind::Compare(Condition::Eq, Box::new(level), Box::new(mask)),
+                kind: ExprKind::Compare(
+                    Condition::Eq,
+                    Box::new(level),
+                    Box::new(number(of_processes)),
+                ),
                 ty,
                 span,
             })

@@ -43,6 +43,7 @@ const PREALLOCATED_STACKS: u32 = 8_192;
 /// Bytes of the event buffer where records carry data, and where they only say what to do.
 const EVENT_BYTES: u32 = 4 << 20;
 const FEW_EVENT_BYTES: u32 = 64 << 10;
+/// What a script means by a page.
 const PAGE: u32 = 4096;
 /// The longest key that the kernel's hash maps take is larger; this keeps keys within reason.
 const MAX_KEY_BYTES: u32 = 1 << 15;
@@ -251,9 +252,9 @@ pub(super) fn define(
                 RecordKind::Printf { .. } | RecordKind::PrintValue { .. }
             )
         });
-        // The kernel wants a power of two pages.
+        // The kernel wants a power of two pages of its own size.
         let bytes = match checked.limits.event_pages {
-            Some(pages) => pages.next_power_of_two() * PAGE,
+            Some(pages) => (pages.next_power_of_two() * PAGE).max(facts.page_bytes()),
             None if prints => EVENT_BYTES,
             None => FEW_EVENT_BYTES,
         };

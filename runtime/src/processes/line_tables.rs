@@ -4,6 +4,7 @@
 use super::debug_files::open;
 use super::file_id::FileId;
 use crate::elf::lines::{Call, Lines};
+use crate::sys;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
@@ -67,11 +68,10 @@ impl LineTables {
 
 /// The bytes of memory that this process has.
 fn resident() -> u64 {
-    const PAGE: u64 = 4096;
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
     let pages = statm
         .split(' ')
         .nth(1)
         .and_then(|word| word.parse::<u64>().ok());
-    pages.unwrap_or(0) * PAGE
+    pages.unwrap_or(0) * sys::page_size() as u64
 }
