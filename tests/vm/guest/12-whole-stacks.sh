@@ -15,7 +15,7 @@ whole_by_page_faults() {
         fail "no such stack from main"
     grep -E "@\[;inner\+[0-9]+;middle\+[0-9]+;outer\+[0-9]+;handler\+[0-9]+;.*;raise\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+;\]: 300$" inner >of_handler ||
         fail "no such stack from the handler of a signal"
-    grep -E "@\[;inner\+[0-9]+;middle\+[0-9]+;outer\+[0-9]+;thread\+[0-9]+;start_thread\+[0-9]+;.*clone" inner >of_thread ||
+    grep -E "@\[;inner\+[0-9]+;middle\+[0-9]+;outer\+[0-9]+;thread\+[0-9]+;start_thread\+[0-9]+;.*(clone|thread_start)" inner >of_thread ||
         fail "no such stack from the thread"
     grep -q ';]: 300$' of_thread || fail "faults of the thread are elsewhere"
 }
@@ -54,3 +54,14 @@ whole_of_what_starts_later() {
     grep -E ";main\+[0-9]+;.*;_start\+[0-9]+;\]: 300$" inner >of_main || fail "no such stack from main"
 }
 check whole-stacks-of-what-starts-later whole_of_what_starts_later
+
+# Through the dynamic linker, its calls between files, and the code that runs before and after main: nothing is cut anywhere.
+whole_in_libraries() {
+    trace_well -e 'software:page-faults:1 { @[ustack] = count(); }' -c "/dynamic/frameless 300"
+    grep -E 'before the start|may lack' err && fail "some stacks were cut"
+    rows out | grep -E "@\[;inner\+[0-9]+;middle\+[0-9]+;outer\+[0-9]+;main\+[0-9]+;.*;_start\+[0-9]+;\]: 300$" >of_main ||
+        fail "no such stack from main"
+    # It may be stripped.
+    rows out | grep -E '@\[;(\[ld-linux|_dl_|do_lookup_x)' >of_linker || fail "no stack of the dynamic linker"
+}
+check whole-stacks-in-libraries whole_in_libraries

@@ -18,6 +18,7 @@ END
 
 # python PROBE: leaves the stacks of its events in the script in `found`, one a line.
 python() {
+    [ "$(uname -m)" = x86_64 ] || skip "frames of Python are shown on x86-64 alone"
     interpreter=$(ls /usr/bin/python3.* 2>/dev/null | head -n 1)
     [ -n "$interpreter" ] || skip "this machine has no Python of its distribution to put into the guest"
     trace_well -e "$1 { @[ustack] = count(); }" -c "$interpreter -I -S /tmp/x.py"

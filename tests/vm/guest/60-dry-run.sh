@@ -54,7 +54,7 @@ check dry-run-time-series time_series
 # What the tracer runs by itself: its own stacks, ids of the initial namespace, signals to it, and benchmarks by the kernel's count.
 own_probes() {
     start_trace -e 'BEGIN { @k[kstack, pid(init) == pid] = count(); @u[ustack(raw, 2)] = 1; } END { print((kstack(3), tid(init))); }
-        self:signal:SIGUSR1 { printf("signal=%d\n", pid == pid(curr_ns)); exit(); } profile:hz:99 { @ip = reg("ip"); }'
+        self:signal:SIGUSR1 { printf("signal=%d\n", pid == pid(curr_ns)); exit(); } profile:hz:99 { @pc = reg("pc"); }'
     end_trace USR1
     [ "$status" = 0 ] && [ "$(value signal out)" = 1 ] || fail "the signal ran no probe: $(head -n 3 out err | tr '\n' ' ')"
     trace_well --mode bench -e 'bench:first { @ = count(); }'
