@@ -132,7 +132,11 @@ fn functions_are_not_run_where_a_script_may_say_so() {
         let finished = Tracer::new(["-q", option, "-e", script]).run().expect(1);
         assert!(finished.messages().contains(reason), "{finished}");
     };
-    refused("--no-warnings", "BEGIN { override(1); }", "allow it with `--unsafe`");
+    refused(
+        "--no-warnings",
+        "BEGIN { override(1); }",
+        "allow it with `--unsafe`",
+    );
     let place = "`kprobe` probes run before the function does";
     refused("--unsafe", "BEGIN { override(1); }", place);
     refused("--unsafe", "uprobe:libc:getpid { override(1); }", place);

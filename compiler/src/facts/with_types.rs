@@ -34,10 +34,6 @@ impl Facts for WithTypes<'_> {
         self.facts.page_bytes()
     }
 
-    fn page_bytes(&self) -> u32 {
-        self.facts.page_bytes()
-    }
-
     fn pid_namespace(&self) -> Option<u32> {
         self.facts.pid_namespace()
     }
