@@ -17,7 +17,8 @@ fn interpreters() -> Vec<PathBuf> {
         let versions = versions.into_iter().flatten().flatten();
         folders.extend(versions.map(|version| version.path().join("bin")));
     }
-    let known = ["python3.11", "python3.12", "python3.13"];
+    // The last is Debian's build with assertions.
+    let known = ["python3.11", "python3.12", "python3.13", "python3.11-dbg"];
     let all = folders
         .iter()
         .flat_map(|folder| known.map(|name| folder.join(name)));
@@ -379,7 +380,7 @@ def through_c(n):
     return functools.reduce(lambda _, n: through_c(n - 1), [n], n) if n else os.getppid()
 deep(20)
 deep(900)
-through_c(200)
+through_c(100)
 ";
     let script = scratch.file("x.py", text);
     with_each(|interpreter| {
@@ -390,7 +391,7 @@ through_c(200)
             let expected = format!("{}<module>:{line}", "deep:3;".repeat(calls));
             assert_eq!(*found, expected, "{finished}");
         }
-        let turn = "through_c.<locals>.<lambda>:5;through_c:5;".repeat(200);
+        let turn = "through_c.<locals>.<lambda>:5;through_c:5;".repeat(100);
         let expected = format!("through_c:5;{turn}<module>:8");
         assert_eq!(found[2], expected, "{finished}");
     });
