@@ -33,11 +33,20 @@ pub struct Link {
 /// # Errors
 /// If it is no such file, is damaged, or can't be read.
 pub fn separate(file: &File) -> io::Result<Option<Separate>> {
+    let sections = Sections::read(file, &header(file)?)?;
+    match sections.of_kind(Section::SYMTAB) {
+        Some(_) => Ok(None),
+        None => named(file),
+    }
+}
+
+/// How to know the file with what a program or a library was stripped of, be it symbols or DWARF; `None` if it says nothing.
+///
+/// # Errors
+/// As [`separate`].
+pub fn named(file: &File) -> io::Result<Option<Separate>> {
     let header = header(file)?;
     let sections = Sections::read(file, &header)?;
-    if sections.of_kind(Section::SYMTAB).is_some() {
-        return Ok(None);
-    }
     let separate = Separate {
         build_id: build_id_in(file, &header, &sections),
         link: link(file, &sections)?,

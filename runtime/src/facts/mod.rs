@@ -376,7 +376,11 @@ impl LiveFacts {
     ) -> Result<T, FactError> {
         let path = std::path::absolute(path).map_err(|_| FactError::Unknown)?;
         let file = File::open(&path).map_err(|_| FactError::Unknown)?;
-        let separate = self.separate(&file, &path);
+        let mut files = DebugFiles::in_folders(&self.debug_folders);
+        let separate = match elf::lines::has_lines(&file) {
+            true => None,
+            false => files.find_dwarf(&file, &path, Path::new("/")),
+        };
         read(separate.as_ref().unwrap_or(&file), &path).map_err(|_| FactError::Unknown)
     }
 

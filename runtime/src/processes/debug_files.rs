@@ -76,16 +76,32 @@ impl DebugFiles {
     /// The file with the symbols that `file`, at `path`, was stripped of. `root` is the folder that the path begins at.
     pub fn find(&mut self, file: &File, path: &Path, root: &Path) -> Option<File> {
         let separate = separate::separate(file).ok()??;
+        self.find_named(&separate, file, path, root)
+    }
+
+    /// The file with the DWARF that `file` was stripped of, which may have its symbols still.
+    pub fn find_dwarf(&mut self, file: &File, path: &Path, root: &Path) -> Option<File> {
+        let separate = separate::named(file).ok()??;
+        self.find_named(&separate, file, path, root)
+    }
+
+    fn find_named(
+        &mut self,
+        separate: &Separate,
+        file: &File,
+        path: &Path,
+        root: &Path,
+    ) -> Option<File> {
         let owner = file.metadata().ok()?.uid();
         let root = CString::new(root.as_os_str().as_bytes()).ok()?;
-        let mut candidates = in_folders(&self.folders, &separate, path);
-        candidates.extend(self::candidates(&separate, path));
+        let mut candidates = in_folders(&self.folders, separate, path);
+        candidates.extend(self::candidates(separate, path));
         candidates.into_iter().find_map(|candidate| {
             let path = CString::new(candidate.path.as_os_str().as_bytes()).ok()?;
             let found = process::open_regular_beneath(&root, &path).ok()?;
             let theirs = found.metadata().ok()?.uid();
             let believed = theirs == 0 || theirs == owner;
-            (believed && self.is_right(&found, &candidate.check, &separate)).then_some(found)
+            (believed && self.is_right(&found, &candidate.check, separate)).then_some(found)
         })
     }
 
