@@ -99,7 +99,7 @@ impl Checker<'_> {
                             let message =
                                 format!("a `for` cannot go over a map of `{}()`", aggregate.name());
                             Diagnostic::error(map.span, message)
-                                .help("a histogram is no value; print the map")
+                                .help("histograms and time series are no values; print the map")
                         })?
                     }
                 };
