@@ -3,7 +3,7 @@
 //! In come numbers of arguments, out come places in `struct pt_regs` or on the stack. What their types are is left to the
 //! providers.
 
-use super::{Access, Argument, ArgumentType, prototype};
+use super::{Access, Argument, ArgumentType};
 use crate::facts::Arch;
 use crate::ir::Width;
 
@@ -34,6 +34,16 @@ static AARCH64: Convention = Convention {
     stack_pointer: 248,
     first_on_stack: 0,
 };
+
+/// Arguments that scripts can ask for by number: `arg0` to `arg9`.
+const NUMBERED: u32 = 10;
+
+/// `arg3` is 3.
+pub(super) fn number(name: &str) -> Option<u32> {
+    let digits = name.strip_prefix("arg")?;
+    let number = digits.parse().ok()?;
+    (number < NUMBERED && digits.len() == 1).then_some(number)
+}
 
 impl Convention {
     /// That of an architecture.
@@ -77,8 +87,8 @@ impl Convention {
             })?
         } else {
             let number = match name.strip_prefix('s') {
-                Some(on_stack) => self.arguments.len() as u32 + prototype::number(on_stack)?,
-                None => prototype::number(name)?,
+                Some(on_stack) => self.arguments.len() as u32 + number(on_stack)?,
+                None => number(name)?,
             };
             self.access(number, Width::W64, false)
         };

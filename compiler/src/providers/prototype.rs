@@ -8,16 +8,6 @@ use crate::btf::{Btf, TypeId};
 use crate::facts::Arch;
 use crate::ir::Width;
 
-/// Arguments that scripts can ask for by number: `arg0` to `arg9`.
-const NUMBERED: u32 = 10;
-
-/// `arg3` is 3.
-pub(super) fn number(name: &str) -> Option<u32> {
-    let digits = name.strip_prefix("arg")?;
-    let number = digits.parse().ok()?;
-    (number < NUMBERED && digits.len() == 1).then_some(number)
-}
-
 /// A parameter as an argument: its type, and what of the register or word that it is in counts. `None` for what takes no
 /// register of its own: structures by value and floating-point numbers.
 pub(super) fn parameter(btf: &Btf, ty: TypeId) -> Option<(ArgumentType, Width, bool)> {

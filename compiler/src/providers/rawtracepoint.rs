@@ -6,7 +6,9 @@
 //! read. Such events are known by their names in tracefs.
 
 use super::tracepoint_types::EVENT_PREFIX;
-use super::{Access, Argument, ArgumentType, Provider, ProviderInfo, nearest, parts, prototype};
+use super::{
+    Access, Argument, ArgumentType, Provider, ProviderInfo, convention, nearest, parts, prototype,
+};
 use crate::btf::{Btf, Kind, TypeId};
 use crate::facts::{Arch, FactError, Facts, unchecked};
 use crate::glob::{self, Glob};
@@ -235,7 +237,7 @@ impl Provider for RawTracepoint {
                 bytes: WORD,
                 signed: false,
             },
-            access: word(prototype::number(name)?, Width::W64, false),
+            access: word(convention::number(name)?, Width::W64, false),
         })
     }
 
