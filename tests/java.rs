@@ -308,8 +308,10 @@ fn what_others_put_in_the_way_is_not_followed() {
             }
             assert_eq!(heard, b"");
         }
-        // A named pipe, which nobody reads, and a link, which it would write through.
-        for make in ["mkfifo", "ln -s /no/such/file"] {
+        // A named pipe, which nobody reads, and links, which it would write through.
+        let linked = class.0.file("linked", "precious\n");
+        let link = format!("ln {}", linked.display());
+        for make in ["mkfifo", "ln -s /no/such/file", &link] {
             let mut machine = Machine::start("exec COMMAND", &command);
             let map = machine.file("perf-PID.map");
             tool(
@@ -319,5 +321,7 @@ fn what_others_put_in_the_way_is_not_followed() {
             );
             machine.is_left_alone("its /tmp/perf-PID.map is not a file of its own");
         }
+        let left = std::fs::read_to_string(linked).expect("it is there");
+        assert_eq!(left, "precious\n");
     });
 }

@@ -108,10 +108,11 @@ enum Never {}
 unsafe fn ask(machine: &Machine<'_>, report: RawFd) -> Result<Never, Failed> {
     // SAFETY: descriptors and C strings that outlive the calls; numbers.
     unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         // What is signalled with the tracer's group is not for this one.
         libc::setpgid(0, 0);
         enter(machine).map_err(|()| (Stage::Entering, true))?;
+        // With the tracer, however that ends. Another user forgets it.
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
         if is_there(machine.output) && !is_own(machine, machine.output, libc::S_IFREG) {
             return Err((Stage::Output, false));
         }
@@ -184,10 +185,12 @@ fn is_there(path: &CStr) -> bool {
     status_of(path).is_some()
 }
 
-/// Whether something of this type is there, and the JVM's user made it.
+/// Whether something of this type is there, and nowhere else, that the JVM's user made.
 fn is_own(machine: &Machine<'_>, path: &CStr, kind: libc::mode_t) -> bool {
     status_of(path).is_some_and(|status| {
-        status.st_mode & libc::S_IFMT == kind && status.st_uid == machine.user
+        let is_of_user = status.st_mode & libc::S_IFMT == kind && status.st_uid == machine.user;
+        // Anybody may link a file of the user's to a name of theirs.
+        is_of_user && status.st_nlink == 1
     })
 }
 
