@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// Programs and their arguments. `SCRATCH` is the folder of the measurement.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 12] = [
     ("ls", "/usr/bin/ls -l /usr/bin"),
     ("sort", "/usr/bin/sort SCRATCH/lines"),
     ("git", "/usr/bin/git hash-object SCRATCH/lines"),
@@ -27,10 +27,15 @@ const PROGRAMS: [(&str, &str); 11] = [
     ("redis-server", "/usr/bin/redis-server --version"),
     ("node", "/usr/bin/node SCRATCH/loop.js"),
     ("java", "/usr/bin/java -version"),
+    // What it compiles for itself is in its stacks.
+    (
+        "javac",
+        "/usr/bin/javac -J-XX:+PreserveFramePointer -d SCRATCH SCRATCH/Loop.java",
+    ),
 ];
 
 /// What the programs read.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("loop.sh", "for i in 1 2 3 4 5 6 7 8 9; do echo $i; done\n"),
     (
         "loop.pl",
@@ -43,6 +48,10 @@ const FILES: [(&str, &str); 5] = [
     (
         "loop.js",
         "console.log([...Array(9999).keys()].map(i => ({ i })).length)\n",
+    ),
+    (
+        "Loop.java",
+        "class Loop { static int sum(int n) { int s = 0; for (int i = 0; i < n; i++) s += i; return s; } }\n",
     ),
     (
         "loop.c",
