@@ -591,7 +591,7 @@ mod tests {
         assert_eq!(at(STACK_BEFORE), (16, 8));
         assert_eq!(at(EXTREME_SET), (8, 8));
         assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 24));
-        assert_eq!((CAPTURE.size(), AVERAGE.size()), (536, 16));
+        assert_eq!((CAPTURE.size(), AVERAGE.size()), (544, 16));
         assert_eq!(at(INTERVAL_WEIGHT), (16, 8));
         assert_eq!((INTERVAL.size(), SERIES_HEADER), (24, 8));
     }
