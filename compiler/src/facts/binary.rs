@@ -45,6 +45,20 @@ pub struct Segment {
     pub size: u64,
 }
 
+impl Segment {
+    /// Where in the file an address is, in bytes from its start; `None` if it is not in this part.
+    pub fn file_offset(&self, address: u64) -> Option<u64> {
+        let within = address.checked_sub(self.address)?;
+        (within < self.size).then(|| within.checked_add(self.offset))?
+    }
+
+    /// The address, by the file's own count, of what lies at an offset in it; the reverse of [`Segment::file_offset`].
+    pub fn address_of(&self, offset: u64) -> Option<u64> {
+        let within = offset.checked_sub(self.offset)?;
+        (within < self.size).then(|| within.checked_add(self.address))?
+    }
+}
+
 /// A function that a file defines.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FunctionSymbol {
@@ -104,18 +118,16 @@ impl Binary {
     /// Where in the file an address is, in bytes from its start: what the kernel wants for a uprobe or for the semaphore
     /// of a USDT probe. `None` if the file has no such byte.
     pub fn file_offset(&self, address: u64) -> Option<u64> {
-        self.segments.iter().find_map(|segment| {
-            let within = address.checked_sub(segment.address)?;
-            (within < segment.size).then(|| within.checked_add(segment.offset))?
-        })
+        self.segments
+            .iter()
+            .find_map(|segment| segment.file_offset(address))
     }
 
     /// The address, by the file's own count, of what lies at an offset in it; the reverse of [`Binary::file_offset`].
     pub fn address(&self, offset: u64) -> Option<u64> {
-        self.segments.iter().find_map(|segment| {
-            let within = offset.checked_sub(segment.offset)?;
-            (within < segment.size).then(|| within.checked_add(segment.address))?
-        })
+        self.segments
+            .iter()
+            .find_map(|segment| segment.address_of(offset))
     }
 }
 
@@ -176,5 +188,10 @@ mod tests {
             assert_eq!(binary.file_offset(address), None);
         }
         assert_eq!(binary.address(0x100), None);
+        // One that says to be larger than what there is, which an address before it would be in if counted modulo 2^64.
+        let endless = segment(8, 16, u64::MAX);
+        assert_eq!(endless.file_offset(15), None);
+        assert_eq!(endless.address_of(7), None);
+        assert_eq!(endless.file_offset(16), Some(8));
     }
 }

@@ -78,8 +78,7 @@ impl Dynamic {
         let strings = super::layout(file, header)?
             .segments
             .iter()
-            .find(|segment| strings.wrapping_sub(segment.address) < segment.size)
-            .map(|segment| strings - segment.address + segment.offset)
+            .find_map(|segment| segment.file_offset(*strings))
             .ok_or_else(|| invalid("the names of libraries are nowhere"))?;
         for (tag, value) in entries {
             let list = match tag {

@@ -133,10 +133,9 @@ impl SymbolFile {
 
     /// The address, as the file counts, of what is loaded from an offset in it.
     pub fn address(&self, offset: u64) -> Option<u64> {
-        self.segments.iter().find_map(|segment| {
-            let within = offset.checked_sub(segment.offset)?;
-            (within < segment.size).then(|| within.checked_add(segment.address))?
-        })
+        self.segments
+            .iter()
+            .find_map(|segment| segment.address_of(offset))
     }
 
     /// The symbol at such an address, and how far behind its start that is, in bytes.

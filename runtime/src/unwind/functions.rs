@@ -135,13 +135,10 @@ impl Functions {
         if entry == 0 {
             return;
         }
-        let Some(segment) = code
+        let Some((segment, start)) = code
             .iter()
-            .find(|segment| entry.wrapping_sub(segment.address) < segment.size)
+            .find_map(|segment| Some((segment, segment.file_offset(entry)?)))
         else {
-            return;
-        };
-        let Some(start) = segment.offset.checked_add(entry - segment.address) else {
             return;
         };
         let next = self.ranges.partition_point(|range| range.end <= start);
