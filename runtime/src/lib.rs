@@ -34,6 +34,10 @@ mod stack_tables;
 mod stop;
 mod symbols;
 mod sys;
+#[cfg(fuzzing)]
+pub mod untrusted;
+#[cfg(all(test, not(fuzzing)))]
+mod untrusted;
 pub mod unwind;
 mod unwind_maps;
 mod unwind_tables;

@@ -1,12 +1,7 @@
 //! Damaged files: whatever their bytes are, reading them ends soon, in names or in an error.
 
-use super::lines::{Call, Lines};
-use super::separate::separate;
-use super::symbols::SymbolFile;
-use crate::sys::process;
+use crate::untrusted::{calls, names, where_symbols_are};
 use pfscript_testkit::random::Random;
-use std::fs::File;
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -73,42 +68,20 @@ fn library() -> (Vec<u8>, Vec<u8>) {
     (stripped, debug)
 }
 
-fn memory_file(bytes: &[u8]) -> File {
-    let file = File::from(process::memory_file(c"mutation").unwrap());
-    file.write_all_at(bytes, 0).unwrap();
-    file
-}
-
-/// The names that places in a file have, each so many bytes behind the one before.
-fn names(file: File, step: usize) -> Vec<String> {
-    let mut left = 1 << 30;
-    let Ok(symbols) = SymbolFile::read(file, None, &mut left, false) else {
-        return Vec::new();
-    };
-    let offsets = (0..0x4000).step_by(step);
-    let addresses = offsets.filter_map(|offset| symbols.address(offset));
-    let found = addresses.filter_map(|address| symbols.find(address));
-    found.map(|(name, _)| name).collect()
-}
-
 #[test]
 fn mutated_files_are_read_to_an_end() {
     let (sound, _) = library();
-    let file = memory_file(&sound);
-    let separate_ = separate(&file)
-        .unwrap()
-        .expect("it says where its symbols are");
-    assert_eq!(separate_.build_id.len(), 20);
-    assert_eq!(separate_.link.expect("it has a link").name, b"x.debug");
-    let all = names(file, 4);
+    let elsewhere = where_symbols_are(&sound).expect("it says where its symbols are");
+    assert_eq!(elsewhere.build_id.len(), 20);
+    assert_eq!(elsewhere.link.expect("it has a link").name, b"x.debug");
+    let all = names(&sound, 4);
     for name in ["local", "global"] {
         assert!(all.iter().any(|found| found == name), "{name}: {all:?}");
     }
     // Where what matters is: the header, the segments, and the sections with their table behind all code.
     mutate(&sound, sound.len() / 4, |bytes| {
-        let file = memory_file(bytes);
-        let _ = separate(&file);
-        names(file, 512);
+        where_symbols_are(bytes);
+        names(bytes, 512);
     });
 }
 
@@ -138,28 +111,14 @@ fn mutate(sound: &[u8], rest: usize, each: impl Fn(&[u8])) {
     }
 }
 
-/// The calls that places in a file belong to, each so many bytes behind the one before.
-fn calls(bytes: &[u8], step: usize) -> Vec<Call> {
-    let file = memory_file(bytes);
-    let nothing = |_: &Path| None;
-    let Ok(lines) = Lines::read(&file, Path::new("/x.so"), &nothing) else {
-        return Vec::new();
-    };
-    let addresses = (0x1000..0x1100).step_by(step);
-    addresses
-        .flat_map(|address| lines.find(address, &nothing))
-        .collect()
-}
-
 #[test]
 fn mutated_dwarf_is_read_to_an_end() {
     let (_, sound) = library();
     let all = calls(&sound, 8);
     for name in ["local", "global"] {
-        let is = |call: &&Call| call.function.as_deref() == Some(name);
         let call = all
             .iter()
-            .find(is)
+            .find(|call| call.function.as_deref() == Some(name))
             .unwrap_or_else(|| panic!("{name}: {all:?}"));
         assert!(
             call.file
