@@ -39,11 +39,18 @@ pub fn described<'a>(
     options: &Options,
     facts: &'a dyn Facts,
 ) -> Option<WithTypes<'a>> {
+    // The kernel's types take a while to read, and most scripts need none here.
+    script
+        .probes()
+        .find(|probe| in_programs(probe).next().is_some())?;
     let none = Btf::new(BtfWriter::new().finish()).ok();
     let kernel = facts.btf().or(none.as_ref())?;
     let mut asked: BTreeMap<PathBuf, Asked> = BTreeMap::new();
     for probe in script.probes() {
         ask(probe, options, facts, kernel, &mut asked);
+    }
+    if asked.is_empty() {
+        return None;
     }
     let mut writer = BtfWriter::behind(kernel);
     let first = writer.next();
@@ -66,6 +73,14 @@ pub fn described<'a>(
     Some(WithTypes::new(facts, btf))
 }
 
+/// Where a probe is attached in programs.
+fn in_programs(probe: &ast::Probe) -> impl Iterator<Item = &ast::AttachPoint> {
+    probe.attach_points.iter().filter(|point| {
+        let provider = point.parts.first().map(providers::find);
+        provider.is_some_and(|found| found.is_ok_and(|found| found.info().kind.traces_programs()))
+    })
+}
+
 /// Notes what a probe asks of the files that it is attached to.
 fn ask(
     probe: &ast::Probe,
@@ -74,11 +89,7 @@ fn ask(
     kernel: &Btf,
     asked: &mut BTreeMap<PathBuf, Asked>,
 ) {
-    let in_user_space = |point: &&ast::AttachPoint| {
-        let provider = point.parts.first().map(providers::find);
-        provider.is_some_and(|found| found.is_ok_and(|found| found.info().kind.traces_programs()))
-    };
-    let mut points = probe.attach_points.iter().filter(in_user_space).peekable();
+    let mut points = in_programs(probe).peekable();
     if points.peek().is_none() {
         return;
     }
