@@ -86,7 +86,13 @@ static volatile char pages[64][4096];
 APART void inner(int first) { for (int i = 0; i < 16; i++) pages[first + i][0] = 1; }
 APART void outer(int first) { inner(first); __asm__ volatile("" ::: "memory"); }
 APART void other(int first) { inner(first); __asm__ volatile("nop" ::: "memory"); }
-void run(void) { outer(0); other(16); __asm__ volatile("" ::: "memory"); }
+APART int deep(int n) {
+    int more = 0;
+    if (n) more = deep(n - 1); else for (int i = 32; i < 48; i++) pages[i][0] = 1;
+    __asm__ volatile("" ::: "memory");
+    return more + 1;
+}
+void run(void) { outer(0); other(16); deep(200); __asm__ volatile("" ::: "memory"); }
 __asm__(".globl _start\n.type _start, @function\n_start: call run\nmov $1, %eax\nxor %ebx, %ebx\nint $0x80\n.size _start, . - _start");
 "#;
     let flags = [
@@ -101,9 +107,7 @@ __asm__(".globl _start\n.type _start, @function\n_start: call run\nmov $1, %eax\
     let program = scratch.compiled_with("narrow", text, &flags);
     let script = "software:page-faults:1 { @[ustack] = count(); }";
     let command = format!("'{}'", program.display());
-    let finished = Tracer::new(["-q", "-e", script, "-c", &command])
-        .run()
-        .lossless();
+    let finished = Tracer::new(["-e", script, "-c", &command]).run().lossless();
     let mut found = Vec::new();
     for row in finished.text().split("@[").skip(1) {
         let (stack, count) = row.split_once("]: ").expect("a count");
@@ -125,6 +129,9 @@ __asm__(".globl _start\n.type _start, @function\n_start: call run\nmov $1, %eax\
             .eq(expected),
         "{finished}"
     );
+    // The kernel's own walk has less room.
+    let cut = " stacks of software:page-faults:1 end before the start of the thread";
+    assert!(finished.messages().contains(cut), "{finished}");
 }
 
 #[test]

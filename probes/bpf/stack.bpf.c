@@ -283,6 +283,9 @@ static __always_inline long walk_by_tables(void *ctx, struct pf_capture *capture
 			pf_take_in_frames(level, i, bytes / 8);
 		if (bytes > 0)
 			walk->frames = bytes / 8;
+		/* The kernel walks as far as there is room here, which may be less than is wanted. */
+		if (walk->frames == pf_param(stack_depth) && (walk->depth & ~PF_STACK_DEFAULT_DEPTH) > pf_param(stack_depth))
+			pf_loss(noted_loss(capture, loss, BY_TABLES) + PF_STACK_CUT);
 		return bytes;
 	}
 #pragma clang loop unroll(disable)
