@@ -490,7 +490,8 @@ int main(int argc, char **argv) {
         void *library = dlopen(argv[1 + i % 2], RTLD_NOW);
         int (*enter)(int, int (*)(int)) = (int (*)(int, int (*)(int)))dlsym(library, i % 2 ? "two" : "one");
         places[i % 2] = (void *)enter;
-        for (int k = 0; k < 10; k++) enter(argc, outer);
+        /* Longer than it takes until its table is there. */
+        for (int k = 0; k < 10; k++) { enter(argc, outer); usleep(5000); }
         dlclose(library);
     }
     return places[0] == places[1] ? 0 : 3;

@@ -123,6 +123,10 @@ enum pf_loss_cause {
 #define PF_WALK_FULL 5
 /* The table of stacks did not take a piece. */
 #define PF_WALK_LOST 6
+/* The frame's code is to be looked up. */
+#define PF_WALK_UNKNOWN 7
+/* Addresses of code that are remembered, in as many places: a power of two. */
+#define PF_MEMO_PLACES 256
 /* Bytes of the stack that user space gets to walk on in: as many pages as each CPU can have memory for. */
 #define PF_REST_BYTES 28672
 /* Bit of pf_minmax's mode: keep the greatest value, not the least. */
@@ -293,6 +297,10 @@ struct pf_walk {
 	__u64 bx; /* rbx of the first frame, on x86-64 */
 	__u64 bx_at; /* where on the stack rbx of the frame is; 0: it is that of the first frame */
 	__u64 exact; /* 1 if the address is of an instruction that runs next, 0 if it is where a call returns to */
+	__u64 space; /* stands for the mappings of the process, as they are; 0: nothing does */
+	__u64 is_known; /* 1 if the mapping and the row of the frame are looked up */
+	__u64 row; /* of the frame */
+	__u64 inode; /* of the file that is mapped; 0: none */
 	__u64 start; /* of the mapping */
 	__u64 early; /* 1 if a table was not there yet, and the rest could not be left to user space */
 	__u64 end; /* of the mapping; 0 if there is none */
@@ -302,6 +310,8 @@ struct pf_walk {
 	__u32 first_chunk; /* the chunk that the table begins with */
 	__u32 chunks; /* of the table; 0: frames are linked by the frame pointer */
 	__u32 python; /* how far the search for Python's frames is: PF_PYTHON_… */
+	__u32 is_python; /* 1 if the file that is mapped is an interpreter of Python */
+	__u32 missing; /* 1 if its table is not there yet */
 	struct pf_unwind_wanted wanted; /* what is mapped, and what is said if its table is missed */
 	struct pf_unwind_table pending; /* what stands for a table that is not there yet */
 	__u64 low; /* the word below the next */
@@ -331,26 +341,56 @@ _Static_assert(__builtin_offsetof(struct pf_walk, address_bits) == 104, "as in s
 _Static_assert(__builtin_offsetof(struct pf_walk, bx) == 112, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, bx_at) == 120, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_walk, exact) == 128, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, start) == 136, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, early) == 144, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, end) == 152, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, base) == 160, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, files) == 168, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, table) == 176, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 180, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 184, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python) == 188, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 192, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 224, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, low) == 336, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, high) == 344, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 352, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 448, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 456, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 464, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 480, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, python_goes_on) == 488, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_walk, left) == 496, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, space) == 136, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, is_known) == 144, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, row) == 152, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, inode) == 160, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, start) == 168, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, early) == 176, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, end) == 184, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, base) == 192, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, files) == 200, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, table) == 208, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, first_chunk) == 212, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, chunks) == 216, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python) == 220, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, is_python) == 224, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, missing) == 228, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, wanted) == 232, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, pending) == 264, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, low) == 376, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, high) == 384, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, interpreter) == 392, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_frame) == 488, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_anchor) == 496, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_key) == 504, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_code) == 520, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, python_goes_on) == 528, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_walk, left) == 536, "as in src/abi.rs");
+
+/* What was found out about an address: the mapping that it lies in, the table of the file that is mapped there, and the row. */
+struct pf_memo {
+	__u64 key; /* stands for the address and the mappings of the process; 0: nothing is remembered */
+	__u64 row; /* as in the table; 0: there is none */
+	__u64 start; /* as in struct pf_walk */
+	__u64 end; /* likewise */
+	__u64 base; /* likewise */
+	__u64 inode; /* the file's; 0: it is of none */
+	__u32 table; /* as in struct pf_walk */
+	__u32 first_chunk; /* likewise */
+	__u32 chunks; /* likewise */
+	__u32 is_python; /* 1 if the file is an interpreter of Python */
+};
+_Static_assert(__builtin_offsetof(struct pf_memo, key) == 0, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_memo, row) == 8, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_memo, start) == 16, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_memo, end) == 24, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_memo, base) == 32, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_memo, inode) == 40, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_memo, table) == 48, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_memo, first_chunk) == 52, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_memo, chunks) == 56, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_memo, is_python) == 60, "as in src/abi.rs");
 
 /* How often a stack was left to user space. */
 struct pf_rest_count {
@@ -405,12 +445,14 @@ struct pf_capture {
 	__u64 wanted; /* bytes of frames that are likely to hold the next stack */
 	__u64 id; /* of the stack */
 	struct pf_walk walk; /* the walk, where it is by tables */
+	struct pf_memo memo[256]; /* what this CPU remembers of code, each address in a place of its own choice */
 	struct pf_stack stack; /* the stack */
 };
 _Static_assert(__builtin_offsetof(struct pf_capture, wanted) == 0, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, id) == 8, "as in src/abi.rs");
 _Static_assert(__builtin_offsetof(struct pf_capture, walk) == 16, "as in src/abi.rs");
-_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 520, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, memo) == 560, "as in src/abi.rs");
+_Static_assert(__builtin_offsetof(struct pf_capture, stack) == 16944, "as in src/abi.rs");
 
 /* The value of avg and stats. */
 struct pf_average {

@@ -46,6 +46,14 @@ full:
 	return 0;
 }
 
+/* Notes the address of a frame. 0 if there is no room. */
+static __always_inline int note_address(struct pf_capture *capture)
+{
+	const struct pf_walk *walk = &capture->walk;
+
+	return note(capture, walk->ip | (walk->frames && walk->exact ? PF_STACK_INTERRUPTED : 0));
+}
+
 /*
  * The mapping of an address. The verifier knows which tree the kernel has, and leaves the other routine out; the constants of
  * that one are 0.

@@ -11,14 +11,7 @@
 #include "template.h"
 #include "calls.h"
 #include "capture.h"
-
-/* The program's own code and data, as flags of a mapping: VM_EXEC (include/linux/mm.h). */
-#define PF_EXECUTABLE 4
-
-/* Rows of a chunk are at most its bytes. */
-#define PF_SEARCH_STEPS PF_UNWIND_CHUNK_BITS
-
-#define PF_CHUNK_MASK ((1ULL << PF_UNWIND_CHUNK_BITS) - 1)
+#include "memo.h"
 
 /* A signed field of a row. */
 static __always_inline __s64 field(__u64 row, __u32 first, __u32 bits)
@@ -92,6 +85,19 @@ pf_global(__u64, pf_begin_arm64, __u64 level)
 }
 
 /*
+ * What stands for the mappings of the process, as long as they are as they are: the kernel counts their changes (mm_lock_seq, Linux
+ * 6.4). Another process may come to have the same memory for them, and as many changes, but not the stack at the same address, too.
+ */
+static __always_inline __u64 space_of_mappings(void)
+{
+	__u64 mm = pf_load(bpf_get_current_task() + pf_param(offset.task_struct.mm));
+	__u64 space = pf_load(mm + pf_param(offset.mm_struct.mm_lock_seq)) << 32;
+
+	space = fold((space ^ mm) * PF_MULTIPLIER);
+	return fold((space ^ pf_load(mm + pf_param(offset.mm_struct.start_stack))) * PF_OTHER_MULTIPLIER);
+}
+
+/*
  * Begins a walk with the registers with which the thread entered the kernel. PF_WALK_WHOLE if there are none, PF_WALK_CUT if they are
  * not those of 64-bit code.
  */
@@ -107,7 +113,9 @@ pf_global(__u64, pf_begin_unwinding, __u64 level)
 		return PF_WALK_CUT;
 	walk->bx_at = 0;
 	walk->exact = 1;
+	walk->is_known = 0;
 	walk->end = 0;
+	walk->space = pf_param(has_mm_lock_seq) ? space_of_mappings() : 0;
 	walk->python_goes_on = 0;
 	walk->python = PF_PYTHON_NONE;
 	return PF_WALK_ON;
@@ -158,115 +166,6 @@ pf_global(__u64, pf_return_address, __u64 stack)
 			return pf_load(pending + pf_param(offset.return_instance.orig_ret_vaddr));
 	}
 	return 0;
-}
-
-/* Has user space make the table of a file, and nobody else ask for it. */
-static __always_inline void ask_for_table(struct pf_walk *walk, __u64 address)
-{
-	walk->pending.chunks = PF_UNWIND_PENDING;
-	walk->wanted.address = address;
-	walk->wanted.tgid = bpf_get_current_pid_tgid() >> 32;
-	if (bpf_map_update_elem(&pf_map_unwind_files, &walk->wanted.file, &walk->pending, BPF_NOEXIST))
-		return;
-	if (bpf_ringbuf_output(&pf_map_unwind_wanted, &walk->wanted, sizeof(walk->wanted), 0))
-		bpf_map_delete_elem(&pf_map_unwind_files, &walk->wanted.file);
-}
-
-/* Finds the table of a mapping, if it has one. 0 if it is not there yet. */
-static __always_inline int find_table(struct pf_walk *walk, __u64 vma, __u64 address)
-{
-	struct pf_unwind_table *table;
-	__u64 file = pf_load(vma + pf_param(offset.vm_area_struct.vm_file));
-
-	walk->chunks = 0;
-	walk->wanted.file.inode = 0;
-	walk->wanted.file.device = 0;
-	if (file) {
-		__u64 inode = pf_load(file + pf_param(offset.file.f_inode));
-		__u64 super = pf_load(inode + pf_param(offset.inode.i_sb));
-
-		walk->wanted.file.inode = pf_load(inode + pf_param(offset.inode.i_ino));
-		walk->wanted.file.device = pf_load(super + pf_param(offset.super_block.s_dev));
-		walk->files = fold((walk->files ^ walk->wanted.file.inode ^ walk->base) * PF_MULTIPLIER);
-	} else {
-		__u64 mm = pf_load(vma + pf_param(offset.vm_area_struct.vm_mm));
-
-		if (pf_load(mm + pf_param(offset.mm_struct.context.vdso)) != walk->start)
-			return 1;
-	}
-	table = bpf_map_lookup_elem(&pf_map_unwind_files, &walk->wanted.file);
-	if (!table) {
-		ask_for_table(walk, address);
-		return 0;
-	}
-	if (table->chunks == PF_UNWIND_PENDING)
-		return 0;
-	walk->table = table->slot;
-	walk->first_chunk = table->first_chunk;
-	walk->chunks = table->chunks;
-	if (pf_unlikely(table->is_python) && walk->python == PF_PYTHON_NONE)
-		walk->python = PF_PYTHON_SEEN;
-	return 1;
-}
-
-/* Makes `walk` speak of the mapping that the address lies in. Nothing but code is a frame. */
-static __always_inline int enter_mapping(struct pf_walk *walk, __u64 vma)
-{
-	walk->end = 0;
-	if (!vma || !(pf_load(vma + pf_param(offset.vm_area_struct.vm_flags)) & PF_EXECUTABLE))
-		return 0;
-	walk->start = pf_load(vma + pf_param(offset.vm_area_struct.vm_start));
-	walk->end = pf_load(vma + pf_param(offset.vm_area_struct.vm_end));
-	walk->base = (pf_load(vma + pf_param(offset.vm_area_struct.vm_pgoff)) << pf_param(page_shift)) - walk->start;
-	return 1;
-}
-
-/* The row of the table that was found last for an offset in the file; 0, which is the unknown rule, if there is none. */
-pf_global(__u64, pf_unwind_row, __u64 level, __u64 offset)
-{
-	struct pf_capture *capture = capture_of(level);
-	__u64 within = offset & PF_CHUNK_MASK, row, *word;
-	__u32 from, to, chunk;
-	void *table;
-
-	if (!capture)
-		return 0;
-	chunk = (offset >> PF_UNWIND_CHUNK_BITS) - capture->walk.first_chunk;
-	if (chunk >= capture->walk.chunks)
-		return 0;
-	table = bpf_map_lookup_elem(&pf_map_unwind_tables, &capture->walk.table);
-	if (!table)
-		return 0;
-	word = bpf_map_lookup_elem(table, &chunk);
-	if (!word)
-		return 0;
-	from = *word;
-	chunk++;
-	word = bpf_map_lookup_elem(table, &chunk);
-	if (!word)
-		return 0;
-	to = *word;
-	word = bpf_map_lookup_elem(table, &from);
-	if (!word)
-		return 0;
-	row = *word;
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < PF_SEARCH_STEPS; i++) {
-		__u32 middle = from + (to - from) / 2;
-
-		if (middle == from)
-			break;
-		word = bpf_map_lookup_elem(table, &middle);
-		if (!word)
-			return 0;
-		if ((*word & PF_CHUNK_MASK) <= within) {
-			from = middle;
-			row = *word;
-		} else {
-			to = middle;
-		}
-	}
-	return row;
 }
 
 /* Reads two words of the process. 0 if that went well. */
@@ -376,20 +275,25 @@ static __always_inline __u64 guess_caller(struct pf_walk *walk)
 	return follow_frame_pointer(walk);
 }
 
-/* The caller's registers by a row. */
-static __always_inline __u64 apply(struct pf_walk *walk, __u64 level, __u64 row)
+/* Where the row says that the caller's frame pointer is. Read when it is needed, since the stack is short here. */
+static __always_inline __s64 saved_fp(const struct pf_walk *walk)
 {
-	__u64 rule = row >> PF_UNWIND_RULE & 15, number = field(row, PF_UNWIND_CFA, 20) * 8;
-	__s64 fp = field(row, PF_UNWIND_FP, 14) * 8, ra = field(row, PF_UNWIND_RA, 14) * 8;
+	return field(*(const volatile __u64 *)&walk->row, PF_UNWIND_FP, 14) * 8;
+}
+
+/* The caller's registers by the row. */
+static __always_inline __u64 apply(struct pf_walk *walk)
+{
+	__u64 row = walk->row, rule = row >> PF_UNWIND_RULE & 15, number = field(row, PF_UNWIND_CFA, 20) * 8;
+	__s64 ra = field(row, PF_UNWIND_RA, 14) * 8, bx = 0, fp;
 	__u64 cfa, from = 0;
-	__s64 bx = 0;
 
 	if (rule & PF_UNWIND_SAVES_BX) {
 		bx = ra;
 		ra = -8;
 	}
 	if (rule == PF_UNWIND_SIGNAL)
-		return pf_leave_signal(level);
+		return pf_leave_signal(walk->level);
 	if (rule == PF_UNWIND_OUTERMOST)
 		return PF_WALK_WHOLE;
 	if ((rule & ~PF_UNWIND_SAVES_BX) == PF_UNWIND_FROM_SP) {
@@ -411,17 +315,16 @@ static __always_inline __u64 apply(struct pf_walk *walk, __u64 level, __u64 row)
 			return PF_WALK_CUT;
 		cfa = walk->high + ra;
 		ra = -8;
-		if (rule == PF_UNWIND_AT_FP) {
-			from = walk->fp + fp;
-			fp = 0;
-		}
+		if (rule == PF_UNWIND_AT_FP)
+			from = walk->fp + saved_fp(walk);
 	} else {
 		return guess_caller(walk);
 	}
 	/* Who did not call may not have used the stack: on arm64 a call leaves it as it is. */
 	if (cfa < walk->sp + !walk->exact)
 		return PF_WALK_CUT;
-	if (fp)
+	fp = saved_fp(walk);
+	if (fp && !from)
 		from = cfa + fp;
 	/* The return address, and below it what mostly is the caller's frame pointer. */
 	if (ra) {
@@ -443,14 +346,6 @@ static __always_inline __u64 apply(struct pf_walk *walk, __u64 level, __u64 row)
 	return called(walk);
 }
 
-/* Notes the address of a frame. 0 if there is no room. */
-static __always_inline int note_address(struct pf_capture *capture)
-{
-	const struct pf_walk *walk = &capture->walk;
-
-	return note(capture, walk->ip | (walk->frames && walk->exact ? PF_STACK_INTERRUPTED : 0));
-}
-
 /*
  * Notes the frame that is next, and makes its caller the next, if there is room and no frames of Python come before. What became of it, as
  * PF_WALK_….
@@ -459,7 +354,7 @@ pf_global(__u64, pf_unwind, __u64 level)
 {
 	struct pf_capture *capture = capture_of(level);
 	struct pf_walk *walk;
-	__u64 address, vma;
+	__u64 address;
 
 	if (!capture)
 		return PF_WALK_CUT;
@@ -479,22 +374,15 @@ pf_global(__u64, pf_unwind, __u64 level)
 		if (address)
 			walk->ip = address;
 	}
-	address = walk->ip - !walk->exact;
-	if (address >= walk->start && address < walk->end) {
-		if (!note_address(capture))
-			return PF_WALK_CUT;
-	} else {
-		vma = vma_of(address);
-		if (!enter_mapping(walk, vma))
-			return PF_WALK_CUT;
-		if (!note_address(capture))
-			return PF_WALK_CUT;
-		if (!find_table(walk, vma, address) && !walk->early)
-			return PF_WALK_EARLY;
-	}
-	return apply(walk, level, walk->chunks ? pf_unwind_row(level, address + walk->base) : 0);
+	if (!walk->is_known && !recall(capture))
+		return PF_WALK_UNKNOWN;
+	walk->is_known = 0;
+	if (!note_address(capture))
+		return PF_WALK_CUT;
+	return apply(walk);
 }
 
+__u64 pf_look_up(__u64 level);
 __u64 pf_python_runs(__u64 level);
 __u64 pf_python(__u64 level);
 __u64 pf_find_stack_end(__u64 level);
@@ -513,6 +401,12 @@ pf_global(__u64, pf_steps, __u64 level)
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i < PF_STEPS_AT_ONCE; i++) {
 		end = pf_unwind(level);
+		/* From here, where less of the stack is in use. */
+		if (end == PF_WALK_UNKNOWN) {
+			end = pf_look_up(level);
+			if (end == PF_WALK_ON)
+				end = pf_unwind(level);
+		}
 		if (end == PF_WALK_EARLY) {
 			pf_find_stack_end(level);
 			return pf_leave_rest(level);

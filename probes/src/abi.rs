@@ -13,6 +13,7 @@ pub mod map;
 mod aggregate;
 mod header;
 mod python;
+mod walk;
 
 pub use aggregate::{
     AVERAGE, AVERAGE_COUNT, AVERAGE_TOTAL, EXTREME, EXTREME_RANK, EXTREME_SET, INTERVAL,
@@ -22,6 +23,7 @@ pub use aggregate::{
 pub use header::c_header;
 use layout::{Extent, Struct, Type, field};
 pub use python::{PYTHON, PYTHON_CODE, PYTHON_KEY};
+pub use walk::{CAPTURE, MEMO, REST, REST_COUNT, UNWIND_FILE, UNWIND_TABLE, UNWIND_WANTED, WALK};
 
 /// The constant of an entry: the index of its probe's first counter of losses.
 pub const LOSS_PARAMETER: &str = "pf_param_loss";
@@ -43,6 +45,8 @@ pub const ARM64_PARAMETER: &str = "pf_param_is_arm64";
 pub const PAGE_SHIFT_PARAMETER: &str = "pf_param_page_shift";
 /// Likewise: 1 if the kernel has uprobes, and with them functions that return to its code.
 pub const UPROBES_PARAMETER: &str = "pf_param_has_uprobes";
+/// Likewise: 1 if the kernel counts the changes of a process's mappings.
+pub const MM_LOCK_SEQ_PARAMETER: &str = "pf_param_has_mm_lock_seq";
 /// The entry of programs that cannot be preempted, which claims a frame of scratch memory.
 pub const FRAMED_ENTRY: &str = "pf_enter_framed";
 /// The entry of programs that can be preempted and cannot sleep, likewise.
@@ -225,6 +229,10 @@ constants! {
     WALK_FULL: u64 = 5;
     /// The table of stacks did not take a piece.
     WALK_LOST: u64 = 6;
+    /// The frame's code is to be looked up.
+    WALK_UNKNOWN: u64 = 7;
+    /// Addresses of code that are remembered, in as many places: a power of two.
+    MEMO_PLACES: u32 = 256;
     /// Bytes of the stack that user space gets to walk on in: as many pages as each CPU can have memory for.
     REST_BYTES: u32 = 7 << 12;
     /// Bit of `pf_minmax`'s mode: keep the greatest value, not the least.
@@ -300,251 +308,6 @@ pub const STACK_BEFORE: Extent = STACK.extent("before");
 /// Bytes before the frames in a stack.
 pub const STACK_HEADER: u32 = STACK.size();
 
-/// The file that code is of.
-pub const UNWIND_FILE: Struct = Struct {
-    name: "unwind_file",
-    doc: "The file that code is of; all 0 for the vdso.",
-    fields: &[
-        field("inode", Type::U64, "its number"),
-        field(
-            "device",
-            Type::U32,
-            "the file system's, as the kernel has it",
-        ),
-        field("reserved", Type::U32, "0"),
-    ],
-};
-
-/// Where the table of a file is.
-pub const UNWIND_TABLE: Struct = Struct {
-    name: "unwind_table",
-    doc: "Where the table of a file is.",
-    fields: &[
-        field("slot", Type::U32, "the element of the tables"),
-        field(
-            "first_chunk",
-            Type::U32,
-            "the chunk of the file that it begins with",
-        ),
-        field(
-            "chunks",
-            Type::U32,
-            "how many it has; 0: frames are linked by the frame pointer; PF_UNWIND_PENDING: it is not there yet",
-        ),
-        field(
-            "is_python",
-            Type::U32,
-            "1 if the file is an interpreter of Python",
-        ),
-        field(
-            "python",
-            Type::Struct(&PYTHON),
-            "what must be known of it then",
-        ),
-    ],
-};
-
-/// What programs say of a file whose table they missed, in a ring buffer.
-pub const UNWIND_WANTED: Struct = Struct {
-    name: "unwind_wanted",
-    doc: "What programs say of a file whose table they missed, in a ring buffer.",
-    fields: &[
-        field("file", Type::Struct(&UNWIND_FILE), "the file"),
-        field("address", Type::U64, "an address of its code"),
-        field("tgid", Type::U32, "the process"),
-        field("reserved", Type::U32, "0"),
-    ],
-};
-
-/// A walk by tables: the registers of the frame that is next, and the mapping that was looked up last.
-pub const WALK: Struct = Struct {
-    name: "walk",
-    doc: "A walk by tables: the registers of the frame that is next, and the mapping that was looked up last.",
-    fields: &[
-        field("level", Type::U64, "of the scratch memory that this is in"),
-        field(
-            "depth",
-            Type::U64,
-            "how many frames are wanted, with PF_STACK_DEFAULT_DEPTH if nobody asked for so many",
-        ),
-        field("loss", Type::U64, "the probe's first counter of losses"),
-        field("frames", Type::U64, "that were found, in this piece"),
-        field("most", Type::U64, "that this piece is to have"),
-        field(
-            "earlier",
-            Type::U64,
-            "those of the pieces before, which are stored",
-        ),
-        field("hash", Type::U64, "of all these frames"),
-        field(
-            "hash_before",
-            Type::U64,
-            "what that was before the frame that was noted last",
-        ),
-        field("ip", Type::U64, "the address of the code"),
-        field("sp", Type::U64, "the stack pointer"),
-        field("stack", Type::U64, "what that was in the frame before"),
-        field("fp", Type::U64, "the frame pointer"),
-        field("lr", Type::U64, "the link register, on arm64"),
-        field("address_bits", Type::U64, "of an address; others sign it"),
-        field("bx", Type::U64, "rbx of the first frame, on x86-64"),
-        field(
-            "bx_at",
-            Type::U64,
-            "where on the stack rbx of the frame is; 0: it is that of the first frame",
-        ),
-        field(
-            "exact",
-            Type::U64,
-            "1 if the address is of an instruction that runs next, 0 if it is where a call returns to",
-        ),
-        field("start", Type::U64, "of the mapping"),
-        field(
-            "early",
-            Type::U64,
-            "1 if a table was not there yet, and the rest could not be left to user space",
-        ),
-        field("end", Type::U64, "of the mapping; 0 if there is none"),
-        field(
-            "base",
-            Type::U64,
-            "what makes an address an offset in the file",
-        ),
-        field(
-            "files",
-            Type::U64,
-            "stands for the files of all frames and for where they are mapped: other code may be at the same addresses later",
-        ),
-        field("table", Type::U32, "the element of the tables"),
-        field(
-            "first_chunk",
-            Type::U32,
-            "the chunk that the table begins with",
-        ),
-        field(
-            "chunks",
-            Type::U32,
-            "of the table; 0: frames are linked by the frame pointer",
-        ),
-        field(
-            "python",
-            Type::U32,
-            "how far the search for Python's frames is: PF_PYTHON_…",
-        ),
-        field(
-            "wanted",
-            Type::Struct(&UNWIND_WANTED),
-            "what is mapped, and what is said if its table is missed",
-        ),
-        field(
-            "pending",
-            Type::Struct(&UNWIND_TABLE),
-            "what stands for a table that is not there yet",
-        ),
-        field("low", Type::U64, "the word below the next"),
-        field("high", Type::U64, "that was read last"),
-        field(
-            "interpreter",
-            Type::Struct(&PYTHON),
-            "that Python's frames are of, where it was found",
-        ),
-        field("python_frame", Type::U64, "Python's frame that is next"),
-        field(
-            "python_anchor",
-            Type::U64,
-            "where on the C stack the function is marked that runs it; 0: nowhere",
-        ),
-        field(
-            "python_key",
-            Type::Struct(&PYTHON_KEY),
-            "the code object of the frame before",
-        ),
-        field("python_code", Type::U64, "its address"),
-        field(
-            "python_goes_on",
-            Type::U64,
-            "1 if more frames of Python belong to the C function that was noted last",
-        ),
-        field(
-            "left",
-            Type::U64,
-            "the id of a stack whose rest is left to user space, else 0",
-        ),
-    ],
-};
-
-/// How often a stack was left to user space.
-pub const REST_COUNT: Struct = Struct {
-    name: "rest_count",
-    doc: "How often a stack was left to user space.",
-    fields: &[
-        field("count", Type::U64, "how often"),
-        field("loss", Type::U64, "the first of the probe's counters"),
-        field("lost", Type::U64, "1 if the copy did not arrive"),
-    ],
-};
-
-/// What user space needs to walk on where a walk in the kernel found no table.
-pub const REST: Struct = Struct {
-    name: "rest",
-    doc: "What user space needs to walk on where a walk in the kernel found no table.",
-    fields: &[
-        field("id", Type::U64, "of the stack"),
-        field("time", Type::U64, "CLOCK_MONOTONIC"),
-        field("ip", Type::U64, "as in struct pf_walk"),
-        field("sp", Type::U64, "likewise; the copy begins there"),
-        field("end", Type::U64, "where the stack ends; 0: nowhere"),
-        field("fp", Type::U64, "likewise"),
-        field("lr", Type::U64, "likewise"),
-        field("address_bits", Type::U64, "likewise"),
-        field("bx", Type::U64, "rbx of the frame, on x86-64"),
-        field("exact", Type::U64, "as in struct pf_walk"),
-        field(
-            "depth",
-            Type::U64,
-            "frames that are wanted, with PF_STACK_DEFAULT_DEPTH",
-        ),
-        field("tgid", Type::U32, "the process"),
-        field(
-            "pages",
-            Type::U32,
-            "a bit for each page that could be read, from that of the stack pointer on",
-        ),
-        field("length", Type::U32, "bytes of the copy"),
-        field(
-            "frames",
-            Type::U32,
-            "frames that were found, that of the registers among them",
-        ),
-        field(
-            "counted",
-            Type::Struct(&REST_COUNT),
-            "what its counter begins as",
-        ),
-        field("stack", Type::Bytes, "the copy"),
-    ],
-};
-
-/// What a CPU captures stacks into, in a level of scratch memory.
-pub const CAPTURE: Struct = Struct {
-    name: "capture",
-    doc: "What a CPU captures stacks into, in a level of scratch memory.",
-    fields: &[
-        field(
-            "wanted",
-            Type::U64,
-            "bytes of frames that are likely to hold the next stack",
-        ),
-        field("id", Type::U64, "of the stack"),
-        field(
-            "walk",
-            Type::Struct(&WALK),
-            "the walk, where it is by tables",
-        ),
-        field("stack", Type::Struct(&STACK), "the stack"),
-    ],
-};
-
 /// All layouts, in an order in which C takes them.
 const LAYOUTS: &[Struct] = &[
     RECORD,
@@ -557,6 +320,7 @@ const LAYOUTS: &[Struct] = &[
     UNWIND_TABLE,
     UNWIND_WANTED,
     WALK,
+    MEMO,
     REST_COUNT,
     REST,
     CAPTURE,
@@ -591,7 +355,7 @@ mod tests {
         assert_eq!(at(STACK_BEFORE), (16, 8));
         assert_eq!(at(EXTREME_SET), (8, 8));
         assert_eq!((RECORD_HEADER, SCRATCH_HEADER, STACK_HEADER), (8, 8, 24));
-        assert_eq!((CAPTURE.size(), AVERAGE.size()), (544, 16));
+        assert_eq!((CAPTURE.size(), AVERAGE.size()), (584 + 256 * 64, 16));
         assert_eq!(at(INTERVAL_WEIGHT), (16, 8));
         assert_eq!((INTERVAL.size(), SERIES_HEADER), (24, 8));
     }

@@ -8,8 +8,9 @@ use crate::btf::{Btf, Kind, TypeId};
 use crate::facts::Facts;
 use pfscript_grammar::{Diagnostic, Span};
 use pfscript_probes::abi::{
-    ARM64_PARAMETER, MAPLE_PARAMETER, PAGE_SHIFT_PARAMETER, PID_NAMESPACE_PARAMETER,
-    PID_TGID_ROUTINE, STACK_BY_TABLES, STACK_DEPTH_PARAMETER, UPROBES_PARAMETER,
+    ARM64_PARAMETER, MAPLE_PARAMETER, MM_LOCK_SEQ_PARAMETER, PAGE_SHIFT_PARAMETER,
+    PID_NAMESPACE_PARAMETER, PID_TGID_ROUTINE, STACK_BY_TABLES, STACK_DEPTH_PARAMETER,
+    UPROBES_PARAMETER,
 };
 use pfscript_probes::{library, template::PARAMETER_PREFIX};
 
@@ -20,13 +21,14 @@ pub fn of_routine(routine: &str, btf: Option<&Btf>) -> Option<Vec<(&'static str,
 }
 
 /// Those of the routines that capture stacks by tables; none if these types lack one. The depth is not among them, which the
-/// whole script decides. The kernel has the registers of one processor and one tree of two, and perhaps no uprobes, and does not say on
-/// all machines what tells threads apart; the constants of what it lacks are 0.
+/// whole script decides. The kernel has the registers of one processor and one tree of two, perhaps no uprobes and no count of
+/// what changes in mappings, and does not say on all machines what tells threads apart; the constants of what it lacks are 0.
 pub fn of_stacks_by_tables(facts: &dyn Facts) -> Option<Vec<(&'static str, u64)>> {
     const MACHINES: [&str; 2] = ["pf_begin_x86_64", "pf_begin_arm64"];
     const TREES: [&str; 2] = ["pf_vma_maple", "pf_vma_red_black"];
     const RETURNS: &str = "pf_return_address";
     const PYTHON: &str = "pf_python_thread";
+    const MM_LOCK_SEQ: &str = "pf_param_offset.mm_struct.mm_lock_seq";
     let btf = facts.btf()?;
     let names = library().parameters(STACK_BY_TABLES);
     let types: Vec<(Kind, &str)> = names
@@ -60,6 +62,8 @@ pub fn of_stacks_by_tables(facts: &dyn Facts) -> Option<Vec<(&'static str, u64)>
                 PAGE_SHIFT_PARAMETER => Some(facts.page_bytes().trailing_zeros().into()),
                 MAPLE_PARAMETER => Some(is_maple.into()),
                 UPROBES_PARAMETER => Some(has_uprobes.into()),
+                MM_LOCK_SEQ_PARAMETER => Some(value(MM_LOCK_SEQ, btf).is_some().into()),
+                MM_LOCK_SEQ => Some(value(name, btf).unwrap_or(0)),
                 _ => value(name, btf).or_else(|| optional().then_some(0)),
             };
             Some((name, value?))
@@ -183,6 +187,11 @@ mod tests {
                 "{kernel}"
             );
             assert_eq!(value(UPROBES_PARAMETER), 1, "{kernel}");
+            assert_eq!(
+                value(MM_LOCK_SEQ_PARAMETER),
+                u64::from(!["5.10", "6.1"].contains(&kernel)),
+                "{kernel}"
+            );
             assert_eq!(value(ARM64_PARAMETER), 0, "{kernel}");
             assert_eq!(value(PAGE_SHIFT_PARAMETER), 12, "{kernel}");
             assert_eq!(value("pf_param_size.pt_regs"), 168, "{kernel}");

@@ -47,6 +47,9 @@ fn structure(out: &mut String, layout: &Struct) {
             Type::Bytes => format!("__u8 {}[]", field.name),
             Type::Words => format!("__u64 {}[]", field.name),
             Type::Struct(inner) => format!("struct pf_{} {}", inner.name, field.name),
+            Type::Structs(inner, count) => {
+                format!("struct pf_{} {}[{count}]", inner.name, field.name)
+            }
         };
         let _ = writeln!(out, "\t{declared}; /* {} */", field.doc);
     }

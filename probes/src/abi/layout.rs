@@ -16,6 +16,8 @@ pub enum Type {
     Words,
     /// A structure.
     Struct(&'static Struct),
+    /// So many of a structure.
+    Structs(&'static Struct, u32),
 }
 
 /// A field.
@@ -91,6 +93,7 @@ impl Type {
             Type::Bytes => (0, 1),
             Type::Words => (0, 8),
             Type::Struct(layout) => (layout.size(), layout.alignment()),
+            Type::Structs(layout, count) => (layout.size() * count, layout.alignment()),
         }
     }
 }
@@ -173,12 +176,15 @@ mod tests {
                 field("a", Type::U32, ""),
                 field("b", Type::Struct(&INNER), ""),
                 field("c", Type::U32, ""),
-                field("d", Type::Bytes, ""),
+                field("d", Type::Structs(&INNER, 2), ""),
+                field("e", Type::U32, ""),
+                field("f", Type::Bytes, ""),
             ],
         };
         assert_eq!(INNER.size(), 16);
         assert_eq!(OUTER.extent("b").offset, 8);
-        assert_eq!(OUTER.extent("d").offset, 28);
-        assert_eq!(OUTER.size(), 32);
+        assert_eq!(OUTER.extent("d").offset, 32);
+        assert_eq!(OUTER.extent("f").offset, 68);
+        assert_eq!(OUTER.size(), 72);
     }
 }
