@@ -97,6 +97,10 @@ enum pf_loss_cause {
 #define PF_UNWIND_PLT 6
 /* Rule: the return of a signal handler. The registers are in the signal's frame. */
 #define PF_UNWIND_SIGNAL 7
+/* Rule: as that from the frame pointer, which is of another stack than the stack pointer. */
+#define PF_UNWIND_MOVED 14
+/* Rule: Go's code that runs on a thread's own stack. The CFA is the stack pointer that the thread's goroutine left off with, plus as many words as the bits for the return address say. That is one word below the CFA. The bits for the frame pointer say how many words from the thread's base the running goroutine is named, and the number where its thread's one is in what Go knows of a thread, in words. */
+#define PF_UNWIND_GOROUTINE 15
 /* The chunks of a table that is not there yet. */
 #define PF_UNWIND_PENDING 4294967295
 /* Bit of a rule: the return address is one word below the CFA, and the bits for it say where the caller's rbx is, in words from the CFA; 0: unchanged. The dynamic linker's code that finds a function when it is first called keeps its frame in rbx. */

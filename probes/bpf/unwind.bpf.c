@@ -229,6 +229,38 @@ static __always_inline __u64 called(struct pf_walk *walk)
 	return PF_WALK_ON;
 }
 
+/* Where Go has in what it knows of a goroutine (runtime.g): the thread (m), and the stack pointer that it left off with (sched.sp). */
+#define GOROUTINE_THREAD 0x30
+#define GOROUTINE_STACK 0x38
+
+/* The frame of a goroutine that has its thread do something on the thread's own stack, by a row that says where it is named. */
+pf_global(__u64, pf_leave_thread_stack, __u64 level, __u64 row)
+{
+	struct pf_capture *capture = capture_of(level);
+	__u64 at = pf_load(bpf_get_current_task() + pf_param(offset.task_struct.thread.fsbase));
+	struct pf_walk *walk;
+
+	if (!capture)
+		return PF_WALK_CUT;
+	walk = &capture->walk;
+	at += field(row, PF_UNWIND_FP, 14) * 8;
+	if (bpf_probe_read_user(&at, 8, (const void *)at) ||
+	    bpf_probe_read_user(&at, 8, (const void *)(at + GOROUTINE_THREAD)) ||
+	    bpf_probe_read_user(&at, 8, (const void *)(at + field(row, PF_UNWIND_CFA, 20) * 8)))
+		return PF_WALK_CUT;
+	/* What gave up its goroutine looks for the next one, and does not come back. */
+	if (!at)
+		return PF_WALK_WHOLE;
+	if (bpf_probe_read_user(&at, 8, (const void *)(at + GOROUTINE_STACK)))
+		return PF_WALK_CUT;
+	at += field(row, PF_UNWIND_RA, 14) * 8;
+	if (read_pair(walk, at - 16))
+		return PF_WALK_CUT;
+	walk->sp = at;
+	walk->ip = walk->high;
+	return called(walk);
+}
+
 /* Whether code is at an address that a runtime made: it is of no file. */
 static __always_inline int is_generated(__u64 address)
 {
@@ -288,6 +320,12 @@ static __always_inline __u64 apply(struct pf_walk *walk)
 	__s64 ra = field(row, PF_UNWIND_RA, 14) * 8, bx = 0, fp;
 	__u64 cfa, from = 0;
 
+	if (rule == PF_UNWIND_GOROUTINE)
+		return pf_leave_thread_stack(walk->level, row);
+	if (rule == PF_UNWIND_MOVED) {
+		walk->sp = 0;
+		rule = PF_UNWIND_FROM_FP;
+	}
 	if (rule & PF_UNWIND_SAVES_BX) {
 		bx = ra;
 		ra = -8;

@@ -202,6 +202,13 @@ constants! {
     UNWIND_PLT: u64 = 6;
     /// Rule: the return of a signal handler. The registers are in the signal's frame.
     UNWIND_SIGNAL: u64 = 7;
+    /// Rule: as that from the frame pointer, which is of another stack than the stack pointer.
+    UNWIND_MOVED: u64 = 14;
+    /// Rule: Go's code that runs on a thread's own stack. The CFA is the stack pointer that the thread's goroutine left off with, plus as
+    /// many words as the bits for the return address say. That is one word below the CFA. The bits for the frame pointer say how
+    /// many words from the thread's base the running goroutine is named, and the number where its thread's one is in what Go knows of
+    /// a thread, in words.
+    UNWIND_GOROUTINE: u64 = 15;
     /// The chunks of a table that is not there yet.
     UNWIND_PENDING: u32 = 0xffff_ffff;
     /// Bit of a rule: the return address is one word below the CFA, and the bits for it say where the caller's rbx is, in words from

@@ -8,6 +8,7 @@ pub mod debug_types;
 pub mod dynamic;
 pub mod exported;
 pub mod frames;
+pub mod go;
 pub mod lines;
 mod markers;
 mod mini;

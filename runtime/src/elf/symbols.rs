@@ -2,9 +2,10 @@
 //!
 //! In comes an open file, out goes a table that can be asked after the file is gone. Whoever wrote the file may be hostile:
 //! it is read in pieces and within limits, and what does not make sense is left out. Of a stripped file the symbols are read that
-//! were put beside it, or compressed into it. Where names are more than is worth keeping, they are read from the file when
+//! were put beside it, or compressed into it, or that Go keeps for itself. Where names are more than is worth keeping, they are read from the file when
 //! they are asked for.
 
+use super::go::GoTable;
 use super::{
     Class, MAX_SYMBOLS, Section, Sections, Symbol, each_symbol, header, layout, lines, mini,
     names_of, separate,
@@ -85,6 +86,9 @@ impl SymbolFile {
         {
             // Those that are in the other table are left out of this one.
             symbols.add(&Arc::new(within), Section::SYMTAB, false);
+        }
+        if symbols.tables.is_empty() {
+            symbols.tables.extend(Table::of_go(&file));
         }
         symbols.add(&file, Section::DYNSYM, false);
         Ok(symbols)
@@ -207,17 +211,7 @@ impl Table {
         all: bool,
     ) -> io::Result<Table> {
         let strings = names_of(file, class, symbols, sections)?;
-        let names = if strings.size <= MAX_KEPT {
-            let mut names = vec![0; strings.size as usize];
-            super::read_at(file, &mut names, strings.offset)?;
-            Names::Kept(names)
-        } else {
-            Names::InFile {
-                file: Arc::clone(file),
-                offset: strings.offset,
-                size: strings.size,
-            }
-        };
+        let names = Names::read(file, strings.offset, strings.size)?;
         let mut found = Vec::new();
         each_symbol(file, class, symbols, |symbol| {
             if names.may_name(symbol) {
@@ -234,6 +228,21 @@ impl Table {
             Ok(())
         })?;
         Ok(Table::new(found, names))
+    }
+
+    /// What a program of Go knows of its own functions; `None` if it is no such program.
+    fn of_go(file: &Arc<File>) -> Option<Table> {
+        let functions = GoTable::read(file).ok()??;
+        let (offset, size) = functions.names();
+        let names = Names::read(file, offset, size).ok()?;
+        let found = functions.functions().map(|function| Found {
+            address: function.address,
+            size: u32::try_from(function.size).unwrap_or(u32::MAX),
+            name: function.name_at,
+            order: 0,
+            end: 0,
+        });
+        Some(Table::new(found.collect(), names))
     }
 
     fn new(mut found: Vec<Found>, names: Names) -> Table {
@@ -289,6 +298,20 @@ impl Table {
 }
 
 impl Names {
+    /// Those at an offset in a file, so many bytes.
+    ///
+    /// # Errors
+    /// If the file can't be read there.
+    fn read(file: &Arc<File>, offset: u64, size: u64) -> io::Result<Names> {
+        if size > MAX_KEPT {
+            let file = Arc::clone(file);
+            return Ok(Names::InFile { file, offset, size });
+        }
+        let mut names = vec![0; size as usize];
+        super::read_at(file, &mut names, offset)?;
+        Ok(Names::Kept(names))
+    }
+
     /// Whether a symbol is the name of a place in the file.
     fn may_name(&self, symbol: &Symbol) -> bool {
         const NOTYPE: u64 = 0;

@@ -29,6 +29,9 @@ pub(super) struct Range {
     count: u32,
 }
 
+/// Takes rows: the offset in the function at which a rule begins, and the rule as a word.
+pub(super) type Rows<'a> = &'a mut dyn FnMut(u64, u64);
+
 /// Functions and their rows.
 #[derive(Default)]
 pub(super) struct Functions {
@@ -80,7 +83,7 @@ impl Functions {
             let Some(start) = in_file(code, function) else {
                 continue;
             };
-            self.function(start, function.size, |tell| {
+            self.add_rows(start, function.size, |tell| {
                 common.rows(section, function, parsed.instructions(section, bases), tell);
             })?;
         }
@@ -88,11 +91,14 @@ impl Functions {
     }
 
     /// Adds a function and the rows that `run` tells.
-    fn function(
+    ///
+    /// # Errors
+    /// If it says too much.
+    pub fn add_rows(
         &mut self,
         start: u64,
         size: u64,
-        run: impl FnOnce(&mut dyn FnMut(u64, u64)),
+        run: impl FnOnce(Rows<'_>),
     ) -> io::Result<()> {
         let first = self.rows.len();
         let rows = &mut self.rows;
@@ -194,7 +200,7 @@ impl Functions {
 }
 
 /// The offset in the file at which a function lies; `None` if it is empty, or is not all in one part of the file that is code.
-fn in_file(code: &[Segment], function: Function) -> Option<u64> {
+pub(super) fn in_file(code: &[Segment], function: Function) -> Option<u64> {
     let end = function.start.checked_add(function.size)?;
     if function.size == 0 || function.size > u32::MAX.into() {
         return None;

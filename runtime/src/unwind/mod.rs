@@ -11,6 +11,7 @@
 //!
 //! - [`crate::elf`] finds the sections, `functions.rs` their entries.
 //! - `machine.rs` runs the instructions of each function, `expression.rs` knows the expressions that occur.
+//! - `go.rs` makes rows of what Go programs know of their own functions.
 //! - `startup.rs` knows the code that files say nothing of, and that all have.
 //! - `row.rs` is one row, `builder.rs` makes the table of all.
 //! - [`walk`] walks stacks by tables in user space.
@@ -18,6 +19,7 @@
 mod builder;
 mod expression;
 mod functions;
+mod go;
 mod machine;
 mod row;
 mod startup;
@@ -76,7 +78,11 @@ impl Table {
             functions.add(machine, &section, entries, bases, code)?;
             functions.sort();
         }
-        // Where `.eh_frame` is only of some functions, as in programs of Go with parts in C, the others are here.
+        // Where `.eh_frame` is only of some functions, as in programs of Go with parts in C, the others are here. Go's own table is there
+        // where they are stripped, too, and says more.
+        if machine == Machine::X86_64 {
+            functions.fill(go::functions(file, code)?);
+        }
         if let Some(bytes) = &frames.debug_frame {
             let mut section = DebugFrame::new(bytes, LittleEndian);
             section.set_address_size(8);

@@ -4,8 +4,8 @@
 
 use pfscript_probes::abi::{
     UNWIND_AT_FP, UNWIND_AT_SP, UNWIND_CFA, UNWIND_CHUNK_BITS, UNWIND_FP, UNWIND_FROM_BX,
-    UNWIND_FROM_FP, UNWIND_FROM_SP, UNWIND_OUTERMOST, UNWIND_PLT, UNWIND_RA, UNWIND_RULE,
-    UNWIND_SAVES_BX, UNWIND_SIGNAL, UNWIND_UNKNOWN,
+    UNWIND_FROM_FP, UNWIND_FROM_SP, UNWIND_GOROUTINE, UNWIND_MOVED, UNWIND_OUTERMOST, UNWIND_PLT,
+    UNWIND_RA, UNWIND_RULE, UNWIND_SAVES_BX, UNWIND_SIGNAL, UNWIND_UNKNOWN,
 };
 
 /// Where a frame's canonical address (CFA) comes from: the value of the stack pointer before the call.
@@ -32,6 +32,11 @@ pub enum Rule {
     Signal = UNWIND_SIGNAL,
     /// x86-64's rbx and the number.
     FromBx = UNWIND_FROM_BX,
+    /// As [`Self::FromFp`], from a stack of its own, which may be above or below the caller's.
+    Moved = UNWIND_MOVED,
+    /// What a goroutine has its thread do, on the thread's own stack: the goroutine's stack pointer, plus `ra`. The return address is one word
+    /// below. The goroutine is named `fp` words from the thread's base, as that which its thread's part at the number runs.
+    Goroutine = UNWIND_GOROUTINE,
 }
 
 /// How to find the caller's frame.
@@ -92,6 +97,7 @@ impl Row {
             |from: u32, to: u32| (word << (u64::BITS - to)) as i64 >> (u64::BITS - to + from);
         let last = signed(UNWIND_RA, u64::BITS);
         let (code, ra, bx) = match code {
+            UNWIND_MOVED | UNWIND_GOROUTINE => (code, last, 0),
             UNWIND_FROM_BX => (code, -1, last),
             _ if code & UNWIND_SAVES_BX != 0 => (code & !UNWIND_SAVES_BX, -1, last),
             _ => (code, last, 0),
@@ -106,6 +112,8 @@ impl Row {
                 UNWIND_PLT => Rule::Plt,
                 UNWIND_SIGNAL => Rule::Signal,
                 UNWIND_FROM_BX => Rule::FromBx,
+                UNWIND_MOVED => Rule::Moved,
+                UNWIND_GOROUTINE => Rule::Goroutine,
                 _ => Rule::Unknown,
             },
             number: signed(UNWIND_CFA, UNWIND_FP),
@@ -135,7 +143,7 @@ fn part(number: i64, from: u32, to: u32) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const RULES: [Rule; 8] = [
+    const RULES: [Rule; 10] = [
         Rule::Unknown,
         Rule::Outermost,
         Rule::FromSp,
@@ -144,6 +152,8 @@ mod tests {
         Rule::AtFp,
         Rule::Plt,
         Rule::Signal,
+        Rule::Moved,
+        Rule::Goroutine,
     ];
 
     #[test]

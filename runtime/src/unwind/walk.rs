@@ -112,8 +112,9 @@ impl Walker {
             };
             let signal = row.rule == Rule::Signal;
             // Handlers may have a stack of their own.
+            let switched = matches!(row.rule, Rule::Signal | Rule::Moved);
             let moved = caller.sp > registers.sp || (in_register && caller.sp == registers.sp);
-            if !signal && !moved {
+            if !switched && !moved {
                 return (frames, End::NoProgress);
             }
             if caller.ip == 0 {
@@ -152,7 +153,9 @@ impl Walker {
             Rule::Outermost => return Err(End::Outermost),
             Rule::Signal => return self.interrupted(sp, read),
             Rule::FromSp => from(sp, row.number),
-            Rule::FromFp => from(fp, row.number),
+            Rule::FromFp | Rule::Moved => from(fp, row.number),
+            // It is named where only programs read.
+            Rule::Goroutine => return Err(End::Unreadable),
             Rule::FromBx => from(bx, row.number),
             Rule::AtSp => from(read(sp, row.number)?, row.ra),
             Rule::AtFp => from(read(fp, row.number)?, row.ra),
