@@ -28,7 +28,8 @@ APART void mark(int n) { sink += n; __asm__ volatile("" ::: "memory"); }
 pub fn stacks(script: &str, program: &Path, name: &str) -> Vec<String> {
     let script = script.replace("PROGRAM", program.to_str().expect("UTF-8"));
     let command = format!("'{}'", program.display());
-    let finished = Tracer::new(["-q", "-e", &script, "-c", &command])
+    // Without -q, which would leave out what is said of cut stacks.
+    let finished = Tracer::new(["-e", &script, "-c", &command])
         .run()
         .lossless();
     let stacks = printed(&finished);

@@ -166,6 +166,24 @@ impl Functions {
         }
     }
 
+    /// The parts of the file from one offset up to another that none of these functions, in order, is in.
+    pub fn gaps(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
+        let first = self.ranges.partition_point(|range| range.end <= start);
+        let within = self.ranges[first..].iter();
+        let within = within.take_while(|range| range.start < end);
+        let (mut gaps, mut at) = (Vec::new(), start);
+        for range in within {
+            if at < range.start {
+                gaps.push((at, range.start));
+            }
+            at = range.end;
+        }
+        if at < end {
+            gaps.push((at, end));
+        }
+        gaps
+    }
+
     /// Adds code at an offset in the file, with its rows.
     pub fn push(&mut self, start: u64, size: u32, rows: Vec<(u32, u64)>) {
         let first = self.rows.len() as u32;

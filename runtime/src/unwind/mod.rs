@@ -13,6 +13,7 @@
 //! - `machine.rs` runs the instructions of each function, `expression.rs` knows the expressions that occur.
 //! - `go.rs` makes rows of what Go programs know of their own functions.
 //! - `startup.rs` knows the code that files say nothing of, and that all have.
+//! - `musl.rs` knows where programs, threads and handlers begin in a C library that says nothing.
 //! - `row.rs` is one row, `builder.rs` makes the table of all.
 //! - [`walk`] walks stacks by tables in user space.
 
@@ -21,6 +22,7 @@ mod expression;
 mod functions;
 mod go;
 mod machine;
+mod musl;
 mod row;
 mod startup;
 #[cfg(test)]
@@ -110,6 +112,10 @@ impl Table {
         }
         startup.sort();
         functions.fill(startup);
+        if machine == Machine::X86_64 {
+            let places = musl::places(file, code, &functions);
+            functions.fill(places);
+        }
         functions.begin_at(frames.entry, code);
         table(&functions)
     }
