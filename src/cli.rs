@@ -3,17 +3,20 @@
 //! Each flag is said once, here; clap makes the parser and `--help` of it. What flags do is in `main`. The settings in the
 //! environment are in the help as text; a test holds it to the compiler's table (`SETTINGS`).
 
+use crate::own_options;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
 use pfscript::runtime::{FORMS, Form};
-use std::ffi::OsString;
-use std::path::PathBuf;
+use pfscript::scripts::{ShippedScript, shipped};
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 const AFTER_HELP: &str = "\
 Examples:
-  pfscript faults.pf -c ./program    why its memory grows: page faults by stack
-  pfscript faults.pf --run git log -p  the same, of a command word by word
-  pfscript ffaults.pf -p 1234        page faults of a running process, by file
+  pfscript faults -c ./program       why its memory grows: page faults by stack
+  pfscript faults --run git log -p   the same, of a command word by word
+  pfscript ffaults -p 1234           page faults of a running process, by file
+  pfscript ffaults --help            what a script that is shipped does
   pfscript -e 'profile:hz:99 { @[kstack] = count(); }'
   pfscript -e 't:syscalls:sys_enter_openat { print(str(args.filename)); }'
   pfscript -l '*page_fault*'         attach points by name; -lv: with arguments
@@ -53,10 +56,10 @@ script asked for, as the cut by str(p, 5) or ustack(3), is no loss.";
     version,
     after_help = AFTER_HELP,
     disable_version_flag = true,
-    override_usage = "pfscript [OPTIONS] FILE [PARAMETER]...\n       pfscript [OPTIONS] -e SCRIPT [PARAMETER]...\n       pfscript [OPTIONS] FILE [PARAMETER]... -- --NAME=VALUE...\n       pfscript -l [PATTERN | FILE | -e SCRIPT]"
+    override_usage = "pfscript [OPTIONS] FILE [PARAMETER]...\n       pfscript [OPTIONS] NAME [PARAMETER | --NAME=VALUE]...\n       pfscript [OPTIONS] -e SCRIPT [PARAMETER]...\n       pfscript [OPTIONS] FILE [PARAMETER]... -- --NAME=VALUE...\n       pfscript -l [PATTERN | FILE | -e SCRIPT]"
 )]
 pub struct Cli {
-    /// The script (- for standard input) and its parameters $1, $2, …; parameters alone with -e
+    /// The script (- for standard input, or the name of a shipped one) and its parameters $1, $2, …; parameters alone with -e
     #[arg(value_name = "FILE")]
     pub arguments: Vec<OsString>,
 
@@ -115,6 +118,10 @@ pub struct Cli {
     /// List attach points: all, those that match a pattern with * and ?, or those of a script (FILE or -e); with -p, also those of the process's files
     #[arg(short = 'l', long = "list", conflicts_with_all = ["command", "run"])]
     pub list: bool,
+
+    /// List the scripts that are shipped, which run by their names: pfscript faults
+    #[arg(long)]
+    pub list_scripts: bool,
 
     /// Check a script without running it; does not need root
     #[arg(long)]
@@ -235,9 +242,27 @@ const LATER: &[&str] = &[
     "--emit-llvm",
 ];
 
+/// The shipped script that a word in the script's place names; a file of that name comes first.
+pub fn shipped_script(word: &OsStr) -> Option<&'static ShippedScript> {
+    let script = shipped(word.to_str()?)?;
+    (!Path::new(word).exists()).then_some(script)
+}
+
 /// Reads the command line; ends the command if it is wrong, or asks for help.
 pub fn parse() -> Cli {
-    Cli::try_parse().unwrap_or_else(|mut error| {
+    let mut command = Cli::command();
+    command.build();
+    let split = own_options::split(&command, std::env::args_os(), |word| {
+        shipped_script(word).is_some()
+    });
+    let mut cli = read(split.command);
+    cli.rest.extend(split.script);
+    cli
+}
+
+/// Reads the words that are for the command.
+fn read(words: Vec<OsString>) -> Cli {
+    Cli::try_parse_from(words).unwrap_or_else(|mut error| {
         if let (ErrorKind::UnknownArgument, Some(ContextValue::String(name))) =
             (error.kind(), error.get(ContextKind::InvalidArg))
         {

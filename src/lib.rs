@@ -14,6 +14,8 @@
 //! The crates behind it are usable by themselves: [`grammar`] for editors and formatters, [`compiler`] to make objects for
 //! other loaders, [`runtime`] to run objects and to take results in another form than text.
 
+pub mod scripts;
+
 pub use pfscript_compiler as compiler;
 pub use pfscript_compiler::{Limits, Options};
 pub use pfscript_grammar as grammar;

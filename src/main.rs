@@ -5,16 +5,19 @@
 
 mod cli;
 mod includes;
+mod own_options;
 
 use cli::{Cli, Mode, Stage};
 use includes::Sources;
 use pfscript::compiler::facts::Facts;
 use pfscript::compiler::probe_list::{self, Listing};
+use pfscript::compiler::providers::nearest::did_you_mean;
 use pfscript::compiler::recorded::{self, RecordedFacts};
 use pfscript::compiler::{PREFIXES, Parameter, ParameterDefault, ProbeFilter, SETTINGS, ir};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
 use pfscript::runtime::{OutputFile, session};
+use pfscript::scripts::{SHIPPED, ShippedScript};
 use pfscript::{Command, CompileError, Limits, Options, Program, Runtimes, Stop, Target, grammar};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -86,6 +89,16 @@ fn run(cli: Cli) -> Result<u8, Failure> {
     }
     if cli.list {
         return list(&cli);
+    }
+    if cli.list_scripts {
+        for script in SHIPPED {
+            writeln!(io::stdout(), "{:<12}  {}", script.name, script.summary())?;
+        }
+        return Ok(0);
+    }
+    if let Some(script) = asks_for_help(&cli) {
+        io::stdout().write_all(script.help().as_bytes())?;
+        return Ok(0);
     }
     let (sources, parameters) = script(&cli)?;
     let (name, source) = (sources.name(), sources.text());
@@ -369,6 +382,13 @@ fn known(named: &[Named], parameters: &BTreeMap<String, Parameter>) -> Result<()
     Err(failure(format_args!("{message}")))
 }
 
+/// The shipped script that the command line names, if it asks for its help.
+fn asks_for_help(cli: &Cli) -> Option<&'static ShippedScript> {
+    let asked = cli.script.is_none() && cli.rest.iter().any(|word| word == "--help");
+    let first = cli.arguments.first().filter(|_| asked)?;
+    cli::shipped_script(first)
+}
+
 /// The script with its headers, and its parameters.
 fn script(cli: &Cli) -> Result<(Sources, Parameters), Failure> {
     let (name, path, source, parameters) = script_alone(cli)?;
@@ -419,10 +439,24 @@ fn script_alone(cli: &Cli) -> Result<Script, Failure> {
         return Ok(("stdin".into(), None, source, parameters));
     }
     let name = escape::escape(&file.to_string_lossy()).into_owned();
-    std::fs::File::open(file)
-        .and_then(|file| file.take(limit).read_to_end(&mut source))
-        .map_err(|error| failure(format_args!("can't read the script {name}: {error}")))?;
-    Ok((name, Some(file.into()), source, parameters))
+    let read = std::fs::File::open(file).and_then(|file| file.take(limit).read_to_end(&mut source));
+    match (read, cli::shipped_script(file)) {
+        (Ok(_), _) => Ok((name, Some(file.into()), source, parameters)),
+        (Err(_), Some(script)) => Ok((name, None, script.source.into(), parameters)),
+        (Err(error), None) => Err(unreadable(&name, &error)),
+    }
+}
+
+/// The answer to the name of a script that is no file that can be read, and none that is shipped.
+fn unreadable(name: &str, error: &io::Error) -> Failure {
+    let mut message = format!("can't read the script {name}: {error}");
+    if error.kind() == io::ErrorKind::NotFound && !name.contains('/') {
+        let stem = name.strip_suffix(".pf").unwrap_or(name);
+        let nearest = did_you_mean(stem, SHIPPED.iter().map(|script| script.name));
+        let help = nearest.unwrap_or_else(|| "--list-scripts lists those that are".to_owned());
+        message += &format!(", and no script of that name is shipped; {help}");
+    }
+    failure(format_args!("{message}"))
 }
 
 fn decode<'a>(name: &str, source: &'a [u8]) -> Result<&'a str, Failure> {
