@@ -536,6 +536,31 @@ fn many_new_keys_of_any_kind_find_memory() {
     }
 }
 
+/// An interrupt that brings many keys at once, before the kernel can get memory for another one.
+#[test]
+fn keys_that_one_interrupt_brings_are_all_kept() {
+    needs_root!();
+    for (keys, statements) in [
+        (3000, "for ($i : 0..3000) { @[$i] = $i; }"),
+        (3000, "for ($i : 0..3000) { @[$i] = count(); }"),
+        (1000, "$i = 0; while ($i < 1000) { @[$i++] = hist($i); }"),
+        (
+            1000,
+            "for ($i : 0..1000) { $x = { @[$i]++; 1 }; if ($x == 2) { exit(); } }",
+        ),
+        (20, "$i = 0; unroll(20) { @[$i++] = max($i); }"),
+        (3, "@[1] = hist(1); @[2] = hist(2); @[3] = hist(3);"),
+    ] {
+        let script = format!(
+            "interval:ms:20 {{ {statements} printf(\"%d\\n\", len(@)); exit(); }} end {{ clear(@); }}"
+        );
+        let finished = Tracer::new(["-q", "--strict", "-e", &script])
+            .run()
+            .lossless();
+        assert_eq!(finished.text().trim(), keys.to_string(), "{statements}");
+    }
+}
+
 /// In each key, values in an order that makes every one the least or the greatest so far, then none.
 #[test]
 fn extremes_of_many_keys_are_those_of_all_their_values() {

@@ -82,6 +82,8 @@ pub struct ProgramInfo {
     pub sleeps: bool,
     /// Whether another program of the same kind may run on its CPU before it has ended.
     pub preemptible: bool,
+    /// Whether interrupts may be off while it runs.
+    pub interrupts_off: bool,
     /// How it is attached.
     pub mechanism: Mechanism,
     /// The feature that lets a program ask which of its attach points it runs for (`bpf_get_attach_cookie`); `None` where
@@ -110,6 +112,7 @@ static PERF_EVENT: ProgramInfo = ProgramInfo {
     context: Context::PerfEvent,
     sleeps: false,
     preemptible: false,
+    interrupts_off: true,
     mechanism: Mechanism::PerfEvent,
     cookie: None,
     framed_entry: NESTING_ENTRY,
@@ -125,6 +128,7 @@ static TRACEPOINT: ProgramInfo = ProgramInfo {
     context: Context::Record,
     sleeps: false,
     preemptible: false,
+    interrupts_off: true,
     mechanism: Mechanism::PerfLink,
     cookie: Some(Feature::AttachCookie),
     framed_entry: NESTING_ENTRY,
@@ -143,6 +147,7 @@ static RAW_TRACEPOINT: ProgramInfo = ProgramInfo {
     context: Context::Arguments,
     sleeps: false,
     preemptible: true,
+    interrupts_off: true,
     mechanism: Mechanism::Link,
     cookie: Some(Feature::RawTracepointCookie),
     framed_entry: PREEMPTIBLE_ENTRY,
@@ -158,6 +163,7 @@ static KPROBE: ProgramInfo = ProgramInfo {
     context: Context::Registers,
     sleeps: false,
     preemptible: false,
+    interrupts_off: true,
     mechanism: Mechanism::PerfLink,
     cookie: Some(Feature::AttachCookie),
     framed_entry: NESTING_ENTRY,
@@ -174,6 +180,7 @@ static UPROBE: ProgramInfo = ProgramInfo {
     context: Context::Registers,
     sleeps: false,
     preemptible: true,
+    interrupts_off: false,
     mechanism: Mechanism::PerfLink,
     cookie: Some(Feature::AttachCookie),
     framed_entry: PREEMPTIBLE_ENTRY,
@@ -190,6 +197,7 @@ static ONCE: ProgramInfo = ProgramInfo {
     context: Context::Nothing,
     sleeps: false,
     preemptible: false,
+    interrupts_off: false,
     mechanism: Mechanism::Once,
     cookie: None,
     framed_entry: NESTING_ENTRY,

@@ -29,6 +29,16 @@ const NO_PREALLOCATION: u32 = 1;
 const GROWING_KEYS: u32 = 262_144;
 /// Keys that a map holds where all of its memory is taken at once.
 const PREALLOCATED_KEYS: u32 = 16_384;
+/// Elements that a CPU has in store of a map that grows, and the largest that it has as many of
+/// (`prefill_mem_cache`, kernel/bpf/memalloc.c).
+const STORED_ELEMENTS: u32 = 4;
+const MAX_STORED_BYTES: u32 = 256;
+/// Bytes of an element besides its key and its value (`struct htab_elem`, kernel/bpf/hashtab.c).
+const ELEMENT_BYTES: u32 = 48;
+/// The most bytes of a map whose memory is taken at once since an event may bring more keys than are in store, and the keys that it
+/// has room for whatever they take.
+const MAX_FILLED_BYTES: u32 = 16 << 20;
+const MIN_FILLED_KEYS: u32 = 4096;
 /// The largest time series of a map that grows: the kernel takes each from memory in one piece.
 const MAX_GROWING_SERIES: u32 = 32 << 10;
 /// The most bytes of all time series of a map whose size the script leaves open, if it grows, and if all memory is taken at
@@ -150,6 +160,14 @@ pub(super) fn define(
                 let (keys, flags) = match map_type == BPF_MAP_TYPE_PERCPU_HASH || large {
                     true => (PREALLOCATED_KEYS.min(keys), 0),
                     false => (keys, flags),
+                };
+                let element = ELEMENT_BYTES + key_size + template.value_size();
+                let (keys, flags) = match flags {
+                    NO_PREALLOCATION if map.new_at_once > stored(element) => {
+                        let room = (MAX_FILLED_BYTES / element).max(MIN_FILLED_KEYS);
+                        (room.min(keys), 0)
+                    }
+                    flags => (keys, flags),
                 };
                 let bytes = match flags {
                     NO_PREALLOCATION => MAX_GROWN_BYTES,
@@ -319,6 +337,14 @@ fn symbol(index: ScriptMap, name: &str) -> String {
         .take(40)
         .collect();
     format!("map_{}_{plain}", index.index())
+}
+
+/// How many elements of so many bytes each CPU has in store.
+fn stored(element: u32) -> u32 {
+    match element <= MAX_STORED_BYTES {
+        true => STORED_ELEMENTS,
+        false => 1,
+    }
 }
 
 fn template(types: &TypeTable, content: &MapContent) -> MapTemplate {

@@ -19,6 +19,8 @@ pub struct MapInfo {
     pub span: Span,
     /// User space empties it while programs use it.
     pub emptied_while_used: bool,
+    /// So many new elements may one event bring while interrupts are off.
+    pub new_at_once: u32,
     /// The script assigns values to elements, and does not only add to them.
     pub assigned: bool,
     /// Programs read what it has gathered, so that no CPU can have its own part.
@@ -60,6 +62,7 @@ impl Checker<'_> {
             value: MapContent::Unknown,
             span,
             emptied_while_used: false,
+            new_at_once: 0,
             assigned: false,
             read_by_programs: false,
             declared: self.env.declared.get(name).copied(),

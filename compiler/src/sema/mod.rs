@@ -12,6 +12,7 @@ mod elements;
 mod emptying;
 mod expr;
 mod extents;
+mod filling;
 mod flow;
 pub(crate) mod integer_types;
 mod integers;

@@ -6,7 +6,7 @@ use super::attach_points::{Differences, Group, Point};
 use super::scope::Scopes;
 use super::{
     Checked, CheckedAction, Checker, Env, MapContent, Needs, Options, ProbeContext, declarations,
-    emptying, renewal,
+    emptying, filling, renewal,
 };
 use crate::facts::Facts;
 use cranelift_entity::PrimaryMap;
@@ -203,8 +203,10 @@ impl Pass<'_> {
         warnings.extend(emptying::warnings(&mut self.actions, records, &names));
         emptying::merge(&mut self.actions, records);
         let emptied = emptying::emptied_while_used(&mut self.actions, &self.needs.records);
+        let new_at_once = filling::at_once(&mut self.actions);
         for (index, map) in self.env.maps.values_mut().enumerate() {
             map.emptied_while_used = emptied.contains(&index);
+            map.new_at_once = new_at_once.get(&index).copied().unwrap_or(0);
         }
         self.needs.renews_stacks = self.needs.stacks > 0
             && renewal::is_needed(&mut self.actions, self.env.maps.values(), &self.env.types);
