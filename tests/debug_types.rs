@@ -251,4 +251,18 @@ fn what_describes_a_program_is_looked_for_in_the_folders_that_are_named() {
         assert_eq!(finished.text().trim_end(), "200", "{finished}");
     }
     run("--debuginfo=/").expect(1);
+    // One that says no name is known by its build id.
+    tool(
+        folder,
+        "objcopy",
+        &["--remove-section=.gnu_debuglink", "order"],
+    );
+    let finished = run("--debuginfo=/:elsewhere").lossless();
+    assert_eq!(finished.text().trim_end(), "200", "{finished}");
+    tool(
+        &elsewhere,
+        "objcopy",
+        &["--remove-section=.note.gnu.build-id", "order.debug"],
+    );
+    run("--debuginfo=elsewhere").expect(1);
 }

@@ -58,7 +58,7 @@ struct Candidate {
     check: Check,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Check {
     BuildId,
     Checksum(u32),
@@ -164,7 +164,7 @@ pub fn sees_what_we_see(process: u32) -> bool {
 /// Where the file may be, the best first.
 fn candidates(separate: &Separate, path: &Path) -> Vec<Candidate> {
     let by_build_id = by_build_id(&separate.build_id).map(|path| Candidate {
-        path,
+        path: Path::new(FOLDER).join(path),
         check: Check::BuildId,
     });
     let mut candidates: Vec<Candidate> = by_build_id.into_iter().collect();
@@ -183,29 +183,41 @@ fn candidates(separate: &Separate, path: &Path) -> Vec<Candidate> {
     candidates
 }
 
-/// Where it may be in folders that the user names.
+/// Where it may be in folders that the user names: as the file says, by build id as in [`FOLDER`], or called after the file.
 fn in_folders(folders: &[PathBuf], separate: &Separate, path: &Path) -> Vec<Candidate> {
-    let Some(link) = &separate.link else {
-        return Vec::new();
-    };
-    let name = Path::new(std::ffi::OsStr::from_bytes(&link.name));
+    let mut names = Vec::new();
+    if let Some(link) = &separate.link {
+        let name = PathBuf::from(std::ffi::OsStr::from_bytes(&link.name));
+        names.push((name, Check::Checksum(link.checksum)));
+    }
+    if let Some(name) = by_build_id(&separate.build_id) {
+        names.push((name, Check::BuildId));
+        let own = path.file_name().map(|name| {
+            let mut name = name.to_owned();
+            name.push(".debug");
+            name
+        });
+        names.extend(own.map(|name| (name.into(), Check::BuildId)));
+    }
     let beside = path.parent().unwrap_or(path);
     let both = folders.iter().flat_map(|folder| {
         let here = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
         [here, beside.join(folder)]
     });
-    both.map(|folder| Candidate {
-        path: folder.join(name),
-        check: Check::Checksum(link.checksum),
+    both.flat_map(|folder| {
+        names.iter().map(move |(name, check)| Candidate {
+            path: folder.join(name),
+            check: *check,
+        })
     })
     .collect()
 }
 
-/// `/usr/lib/debug/.build-id/ab/cdef….debug`
+/// `.build-id/ab/cdef….debug`
 fn by_build_id(build_id: &[u8]) -> Option<PathBuf> {
     let (first, rest) = build_id.split_first()?;
     let hex = |bytes: &[u8]| -> String { bytes.iter().map(|byte| format!("{byte:02x}")).collect() };
-    let name = format!("{FOLDER}/.build-id/{first:02x}/{}.debug", hex(rest));
+    let name = format!(".build-id/{first:02x}/{}.debug", hex(rest));
     (!rest.is_empty()).then(|| PathBuf::from(name))
 }
 
@@ -243,6 +255,20 @@ mod tests {
             ["/usr/lib/debug/.build-id/ab/0102.debug"]
         );
         assert_eq!(paths(&Separate::default(), "/opt/bin/x"), [""; 0]);
+        let folders = [PathBuf::from("/d")];
+        let named = in_folders(&folders, &separate, Path::new("/opt/bin/x"));
+        let named = named.iter().map(|named| (named.path.to_str(), named.check));
+        let expected = [
+            (Some("/d/x.debug"), Check::Checksum(7)),
+            (Some("/d/.build-id/ab/0102.debug"), Check::BuildId),
+            (Some("/d/x.debug"), Check::BuildId),
+        ];
+        // An absolute folder is the same beside the program.
+        assert_eq!(named.collect::<Vec<_>>(), [expected, expected].concat());
+        assert_eq!(
+            in_folders(&folders, &Separate::default(), Path::new("/opt/bin/x")),
+            []
+        );
     }
 
     #[test]
