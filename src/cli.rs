@@ -49,11 +49,26 @@ Exit status: 0, or the number that the script gave to exit(); 1 on an error; 2
 on a wrong command line; 3 if anything was lost and --strict is set. What the
 script asked for, as the cut by str(p, 5) or ustack(3), is no loss.";
 
+/// What `--help` prints, with bpftrace's word for the usage.
+const HELP: &str = "\
+{about-with-newline}
+USAGE:
+       {usage}
+
+{all-args}{after-help}";
+
+/// What `--version` prints behind the name: the second line tells scripts that ask which bpftrace they speak to.
+const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\nbpftrace v0.27 is the language of scripts and the form of output"
+);
+
 /// Traces what a Linux system does, with scripts in bpftrace's language and no compiler.
 #[derive(Debug, Parser)]
 #[command(
     name = "pfscript",
-    version,
+    version = VERSION,
+    help_template = HELP,
     after_help = AFTER_HELP,
     disable_version_flag = true,
     override_usage = "pfscript [OPTIONS] FILE [PARAMETER]...\n       pfscript [OPTIONS] NAME [PARAMETER | --NAME=VALUE]...\n       pfscript [OPTIONS] -e SCRIPT [PARAMETER]...\n       pfscript [OPTIONS] FILE [PARAMETER]... -- --NAME=VALUE...\n       pfscript -l [PATTERN | FILE | -e SCRIPT]"
@@ -163,8 +178,9 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     pub traceable_functions: Option<PathBuf>,
 
-    /// Look in DIR first for the files with the symbols and the DWARF of programs that a script names; may be given again
-    #[arg(long = "debuginfo", value_name = "DIR")]
+    /// Look in DIR first for the files with the symbols and the DWARF of programs that a script names; may be given again, or be
+    /// several with colons between
+    #[arg(long = "debuginfo", value_name = "DIR", value_delimiter = ':')]
     pub debug_folders: Vec<PathBuf>,
 
     /// Accepted for compatibility with bpftrace: what these features do is not made use of
@@ -208,6 +224,10 @@ pub struct Cli {
     #[arg(long = "include", value_name = "FILE")]
     pub headers: Vec<PathBuf>,
 
+    /// Accepted for compatibility with bpftrace: stacks of any process are walked by its call frame information
+    #[arg(long = "dwarf-pid", value_name = "PID", hide = true)]
+    _unwound: Vec<u32>,
+
     /// Accepted for compatibility with bpftrace: the kernel itself tells processes that their markers are probed
     #[arg(long = "usdt-file-activation", hide = true)]
     _usdt_file_activation: bool,
@@ -234,13 +254,7 @@ fn forms() -> String {
 }
 
 /// Options of bpftrace that there are not.
-const LATER: &[&str] = &[
-    "--dwarf-pid",
-    "--test",
-    "--fmt",
-    "--verify-llvm-ir",
-    "--emit-llvm",
-];
+const LATER: &[&str] = &["--test", "--fmt", "--verify-llvm-ir", "--emit-llvm"];
 
 /// The shipped script that a word in the script's place names; a file of that name comes first.
 pub fn shipped_script(word: &OsStr) -> Option<&'static ShippedScript> {
