@@ -5,6 +5,7 @@ use pfscript_compiler::manifest::FaultKind;
 use pfscript_grammar::Span;
 use pfscript_probes::LossCause;
 use std::borrow::Cow;
+use std::fmt;
 
 /// A place in the script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,14 @@ impl<'a> Place<'a> {
                 .map_or(0, |part| part.chars().count()),
             text,
         }
+    }
+}
+
+/// As messages have it in front: `x.bt:2:9-14`.
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (script, line, column) = (self.script, self.line, self.column);
+        write!(f, "{script}:{line}:{column}-{}", column + self.width)
     }
 }
 
@@ -137,6 +146,7 @@ mod tests {
         let place = Place::new("x.bt", source, span);
         assert_eq!((place.line, place.column, place.width), (2, 9, 5));
         assert_eq!(place.text, "  print(@ä[2]);");
+        assert_eq!(place.to_string(), "x.bt:2:9-14");
         let all = Place::new("x.bt", source, Span::new(0, source.len()));
         assert_eq!((all.line, all.column, all.width), (1, 1, 7));
         let behind = Place::new("x.bt", source, Span::new(1000, 1001));

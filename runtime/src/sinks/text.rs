@@ -99,8 +99,7 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
             Event::Said(said) => {
                 let kind = if said.error { "ERROR" } else { "WARNING" };
                 let text = String::from_utf8_lossy(said.text);
-                let (line, column) = (said.place.line, said.place.column);
-                self.message(&format!("{kind}: {text} (line {line}:{column})"));
+                self.message(&format!("{}: {kind}: {text}", said.place));
             }
             Event::Notice => self.line.extend_from_slice(NOTICE),
             Event::Message(text) => self.message(text),
@@ -116,12 +115,7 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
 /// The lines that say what failed, with the line of the script and a mark below the place.
 fn failed(failure: &Failure<'_>) -> Vec<String> {
     let place = &failure.place;
-    let (script, line, column) = (place.script, place.line, place.column);
-    let end = column + place.width;
-    let message = failure.message();
-    let mut lines = vec![format!(
-        "{script}:{line}:{column}-{end}: WARNING: {message}"
-    )];
+    let mut lines = vec![format!("{place}: WARNING: {}", failure.message())];
     let mut more = Vec::new();
     if let Some(refused) = failure.refused() {
         more.push(format!("helper: {}", refused.helper));
@@ -133,7 +127,7 @@ fn failed(failure: &Failure<'_>) -> Vec<String> {
     if !more.is_empty() {
         lines.push(format!("Additional Info - {}", more.join(", ")));
     }
-    let before = place.text.get(..column - 1).unwrap_or_default();
+    let before = place.text.get(..place.column - 1).unwrap_or_default();
     let indent = " ".repeat(before.chars().count());
     let marks = "~".repeat(place.width.max(1));
     lines.push(place.text.replace('\t', " "));

@@ -78,7 +78,12 @@ fn said(
     args: Args<'_>,
     purpose: fn(Span) -> Purpose,
 ) -> Result<Expr, Diagnostic> {
-    let purpose = purpose(args.written);
+    // In the body of a macro, the span of the call is that of the macro's.
+    let place = match args.span.contains(args.written) {
+        true => args.span,
+        false => args.written,
+    };
+    let purpose = purpose(place);
     formatted(checker, args, purpose)
 }
 

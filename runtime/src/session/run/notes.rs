@@ -50,9 +50,8 @@ impl Running<'_> {
     }
 
     pub(super) fn tell_losses(&mut self, losses: &[Loss]) -> Result<(), Halt> {
-        let by_place = self.session.object.manifest.failures_by_place;
         for loss in losses {
-            if let (true, Cause::Fault { span, .. }) = (by_place, loss.cause) {
+            if let Cause::Fault { span, .. } = loss.cause {
                 let place = Place::new(&self.session.script, &self.session.source, span);
                 self.sink.event(&Event::Failed(Failure { place, loss }))?;
             } else if loss.cause.is_loss() {
