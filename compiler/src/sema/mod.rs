@@ -303,7 +303,10 @@ fn one_pass(
     let mut pass = Pass {
         facts,
         options,
-        env: Env::default(),
+        env: Env {
+            partial: true,
+            ..Env::default()
+        },
         needs: Needs::default(),
         diagnostics: Vec::new(),
         unchecked: Vec::new(),
