@@ -6,6 +6,7 @@
 use crate::own_options;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser};
+use pfscript::compiler::manifest;
 use pfscript::runtime::{FORMS, Form};
 use pfscript::scripts::{ShippedScript, shipped};
 use std::ffi::{OsStr, OsString};
@@ -166,13 +167,17 @@ pub struct Cli {
     #[arg(long, value_name = "REGEX", value_parser = regex_lite::Regex::new)]
     pub probe_filter: Option<regex_lite::Regex>,
 
-    /// What to do with the script: run its benchmarks (bench), or compile it and no more (codegen)
+    /// What to do with the script: run its benchmarks (bench) or its tests (test), or compile it and no more (codegen)
     #[arg(long, value_name = "MODE", value_parser = mode)]
     pub mode: Option<Mode>,
 
     /// As --mode bench
     #[arg(long, hide = true, conflicts_with = "mode")]
     pub bench: bool,
+
+    /// As --mode test
+    #[arg(long, hide = true, conflicts_with_all = ["mode", "bench"])]
+    pub test: bool,
 
     /// Take the functions that kprobes can be at from FILE, which lists them as tracefs's available_filter_functions
     #[arg(long, value_name = "FILE")]
@@ -237,6 +242,17 @@ pub struct Cli {
     _buffer: Option<String>,
 }
 
+impl Cli {
+    /// What its session is for that does not trace.
+    pub fn session_mode(&self) -> Option<manifest::Mode> {
+        match (self.mode, self.bench, self.test) {
+            (Some(Mode::Bench), ..) | (_, true, _) => Some(manifest::Mode::Bench),
+            (Some(Mode::Test), ..) | (.., true) => Some(manifest::Mode::Test),
+            (Some(Mode::Codegen) | None, ..) => None,
+        }
+    }
+}
+
 /// The form of output that `-f` names.
 fn form(name: &str) -> Result<&'static Form, String> {
     FORMS.iter().find(|form| form.name == name).ok_or_else(|| {
@@ -254,7 +270,7 @@ fn forms() -> String {
 }
 
 /// Options of bpftrace that there are not.
-const LATER: &[&str] = &["--test", "--fmt", "--verify-llvm-ir", "--emit-llvm"];
+const LATER: &[&str] = &["--fmt", "--verify-llvm-ir", "--emit-llvm"];
 
 /// The shipped script that a word in the script's place names; a file of that name comes first.
 pub fn shipped_script(word: &OsStr) -> Option<&'static ShippedScript> {
@@ -324,13 +340,15 @@ fn stage(name: &str) -> Result<Stage, String> {
 }
 
 /// The modes of bpftrace that there are not.
-const LATER_MODES: &[&str] = &["compiler-bench", "test", "format"];
+const LATER_MODES: &[&str] = &["compiler-bench", "format"];
 
 /// What `--mode` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Benchmarks are run, and no other probes
     Bench,
+    /// Tests are run, and no other probes
+    Test,
     /// It is compiled, and that is all
     Codegen,
 }
@@ -339,11 +357,12 @@ pub enum Mode {
 fn mode(name: &str) -> Result<Mode, String> {
     match name {
         "bench" => Ok(Mode::Bench),
+        "test" => Ok(Mode::Test),
         "codegen" => Ok(Mode::Codegen),
         _ if LATER_MODES.contains(&name) => {
-            Err("this mode is not supported yet; there are bench and codegen".to_owned())
+            Err("this mode is not supported yet; there are bench, test and codegen".to_owned())
         }
-        _ => Err("the modes are bench and codegen".to_owned()),
+        _ => Err("the modes are bench, test and codegen".to_owned()),
     }
 }
 

@@ -304,7 +304,7 @@ fn trace(
         .warnings(!cli.no_warnings)
         .verbose(cli.verbose)
         .dry_run(cli.dry_run)
-        .bench(cli.bench || cli.mode == Some(Mode::Bench))
+        .mode(cli.session_mode())
         .print_maps(!cli.no_maps)
         .jvm_map(cli.jvm_map)
         .notify(std::env::var_os(NOTIFY).is_some());

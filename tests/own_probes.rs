@@ -111,6 +111,41 @@ fn benchmarks_and_other_probes_are_not_taken_for_each_other() {
     Tracer::script("bench:a { }")
         .run()
         .refuses(&["benchmarks alone", "--mode bench"]);
+    Tracer::new(["--test", "-e", "bench:a { }"])
+        .run()
+        .refuses(&["no tests", "test:NAME"]);
+    Tracer::script("test:a { }")
+        .run()
+        .refuses(&["tests alone", "--mode test"]);
+}
+
+#[test]
+fn tests_go_well_unless_they_return_or_exit_with_another_number_than_0() {
+    needs_root!();
+    let script = "BEGIN { printf(\"begin\\n\"); } test:good { printf(\"said\\n\"); } test:zero { if (1) { return 0; } exit(5); } \
+                  test:returns { for ($i : 0..9) { if ($i == 3) { return $i; } } exit(0); } \
+                  test:asserts { assert(1 == 2, \"no\"); } test:last { @ran = 1; exit(); } interval:us:100 { exit(9); } \
+                  END { printf(\"end\\n\"); }";
+    let finished = Tracer::new(["--mode", "test", "-e", script])
+        .run()
+        .expect(1);
+    let timeless = |line: &str| line.split(" (").next().unwrap_or_default().to_owned();
+    let lines: Vec<String> = finished.text().lines().map(timeless).collect();
+    let expected = "begin\n[==========] Running 5 tests.\n[ RUN      ] good\nsaid\n[       OK ] good\n[ RUN      ] zero\n\
+                    [       OK ] zero\n[ RUN      ] returns\n[  FAILED  ] returns\n[ RUN      ] asserts\n[  FAILED  ] asserts\n\
+                    [ RUN      ] last\n[       OK ] last\n[==========] 5 tests ran.\n[  PASSED  ] 3 tests.\n\
+                    [  FAILED  ] 2 tests, listed below:\n[  FAILED  ] returns\n[  FAILED  ] asserts\nend\n\n\n@ran: 1";
+    assert_eq!(lines.join("\n"), expected, "{finished}");
+    finished.says(&["ERROR: assert failed: no"]);
+    let options = ["-q", "--test", "-f", "json", "-e", "test:a { print(1); }"];
+    let finished = Tracer::new(options).run().ok();
+    let lines: Vec<&str> = finished.text().lines().collect();
+    assert_eq!(lines[0], "{\"type\": \"value\", \"data\": 1}");
+    assert!(
+        lines[1].starts_with("{\"type\": \"test_result\", \"data\": {\"a\": {\"duration\": "),
+        "{finished}"
+    );
+    assert!(lines[1].ends_with(", \"passed\": true}}}"), "{finished}");
 }
 
 #[test]

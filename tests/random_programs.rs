@@ -21,7 +21,7 @@ const PROGRAMS_OF_ALL_ROWS: u64 = 600;
 const TABLES: [&str; 4] = ["Attach points", "Settings", "Builtins", "Functions"];
 
 /// Why rows are in no program, and which. What has several forms is named with its parameters where only one is left out.
-const LEFT_OUT: [(&str, &str); 11] = [
+const LEFT_OUT: [(&str, &str); 12] = [
     (
         "fires when something happens elsewhere",
         "software; hardware; profile; tracepoint; rawtracepoint; kprobe; kretprobe; uprobe; uretprobe; usdt; \
@@ -30,6 +30,7 @@ const LEFT_OUT: [(&str, &str); 11] = [
          ctx; reg; uaddr; usermode",
     ),
     ("runs as often as a benchmark likes", "bench"),
+    ("is for sessions that run tests alone", "test"),
     (
         "differs from machine to machine or from run to run",
         "comm(number); numaid; username; cgroup; cgroup_path; cgroupid; curtask; ppid; pcomm; leader_tid; leader_comm; vma; \

@@ -4,7 +4,7 @@
 mod probes;
 
 pub use probes::{
-    Attach, PerfEvent, PerfScope, ProbeManifest, Sample, Site, SiteColumn, SiteTable,
+    Attach, Mode, PerfEvent, PerfScope, ProbeManifest, Sample, Site, SiteColumn, SiteTable,
 };
 
 use crate::ir::{MapId, ProbeId};

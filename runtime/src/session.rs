@@ -14,6 +14,7 @@ use crate::loss::Loss;
 use crate::sinks::{FORMS, Form, Sink, Writers};
 pub use crate::stop::{Stop, StopHandle};
 use pfscript_compiler::Object;
+use pfscript_compiler::manifest::Mode;
 use run::Running;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
@@ -120,7 +121,7 @@ pub struct Session {
     verbose: bool,
     dry_run: bool,
     print_maps: bool,
-    bench: bool,
+    mode: Option<Mode>,
     notify: bool,
     jvm_map: bool,
 }
@@ -152,7 +153,7 @@ impl Session {
             verbose: false,
             dry_run: false,
             print_maps: true,
-            bench: false,
+            mode: None,
             notify: false,
             jvm_map: false,
         }
@@ -247,10 +248,11 @@ impl Session {
         self
     }
 
-    /// Whether it runs the script's benchmarks (`bench:NAME`), between `BEGIN` and `END`, in place of its other probes.
+    /// Whether it runs the script's benchmarks (`bench:NAME`) or its tests (`test:NAME`), between `BEGIN` and `END`, in place of its
+    /// other probes.
     #[must_use]
-    pub fn bench(mut self, bench: bool) -> Session {
-        self.bench = bench;
+    pub fn mode(mut self, mode: Option<Mode>) -> Session {
+        self.mode = mode;
         self
     }
 

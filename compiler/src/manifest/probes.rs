@@ -112,6 +112,15 @@ impl SiteTable {
     }
 }
 
+/// What a session is for that does not trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `bench:NAME` is run again and again, to see how long it takes.
+    Bench,
+    /// `test:NAME` is run once, to see whether it goes well.
+    Test,
+}
+
 /// One attach point, as the mechanism that attaches it sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Attach {
@@ -124,8 +133,10 @@ pub enum Attach {
         /// Its number.
         number: i32,
     },
-    /// Run by the runtime again and again, to see how long it takes.
-    Bench {
+    /// Run by the runtime in a session that is for these alone.
+    Asked {
+        /// Which session that is.
+        mode: Mode,
         /// The script's name for it.
         name: String,
     },
@@ -170,7 +181,7 @@ impl Attach {
     pub fn fires_in_any_process(&self) -> bool {
         match self {
             // These run in the session's own process.
-            Attach::Begin | Attach::End | Attach::Signal { .. } | Attach::Bench { .. } => false,
+            Attach::Begin | Attach::End | Attach::Signal { .. } | Attach::Asked { .. } => false,
             Attach::PerfEvent(event) => match event.scope {
                 PerfScope::EveryCpu => false,
                 // A timer that prints and ends; nobody samples with it.

@@ -50,6 +50,7 @@ static REGISTRY: &[&dyn Provider] = &[
     &usdt::USDT,
     &own::SELF,
     &own::BENCH,
+    &own::TEST,
 ];
 
 /// Probe types of bpftrace's that are not here yet, by all their names.
@@ -59,7 +60,6 @@ const NOT_YET: &[&[&str]] = &[
     &["watchpoint", "w"],
     &["asyncwatchpoint", "aw"],
     &["iter", "it"],
-    &["test"],
     &["special"],
 ];
 

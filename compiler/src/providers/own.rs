@@ -1,9 +1,9 @@
-//! `self:signal:NAME` and `bench:NAME`: what the session itself runs, when the tracer gets a signal, and to see how long it
-//! takes. When that is, the session decides.
+//! `self:signal:NAME`, `bench:NAME` and `test:NAME`: what the session itself runs, when the tracer gets a signal, to see how long it
+//! takes, and to see whether it goes well. When that is, the session decides.
 
 use super::{Provider, ProviderInfo, nearest, parts};
 use crate::facts::{FactError, Facts};
-use crate::manifest::{Attach, Site};
+use crate::manifest::{Attach, Mode, Site};
 use crate::program::ProgramKind;
 use pfscript_grammar::ast::AttachPoint;
 use pfscript_grammar::{Diagnostic, escape};
@@ -62,32 +62,52 @@ impl Provider for OwnSignal {
     }
 }
 
-/// Benchmarks.
-pub(super) struct Bench(ProviderInfo);
+/// What a session is asked for.
+pub(super) struct Asked {
+    info: ProviderInfo,
+    mode: Mode,
+}
 
-pub(super) static BENCH: Bench = Bench(ProviderInfo {
-    names: &["bench"],
-    syntax: "bench:NAME",
-    doc: "what `--mode bench` runs again and again, to see how long it takes; nothing else runs it",
-    kind: ProgramKind::Once,
-    narrowed: false,
-    listed: false,
-});
+pub(super) static BENCH: Asked = Asked {
+    info: ProviderInfo {
+        names: &["bench"],
+        syntax: "bench:NAME",
+        doc: "what `--mode bench` runs again and again, to see how long it takes; nothing else runs it",
+        kind: ProgramKind::Once,
+        narrowed: false,
+        listed: false,
+    },
+    mode: Mode::Bench,
+};
 
-impl Provider for Bench {
+pub(super) static TEST: Asked = Asked {
+    info: ProviderInfo {
+        names: &["test"],
+        syntax: "test:NAME",
+        doc: "what `--mode test` runs once; it fails where it returns or exits with another number than 0, as `assert()` does; nothing \
+              else runs it",
+        kind: ProgramKind::Once,
+        narrowed: false,
+        listed: false,
+    },
+    mode: Mode::Test,
+};
+
+impl Provider for Asked {
     fn info(&self) -> &ProviderInfo {
-        &self.0
+        &self.info
     }
 
     fn expand(&self, point: &AttachPoint, _facts: &dyn Facts) -> Result<Vec<Site>, Diagnostic> {
-        let [name] = parts::parts(point, &self.0, 1..=1)? else {
+        let [name] = parts::parts(point, &self.info, 1..=1)? else {
             // `parts` has seen to it that there is one.
             return Err(Diagnostic::error(point.span, "a name is missing"));
         };
         Ok(vec![Site {
-            name: format!("{}:{}", self.0.names[0], name.node),
+            name: format!("{}:{}", self.info.names[0], name.node),
             function: None,
-            attach: Attach::Bench {
+            attach: Attach::Asked {
+                mode: self.mode,
                 name: name.node.clone(),
             },
         }])
@@ -95,6 +115,6 @@ impl Provider for Bench {
 
     /// Their names are the script's own.
     fn list(&self, _facts: &dyn Facts) -> Result<Vec<String>, FactError> {
-        Ok(vec![format!("{}:", self.0.names[0])])
+        Ok(vec![format!("{}:", self.info.names[0])])
     }
 }

@@ -36,7 +36,7 @@ pub use declarations::Declared;
 
 use crate::facts::{self, Facts};
 use crate::hir::{Expr, ExprKind, Loop, ScriptMap, Stmt, Var, VarData};
-use crate::manifest::{RecordKind, Site, SiteColumn};
+use crate::manifest::{Attach, Mode, RecordKind, Site, SiteColumn};
 use crate::providers::Provider;
 use crate::types::{Type, TypeTable};
 use attach_points::{Differences, Group, Point, expand};
@@ -160,6 +160,18 @@ pub struct ProbeContext<'a> {
 }
 
 impl ProbeContext<'_> {
+    /// Whether it is a test: then what it returns is of interest.
+    fn is_test(&self) -> bool {
+        let mode = self.points.first().map(|point| &point.site.attach);
+        matches!(
+            mode,
+            Some(Attach::Asked {
+                mode: Mode::Test,
+                ..
+            })
+        )
+    }
+
     /// Whether a site has an argument of that name.
     pub fn has_argument(&self, name: &str, facts: &dyn Facts) -> bool {
         self.points.iter().any(|point| {
@@ -438,6 +450,15 @@ impl Checker<'_> {
             ty: Type::Void,
             span,
         }
+    }
+
+    /// Ends the session, and with it the action, with an exit status; in a test, the test alone.
+    pub fn exit(&mut self, status: Expr, span: Span) -> Expr {
+        let mut emit = self.emit(RecordKind::Exit, vec![status], span);
+        if let ExprKind::Emit { leaves, .. } = &mut emit.kind {
+            *leaves = true;
+        }
+        emit
     }
 
     /// The text of `$number`, if it was given.

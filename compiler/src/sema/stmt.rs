@@ -156,10 +156,12 @@ impl Checker<'_> {
                 out.push(Stmt::Continue(stmt.span));
             }
             StmtKind::Return(value) => {
-                if let Some(value) = value {
-                    self.number(value)?;
-                }
-                out.push(Stmt::Return(stmt.span));
+                let value = value.as_ref().map(|value| self.number(value));
+                out.push(match value.transpose()? {
+                    // The result of a test. Nobody asks for that of other programs.
+                    Some(value) if self.probe.is_test() => Stmt::Expr(self.exit(value, stmt.span)),
+                    _ => Stmt::Return(stmt.span),
+                });
             }
             StmtKind::Block(block) => out.extend(self.block(block)),
             StmtKind::Unsupported(node) => {

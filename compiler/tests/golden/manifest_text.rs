@@ -41,7 +41,7 @@ fn attach(point: &Attach) -> String {
         Attach::Begin => "once, before the others".into(),
         Attach::End => "once, after the others".into(),
         Attach::Signal { number } => format!("at signal {number} to the tracer"),
-        Attach::Bench { name } => format!("as benchmark {name}"),
+        Attach::Asked { mode, name } => format!("as {mode:?} {name}"),
         Attach::PerfEvent(event) => {
             let (kind, config) = (event.event_type, event.config);
             let sample = match event.sample {

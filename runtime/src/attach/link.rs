@@ -47,7 +47,7 @@ pub fn direct(
         Attach::Begin
         | Attach::End
         | Attach::Signal { .. }
-        | Attach::Bench { .. }
+        | Attach::Asked { .. }
         | Attach::PerfEvent(_)
         | Attach::Tracepoint { .. }
         | Attach::Kprobe { .. }

@@ -253,7 +253,7 @@ fn latest_runs_first(attach: &Attach) -> bool {
         // One array of programs, in the order of attaching (bpf_prog_array_copy); one list by priority (func_add).
         Attach::Tracepoint { .. } | Attach::RawTracepoint { .. } => false,
         // Run one after the other by ourselves.
-        Attach::Begin | Attach::End | Attach::Signal { .. } | Attach::Bench { .. } => false,
+        Attach::Begin | Attach::End | Attach::Signal { .. } | Attach::Asked { .. } => false,
     }
 }
 

@@ -81,7 +81,7 @@ impl Events {
             Attach::Begin
             | Attach::End
             | Attach::Signal { .. }
-            | Attach::Bench { .. }
+            | Attach::Asked { .. }
             | Attach::RawTracepoint { .. } => Ok(Vec::new()),
             Attach::PerfEvent(event) => self.counted(info, event),
             Attach::Tracepoint { category, name } => {

@@ -5,6 +5,7 @@ use super::place::{Failure, Place};
 use super::table::Table;
 use super::value::Value;
 use crate::loss::Loss;
+use std::time::Duration;
 
 /// What a benchmark came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,30 @@ pub struct Benchmark {
     pub average_ns: u64,
     /// How many times it was run.
     pub iterations: u64,
+}
+
+/// What a test came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestResult {
+    /// The script's name for it.
+    pub name: String,
+    /// Whether it went well.
+    pub passed: bool,
+    /// How long it took, the call of the kernel included.
+    pub took: Duration,
+}
+
+/// How far the tests of a script are.
+#[derive(Clone, Copy, Debug)]
+pub enum Testing<'a> {
+    /// So many are run now.
+    Begin(usize),
+    /// The one of this name is run.
+    Runs(&'a str),
+    /// It was run.
+    Ran(&'a TestResult),
+    /// All were, in this order.
+    End(&'a [TestResult]),
 }
 
 /// What a script says of itself, and where.
@@ -50,6 +75,8 @@ pub enum Event<'a> {
     Map(Table<'a>),
     /// All benchmarks were run, in this order.
     Benchmarks(&'a [Benchmark]),
+    /// Tests are run.
+    Testing(Testing<'a>),
     /// Tracing has ended; what follows are the maps that are printed at the end, and losses.
     Ended,
     /// Something was lost.

@@ -11,7 +11,7 @@ mod table;
 mod value;
 
 pub use decode::{Names, NoNames};
-pub use event::{Benchmark, Event, Said};
+pub use event::{Benchmark, Event, Said, TestResult, Testing};
 pub use format::{Argument, Printf};
 pub use place::{Failure, Place, Refused};
 pub use table::{Entry, Kind, MapOptions, Table};

@@ -4,9 +4,11 @@
 //!
 //! In comes a [`Session`], out goes an [`Outcome`]. What a record asks for is done in `perform`, what is shown in a sink.
 
+mod asked;
 mod bench;
 mod jvms;
 mod notes;
+mod testing;
 
 use super::backlog::Backlog;
 use super::gather::Gather;
@@ -32,7 +34,7 @@ use crate::sys::script_signals::ScriptSignal;
 use crate::sys::signals::Phase;
 use crate::unwind_tables::UnwindTables;
 use aya::maps::{MapData, RingBuf};
-use pfscript_compiler::manifest::{Attach, Purpose, RecordKind};
+use pfscript_compiler::manifest::{Attach, Mode, Purpose, RecordKind};
 use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
 use std::collections::BTreeMap;
 use std::io;
@@ -111,7 +113,7 @@ impl<'a> Running<'a> {
                 .with_help("start one with `-c COMMAND`")
                 .at(span));
         }
-        bench::are_there(manifest, session.bench)?;
+        asked::are_there(manifest, session.mode)?;
         let by_id = !matches!(session.target, Target::All) || manifest.user_symbols;
         if by_id && namespace::proc_is_foreign() {
             let message = "/proc shows the processes of another pid namespace";
@@ -253,8 +255,11 @@ impl<'a> Running<'a> {
         let begun = self.run_once(&Attach::Begin)?;
         if self.deliver_all()? == Delivered::UpToExit {
             self.announce(begun)?;
-        } else if self.session.bench {
-            self.run_benchmarks()?;
+        } else if let Some(mode) = self.session.mode {
+            match mode {
+                Mode::Bench => self.run_benchmarks()?,
+                Mode::Test => self.run_tests()?,
+            }
         } else {
             self.stop.phase(Phase::Tracing);
             self.wait_for_tables();

@@ -7,7 +7,9 @@ use super::printf::printf;
 use super::{Form, NOTICE, Sink, form};
 use crate::local_time::{self, Zone};
 use crate::loss::{Cause, Loss};
-use crate::results::{Benchmark, Bucket, Event, Failure, Kind, Place, Scale, Table, Value};
+use crate::results::{
+    Benchmark, Bucket, Event, Failure, Kind, Place, Scale, Table, TestResult, Testing, Value,
+};
 use pfscript_compiler::manifest::FaultKind;
 use pfscript_grammar::escape::Keep;
 use pfscript_probes::LossCause;
@@ -108,7 +110,10 @@ impl<W: Write> Sink for Json<W> {
                     object("benchmark_result", line, |line| benchmark(bench, line));
                 }
             }
-            Event::Ended => {}
+            Event::Testing(Testing::Ran(result)) => {
+                object("test_result", line, |line| test_result(result, line));
+            }
+            Event::Testing(_) | Event::Ended => {}
         }
         self.writer.write_all(line)
     }
@@ -137,6 +142,16 @@ fn benchmark(bench: &Benchmark, out: &mut Vec<u8>) {
     form::push(
         out,
         format_args!(": {{\"average\": {average}, \"iters\": {runs}}}}}"),
+    );
+}
+
+fn test_result(result: &TestResult, out: &mut Vec<u8>) {
+    out.push(b'{');
+    string(result.name.as_bytes(), out);
+    let (took, passed) = (result.took.as_micros(), result.passed);
+    form::push(
+        out,
+        format_args!(": {{\"duration\": {took}, \"passed\": {passed}}}}}"),
     );
 }
 

@@ -3,7 +3,7 @@
 
 use super::printf::printf;
 use super::{Form, NOTICE, Sink, form};
-use crate::results::{Benchmark, Event, Failure, Table, Value};
+use crate::results::{Benchmark, Event, Failure, Table, Testing, Value};
 use pfscript_grammar::escape::{Keep, escape, escape_bytes};
 use std::io::{self, BufWriter, Write};
 
@@ -87,6 +87,7 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
             }
             Event::Map(table) => return self.map(table),
             Event::Benchmarks(all) => benchmarks(all, &mut self.line),
+            Event::Testing(testing) => tests(testing, &mut self.line),
             Event::Ended => self.line.extend_from_slice(b"\n\n"),
             Event::Attached(1) => self.message("Attached 1 probe"),
             Event::Attached(count) => self.message(&format!("Attached {count} probes")),
@@ -149,6 +150,44 @@ fn benchmarks(all: &[Benchmark], out: &mut Vec<u8>) {
     for bench in all {
         let (time, runs) = (bench.average_ns.to_string(), bench.iterations.to_string());
         row(out, &bench.name, &time, &runs);
+    }
+}
+
+/// How tests go on, in the form that GoogleTest made known.
+fn tests(testing: &Testing<'_>, out: &mut Vec<u8>) {
+    let mut line = |mark: &str, text: String| form::push(out, format_args!("[{mark}] {text}\n"));
+    let counted = |count| match count {
+        1 => "1 test".to_owned(),
+        count => format!("{count} tests"),
+    };
+    match testing {
+        Testing::Begin(count) => line("==========", format!("Running {}.", counted(*count))),
+        Testing::Runs(name) => line(" RUN      ", escape(name).into_owned()),
+        Testing::Ran(result) => {
+            let (name, took) = (escape(&result.name), result.took.as_micros());
+            let mark = if result.passed {
+                "       OK "
+            } else {
+                "  FAILED  "
+            };
+            line(mark, format!("{name} ({took} μs)"));
+        }
+        Testing::End(results) => {
+            let failed = || results.iter().filter(|result| !result.passed);
+            let failures = failed().count();
+            line("==========", format!("{} ran.", counted(results.len())));
+            line(
+                "  PASSED  ",
+                format!("{}.", counted(results.len() - failures)),
+            );
+            if failures > 0 {
+                line(
+                    "  FAILED  ",
+                    format!("{}, listed below:", counted(failures)),
+                );
+            }
+            failed().for_each(|result| line("  FAILED  ", escape(&result.name).into_owned()));
+        }
     }
 }
 

@@ -225,11 +225,7 @@ fn exit(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnosti
         true => args.value(0)?,
         false => Expr::int(0, Type::I64, args.span),
     };
-    let mut emit = checker.emit(RecordKind::Exit, vec![status], args.span);
-    if let ExprKind::Emit { leaves, .. } = &mut emit.kind {
-        *leaves = true;
-    }
-    Ok(emit)
+    Ok(checker.exit(status, args.span))
 }
 
 /// What a conversion takes of a value that is no wider than C's `int`: 32 bits, with the conversion's sign. A length says

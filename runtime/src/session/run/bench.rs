@@ -3,7 +3,7 @@
 //! In come loaded programs, out go averages. The kernel's own count (`BPF_ENABLE_STATS`, Linux 5.8) has the time within the
 //! program alone: without the system call that runs it, but with the two looks at the clock.
 
-use super::{Running, Waited};
+use super::{Running, Waited, asked};
 use crate::attach;
 use crate::error::{Error, ErrorKind, Halt};
 use crate::load::Loaded;
@@ -11,7 +11,7 @@ use crate::results::{Benchmark, Event};
 use crate::sinks::Sink as _;
 use crate::sys::bpf;
 use pfscript_compiler::ir::ProbeId;
-use pfscript_compiler::manifest::{Attach, Manifest};
+use pfscript_compiler::manifest::Mode;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -31,45 +31,11 @@ struct Bench {
     _counting: OwnedFd,
 }
 
-/// The benchmarks of a script, in order: their programs and names.
-fn all(manifest: &Manifest) -> Vec<(ProbeId, String)> {
-    let probes = manifest.probes.iter();
-    let points = probes.flat_map(|(probe, info)| info.points().map(move |point| (probe, point)));
-    points
-        .filter_map(|(probe, point)| match point {
-            Attach::Bench { name } => Some((probe, name.clone())),
-            _ => None,
-        })
-        .collect()
-}
-
-/// Whether a session has something to run: benchmarks where those are wanted, else other probes.
-///
-/// # Errors
-/// What the script lacks.
-pub(super) fn are_there(manifest: &Manifest, wanted: bool) -> Result<(), Error> {
-    let mut points = manifest.probes.values().flat_map(|probe| probe.points());
-    let is_bench = |point: &Attach| matches!(point, Attach::Bench { .. });
-    match wanted {
-        true if !points.any(is_bench) => Err(Error::new(
-            ErrorKind::Target,
-            "the script has no benchmarks to run",
-        )
-        .with_help("a benchmark looks like `bench:NAME { … }`")),
-        false if points.all(is_bench) => Err(Error::new(
-            ErrorKind::Target,
-            "the script has benchmarks alone",
-        )
-        .with_help("run them with `--mode bench`")),
-        _ => Ok(()),
-    }
-}
-
 impl Running<'_> {
     /// Runs the benchmarks, one after the other.
     pub(super) fn run_benchmarks(&mut self) -> Result<(), Halt> {
         let mut results = Vec::new();
-        for (program, name) in all(&self.session.object.manifest) {
+        for (program, name) in asked::all(&self.session.object.manifest, Mode::Bench) {
             let bench = Bench::begin(program, name, &self.loaded)?;
             let mut ended = false;
             while !ended && bench.round(&self.loaded)? {
