@@ -14,8 +14,8 @@ fn the_language_reference_is_what_the_tables_say() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/language.md");
     let text = std::fs::read_to_string(&path).unwrap();
     let (written, generated) = text.split_once(MARK).unwrap();
-    let corpus = corpus();
-    let reference = format!("\n{}", language::reference(|name| example(&corpus, name)));
+    let scripts = scripts();
+    let reference = format!("\n{}", language::reference(|name| example(&scripts, name)));
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, format!("{written}{MARK}{reference}")).unwrap();
     } else {
@@ -26,58 +26,35 @@ fn the_language_reference_is_what_the_tables_say() {
     }
 }
 
-/// Names that no script of the corpus can use, which runs without other processes, functions of programs and `--unsafe`, and on
-/// machines without control groups and with the names of functions alone.
-const WITHOUT_EXAMPLE: &[&str] = &[
-    "arg2",
-    "arg3",
-    "arg4",
-    "arg5",
-    "arg6",
-    "arg7",
-    "arg8",
-    "arg9",
-    "arg10",
-    "arg11",
-    "sarg0",
-    "sarg1",
-    "sarg2",
-    "sarg3",
-    "sarg4",
-    "sarg5",
-    "sarg6",
-    "sarg7",
-    "sarg8",
-    "sarg9",
-    "override",
-    "retval",
-    "func",
-    "cgroup_path",
-    "cpid",
-    "percpu_kaddr",
-    "cgroupid",
-    "debugf",
-    "signal",
-    "signal_thread",
-    "system",
-    "uaddr",
-    "write_user",
-    "vma",
+/// Arguments beyond the second, which are used as that is.
+const AS_THE_FIRST: [&str; 19] = [
+    "arg2", "arg3", "arg4", "arg5", "arg6", "arg7", "arg8", "arg9", "arg10", "arg11", "sarg1",
+    "sarg2", "sarg3", "sarg4", "sarg5", "sarg6", "sarg7", "sarg8", "sarg9",
 ];
 
-/// The scripts of the corpus by their names, without comments.
-fn corpus() -> BTreeMap<String, String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/corpus");
-    let files = std::fs::read_dir(folder).unwrap();
-    let paths = files.map(|file| file.unwrap().path());
-    let scripts = paths.filter(|path| path.extension().is_some_and(|ending| ending == "pf"));
-    let named = scripts.map(|path| {
-        let text = std::fs::read_to_string(&path).unwrap();
-        let lines = text.lines().filter(|line| !line.starts_with("//"));
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        (name, lines.collect::<Vec<_>>().join("\n"))
-    });
-    named.collect()
+/// The scripts that show the language: those of the corpus, which are run, and those that need other processes, functions of programs,
+/// commands or `--unsafe`, which are checked.
+const FOLDERS: [&str; 2] = ["tests/corpus", "tests/examples"];
+
+/// The scripts by their paths in the repository, without comments: those of the corpus first.
+fn scripts() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let of_folder = |folder: &str| {
+        let files = std::fs::read_dir(root.join(folder)).unwrap();
+        let paths = files.map(|file| file.unwrap().path());
+        let scripts = paths.filter(|path| path.extension().is_some_and(|ending| ending == "pf"));
+        let named = scripts.map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines = text.lines().filter(|line| !line.starts_with("//"));
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            (
+                format!("{folder}/{name}"),
+                lines.collect::<Vec<_>>().join("\n"),
+            )
+        });
+        named.collect::<BTreeMap<_, _>>()
+    };
+    FOLDERS.into_iter().flat_map(of_folder).collect()
 }
 
 /// Whether a script uses a builtin or calls a function.
@@ -91,25 +68,28 @@ fn uses(script: &str, name: &str) -> bool {
 }
 
 /// A link to a script that uses a name, one that is named after it if there is such; nothing if there is none.
-fn example(corpus: &BTreeMap<String, String>, name: &str) -> String {
-    let users = || corpus.iter().filter(|(_, script)| uses(script, name));
+fn example(scripts: &[(String, String)], name: &str) -> String {
+    let users = || scripts.iter().filter(|(_, script)| uses(script, name));
     let about = name.replace('_', "-");
     let named = users().find(|(script, _)| script.contains(&about));
     match named.or_else(|| users().next()) {
-        Some((script, _)) => format!("[{script}](../tests/corpus/{script}.pf)"),
+        Some((script, _)) => {
+            let title = script.rsplit('/').next().unwrap();
+            format!("[{title}](../{script}.pf)")
+        }
         None => String::new(),
     }
 }
 
 #[test]
-fn the_corpus_has_an_example_of_each_name() {
-    let corpus = corpus();
+fn each_name_has_an_example() {
+    let scripts = scripts();
     let functions = language::functions::all().map(|row| row.name);
     let prelude = PRELUDE.iter().map(|row| row.definition.name.node.as_str());
     let names = language::BUILTINS.iter().map(|row| row.name);
     for name in names.chain(functions).chain(prelude) {
-        let missing = example(&corpus, name).is_empty();
-        assert_eq!(missing, WITHOUT_EXAMPLE.contains(&name), "`{name}`");
+        let missing = example(&scripts, name).is_empty();
+        assert_eq!(missing, AS_THE_FIRST.contains(&name), "`{name}`");
     }
 }
 
