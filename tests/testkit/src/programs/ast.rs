@@ -207,8 +207,10 @@ pub enum Stmt {
     Call(usize, Vec<Given>),
     /// `assert(e || true, "…")`, or what is checked when the script is compiled.
     Assert(&'static str, Expr),
-    /// `cat` of a file that is the same everywhere.
-    Cat,
+    /// What is written so, and prints the same everywhere.
+    Fixed(&'static str, &'static [u8]),
+    /// `warnf` or `errorf` of a number, on the standard error.
+    Said(&'static str, Expr),
     /// `if comptime`, whose other branch has what would not compile.
     Comptime(Expr, bool, Vec<Stmt>),
     Set(Variable, Expr),
@@ -282,6 +284,8 @@ pub struct Settings {
     pub trailer: &'static str,
     /// Whether maps are printed at the end.
     pub prints: bool,
+    /// A setting that changes nothing of what is printed.
+    pub other: &'static str,
 }
 
 impl Default for Settings {
@@ -290,6 +294,7 @@ impl Default for Settings {
             max_strlen: 256,
             trailer: "..",
             prints: true,
+            other: "",
         }
     }
 }

@@ -139,7 +139,8 @@ impl<'a> Machine<'a> {
             Stmt::Call(number, given) => drop(self.call(*number, given)),
             Stmt::Assert("assert", condition) => drop(self.eval(condition)),
             Stmt::Assert(..) => {}
-            Stmt::Cat => self.requests.push(Request::Text(b"Linux\n".to_vec())),
+            Stmt::Fixed(_, printed) => self.requests.push(Request::Text(printed.to_vec())),
+            Stmt::Said(_, value) => drop(self.eval(value)),
             Stmt::Comptime(condition, holds, body) => {
                 assert_eq!(self.eval(condition).holds(), *holds, "{condition}");
                 return self.run(body);

@@ -251,7 +251,7 @@ impl fmt::Display for Expr {
 fn branch(f: &mut fmt::Formatter<'_>, body: &[Stmt], checked: bool) -> fmt::Result {
     match checked {
         true => block(f, body),
-        false => f.write_str("{ print(\"a\".there); }"),
+        false => f.write_str("{ print(\"a\".there); fail(\"not checked\"); }"),
     }
 }
 
@@ -285,7 +285,8 @@ impl fmt::Display for Stmt {
             Stmt::Assert(function, condition) => {
                 write!(f, "{function}({condition}, \"it holds\");")
             }
-            Stmt::Cat => write!(f, "cat(\"/proc/sys/kernel/os%s\", \"type\");"),
+            Stmt::Fixed(written, _) => f.write_str(written),
+            Stmt::Said(function, value) => write!(f, "{function}(\"said: %d\", {value});"),
             Stmt::Comptime(condition, holds, body) => {
                 write!(f, "if comptime ({condition}) ")?;
                 let (first, second): (&[Stmt], &[Stmt]) = match holds {
@@ -464,10 +465,11 @@ impl fmt::Display for Settings {
             max_strlen,
             trailer,
             prints,
+            other,
         } = self;
         write!(f, "config = {{ max_strlen = {max_strlen}; ")?;
         write!(f, "str_trunc_trailer = \"{trailer}\"; ")?;
-        write!(f, "print_maps_on_exit = {prints}; }}")
+        write!(f, "print_maps_on_exit = {prints}; {other} }}")
     }
 }
 

@@ -5,7 +5,7 @@ use super::expressions::boxed;
 use crate::programs::ast::{Binary, Expr, I64, Stmt, Type};
 
 /// What always holds.
-const FACTS: [&str; 14] = [
+const FACTS: [&str; 34] = [
     "pid == pid()",
     "tid == tid(curr_ns)",
     "uid == uid",
@@ -20,6 +20,33 @@ const FACTS: [&str; 14] = [
     "rand < 4294967296",
     "!kfunc_exist(\"there_is_no_such_function\")",
     "!kfunc_allowed(\"bpf_task_from_pid\")",
+    "__always_true == 1",
+    "probetype == \"special\" || probetype == \"interval\"",
+    "probe == probe",
+    "usermode < 2",
+    "numaid < 1024",
+    "cgroup == cgroup",
+    "curtask->tgid == pid(init)",
+    "curtask->pid == tid(init)",
+    "comm == comm(tid(init))",
+    "ppid == ppid(curtask)",
+    "pcomm == pcomm(curtask)",
+    "leader_tid == leader_tid(curtask)",
+    "leader_comm == leader_comm(curtask)",
+    "kaddr(\"_stext\") != 0",
+    "vma(0) == 0",
+    "len(kstack) < 2049",
+    "len(kstack(2)) <= 2",
+    "len(ustack) < 2049",
+    "len(ustack(3)) <= 3",
+    "len(dw_ustack(1)) <= 1",
+];
+
+/// What prints the same everywhere: the kernel's name, and times that no clock is asked for.
+const FIXED: [(&str, &[u8]); 3] = [
+    ("cat(\"/proc/sys/kernel/os%s\", \"type\");", b"Linux\n"),
+    ("time(\"no clock\\n\");", b"no clock\n"),
+    ("print(strftime(\"then\", 5));", b"then\n"),
 ];
 
 /// What numbers are called, on every kind of processor: those of system calls are the same since Linux 5.1.
@@ -39,7 +66,7 @@ impl Generator {
 
     /// A statement that does the same everywhere.
     pub(super) fn fixed(&mut self) -> Stmt {
-        match self.random.below(4) {
+        match self.random.below(6) {
             0 => Stmt::Assert("assert", self.condition(1)),
             1 => Stmt::Assert("assert_str", self.text(1)),
             2 => {
@@ -47,7 +74,14 @@ impl Generator {
                     Expr::Binary(Binary::Ge, boxed(self.constant()), boxed(Expr::Number(0)));
                 Stmt::Assert("static_assert", known)
             }
-            _ if self.prints() => Stmt::Cat,
+            3 => {
+                let function = self.random.one_of(&["warnf", "errorf"]);
+                Stmt::Said(function, self.any_int(2))
+            }
+            _ if self.prints() => {
+                let (written, printed) = self.random.one_of(&FIXED);
+                Stmt::Fixed(written, printed)
+            }
             _ => self.print(),
         }
     }

@@ -16,6 +16,19 @@ const SPECIAL: [&[u8]; 8] = [
     b"a\xe4\xb8",
 ];
 
+/// Settings that are ample for a program, or about what programs do not have.
+const OTHERS: [&str; 9] = [
+    "max_map_keys = 5000;",
+    "max_stacks = 1000;",
+    "max_cat_bytes = 100;",
+    "perf_rb_pages = 512;",
+    "max_probes = 100;",
+    "max_bpf_progs = 100;",
+    "missing_probes = warn;",
+    "stack_mode = raw;",
+    "show_debug_info = true;",
+];
+
 /// Bytes of strings that a function takes, which all of them have room for.
 const LEAST_ROOM: u64 = 8;
 
@@ -31,6 +44,7 @@ impl Generator {
                 max_strlen: self.random.one_of(limits),
                 trailer: self.random.one_of(&["..", "~", ""]),
                 prints: !self.chance(8),
+                other: self.random.one_of(&OTHERS),
             });
         }
     }
