@@ -21,7 +21,7 @@ const PROGRAMS_OF_ALL_ROWS: u64 = 600;
 const TABLES: [&str; 4] = ["Attach points", "Settings", "Builtins", "Functions"];
 
 /// Why rows are in no program, and which. What has several forms is named with its parameters where only one is left out.
-const LEFT_OUT: [(&str, &str); 6] = [
+const LEFT_OUT: [(&str, &str); 7] = [
     (
         "fires when something happens elsewhere",
         "software; hardware; profile; tracepoint; rawtracepoint; kprobe; kretprobe; uprobe; uretprobe; usdt; \
@@ -36,6 +36,10 @@ const LEFT_OUT: [(&str, &str); 6] = [
     ),
     ("is there for sessions with a command", "cpid"),
     ("makes the kernel write to its log", "debugf"),
+    (
+        "is about the memory of a process that the session follows",
+        "rss_fault; rss_fill; rss_drop; rss_move",
+    ),
     (
         "acts on processes and their memory",
         "signal; signal_thread; write_user; override; join",

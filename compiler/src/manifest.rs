@@ -2,10 +2,12 @@
 //! and what to do for each record. The runtime decodes by the manifest alone.
 
 mod probes;
+mod resident;
 
 pub use probes::{
     Attach, Mode, PerfEvent, PerfScope, ProbeManifest, Sample, Site, SiteColumn, SiteTable,
 };
+pub use resident::ResidentChange;
 
 use crate::ir::{MapId, ProbeId};
 use cranelift_entity::PrimaryMap;
@@ -44,6 +46,8 @@ pub struct Manifest {
     pub str_trunc_trailer: String,
     /// Where the script asks for the process id of a command (`cpid`): it cannot run without one.
     pub needs_command: Option<Span>,
+    /// Where the script first says something of a process's resident pages: it cannot run without one process or command.
+    pub needs_target: Option<Span>,
     /// The map `pf_map_sites`, that the runtime fills before attaching; `None` if no program asks for its site.
     pub sites: Option<SiteTable>,
     /// What may go wrong at places in the script. The counter of each stands in `pf_map_loss` behind those of the probes.
@@ -481,6 +485,16 @@ pub enum RecordKind {
     Time {
         /// The format, `%H:%M:%S\n` by default.
         format: String,
+    },
+    /// `rss_fault(…)` and the like: what changes of a process's resident pages.
+    Resident {
+        /// How it changes.
+        change: ResidentChange,
+        /// The process's id, an address and a length in bytes, all of them numbers; then who is charged, or the address that the
+        /// range moves to, if the change has that.
+        fields: Vec<Field>,
+        /// The record's size in bytes.
+        size: u32,
     },
     /// `exit()`, `exit(code)`: the `u32` at offset 8 of the record is the code.
     Exit,

@@ -23,6 +23,7 @@ mod processes;
 mod python;
 mod raw_table;
 mod refusal;
+mod resident;
 mod rests;
 pub mod results;
 mod ring;

@@ -3,13 +3,14 @@
 //! In comes a record, out go events for the sink, or changes of maps (`clear`, `zero`). The order of records and the end of
 //! tracing are left to `session::run`.
 
-use crate::bytes::{field, shown, slice, unsigned};
+use crate::bytes::{field, number, shown, slice, unsigned};
 use crate::error::{Error, ErrorKind, Halt};
 use crate::generations::Generations;
 use crate::load::Loaded;
 use crate::local_time::local_time;
 use crate::outside;
 use crate::raw_table::RawTable;
+use crate::resident::{Account, Change};
 use crate::results::{self, Event, MapOptions, Names, Place, Printf, Said, Table};
 use crate::sinks::{self, Sink};
 use crate::stop::Stop;
@@ -19,7 +20,7 @@ use pfscript_compiler::manifest::{
     FormatPiece, Manifest, MapManifest, MapValue, Purpose, RecordKind, Then,
 };
 use pfscript_grammar::Span;
-use pfscript_probes::abi::{AVERAGE, JOINED_STRINGS, map};
+use pfscript_probes::abi::{AVERAGE, JOINED_STRINGS, RECORD_KIND, map};
 use std::collections::BTreeSet;
 use std::io;
 
@@ -43,6 +44,8 @@ pub struct Performer<'a> {
     loaded: &'a Loaded,
     names: SymbolNames<'a>,
     setting: Setting<'a>,
+    /// The account of the process's resident memory, if there is one.
+    account: Option<&'a mut Account>,
     /// Maps whose past generation no program uses any more, and that is still to be read.
     changed: BTreeSet<usize>,
 }
@@ -62,8 +65,16 @@ impl<'a> Performer<'a> {
             loaded,
             names,
             setting,
+            account: None,
             changed: BTreeSet::new(),
         }
+    }
+
+    /// With the account that changes of resident memory are for.
+    #[must_use]
+    pub fn account(mut self, account: Option<&'a mut Account>) -> Performer<'a> {
+        self.account = account;
+        self
     }
 
     /// Does what a record of this kind asks for; `exit` is the caller's to handle.
@@ -133,6 +144,28 @@ impl<'a> Performer<'a> {
                 self.put_zeros(*map, &table)?;
             }
             RecordKind::Time { format } => self.sink.event(&Event::Time(local_time(format)))?,
+            RecordKind::Resident { change, fields, .. } => {
+                if let Some(account) = &mut self.account {
+                    let number = |index: usize| {
+                        let printed = fields.get(index);
+                        let found =
+                            printed.and_then(|part| number(&part.layout, field(record, part)));
+                        found.unwrap_or(0) as u64
+                    };
+                    let last = fields.get(3).map(|part| field(record, part));
+                    account.apply(&Change {
+                        change: *change,
+                        process: number(0) as u32,
+                        address: number(1),
+                        length: number(2),
+                        to: number(3),
+                        by: (
+                            unsigned(RECORD_KIND.of(record)) as u32,
+                            last.unwrap_or_default(),
+                        ),
+                    });
+                }
+            }
             RecordKind::Several(kinds) => {
                 self.change_over(kinds)?;
                 for kind in kinds {

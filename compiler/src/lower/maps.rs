@@ -267,7 +267,9 @@ pub(super) fn define(
         let prints = checked.needs.records.iter().any(|kind| {
             matches!(
                 kind,
-                RecordKind::Printf { .. } | RecordKind::PrintValue { .. }
+                RecordKind::Printf { .. }
+                    | RecordKind::PrintValue { .. }
+                    | RecordKind::Resident { .. }
             )
         });
         // The kernel wants a power of two pages of its own size.

@@ -67,6 +67,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         source_lines: checked.limits.source_lines,
         str_trunc_trailer: checked.limits.str_trunc_trailer.clone(),
         needs_command: checked.needs.needs_command,
+        needs_target: checked.needs.needs_target,
         sites: sites::table(checked),
         ..Manifest::default()
     };

@@ -71,6 +71,7 @@ fn emptied(record: &RecordKind, maps: &mut BTreeSet<usize>) {
         }
         | RecordKind::Printf { .. }
         | RecordKind::PrintValue { .. }
+        | RecordKind::Resident { .. }
         | RecordKind::Time { .. }
         | RecordKind::Exit => {}
     }
@@ -188,6 +189,7 @@ impl Join<'_> {
             | RecordKind::Several(_) => Some(index),
             RecordKind::Printf { .. }
             | RecordKind::PrintValue { .. }
+            | RecordKind::Resident { .. }
             | RecordKind::Time { .. }
             | RecordKind::Exit => None,
         }

@@ -125,6 +125,8 @@ pub struct Needs {
     pub script_parameters: BTreeMap<String, Parameter>,
     /// Where the script first asks for the process id of a command.
     pub needs_command: Option<Span>,
+    /// Where it first says something of a process's resident pages.
+    pub needs_target: Option<Span>,
 }
 
 /// What is known of the maps and variables so far.

@@ -209,7 +209,12 @@ impl Pass<'_> {
             map.new_at_once = new_at_once.get(&index).copied().unwrap_or(0);
         }
         self.needs.renews_stacks = self.needs.stacks > 0
-            && renewal::is_needed(&mut self.actions, self.env.maps.values(), &self.env.types);
+            && renewal::is_needed(
+                &mut self.actions,
+                self.env.maps.values(),
+                &self.needs.records,
+                &self.env.types,
+            );
         Ok(Checked {
             actions: self.actions,
             maps: self.env.maps.into_values().collect(),

@@ -2,11 +2,13 @@
 //!
 //! Stacks are stored in a table, and maps hold their ids. A script that only ever puts stacks into the keys of maps and takes
 //! none out again needs each stack to the end. In any other script, stacks are left in the table that nothing holds any more:
-//! those of elements that were removed or overwritten, those that were only printed or measured. There programs take the way
+//! those of elements that were removed or overwritten, those that were only printed or measured. Who is charged for resident pages
+//! is kept to the end, as keys are. There programs take the way
 //! through two tables, which costs them a look-up more for each new stack.
 
 use super::{CheckedAction, MapContent, MapInfo};
 use crate::hir::{Argument, ExprKind};
+use crate::manifest::RecordKind;
 use crate::types::{Type, TypeTable};
 use cranelift_entity::EntityRef;
 
@@ -14,6 +16,7 @@ use cranelift_entity::EntityRef;
 pub(super) fn is_needed<'a>(
     actions: &mut [CheckedAction],
     maps: impl Iterator<Item = &'a MapInfo>,
+    records: &[RecordKind],
     types: &TypeTable,
 ) -> bool {
     let holds = |ty: Type| !types.layout(ty).stacks().is_empty();
@@ -29,15 +32,22 @@ pub(super) fn is_needed<'a>(
         }
         kept.push(in_key);
     }
-    if !kept.contains(&true) {
-        return true;
-    }
-    let mut left = false;
+    let is_charged = |kind: u32| {
+        matches!(
+            records.get(kind as usize),
+            Some(RecordKind::Resident { .. })
+        )
+    };
+    let (mut left, mut charged) = (false, false);
     for stmt in actions.iter_mut().flat_map(|action| &mut action.body) {
         stmt.visit_exprs(&mut |expr| {
             left |= match &expr.kind {
                 ExprKind::MapDelete { map, .. } => kept.get(map.index()) == Some(&true),
-                ExprKind::Emit { fields, .. } => fields.iter().any(|field| holds(field.ty)),
+                ExprKind::Emit { kind, fields, .. } => {
+                    let has_stack = fields.iter().any(|field| holds(field.ty));
+                    charged |= has_stack && is_charged(*kind);
+                    has_stack && !is_charged(*kind)
+                }
                 // What is only measured.
                 ExprKind::Routine { args, .. } => args
                     .iter()
@@ -46,5 +56,5 @@ pub(super) fn is_needed<'a>(
             };
         });
     }
-    left
+    left || !(charged || kept.contains(&true))
 }

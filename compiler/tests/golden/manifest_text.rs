@@ -207,6 +207,12 @@ fn action(action: &RecordKind, manifest: &Manifest) -> String {
                 fields(std::slice::from_ref(field), RECORD_HEADER)
             )
         }
+        RecordKind::Resident { change, fields, .. } => {
+            format!(
+                "resident {change:?} {}",
+                self::fields(fields, RECORD_HEADER)
+            )
+        }
         RecordKind::PrintMap {
             map: index,
             top,

@@ -1,6 +1,7 @@
 //! What a session tells its sink, in order. These are data alone: `session` and `perform` make them, a sink shows them.
 
 use super::format::Printf;
+use super::growth::Growth;
 use super::place::{Failure, Place};
 use super::table::Table;
 use super::value::Value;
@@ -73,6 +74,8 @@ pub enum Event<'a> {
     Value(Value),
     /// The script printed a map, or it is printed at the end.
     Map(Table<'a>),
+    /// By what the process has grown, at the end.
+    Growth(&'a Growth),
     /// All benchmarks were run, in this order.
     Benchmarks(&'a [Benchmark]),
     /// Tests are run.

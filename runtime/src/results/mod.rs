@@ -5,6 +5,7 @@
 mod decode;
 mod event;
 mod format;
+mod growth;
 mod place;
 mod series;
 mod table;
@@ -13,6 +14,7 @@ mod value;
 pub use decode::{Names, NoNames};
 pub use event::{Benchmark, Event, Said, TestResult, Testing};
 pub use format::{Argument, Printf};
+pub use growth::{Growth, GrowthPart, MemoryKind};
 pub use place::{Failure, Place, Refused};
 pub use table::{Entry, Kind, MapOptions, Table};
 pub use value::{Bucket, Frame, Histogram, Point, Scale, Series, Stack, Stats, Value};

@@ -50,6 +50,7 @@ impl Request {
             RecordKind::Several(kinds) => kinds.iter().all(|kind| self.add(kind)),
             RecordKind::Printf { .. }
             | RecordKind::PrintValue { .. }
+            | RecordKind::Resident { .. }
             | RecordKind::Time { .. }
             | RecordKind::Exit => false,
         }

@@ -5,15 +5,36 @@ use super::Target;
 use crate::error::{Error, ErrorKind, kernel_error};
 use crate::load::Loaded;
 use crate::local_time;
-use crate::processes::Scope;
+use crate::processes::{Processes, Scope};
 use crate::runtimes::Runtimes;
 use crate::sys::script_signals::ScriptSignal;
 use crate::sys::{self, process};
+use crate::unwind_tables::UnwindTables;
 use pfscript_compiler::manifest::{Attach, Globals, Manifest};
 use pfscript_probes::abi::map;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
+
+/// Whether the session has what the script is about: a command, or one process.
+///
+/// # Errors
+/// That it has not.
+pub(super) fn fits(manifest: &Manifest, target: &Target) -> Result<(), Error> {
+    if let (Some(span), None) = (manifest.needs_command, target.command()) {
+        return Err(Error::new(ErrorKind::Target, "`cpid` needs a command")
+            .with_help("start one with `-c COMMAND`")
+            .at(span));
+    }
+    if let (Some(span), Target::All) = (manifest.needs_target, target) {
+        return Err(
+            Error::new(ErrorKind::Target, "resident memory is that of one process")
+                .with_help("name a process with `-p PID`, or start one with `-c COMMAND`")
+                .at(span),
+        );
+    }
+    Ok(())
+}
 
 /// Tells the programs when tracing began and which command is traced.
 ///
@@ -101,4 +122,17 @@ pub(super) fn open_process(pid: u32) -> Result<OwnedFd, Error> {
         };
         Error::new(ErrorKind::Target, why)
     })
+}
+
+/// Has tables made of what is known to be traced, while the session goes on to attach.
+pub(super) fn make_tables(unwind: &UnwindTables, target: &Target, processes: &Processes) {
+    match target {
+        Target::Command(command) => unwind.add_program(command.program()),
+        Target::Process(_) => {
+            for (identity, file) in processes.opened_files() {
+                unwind.add(identity, file);
+            }
+        }
+        Target::All => unwind.add_common(),
+    }
 }

@@ -4,6 +4,7 @@
 //!
 //! In comes a [`Session`], out goes an [`Outcome`]. What a record asks for is done in `perform`, what is shown in a sink.
 
+mod account;
 mod asked;
 mod bench;
 mod jvms;
@@ -12,7 +13,7 @@ mod testing;
 
 use super::backlog::Backlog;
 use super::gather::Gather;
-use super::opening::{fill_globals, open_process, scope, script_signals};
+use super::opening::{fill_globals, fits, make_tables, open_process, scope, script_signals};
 use super::output::Output;
 use super::renewal::Renewal;
 use super::{Outcome, Session, Stop, Target};
@@ -24,6 +25,7 @@ use crate::load::{self, Loaded};
 use crate::loss::{self, Loss};
 use crate::perform::{Performer, Setting};
 use crate::processes::Processes;
+use crate::resident::Account;
 use crate::rests::Rests;
 use crate::results::{Event, MapOptions};
 use crate::ring::ring_buffer;
@@ -78,6 +80,8 @@ pub struct Running<'a> {
     symbols: Symbols,
     process: Option<OwnedFd>,
     signals: Vec<ScriptSignal>,
+    /// Of the target's resident memory, if the script says what becomes of that.
+    account: Option<Account>,
     /// JVMs that were asked to name their code and did not: their names, and why.
     unnamed_jvms: BTreeMap<u32, (String, String)>,
     exit_code: u32,
@@ -108,11 +112,7 @@ impl<'a> Running<'a> {
     /// Everything that keeps it from beginning.
     pub fn begin(mut session: Session, stop: &'a Stop) -> Result<Running<'a>, Error> {
         let manifest = &session.object.manifest;
-        if let (Some(span), None) = (manifest.needs_command, session.target.command()) {
-            return Err(Error::new(ErrorKind::Target, "`cpid` needs a command")
-                .with_help("start one with `-c COMMAND`")
-                .at(span));
-        }
+        fits(manifest, &session.target)?;
         asked::are_there(manifest, session.mode)?;
         let by_id = !matches!(session.target, Target::All) || manifest.user_symbols;
         if by_id && namespace::proc_is_foreign() {
@@ -171,6 +171,7 @@ impl<'a> Running<'a> {
             symbols,
             process,
             signals,
+            account: None,
             unnamed_jvms: BTreeMap::new(),
             exit_code: 0,
             command: None,
@@ -266,6 +267,7 @@ impl<'a> Running<'a> {
             self.ask_jvms();
             self.attached
                 .enable(&self.loaded, &self.session.object.manifest)?;
+            self.open_account();
             if !begins_all {
                 self.notify()?;
             }
@@ -282,6 +284,7 @@ impl<'a> Running<'a> {
             }
         }
         self.attached.stop(&self.loaded);
+        self.close_account();
         self.discard();
         self.sink.flush()?;
         self.ask_jvms();
@@ -296,6 +299,7 @@ impl<'a> Running<'a> {
         if self.session.print_maps && !self.session.object.manifest.silent_maps {
             self.print_maps()?;
         }
+        self.tell_growth()?;
         self.sink.flush()?;
         self.stop.phase(Phase::Done);
         Ok(())
@@ -363,6 +367,7 @@ impl<'a> Running<'a> {
             if self.wait(timeout)? == Waited::End {
                 self.run_signalled()?;
                 self.attached.stop(&self.loaded);
+                self.close_account();
                 self.backlog.end();
                 self.ending = Some(Instant::now());
                 self.deliver_all()?;
@@ -507,7 +512,8 @@ impl<'a> Running<'a> {
             );
             let setting = setting(self.stop, &self.session);
             let mut performer =
-                Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
+                Performer::new(manifest, &mut self.sink, &self.loaded, names, setting)
+                    .account(self.account.as_mut());
             if !self.backlog.is_request(number) {
                 performer.perform(kind, record)?;
                 if let Some(renewal) = &mut self.renewal {
@@ -577,18 +583,5 @@ fn output_closed(ended: Result<(), Halt>) -> Result<bool, Error> {
             format!("can't write the output: {error}"),
         )),
         Err(Halt::Error(error)) => Err(error),
-    }
-}
-
-/// Has tables made of what is known to be traced, while the session goes on to attach.
-fn make_tables(unwind: &UnwindTables, target: &Target, processes: &Processes) {
-    match target {
-        Target::Command(command) => unwind.add_program(command.program()),
-        Target::Process(_) => {
-            for (identity, file) in processes.opened_files() {
-                unwind.add(identity, file);
-            }
-        }
-        Target::All => unwind.add_common(),
     }
 }

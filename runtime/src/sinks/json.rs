@@ -8,7 +8,7 @@ use super::{Form, NOTICE, Sink, form};
 use crate::local_time::{self, Zone};
 use crate::loss::{Cause, Loss};
 use crate::results::{
-    Benchmark, Bucket, Event, Failure, Kind, Place, Scale, Table, TestResult, Testing, Value,
+    Benchmark, Bucket, Event, Failure, Growth, Kind, Place, Scale, Table, TestResult, Testing, Value,
 };
 use pfscript_compiler::manifest::FaultKind;
 use pfscript_grammar::escape::Keep;
@@ -103,6 +103,7 @@ impl<W: Write> Sink for Json<W> {
                 place(&said.place, line);
                 line.extend_from_slice(b"}\n");
             }
+            Event::Growth(growth) => object("growth", line, |line| self::growth(growth, line)),
             Event::Notice => line.extend_from_slice(NOTICE),
             Event::Message(text) => object("message", line, |line| string(text.as_bytes(), line)),
             Event::Benchmarks(all) => {
@@ -133,6 +134,47 @@ fn object(kind: &str, out: &mut Vec<u8>, data: impl FnOnce(&mut Vec<u8>)) {
     form::push(out, format_args!("{{\"type\": \"{kind}\", \"data\": "));
     data(out);
     out.extend_from_slice(b"}\n");
+}
+
+/// By what a process has grown: sizes in bytes; who is charged for a part is `null` if nothing tells.
+fn growth(growth: &Growth, out: &mut Vec<u8>) {
+    form::push(
+        out,
+        format_args!("{{\"pid\": {}, \"comm\": ", growth.process),
+    );
+    string(&growth.comm, out);
+    let seconds = growth.time.as_secs_f64();
+    form::push(out, format_args!(", \"seconds\": {seconds:.3}"));
+    for (name, bytes) in [
+        ("before", growth.before),
+        ("after", growth.after),
+        ("gone", growth.gone),
+        ("returned", growth.returned),
+    ] {
+        form::push(out, format_args!(", \"{name}\": "));
+        number(bytes.into(), out);
+    }
+    if let Some(why) = &growth.unseen {
+        out.extend_from_slice(b", \"unseen\": ");
+        string(why.as_bytes(), out);
+    }
+    out.extend_from_slice(b", \"parts\": ");
+    array(&growth.parts, out, |part, out| {
+        out.extend_from_slice(b"{\"bytes\": ");
+        number(part.bytes.into(), out);
+        form::push(
+            out,
+            format_args!(", \"kind\": \"{}\", \"file\": ", part.kind.name()),
+        );
+        match &part.file {
+            Some(file) => string(file, out),
+            None => out.extend_from_slice(b"null"),
+        }
+        out.extend_from_slice(b", \"by\": ");
+        value(part.by.as_ref().unwrap_or(&Value::Absent), out);
+        out.push(b'}');
+    });
+    out.push(b'}');
 }
 
 fn benchmark(bench: &Benchmark, out: &mut Vec<u8>) {

@@ -3,6 +3,7 @@
 
 mod allocation_flags;
 mod form;
+mod growth;
 mod histogram;
 pub mod json;
 mod printf;

@@ -299,7 +299,9 @@ fn has_user_symbols(manifest: &Manifest) -> bool {
             || matches!(&map.value, MapValue::Scalar(layout) if within(layout))
     });
     let in_records = manifest.records.iter().any(|kind| match kind {
-        RecordKind::Printf { fields, .. } => fields.iter().any(|field| within(&field.layout)),
+        RecordKind::Printf { fields, .. } | RecordKind::Resident { fields, .. } => {
+            fields.iter().any(|field| within(&field.layout))
+        }
         RecordKind::PrintValue { field, .. } => within(&field.layout),
         _ => false,
     });

@@ -8,6 +8,7 @@ pub mod jvm_attach;
 mod names;
 pub mod perf;
 pub mod process;
+pub mod ptrace;
 pub mod script_signals;
 pub mod signals;
 

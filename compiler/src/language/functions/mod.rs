@@ -33,6 +33,7 @@ mod option;
 mod output;
 pub(in crate::language) mod probed;
 mod process;
+mod resident;
 mod stack;
 mod string;
 mod symbol;
@@ -117,6 +118,7 @@ const TABLES: &[&[FunctionRow]] = &[
     map::ROWS,
     option::ROWS,
     output::ROWS,
+    resident::ROWS,
     acting::ROWS,
 ];
 

@@ -282,7 +282,7 @@ fn as_written(layout: &mut Layout, ast: &ast::Expr) {
 }
 
 /// Fields of a record, behind its header.
-fn record_fields(types: &TypeTable, values: &[Expr]) -> (Vec<Field>, u32) {
+pub(super) fn record_fields(types: &TypeTable, values: &[Expr]) -> (Vec<Field>, u32) {
     let items: Vec<Type> = values.iter().map(|value| value.ty).collect();
     let size = RECORD_HEADER + items.iter().map(|ty| types.size(*ty)).sum::<u32>();
     (fields(types, &items, RECORD_HEADER), size)

@@ -180,6 +180,7 @@ impl Walk<'_> {
             RecordKind::PrintMap { .. }
             | RecordKind::Printf { .. }
             | RecordKind::PrintValue { .. }
+            | RecordKind::Resident { .. }
             | RecordKind::Time { .. }
             | RecordKind::Exit => {}
         }
