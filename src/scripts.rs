@@ -25,6 +25,7 @@ macro_rules! shipped {
 pub const SHIPPED: &[ShippedScript] = shipped! {
     "faults"
     "ffaults"
+    "rssgrow"
 };
 
 /// The shipped script of that name.

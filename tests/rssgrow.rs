@@ -1,0 +1,291 @@
+//! `pfscript rssgrow`: what a process has grown by, against what it really did and what the kernel says.
+
+mod support;
+
+use pfscript_testkit::needs_root;
+use serde_json::Value;
+use support::{Finished, Report, Tracer, Workload, workload};
+
+/// Which parts of the growth are meant: with a function in their stacks, a kind, and a piece of a file's path.
+struct Part<'a> {
+    function: &'a str,
+    kind: &'a str,
+    file: Option<&'a str>,
+}
+
+/// The workload's report, and the growth that is said behind it.
+#[track_caller]
+fn growth(finished: &Finished) -> Value {
+    let objects = finished.text().lines().filter(|line| line.starts_with('{'));
+    let mut objects = objects.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let found = objects.find(|object| object["type"] == "growth");
+    found.unwrap_or_else(|| panic!("no growth in\n{finished}"))["data"].clone()
+}
+
+/// The bytes of the parts that have such a stack, kind and file.
+fn bytes_of(growth: &Value, part: &Part<'_>) -> u64 {
+    let parts = growth["parts"].as_array().expect("there are parts");
+    let has = |text: &Value, part: &str| text.as_str().is_some_and(|text| text.contains(part));
+    let own = parts.iter().filter(|one| {
+        has(&one["by"], &format!("{}+", part.function))
+            && one["kind"] == part.kind
+            && part.file.is_none_or(|file| has(&one["file"], file))
+    });
+    own.filter_map(|one| one["bytes"].as_u64()).sum()
+}
+
+/// Fails unless two sizes are within 2 %.
+#[track_caller]
+fn alike(found: u64, expected: u64, growth: &Value) {
+    assert!(
+        found.abs_diff(expected) * 50 <= expected,
+        "{found} bytes, not {expected}: {growth:#}"
+    );
+}
+
+/// Fails unless all parts, what was there before and what of that is gone come to what is there.
+#[track_caller]
+fn adds_up(growth: &Value) {
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let parts = growth["parts"].as_array().expect("there are parts");
+    let all: u64 = parts.iter().map(|part| number(&part["bytes"])).sum();
+    let end = number(&growth["after"]) + number(&growth["gone"]);
+    assert_eq!(number(&growth["before"]) + all, end, "{growth:#}");
+    // What nothing is known of is less than 1 %.
+    let unexplained = parts.iter().filter(|part| part["by"].is_null());
+    let unexplained: u64 = unexplained.map(|part| number(&part["bytes"])).sum();
+    assert!(unexplained * 100 < all, "{growth:#}");
+}
+
+/// Runs a workload that grows by 32 MiB in one way, and looks for that.
+#[track_caller]
+fn grows(way: &str, part: &Part<'_>) -> Value {
+    let command = format!("{} {way} 32", workload("grows"));
+    let finished = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
+        .run()
+        .lossless();
+    let line = finished
+        .text()
+        .lines()
+        .find(|line| line.starts_with("pid="));
+    let report = Report::parse(line.expect("it reports"));
+    let growth = growth(&finished);
+    assert_eq!(growth["pid"], report.pid());
+    assert_eq!(growth["comm"], "grows");
+    assert!(growth["unseen"].is_null(), "{growth:#}");
+    alike(bytes_of(&growth, part), report.get("grown"), &growth);
+    adds_up(&growth);
+    growth
+}
+
+#[test]
+fn memory_is_charged_to_the_function_that_made_it_resident() {
+    needs_root!();
+    for (way, function, kind) in [
+        ("anon", "by_anon", "anon"),
+        ("malloc", "by_malloc", "heap"),
+        ("read", "by_read", "anon"),
+        ("stack", "by_stack", "stack"),
+        ("shared", "by_shared", "shmem"),
+    ] {
+        grows(
+            way,
+            &Part {
+                function,
+                kind,
+                file: None,
+            },
+        );
+    }
+}
+
+#[test]
+fn pages_of_a_file_have_its_name_and_copies_are_told_apart() {
+    needs_root!();
+    let file = Some("/var/tmp/grows-");
+    grows(
+        "file",
+        &Part {
+            function: "by_file",
+            kind: "file",
+            file,
+        },
+    );
+    grows(
+        "copied",
+        &Part {
+            function: "by_copied",
+            kind: "copied",
+            file,
+        },
+    );
+}
+
+#[test]
+fn pages_that_no_fault_brings_are_charged_too() {
+    needs_root!();
+    for (way, function) in [("populate", "by_populate"), ("mlock", "by_mlock")] {
+        grows(
+            way,
+            &Part {
+                function,
+                kind: "anon",
+                file: None,
+            },
+        );
+    }
+}
+
+#[test]
+fn huge_pages_count_with_their_size() {
+    needs_root!();
+    let enabled = std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    if enabled.is_ok_and(|enabled| !enabled.contains("[never]")) {
+        grows(
+            "huge",
+            &Part {
+                function: "by_huge",
+                kind: "huge",
+                file: None,
+            },
+        );
+    } else {
+        println!("skip: this kernel gives no huge pages");
+    }
+}
+
+#[test]
+fn what_is_given_back_is_no_growth() {
+    needs_root!();
+    let growth = grows(
+        "dontneed",
+        &Part {
+            function: "touched_again",
+            kind: "anon",
+            file: None,
+        },
+    );
+    alike(growth["returned"].as_u64().unwrap_or(0), 32 << 20, &growth);
+    let growth = grows(
+        "unmapped",
+        &Part {
+            function: "by_unmapped",
+            kind: "anon",
+            file: None,
+        },
+    );
+    alike(growth["returned"].as_u64().unwrap_or(0), 96 << 20, &growth);
+}
+
+#[test]
+fn memory_that_moves_keeps_who_is_charged() {
+    needs_root!();
+    grows(
+        "remapped",
+        &Part {
+            function: "by_remapped",
+            kind: "anon",
+            file: None,
+        },
+    );
+}
+
+#[test]
+fn the_zero_page_is_nobodys() {
+    needs_root!();
+    let command = format!("{} zeros 32", workload("grows"));
+    let finished = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
+        .run()
+        .lossless();
+    let growth = growth(&finished);
+    let part = Part {
+        function: "by_zeros",
+        kind: "anon",
+        file: None,
+    };
+    assert_eq!(bytes_of(&growth, &part), 0, "{growth:#}");
+    assert!(
+        growth["after"]
+            .as_u64()
+            .is_some_and(|after| after < 4 << 20),
+        "{growth:#}"
+    );
+}
+
+#[test]
+fn a_process_that_runs_is_looked_at_from_now_on() {
+    needs_root!();
+    let mut workload = Workload::start("waits", &["5000"]);
+    let pid = workload.pid().to_string();
+    workload.line();
+    workload.waits();
+    let tracer = Tracer::new(["-f", "json", "rssgrow", "-p", &pid])
+        .start()
+        .printed("attached_probes");
+    workload.go();
+    workload.end();
+    let growth = growth(&tracer.finish().lossless());
+    assert!(
+        growth["before"]
+            .as_u64()
+            .is_some_and(|before| before > 100 << 10),
+        "{growth:#}"
+    );
+    let part = Part {
+        function: "touch",
+        kind: "anon",
+        file: None,
+    };
+    alike(bytes_of(&growth, &part), 5000 * 4096, &growth);
+    adds_up(&growth);
+}
+
+#[test]
+fn text_is_read_in_ten_seconds() {
+    needs_root!();
+    let command = format!("{} anon 32", workload("grows"));
+    let finished = Tracer::new(["rssgrow", "-c", &command]).run().lossless();
+    let (report, rest) = finished.split_report();
+    let lines: Vec<&str> = rest.trim().lines().collect();
+    let pid = report.pid();
+    assert!(
+        lines[0].starts_with(&format!("grows ({pid}) grew by 33.")),
+        "{finished}"
+    );
+    assert!(lines[0].contains("(0 KiB → 33."), "{finished}");
+    let words: Vec<&str> = lines[1].split_whitespace().take(8).collect();
+    assert_eq!(
+        words[1..],
+        ["%", "32.0", "MiB", "anon", "by_anon", "←", "main"],
+        "{finished}"
+    );
+    assert!(lines.len() < 25, "{finished}");
+}
+
+#[test]
+fn a_command_that_is_stopped_is_looked_at_as_it_is() {
+    needs_root!();
+    let command = format!("{} 3000", workload("waits"));
+    let tracer = Tracer::new(["rssgrow", "-c", &command])
+        .start()
+        .printed("pid=");
+    tracer.interrupt();
+    let finished = tracer.finish().ok();
+    assert!(finished.text().contains("waits ("), "{finished}");
+    assert!(
+        !finished.text().contains("by page faults alone"),
+        "{finished}"
+    );
+}
+
+#[test]
+fn it_wants_one_process() {
+    needs_root!();
+    let finished = Tracer::new(["rssgrow"]).run();
+    finished.refuses(&[
+        "resident memory is that of one process",
+        "-p PID",
+        "-c COMMAND",
+        "^",
+    ]);
+}
