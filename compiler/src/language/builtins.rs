@@ -88,10 +88,10 @@ builtins! {
     });
     "usermode", "uint8", "1 where the processor ran code of a process, 0 where it ran the kernel's", |checker, span| usermode(checker, span);
     "rand", "uint32", "a random number", |_, span| Ok(call(helper::GET_PRANDOM_U32, Type::U32, span));
-    "ustack", "stack", "the user stack; `ustack(depth)`, `ustack(mode, depth)` with mode `bpftrace`, `perf` or `raw`, or with `fp` or `dwarf` for how it is walked", |checker, span| {
+    "ustack", "stack", "the user stack; `ustack(mode, walk, depth)`, of which each can be left out, in any order: mode `bpftrace`, `perf`, `raw` or `build_id`, and `fp` or `dwarf` for how it is walked", |checker, span| {
         stack(checker, true, None, None, None, span)
     };
-    "kstack", "stack", "the kernel stack; takes the same arguments as `ustack`", |checker, span| {
+    "kstack", "stack", "the kernel stack; takes the same arguments as `ustack`, but for how it is walked, and no `build_id`", |checker, span| {
         stack(checker, false, None, None, None, span)
     };
     "arg0", "uint64", "first argument of the traced function or raw tracepoint; `arg1` … `arg9` likewise", |checker, span| provided(checker, "arg0", span);
@@ -353,6 +353,18 @@ pub(crate) enum Walk {
     FramePointers,
     /// By the tables that are made from each file's call frame information.
     Tables,
+}
+
+impl Walk {
+    /// What they are called in scripts.
+    pub(crate) const NAMES: [(&str, Walk); 2] =
+        [("fp", Walk::FramePointers), ("dwarf", Walk::Tables)];
+
+    /// The one of this name.
+    pub(crate) fn named(name: &str) -> Option<Walk> {
+        let row = Walk::NAMES.iter().find(|row| row.0 == name);
+        row.map(|row| row.1)
+    }
 }
 
 /// Whether user stacks can be walked by tables; notes what that needs.

@@ -58,6 +58,8 @@ pub enum ParamType {
     Stack,
     /// A word: how a stack is printed. It may stand among the other arguments in any place.
     Mode,
+    /// A word: how a stack is walked. It may stand in any place, too.
+    Walk,
     /// A word: a clock.
     Clock,
     /// A word: a pid namespace.
@@ -80,6 +82,11 @@ const TYPES: &[(&str, ParamType, &str)] = &[
     ("element", ParamType::Element, "a map element"),
     ("stack", ParamType::Stack, "a stack"),
     ("stack_mode", ParamType::Mode, "a stack mode"),
+    (
+        "stack_walk",
+        ParamType::Walk,
+        "a way to walk stacks, `fp` or `dwarf`",
+    ),
     ("clock", ParamType::Clock, "a clock"),
     (
         "pid_ns",
@@ -94,7 +101,7 @@ impl ParamType {
     pub fn is_word(self) -> bool {
         matches!(
             self,
-            ParamType::Mode | ParamType::Clock | ParamType::Namespace
+            ParamType::Mode | ParamType::Walk | ParamType::Clock | ParamType::Namespace
         )
     }
 

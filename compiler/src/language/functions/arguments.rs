@@ -5,7 +5,9 @@
 
 use super::{Call, FunctionRow};
 use crate::hir::{Argument, Expr, ExprKind, ScriptMap};
+use crate::language::builtins::Walk;
 use crate::language::signature::{Param, ParamType};
+use crate::manifest::StackMode;
 use crate::sema::{Checker, KeyUse};
 use crate::types::Type;
 use pfscript_grammar::ast::{self, ExprKind as Ast};
@@ -52,15 +54,27 @@ impl<'a> Args<'a> {
         let mut given: Vec<Option<Given<'a>>> = params.iter().map(|_| None).collect();
         let named = call.args.len().min(params.len());
         for ast in &call.args[..named] {
-            // A word goes to the parameter for words, wherever it stands, and nothing else does.
+            let wanted = stack_word(ast, params);
+            // A word goes to the parameter for such words, wherever it stands, and nothing else does.
             let free = |at: &usize| {
                 given[*at].is_none()
-                    && (!params[*at].types.iter().any(|ty| ty.is_word())
-                        || matches!(ast.kind, Ast::Ident(_)))
+                    && match (wanted, &params[*at].types[..]) {
+                        (Some(wanted), types) => *types == [wanted],
+                        (None, [ParamType::Walk]) => false,
+                        (None, [ty]) if ty.is_word() => matches!(ast.kind, Ast::Ident(_)),
+                        (None, _) => true,
+                    }
             };
             let Some(at) = (0..params.len()).find(free) else {
                 let names: Vec<&str> = params.iter().map(|param| param.name).collect();
-                let message = format!("`{}` takes {} once each", row.name, names.join(" and "));
+                let message = match &names[..] {
+                    [before @ .., last] if !before.is_empty() => format!(
+                        "`{}` takes {} and {last} once each",
+                        row.name,
+                        before.join(", ")
+                    ),
+                    _ => format!("`{}` takes {} once", row.name, names.concat()),
+                };
                 return Err(Diagnostic::error(ast.span, message));
             };
             let value = argument(checker, row, &params[at], ast)?;
@@ -78,6 +92,12 @@ impl<'a> Args<'a> {
     /// The function's name.
     pub fn name(&self) -> &'static str {
         self.row.name
+    }
+
+    /// The number of the parameter of this name, if the function has it.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        let signature = self.row.parsed(self.span).ok()?;
+        signature.params.iter().position(|param| param.name == name)
     }
 
     /// Whether an argument was given.
@@ -194,6 +214,18 @@ impl<'a> Args<'a> {
     }
 }
 
+/// The parameter that a word says something for: how a stack is walked, or printed. `None` if it is no such word, or none has such a parameter.
+fn stack_word(ast: &ast::Expr, params: &[Param<'_>]) -> Option<ParamType> {
+    let Ast::Ident(word) = &ast.kind else {
+        return None;
+    };
+    let ty = match Walk::named(word) {
+        Some(_) => ParamType::Walk,
+        None => StackMode::named(word).map(|_| ParamType::Mode)?,
+    };
+    params.iter().any(|param| param.types == [ty]).then_some(ty)
+}
+
 /// Checks one argument by its parameter.
 fn argument<'a>(
     checker: &mut Checker<'_>,
@@ -308,6 +340,7 @@ fn takes_type(param: ParamType, ty: Type) -> bool {
         | ParamType::Map
         | ParamType::Element
         | ParamType::Mode
+        | ParamType::Walk
         | ParamType::Clock
         | ParamType::Namespace
         | ParamType::Any => false,

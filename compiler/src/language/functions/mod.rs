@@ -435,6 +435,7 @@ mod tests {
                 ParamType::String | ParamType::ConstString => 2,
                 ParamType::Element
                 | ParamType::Mode
+                | ParamType::Walk
                 | ParamType::Clock
                 | ParamType::Namespace
                 | ParamType::Format
