@@ -8,7 +8,8 @@ use super::{Form, NOTICE, Sink, form};
 use crate::local_time::{self, Zone};
 use crate::loss::{Cause, Loss};
 use crate::results::{
-    Benchmark, Bucket, Event, Failure, Growth, Kind, Place, Scale, Table, TestResult, Testing, Value,
+    Benchmark, Bucket, Event, Failure, Growth, Kind, Place, Scale, Table, TestResult, Testing,
+    Value,
 };
 use pfscript_compiler::manifest::FaultKind;
 use pfscript_grammar::escape::Keep;
