@@ -129,7 +129,7 @@ impl fmt::Display for Loss {
             Cause::Counted(LossCause::MapFull) => write!(
                 f,
                 "lost {n} {events}{of}: a map was full{}",
-                capacity(" keys", "max_map_keys")
+                capacity(" keys", "max_map_keys, or where `let` declares the map")
             ),
             Cause::Counted(LossCause::EventsFull) => write!(
                 f,
@@ -409,11 +409,11 @@ mod tests {
     fn losses_are_worded_for_users() {
         assert_eq!(
             text(Cause::Counted(LossCause::MapFull), 12, Some(4096)),
-            "lost 12 events of kprobe:x: a map was full (4096 keys; raise it with config max_map_keys)"
+            "lost 12 events of kprobe:x: a map was full (4096 keys; raise it with config max_map_keys, or where `let` declares the map)"
         );
         assert_eq!(
             text(Cause::Counted(LossCause::MapFull), 1, None),
-            "lost 1 event of kprobe:x: a map was full (raise its capacity with config max_map_keys)"
+            "lost 1 event of kprobe:x: a map was full (raise its capacity with config max_map_keys, or where `let` declares the map)"
         );
         assert_eq!(
             text(Cause::Counted(LossCause::StacksFull), 2, Some(100)),

@@ -60,7 +60,7 @@ full() {
     trace -e 'config = { max_stacks = 20; max_map_keys = 10 }
         software:page-faults:1 { @[pid, addr] = count(); @a[addr] = 1; printf("%s", kstack); printf("%s", ustack); }' -c "$(processes 3)"
     [ "$status" = 0 ] || fail "pfscript ended with status $status"
-    grep -q 'a map was full (10 keys; raise it with config max_map_keys)' err || fail "no word of the full map: $(cat err)"
+    grep -q 'a map was full (10 keys; raise it with config max_map_keys' err || fail "no word of the full map: $(cat err)"
     grep -q 'the table of stacks was full (20 different stacks; raise it with config max_stacks)' err || fail "no word of the table"
     ! grep -q 'could not allocate' err || fail "a full map is taken for a lack of memory: $(cat err)"
 }
