@@ -279,6 +279,54 @@ fn a_command_that_is_stopped_is_looked_at_as_it_is() {
 }
 
 #[test]
+fn what_children_touch_is_said() {
+    needs_root!();
+    let command = format!("sh -c '{} anon 32; true'", workload("grows"));
+    let finished = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
+        .run()
+        .lossless();
+    let growth = growth(&finished);
+    assert_eq!(growth["comm"], "sh");
+    let touched = growth["others"].as_u64().unwrap_or(0);
+    assert!((32 << 20..40 << 20).contains(&touched), "{growth:#}");
+    assert!(
+        growth["after"]
+            .as_u64()
+            .is_some_and(|after| after < 8 << 20),
+        "{growth:#}"
+    );
+}
+
+#[test]
+fn a_process_that_a_debugger_holds_is_told_by_its_faults() {
+    needs_root!();
+    let mut workload = Workload::start("waits", &["2000"]);
+    let pid = workload.pid().to_string();
+    workload.line();
+    workload.waits();
+    // There can be one.
+    let first = Tracer::new(["rssgrow", "-p", &pid]).start().attached();
+    let second = Tracer::new(["rssgrow", "-p", &pid]).start().attached();
+    workload.go();
+    workload.end();
+    let finished = first.finish().lossless();
+    assert!(
+        !finished.text().contains("by page faults alone"),
+        "{finished}"
+    );
+    let finished = second.finish().lossless();
+    let text = finished.text().trim();
+    assert!(
+        text.starts_with("by page faults alone, since process"),
+        "{finished}"
+    );
+    assert!(
+        text.contains("7.8 MiB  unknown  touch ← main"),
+        "{finished}"
+    );
+}
+
+#[test]
 fn it_wants_one_process() {
     needs_root!();
     let finished = Tracer::new(["rssgrow"]).run();

@@ -55,11 +55,14 @@ pub struct Account {
     ledger: Ledger,
     /// Who the owners after [`BEFORE`] are.
     payers: Vec<(u32, Box<[u8]>)>,
-    owners: HashMap<(u32, Box<[u8]>), Owner>,
+    /// The same the other way round, by what the bytes are.
+    owners: HashMap<u32, HashMap<Box<[u8]>, Owner>>,
     /// Pages that were resident in the beginning.
     before: u64,
     /// Pages that were charged to somebody and then given back.
     returned: u64,
+    /// Pages that other processes touched.
+    others: u64,
     /// What sees the process at its exit, or why nothing does; `None` when the process was looked at for the last time.
     watch: Option<Result<ExitWatch, String>>,
     /// How long it took until then.
@@ -81,6 +84,7 @@ impl Account {
             owners: HashMap::new(),
             before: 0,
             returned: 0,
+            others: 0,
             watch: Some(watch.map_err(|error| {
                 format!(
                     "process {process} could not be held at its end ({error}), and was gone then"
@@ -106,9 +110,10 @@ impl Account {
         }
     }
 
-    /// Takes a change in; those of other processes are left out.
+    /// Takes a change in; of those of other processes, what they touched is counted.
     pub fn apply(&mut self, change: &Change<'_>) {
         if change.process != self.process {
+            self.others += u64::from(change.change == ResidentChange::Fault);
             return;
         }
         let page = self.page;
@@ -135,13 +140,13 @@ impl Account {
     }
 
     fn owner(&mut self, (kind, bytes): Payer<'_>) -> Owner {
-        let key = (kind, Box::from(bytes));
-        if let Some(owner) = self.owners.get(&key) {
+        let owners = self.owners.entry(kind).or_default();
+        if let Some(owner) = owners.get(bytes) {
             return *owner;
         }
-        self.payers.push(key.clone());
+        self.payers.push((kind, bytes.into()));
         let owner = self.payers.len() as Owner;
-        self.owners.insert(key, owner);
+        owners.insert(bytes.into(), owner);
         owner
     }
 
@@ -203,6 +208,7 @@ impl Account {
             after: bytes(sums.before) + grown,
             gone,
             returned: bytes(self.returned + sums.returned),
+            others: bytes(self.others),
             parts,
             unseen: self.seen.as_ref().err().cloned(),
         }
@@ -301,7 +307,7 @@ mod tests {
                 if at < 8 << 20 { b"first" } else { b"second" },
             );
         }
-        // Another process's address is not ours.
+        // Another process's memory is not ours.
         account.apply(&Change {
             by: (0, b"third"),
             ..change(ResidentChange::Fault, own + 1, start as u64, 32 << 20)
@@ -317,6 +323,7 @@ mod tests {
         assert!(of(b"first").abs_diff(8 << 20) < 1 << 20, "{growth:?}");
         assert!(of(b"second").abs_diff(24 << 20) < 1 << 20, "{growth:?}");
         assert_eq!(of(b"third"), 0);
+        assert_eq!(growth.others, page as u64);
         let parts: u64 = growth.parts.iter().map(|part| part.bytes).sum();
         assert_eq!(growth.after + growth.gone, growth.before + parts);
         assert_eq!(std::hint::black_box(&memory)[0], 1);

@@ -77,6 +77,15 @@ pub fn growth(growth: &Growth, outside: Outside, out: &mut Vec<u8>) {
     if unexplained > 0 {
         row(unexplained, "", b"not explained", out);
     }
+    if growth.others > 0 {
+        let touched = size(growth.others);
+        push(
+            out,
+            format_args!(
+                "  not in this: {touched} that other processes touched; to look at one of them, use -p PID\n"
+            ),
+        );
+    }
     if growth.gone > 0 {
         push(
             out,
@@ -208,6 +217,7 @@ mod tests {
             after: (3 << 20) + all,
             gone: 0,
             returned: 0,
+            others: 0,
             parts,
             unseen: None,
         }
@@ -233,12 +243,14 @@ mod tests {
         ]);
         growth.returned = 5 << 10;
         growth.gone = 1 << 20;
+        growth.others = 7 << 20;
         growth.after -= growth.gone;
         let expected = "\
 a\\x1bb (12) grew by 199.0 MiB in 30.1 s (3.0 MiB → 202.0 MiB resident); 5 KiB more came and went
    50 %  100.0 MiB  heap    add ← main
    25 %   50.0 MiB  copied  /lib/x\\x0a  init
    25 %   50.0 MiB          not explained
+  not in this: 7.0 MiB that other processes touched; to look at one of them, use -p PID
   1.0 MiB of what was there before was given back
 ";
         assert_eq!(shown(&growth), expected);

@@ -151,6 +151,7 @@ fn growth(growth: &Growth, out: &mut Vec<u8>) {
         ("after", growth.after),
         ("gone", growth.gone),
         ("returned", growth.returned),
+        ("others", growth.others),
     ] {
         form::push(out, format_args!(", \"{name}\": "));
         number(bytes.into(), out);
