@@ -175,6 +175,15 @@ fn what_is_given_back_is_no_growth() {
         },
     );
     alike(growth["returned"].as_u64().unwrap_or(0), 96 << 20, &growth);
+    // More came and went than stayed: whose that was is said, too.
+    let largest = &growth["returned_by"][0];
+    alike(largest["bytes"].as_u64().unwrap_or(0), 96 << 20, &growth);
+    assert!(
+        largest["by"]
+            .as_str()
+            .is_some_and(|by| by.contains("by_unmapped+")),
+        "{growth:#}"
+    );
 }
 
 #[test]

@@ -152,6 +152,10 @@ mod tests {
     fn a_process_that_is_killed_is_seen_too() {
         let mut shell = shell("sleep 1000");
         let watch = ExitWatch::begin(shell.pid()).unwrap();
+        // It has only begun.
+        while scan::read(shell.pid()).unwrap().pages() <= 50 {
+            thread::sleep(Duration::from_millis(10));
+        }
         signal(&shell, libc::SIGKILL);
         assert_eq!(status(&mut shell).signal(), Some(libc::SIGKILL));
         assert!(watch.end().expect("it was seen").pages() > 50);

@@ -19,6 +19,7 @@ use exit::ExitWatch;
 use ledger::{Ledger, Owner};
 use pfscript_compiler::manifest::ResidentChange;
 use scan::Snapshot;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -60,7 +61,7 @@ pub struct Account {
     /// Pages that were resident in the beginning.
     before: u64,
     /// Pages that were charged to somebody and then given back.
-    returned: u64,
+    returned: HashMap<Owner, u64>,
     /// Pages that other processes touched.
     others: u64,
     /// What sees the process at its exit, or why nothing does; `None` when the process was looked at for the last time.
@@ -83,7 +84,7 @@ impl Account {
             payers: Vec::new(),
             owners: HashMap::new(),
             before: 0,
-            returned: 0,
+            returned: HashMap::new(),
             others: 0,
             watch: Some(watch.map_err(|error| {
                 format!(
@@ -122,7 +123,7 @@ impl Account {
         let returned = &mut self.returned;
         let count = |pages: Range<u64>, owner| {
             if owner != BEFORE {
-                *returned += pages.end - pages.start;
+                *returned.entry(owner).or_default() += pages.end - pages.start;
             }
         };
         match change.change {
@@ -198,6 +199,17 @@ impl Account {
             .collect();
         parts.sort_by(|a, b| (b.bytes, a.kind, &a.file).cmp(&(a.bytes, b.kind, &b.file)));
         let grown: u64 = parts.iter().map(|part| part.bytes).sum();
+        let mut returned = sums.returned;
+        for (owner, pages) in &self.returned {
+            *returned.entry(*owner).or_default() += pages;
+        }
+        let by_owner = returned.into_iter().filter(|(_, pages)| *pages > 0);
+        let mut returned_by: Vec<(u64, Value)> = by_owner
+            .filter_map(|(owner, pages)| {
+                Some((bytes(pages), payers.get(owner as usize - 1)?.clone()))
+            })
+            .collect();
+        returned_by.sort_by_key(|(bytes, _)| Reverse(*bytes));
         let gone = bytes(self.before.saturating_sub(sums.before));
         let seen = self.seen.as_ref().ok();
         Growth {
@@ -207,7 +219,8 @@ impl Account {
             before: bytes(self.before),
             after: bytes(sums.before) + grown,
             gone,
-            returned: bytes(self.returned + sums.returned),
+            returned: returned_by.iter().map(|(bytes, _)| bytes).sum(),
+            returned_by,
             others: bytes(self.others),
             parts,
             unseen: self.seen.as_ref().err().cloned(),
@@ -222,20 +235,21 @@ struct Sums<'a> {
     parts: HashMap<(Option<Owner>, MemoryKind, &'a [u8]), u64>,
     /// What was resident before, and still is.
     before: u64,
-    /// What somebody was charged for and is not resident any more.
-    returned: u64,
+    /// What somebody is charged for and is not resident any more.
+    returned: HashMap<Owner, u64>,
 }
 
 impl<'a> Sums<'a> {
     /// By what was seen in the end.
     fn add_seen(&mut self, ledger: &Ledger, seen: &'a Snapshot) {
-        let charged = ledger.all().filter(|(_, owner)| *owner != BEFORE);
-        self.returned = charged.map(|(pages, _)| pages.end - pages.start).sum();
+        for (pages, owner) in ledger.all().filter(|(_, owner)| *owner != BEFORE) {
+            *self.returned.entry(owner).or_default() += pages.end - pages.start;
+        }
         for mapping in &seen.mappings {
             for (resident, kind) in &mapping.resident {
                 for (pages, owner) in ledger.parts(resident.clone()) {
-                    if owner.is_some_and(|owner| owner != BEFORE) {
-                        self.returned -= pages.end - pages.start;
+                    if let Some(charged) = owner.and_then(|owner| self.returned.get_mut(&owner)) {
+                        *charged -= pages.end - pages.start;
                     }
                 }
                 attribute(

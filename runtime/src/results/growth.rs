@@ -73,6 +73,8 @@ pub struct Growth {
     pub gone: u64,
     /// Bytes that were charged to somebody and given back before the end, page by page as they were touched.
     pub returned: u64,
+    /// The same by who was charged, the largest first.
+    pub returned_by: Vec<(u64, Value)>,
     /// Bytes that other processes touched, such as children of a command, a page for each fault: they are in no other number here.
     pub others: u64,
     /// What has become resident, the largest parts first.

@@ -1,15 +1,19 @@
 //! By what a process has grown, as a text that is read in ten seconds.
 //!
 //! The first line says how much, the others whose it is, the largest first: those of a percent or more, and so many that they fit on a
-//! screen. Parts that would be printed alike are one.
+//! screen. Parts that would be printed alike are one. Where more came and went than stayed, it says whose that was, too.
 
 use super::form::{self, Outside, push};
 use crate::results::{Frame, Growth, GrowthPart, MemoryKind, Value};
 use pfscript_grammar::escape::Keep;
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 /// Rows at most, beside what sums up the others.
 const ROWS: usize = 20;
+
+/// Rows of what came and went at most.
+const RETURNED_ROWS: usize = 5;
 
 /// Functions of a stack at most; what stands for the others is `…`.
 const FUNCTIONS: usize = 10;
@@ -44,22 +48,14 @@ pub fn growth(growth: &Growth, outside: Outside, out: &mut Vec<u8>) {
     }
     out.push(b'\n');
     let all: u64 = growth.parts.iter().map(|part| part.bytes).sum();
-    let percent = |bytes: u64| (bytes * 100 + all / 2).checked_div(all).unwrap_or(0);
     let row = |bytes: u64, kind: &str, what: &[u8], out: &mut Vec<u8>| {
-        let percent = percent(bytes);
-        push(
-            out,
-            format_args!("  {percent:>3} %  {:>9}  {kind:<6}  ", size(bytes)),
-        );
-        out.extend_from_slice(what);
-        out.truncate(out.trim_ascii_end().len());
-        out.push(b'\n');
+        row((bytes, all), kind, what, out);
     };
     let (rows, unexplained) = merged(&growth.parts, outside);
     let large = rows
         .iter()
         .take(ROWS)
-        .take_while(|row| percent(row.0) > 0)
+        .take_while(|row| percent(row.0, all) > 0)
         .count();
     let (large, small) = rows.split_at(large);
     for (bytes, kind, what) in large {
@@ -76,6 +72,9 @@ pub fn growth(growth: &Growth, outside: Outside, out: &mut Vec<u8>) {
     }
     if unexplained > 0 {
         row(unexplained, "", b"not explained", out);
+    }
+    if growth.returned > all {
+        returned(growth, outside, out);
     }
     if growth.others > 0 {
         let touched = size(growth.others);
@@ -94,6 +93,47 @@ pub fn growth(growth: &Growth, outside: Outside, out: &mut Vec<u8>) {
                 size(growth.gone)
             ),
         );
+    }
+}
+
+/// How many of a hundred, rounded.
+fn percent(bytes: u64, all: u64) -> u64 {
+    (bytes * 100 + all / 2).checked_div(all).unwrap_or(0)
+}
+
+/// Appends a row: bytes and what they are a part of, the kind of memory, and whose it is.
+fn row((bytes, all): (u64, u64), kind: &str, what: &[u8], out: &mut Vec<u8>) {
+    let (percent, size) = (percent(bytes, all), size(bytes));
+    push(
+        out,
+        format_args!("  {percent:>3} %  {size:>9}  {kind:<6}  "),
+    );
+    out.extend_from_slice(what);
+    out.truncate(out.trim_ascii_end().len());
+    out.push(b'\n');
+}
+
+/// Appends whose it was that came and went.
+fn returned(growth: &Growth, outside: Outside, out: &mut Vec<u8>) {
+    push(
+        out,
+        format_args!("of the {} that came and went\n", size(growth.returned)),
+    );
+    let mut rows: Vec<(u64, Vec<u8>)> = Vec::new();
+    let mut known = HashMap::new();
+    for (bytes, by) in &growth.returned_by {
+        let mut what = Vec::new();
+        payer(by, outside, &mut what);
+        let at = *known.entry(what.clone()).or_insert(rows.len());
+        match rows.get_mut(at) {
+            Some(row) => row.0 += bytes,
+            None => rows.push((*bytes, what)),
+        }
+    }
+    rows.sort_by_key(|row| Reverse(row.0));
+    let large = rows.iter().take(RETURNED_ROWS);
+    for (bytes, what) in large.take_while(|row| percent(row.0, growth.returned) > 0) {
+        row((*bytes, growth.returned), "", what, out);
     }
 }
 
@@ -126,7 +166,7 @@ fn merged(parts: &[GrowthPart], outside: Outside) -> (Vec<Row>, u64) {
             None => rows.push((part.bytes, part.kind, what)),
         }
     }
-    rows.sort_by_key(|row| std::cmp::Reverse(row.0));
+    rows.sort_by_key(|row| Reverse(row.0));
     (rows, unexplained)
 }
 
@@ -217,6 +257,7 @@ mod tests {
             after: (3 << 20) + all,
             gone: 0,
             returned: 0,
+            returned_by: Vec::new(),
             others: 0,
             parts,
             unseen: None,
@@ -268,6 +309,25 @@ a\\x1bb (12) grew by 199.0 MiB in 30.1 s (3.0 MiB → 202.0 MiB resident); 5 KiB
         let deep = ["f"; 30];
         let text = shown(&grown(vec![part(1, MemoryKind::Heap, None, stack(&deep))]));
         assert!(text.ends_with(" ← f ← …\n"), "{text}");
+    }
+
+    #[test]
+    fn where_more_came_and_went_than_stayed_it_is_said_whose() {
+        let mut growth = grown(vec![part(1, MemoryKind::Heap, None, Some(Value::Int(3)))]);
+        growth.returned_by = vec![
+            (60 << 20, stack(&["a", "main"]).unwrap()),
+            (30 << 20, Value::Int(5)),
+            (10 << 20, stack(&["a", "main"]).unwrap()),
+        ];
+        growth.returned = 100 << 20;
+        let text = shown(&growth);
+        let expected = "\
+  100 %    1.0 MiB  heap    3
+of the 100.0 MiB that came and went
+   70 %   70.0 MiB          a ← main
+   30 %   30.0 MiB          5
+";
+        assert!(text.ends_with(expected), "{text}");
     }
 
     #[test]

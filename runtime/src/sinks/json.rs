@@ -156,6 +156,14 @@ fn growth(growth: &Growth, out: &mut Vec<u8>) {
         form::push(out, format_args!(", \"{name}\": "));
         number(bytes.into(), out);
     }
+    out.extend_from_slice(b", \"returned_by\": ");
+    array(&growth.returned_by, out, |(bytes, by), out| {
+        out.extend_from_slice(b"{\"bytes\": ");
+        number((*bytes).into(), out);
+        out.extend_from_slice(b", \"by\": ");
+        value(by, out);
+        out.push(b'}');
+    });
     if let Some(why) = &growth.unseen {
         out.extend_from_slice(b", \"unseen\": ");
         string(why.as_bytes(), out);
