@@ -5,6 +5,7 @@
  * grew by, in bytes: `pid=… grown=…`. It keeps the memory to its end. WHAT is one of the names in `ways` below.
  */
 #include <fcntl.h>
+#include <sys/prctl.h>
 
 #include "workload.h"
 
@@ -184,6 +185,9 @@ int main(int argc, char **argv)
     if (argc != 3)
         usage(line);
     length = (size_t)number(argv[2], 4096, line) << 20;
+    /* Whatever the machine does by itself, the other ways are in small pages. */
+    if (strcmp(argv[1], "huge") && prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0))
+        refused("prctl");
     struct rlimit stack = {RLIM_INFINITY, RLIM_INFINITY};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         if (strcmp(ways[i].name, argv[1]))

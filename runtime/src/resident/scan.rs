@@ -192,8 +192,11 @@ impl Frames {
                     continue;
                 }
                 let kind = match word & FILE_OR_SHARED {
-                    0 if flags & FLAG_HUGE != 0 => MemoryKind::Huge,
                     0 if kind == MemoryKind::File => MemoryKind::Copied,
+                    // A heap or a stack is better known by what it is.
+                    0 if kind == MemoryKind::Anonymous && flags & FLAG_HUGE != 0 => {
+                        MemoryKind::Huge
+                    }
                     _ => kind,
                 };
                 let page = page + index as u64;
@@ -288,6 +291,36 @@ Rss:                   8 kB
             [(100..101, Copied), (101..102, File), (104..105, File)]
         );
         assert_eq!(found(Shared), [(100..102, Shared), (104..105, Shared)]);
+    }
+
+    #[test]
+    fn huge_pages_are_told_by_their_frames() {
+        const FIRST: u64 = 512;
+        let found = |flags: u64, kind, words: &[u64]| {
+            let file = File::from(sys::process::memory_file(c"flags").unwrap());
+            file.write_all_at(&flags.to_ne_bytes(), 8 * FIRST).unwrap();
+            let frames = Frames {
+                zero: None,
+                flags: Some(file),
+                huge: 512,
+            };
+            let mut resident = Vec::new();
+            frames.classify(1024, words, kind, &mut resident);
+            resident
+        };
+        use MemoryKind::{Anonymous, Heap, Huge};
+        let whole: Vec<u64> = (FIRST..2 * FIRST).map(|frame| PRESENT | frame).collect();
+        assert_eq!(found(FLAG_HUGE, Anonymous, &whole), [(1024..1536, Huge)]);
+        assert_eq!(found(FLAG_HUGE, Heap, &whole), [(1024..1536, Heap)]);
+        assert_eq!(found(FLAG_ZERO, Anonymous, &whole), []);
+        assert_eq!(found(0, Anonymous, &whole), [(1024..1536, Anonymous)]);
+        // Frames that are not in a row are no huge page, whatever is said of the first.
+        let mut mixed = whole.clone();
+        mixed.swap(5, 6);
+        assert_eq!(
+            found(FLAG_HUGE, Anonymous, &mixed),
+            [(1024..1536, Anonymous)]
+        );
     }
 
     /// The sum is the kernel's own, but for what the other tests of this process touch meanwhile.
