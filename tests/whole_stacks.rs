@@ -548,3 +548,40 @@ fn what_exceeds_the_copy_of_a_stack_is_counted() {
     );
     assert!(finished.text().contains("mark+"), "{finished}");
 }
+
+/// Compilers touch the pages of a large frame one after the other. The register that says where the frame is while they do, calls do not keep.
+#[test]
+fn large_frames_whose_pages_are_touched_first() {
+    needs_root!();
+    let scratch = Scratch::new("touched");
+    let text = format!(
+        "{COMMON}{}",
+        r"
+APART int large(int n) { volatile char many[400000]; many[n] = 1; return many[n]; }
+APART int outer(int n) { volatile int many[4]; many[1] = n; return large(n) + many[1]; }
+int main(int argc, char **argv) { (void)argv; return outer(argc) & 0; }
+"
+    );
+    let flags = [STOCK, &["-fstack-clash-protection"]].concat();
+    let program = scratch.compiled_with("touched", text, &flags);
+    let script = "software:page-faults:1 { @[ustack] = count(); }";
+    let command = format!("'{}'", program.display());
+    let finished = Tracer::new(["-e", script, "-c", &command]).run().lossless();
+    let rows = finished.text().split("@[").skip(1);
+    let rows = rows.filter_map(|row| {
+        let (stack, count) = row.split_once("]: ")?;
+        let stack = functions(stack);
+        stack
+            .starts_with("large;")
+            .then_some((stack, count.trim().parse::<u64>().ok()?))
+    });
+    let rows: Vec<(String, u64)> = rows.collect();
+    let whole = |(stack, _): &&(String, u64)| {
+        stack.starts_with("large;outer;main;") && stack.ends_with(";_start")
+    };
+    let faults: u64 = rows.iter().filter(whole).map(|row| row.1).sum();
+    assert!(
+        faults > 80 && rows.iter().all(|row| whole(&row)),
+        "{finished}"
+    );
+}

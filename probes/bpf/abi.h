@@ -77,7 +77,7 @@ enum pf_loss_cause {
 #define PF_UNWIND_RULE 12
 /* From this one up, 20 bits, signed: the number of the rule, in words (8 bytes) unless it says otherwise. */
 #define PF_UNWIND_CFA 16
-/* From this one up, 14 bits, signed: where the caller's frame pointer is, in words from the CFA; 0: unchanged. */
+/* From this one up, 14 bits, signed: where the caller's frame pointer is, in words from the CFA and below it; 0: unchanged. */
 #define PF_UNWIND_FP 36
 /* From this one up, 14 bits, signed: where the return address is, in words from the CFA; 0: in the link register. */
 #define PF_UNWIND_RA 50
@@ -97,6 +97,8 @@ enum pf_loss_cause {
 #define PF_UNWIND_PLT 6
 /* Rule: the return of a signal handler. The registers are in the signal's frame. */
 #define PF_UNWIND_SIGNAL 7
+/* Rule: the CFA is a register of x86-64 that calls do not keep, and the number. The return address is one word below. The bits for it say which register: where it is in the kernel's struct pt_regs, in words. Functions that touch the pages of a large frame one after the other, and those that align their stack, have their frame there for a moment. The bits for the frame pointer, if more than 0, count from the frame pointer, and from 1. */
+#define PF_UNWIND_FROM_SCRATCH 9
 /* Rule: as that from the frame pointer, which is of another stack than the stack pointer. */
 #define PF_UNWIND_MOVED 14
 /* Rule: Go's code that runs on a thread's own stack. The CFA is the stack pointer that the thread's goroutine left off with, plus as many words as the bits for the return address say. That is one word below the CFA. The bits for the frame pointer say how many words from the thread's base the running goroutine is named, and the number where its thread's one is in what Go knows of a thread, in words. */

@@ -36,21 +36,27 @@ static __always_inline __u64 entry_registers(void)
 /* What may be above the registers (TOP_OF_KERNEL_STACK_PADDING). */
 #define TOP_PADDING 16
 
+/* The registers of 64-bit code; 0 if it is other code. */
+static __always_inline __u64 registers_x86_64(void)
+{
+	__u64 registers = entry_registers();
+
+	if ((pf_load(registers + pf_param(offset.pt_regs.cs)) & 0xffff) == USER_CODE)
+		return registers;
+	registers -= TOP_PADDING;
+	return (pf_load(registers + pf_param(offset.pt_regs.cs)) & 0xffff) == USER_CODE ? registers : 0;
+}
+
 /* Begins a walk on x86-64. PF_WALK_CUT if the registers are not those of 64-bit code. */
 pf_global(__u64, pf_begin_x86_64, __u64 level)
 {
 	struct pf_capture *capture = capture_of(level);
-	__u64 registers = entry_registers();
+	__u64 registers = registers_x86_64();
 	struct pf_walk *walk;
 
-	if (!capture)
+	if (!capture || !registers)
 		return PF_WALK_CUT;
 	walk = &capture->walk;
-	if ((pf_load(registers + pf_param(offset.pt_regs.cs)) & 0xffff) != USER_CODE) {
-		registers -= TOP_PADDING;
-		if ((pf_load(registers + pf_param(offset.pt_regs.cs)) & 0xffff) != USER_CODE)
-			return PF_WALK_CUT;
-	}
 	walk->ip = pf_load(registers + pf_param(offset.pt_regs.ip));
 	walk->sp = pf_load(registers + pf_param(offset.pt_regs.sp));
 	walk->fp = pf_load(registers + pf_param(offset.pt_regs.bp));
@@ -229,6 +235,27 @@ static __always_inline __u64 called(struct pf_walk *walk)
 	return PF_WALK_ON;
 }
 
+/*
+ * The CFA by a row that counts from a register that calls do not keep, which is known of the innermost frame: else 0. The frame pointer is made
+ * the caller's if the row says where it points to that, unless it is so already: then it is not below the CFA.
+ */
+pf_global(__u64, pf_scratch_cfa, __u64 level)
+{
+	struct pf_capture *capture = capture_of(level);
+	__u64 registers = registers_x86_64(), cfa;
+	struct pf_walk *walk;
+	__s64 fp;
+
+	if (!capture || !registers || capture->walk.earlier + capture->walk.frames != 1)
+		return 0;
+	walk = &capture->walk;
+	cfa = pf_load(registers + field(walk->row, PF_UNWIND_RA, 14) * 8) + field(walk->row, PF_UNWIND_CFA, 20) * 8;
+	fp = field(walk->row, PF_UNWIND_FP, 14);
+	if (fp > 0 && walk->fp < cfa && bpf_probe_read_user(&walk->fp, 8, (const void *)(walk->fp + (fp - 1) * 8)))
+		return 0;
+	return cfa;
+}
+
 /* Where Go has in what it knows of a goroutine (runtime.g): the thread (m), and the stack pointer that it left off with (sched.sp). */
 #define GOROUTINE_THREAD 0x30
 #define GOROUTINE_STACK 0x38
@@ -326,7 +353,9 @@ static __always_inline __u64 apply(struct pf_walk *walk)
 		walk->sp = 0;
 		rule = PF_UNWIND_FROM_FP;
 	}
-	if (rule & PF_UNWIND_SAVES_BX) {
+	if (rule == PF_UNWIND_FROM_SCRATCH) {
+		ra = -8;
+	} else if (rule & PF_UNWIND_SAVES_BX) {
 		bx = ra;
 		ra = -8;
 	}
@@ -338,6 +367,8 @@ static __always_inline __u64 apply(struct pf_walk *walk)
 		cfa = walk->sp + number;
 	} else if ((rule & ~PF_UNWIND_SAVES_BX) == PF_UNWIND_FROM_FP) {
 		cfa = walk->fp + number;
+	} else if (rule == PF_UNWIND_FROM_SCRATCH) {
+		cfa = pf_scratch_cfa(walk->level);
 	} else if (rule == PF_UNWIND_FROM_BX) {
 		if (walk->bx_at && bpf_probe_read_user(&walk->bx, 8, (const void *)walk->bx_at))
 			return PF_WALK_CUT;
@@ -362,7 +393,7 @@ static __always_inline __u64 apply(struct pf_walk *walk)
 	if (cfa < walk->sp + !walk->exact)
 		return PF_WALK_CUT;
 	fp = saved_fp(walk);
-	if (fp && !from)
+	if (fp < 0 && !from)
 		from = cfa + fp;
 	/* The return address, and below it what mostly is the caller's frame pointer. */
 	if (ra) {

@@ -179,7 +179,7 @@ constants! {
     UNWIND_RULE: u32 = 12;
     /// From this one up, 20 bits, signed: the number of the rule, in words (8 bytes) unless it says otherwise.
     UNWIND_CFA: u32 = 16;
-    /// From this one up, 14 bits, signed: where the caller's frame pointer is, in words from the CFA; 0: unchanged.
+    /// From this one up, 14 bits, signed: where the caller's frame pointer is, in words from the CFA and below it; 0: unchanged.
     UNWIND_FP: u32 = 36;
     /// From this one up, 14 bits, signed: where the return address is, in words from the CFA; 0: in the link register.
     UNWIND_RA: u32 = 50;
@@ -202,6 +202,11 @@ constants! {
     UNWIND_PLT: u64 = 6;
     /// Rule: the return of a signal handler. The registers are in the signal's frame.
     UNWIND_SIGNAL: u64 = 7;
+    /// Rule: the CFA is a register of x86-64 that calls do not keep, and the number. The return address is one word below. The bits for it say
+    /// which register: where it is in the kernel's `struct pt_regs`, in words. Functions that touch the pages of a large frame one after
+    /// the other, and those that align their stack, have their frame there for a moment. The bits for the frame pointer, if more than 0, count
+    /// from the frame pointer, and from 1.
+    UNWIND_FROM_SCRATCH: u64 = 9;
     /// Rule: as that from the frame pointer, which is of another stack than the stack pointer.
     UNWIND_MOVED: u64 = 14;
     /// Rule: Go's code that runs on a thread's own stack. The CFA is the stack pointer that the thread's goroutine left off with, plus as

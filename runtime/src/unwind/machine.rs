@@ -5,7 +5,7 @@
 
 use super::Reader;
 use super::expression::{Form, form};
-use super::row::{Row, Rule};
+use super::row::{FIRST_SCRATCH, Row, Rule, SCRATCH};
 use gimli::{
     BaseAddresses, CallFrameInstruction, CallFrameInstructionIter, CommonInformationEntry,
     Register, UnwindSection,
@@ -148,6 +148,16 @@ impl State {
             Cfa::Sum(base, bytes) if base == Machine::X86_64.bx() => {
                 row(Rule::FromBx, words(bytes)?, self.fp_from_cfa()?, -1)
             }
+            Cfa::Sum(Register(base), bytes) if let Some(at) = scratch(base) => {
+                let saved = match self.fp {
+                    // Where the stack is aligned anew, the frame pointer is saved, and points there.
+                    Saved::Computed(Some(Form::Sum(from, bytes))) if from == fp && bytes >= 0 => {
+                        words(bytes)? + 1
+                    }
+                    _ => self.fp_from_cfa()?,
+                };
+                row(Rule::FromScratch, words(bytes)?, saved, at)
+            }
             Cfa::Computed(Some(Form::Word(base, bytes, more))) if base == sp => {
                 row(Rule::AtSp, words(bytes)?, self.fp_from_cfa()?, words(more)?)
             }
@@ -188,13 +198,21 @@ impl State {
         })
     }
 
-    /// Where the frame pointer is. What a function does not say of it, or that it has none to give back, leaves it as it is.
+    /// Where the frame pointer is, which is below the CFA. What a function does not say of it, or that it has none to give back, leaves it
+    /// as it is.
     fn fp_from_cfa(&self) -> Option<i64> {
-        match self.fp {
-            Saved::Undefined => Some(0),
-            saved => from_cfa(saved),
-        }
+        let words = match self.fp {
+            Saved::Undefined => 0,
+            saved => from_cfa(saved)?,
+        };
+        (words <= 0).then_some(words)
     }
+}
+
+/// Which of the registers that calls do not keep has this number in DWARF, as [`Row::ra`] has it.
+fn scratch(register: u16) -> Option<i64> {
+    let at = SCRATCH.iter().position(|known| *known == register)?;
+    Some(FIRST_SCRATCH + at as i64)
 }
 
 /// Where a register was saved, in words from the CFA; 0: it was not.

@@ -4,8 +4,9 @@
 
 use pfscript_probes::abi::{
     UNWIND_AT_FP, UNWIND_AT_SP, UNWIND_CFA, UNWIND_CHUNK_BITS, UNWIND_FP, UNWIND_FROM_BX,
-    UNWIND_FROM_FP, UNWIND_FROM_SP, UNWIND_GOROUTINE, UNWIND_MOVED, UNWIND_OUTERMOST, UNWIND_PLT,
-    UNWIND_RA, UNWIND_RULE, UNWIND_SAVES_BX, UNWIND_SIGNAL, UNWIND_UNKNOWN,
+    UNWIND_FROM_FP, UNWIND_FROM_SCRATCH, UNWIND_FROM_SP, UNWIND_GOROUTINE, UNWIND_MOVED,
+    UNWIND_OUTERMOST, UNWIND_PLT, UNWIND_RA, UNWIND_RULE, UNWIND_SAVES_BX, UNWIND_SIGNAL,
+    UNWIND_UNKNOWN,
 };
 
 /// Where a frame's canonical address (CFA) comes from: the value of the stack pointer before the call.
@@ -32,12 +33,20 @@ pub enum Rule {
     Signal = UNWIND_SIGNAL,
     /// x86-64's rbx and the number.
     FromBx = UNWIND_FROM_BX,
+    /// A register of x86-64 that calls do not keep, and the number; `ra` says which, as a place in [`SCRATCH`] behind
+    /// [`FIRST_SCRATCH`]. The return address is one word below. An `fp` of more than 0 counts from the frame pointer, and from 1.
+    FromScratch = UNWIND_FROM_SCRATCH,
     /// As [`Self::FromFp`], from a stack of its own, which may be above or below the caller's.
     Moved = UNWIND_MOVED,
     /// What a goroutine has its thread do, on the thread's own stack: the goroutine's stack pointer, plus `ra`. The return address is one word
     /// below. The goroutine is named `fp` words from the thread's base, as that which its thread's part at the number runs.
     Goroutine = UNWIND_GOROUTINE,
 }
+
+/// Registers of x86-64 that calls do not keep, by DWARF's numbers (r11, r10, r9, r8, rax): as they follow each other in the kernel's `struct
+/// pt_regs`, from a word on.
+pub(super) const SCRATCH: [u16; 5] = [11, 10, 9, 8, 0];
+pub(super) const FIRST_SCRATCH: i64 = 6;
 
 /// How to find the caller's frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,7 +106,7 @@ impl Row {
             |from: u32, to: u32| (word << (u64::BITS - to)) as i64 >> (u64::BITS - to + from);
         let last = signed(UNWIND_RA, u64::BITS);
         let (code, ra, bx) = match code {
-            UNWIND_MOVED | UNWIND_GOROUTINE => (code, last, 0),
+            UNWIND_MOVED | UNWIND_GOROUTINE | UNWIND_FROM_SCRATCH => (code, last, 0),
             UNWIND_FROM_BX => (code, -1, last),
             _ if code & UNWIND_SAVES_BX != 0 => (code & !UNWIND_SAVES_BX, -1, last),
             _ => (code, last, 0),
@@ -112,6 +121,7 @@ impl Row {
                 UNWIND_PLT => Rule::Plt,
                 UNWIND_SIGNAL => Rule::Signal,
                 UNWIND_FROM_BX => Rule::FromBx,
+                UNWIND_FROM_SCRATCH => Rule::FromScratch,
                 UNWIND_MOVED => Rule::Moved,
                 UNWIND_GOROUTINE => Rule::Goroutine,
                 _ => Rule::Unknown,
@@ -143,7 +153,7 @@ fn part(number: i64, from: u32, to: u32) -> Option<u64> {
 mod tests {
     use super::*;
 
-    const RULES: [Rule; 10] = [
+    const RULES: [Rule; 11] = [
         Rule::Unknown,
         Rule::Outermost,
         Rule::FromSp,
@@ -152,6 +162,7 @@ mod tests {
         Rule::AtFp,
         Rule::Plt,
         Rule::Signal,
+        Rule::FromScratch,
         Rule::Moved,
         Rule::Goroutine,
     ];

@@ -4,7 +4,7 @@
 //! hold their walk against.
 
 use super::machine::Machine;
-use super::row::{Row, Rule};
+use super::row::{FIRST_SCRATCH, Row, Rule};
 
 /// Bytes of a word.
 const WORD: i64 = 8;
@@ -22,6 +22,8 @@ pub struct Registers {
     pub lr: u64,
     /// rbx. arm64 has none.
     pub bx: u64,
+    /// x86-64's r11, r10, r9, r8 and rax, which are known of no frame that called; 0 where they are not.
+    pub scratch: [u64; 5],
 }
 
 /// A frame of a stack.
@@ -147,7 +149,14 @@ impl Walker {
             memory(address).ok_or(End::Unreadable)
         };
         let from = |base: u64, words: i64| base.wrapping_add_signed(words.wrapping_mul(WORD));
-        let Registers { ip, sp, fp, lr, bx } = registers;
+        let Registers {
+            ip,
+            sp,
+            fp,
+            lr,
+            bx,
+            scratch,
+        } = registers;
         let cfa = match row.rule {
             Rule::Unknown => return Err(End::Unknown),
             Rule::Outermost => return Err(End::Outermost),
@@ -157,12 +166,20 @@ impl Walker {
             // It is named where only programs read.
             Rule::Goroutine => return Err(End::Unreadable),
             Rule::FromBx => from(bx, row.number),
+            Rule::FromScratch => {
+                let at = usize::try_from(row.ra - FIRST_SCRATCH);
+                let base = at.ok().and_then(|at| scratch.get(at));
+                from(*base.ok_or(End::Unknown)?, row.number)
+            }
             Rule::AtSp => from(read(sp, row.number)?, row.ra),
             Rule::AtFp => from(read(fp, row.number)?, row.ra),
             Rule::Plt => from(sp, if (ip & 15) as i64 >= row.number { 2 } else { 1 }),
         };
         let caller_fp = match (row.rule, row.fp) {
             (Rule::AtFp, words) => read(fp, words)?,
+            // One that is the caller's again, of which compilers say nothing, is not below the CFA.
+            (Rule::FromScratch, 1..) if fp >= cfa => fp,
+            (Rule::FromScratch, words @ 1..) => read(fp, words - 1)?,
             (_, 0) => fp,
             (_, words) => read(cfa, words)?,
         };
@@ -171,7 +188,7 @@ impl Walker {
             words => read(cfa, words)?,
         };
         let ip = match (row.rule, row.ra) {
-            (Rule::AtSp | Rule::AtFp, _) => read(cfa, -1)?,
+            (Rule::AtSp | Rule::AtFp | Rule::FromScratch, _) => read(cfa, -1)?,
             (_, 0) => lr,
             (_, words) => read(cfa, words)?,
         };
@@ -181,6 +198,7 @@ impl Walker {
             fp: caller_fp,
             lr,
             bx,
+            scratch: [0; 5],
         })
     }
 
@@ -208,6 +226,7 @@ impl Walker {
             fp: read(sp, fp)?,
             lr,
             bx,
+            scratch: [0; 5],
         })
     }
 }

@@ -44,6 +44,7 @@ fn registers(ip: u64, sp: u64, lr: u64) -> Registers {
         fp: 0,
         lr,
         bx: 0,
+        scratch: [0; 5],
     }
 }
 

@@ -201,6 +201,7 @@ fn check(path: &Path, thread: bool, functions: usize) {
         fp: printed.registers[2],
         lr: 0,
         bx: printed.registers[3],
+        scratch: [0; 5],
     };
     let lookup = |address| {
         let (path, offset) = printed.place(address)?;

@@ -266,8 +266,8 @@ fn states_are_remembered_and_registers_restored() {
 fn what_a_row_cannot_say_is_unknown() {
     let (mut frames, common) = Frames::usual();
     let bodies: [&[u8]; 12] = [
-        // The CFA from another register, and not in words.
-        &[DEF_CFA, 10, 8],
+        // The CFA from a register that is not looked at, and not in words.
+        &[DEF_CFA, 12, 8],
         &[DEF_CFA_OFFSET, 12],
         // The frame pointer in another register, at the CFA, as a number.
         &[REGISTER, 6, 3],

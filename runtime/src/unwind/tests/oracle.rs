@@ -33,6 +33,7 @@ fn registers(ip: u64) -> Registers {
         fp: 0x7fff_5678_9000,
         lr: 0,
         bx: 0x7fff_9abc_d000,
+        scratch: [11, 10, 9, 8, 0].map(|number| 0x7fff_6000_0000 + (number << 16)),
     }
 }
 
@@ -111,6 +112,11 @@ fn caller(
                 RBX => at.bx,
                 RBP => at.fp,
                 RSP => at.sp,
+                Register(11) => at.scratch[0],
+                Register(10) => at.scratch[1],
+                Register(9) => at.scratch[2],
+                Register(8) => at.scratch[3],
+                Register(0) => at.scratch[4],
                 _ => return None,
             };
             base.wrapping_add_signed(*offset)
@@ -125,6 +131,7 @@ fn caller(
         lr: 0,
         // What a row cannot say of it is left out.
         bx: saved(RBX, cfa).flatten().unwrap_or(at.bx),
+        scratch: [0; 5],
     }))
 }
 
@@ -203,7 +210,7 @@ fn check(
         // Where there is no room for it, a row says nothing of rbx.
         let bx = got
             .ok()
-            .filter(|_| [Rule::AtSp, Rule::AtFp].contains(&found.rule));
+            .filter(|_| [Rule::AtSp, Rule::AtFp, Rule::FromScratch].contains(&found.rule));
         let expected = match (expected, bx) {
             (Some(Ok(expected)), Some(Registers { bx, .. })) => {
                 Some(Ok(Registers { bx, ..expected }))
