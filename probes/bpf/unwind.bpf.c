@@ -288,13 +288,17 @@ pf_global(__u64, pf_leave_thread_stack, __u64 level, __u64 row)
 	return called(walk);
 }
 
-/* Whether code is at an address that a runtime made: it is of no file. */
+/* Whether code is at an address; whether it is code that a runtime made: it is of no file. */
+static __always_inline int is_code(__u64 vma)
+{
+	return vma && pf_load(vma + pf_param(offset.vm_area_struct.vm_flags)) & PF_EXECUTABLE;
+}
+
 static __always_inline int is_generated(__u64 address)
 {
 	__u64 vma = vma_of(address);
 
-	return vma && pf_load(vma + pf_param(offset.vm_area_struct.vm_flags)) & PF_EXECUTABLE &&
-	       !pf_load(vma + pf_param(offset.vm_area_struct.vm_file));
+	return is_code(vma) && !pf_load(vma + pf_param(offset.vm_area_struct.vm_file));
 }
 
 /*
@@ -326,7 +330,8 @@ static __always_inline __u64 guess_caller(struct pf_walk *walk)
 			walk->ip = walk->lr;
 			return called(walk);
 		}
-	} else if (walk->exact && !bpf_probe_read_user(&walk->high, 8, (const void *)walk->sp) && follows_call(walk->high)) {
+	} else if (walk->exact && !bpf_probe_read_user(&walk->high, 8, (const void *)walk->sp) && follows_call(walk->high) &&
+		   is_code(vma_of(walk->high))) {
 		walk->ip = walk->high;
 		walk->sp += 8;
 		return called(walk);
