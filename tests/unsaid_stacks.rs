@@ -3,6 +3,7 @@
 mod support;
 
 use pfscript_testkit::needs_root;
+use std::process::Command;
 use support::frameless::{COMMON, STOCK};
 use support::{Scratch, Tracer, stacks};
 
@@ -37,4 +38,34 @@ int main(void) { for (int i = 0; i < 32; i++) outer(i); return 0; }
             .all(|(at, name)| row.frames.len() > 3 && row.function(*at) == *name)
     });
     assert_eq!(whole.map(|row| row.count).sum::<u64>(), 32, "{finished}");
+}
+
+/// What a frame pointer leads to is a caller if a call is before it, also where the walk goes on in user space, once the file's table is there.
+#[test]
+fn what_no_call_returns_to_is_no_caller() {
+    needs_root!();
+    let scratch = Scratch::new("linked");
+    let text = format!(
+        "{COMMON}{}",
+        r#"
+void odd(void **frame);
+__asm__(".text\n.type odd, @function\nodd:\n"
+        "push %rbp\nmov %rdi, %rbp\nmov $1, %edi\ncall mark\npop %rbp\nret\n.size odd, . - odd");
+int main(void) { void *frame[2] = { NULL, (char *)main + 2 }; odd(frame); return 0; }
+"#
+    );
+    let program = scratch.compiled_with("linked", text, STOCK);
+    let path = program.to_str().expect("UTF-8");
+    let script = format!("uprobe:{path}:mark {{ @[ustack, pid, comm] = count(); }}");
+    let tracer = Tracer::script(&script).start().attached();
+    let status = Command::new(&program).status();
+    assert!(status.expect("it runs").success());
+    tracer.interrupt();
+    let finished = tracer.finish().lossless();
+    let rows = stacks::parse(finished.text());
+    assert_eq!(rows.len(), 1, "{finished}");
+    let functions: Vec<&str> = (0..rows[0].frames.len())
+        .map(|at| rows[0].function(at))
+        .collect();
+    assert_eq!(functions, ["mark", "odd"], "{finished}");
 }

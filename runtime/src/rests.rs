@@ -21,8 +21,10 @@ use pfscript_probes::abi::{
 };
 use pfscript_probes::maps::{MAX_RESTS, MAX_UNWIND_TABLES};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt as _;
 
 /// Bytes of the copies that wait.
 const MAX_BYTES: usize = 64 << 20;
@@ -186,23 +188,35 @@ impl Rests {
 
     /// Walks one; `None` if a table is not there yet.
     fn walk(&mut self, rest: &Rest, processes: &mut Processes, last: bool) -> Option<Walked> {
-        let (mut waits, mut is_mapped) = (false, false);
+        let (mut waits, mut is_mapped, mut was_linked) = (false, false, false);
         let (tables, asked) = (&self.tables, &mut self.asked);
         let lookup = |address| {
             let place = processes.locate(rest.tgid, rest.time, address);
             is_mapped = place.is_some();
             let place = place?;
+            let linked = std::mem::take(&mut was_linked);
             let file = processes.file(place.file);
             let identity = match file.kind {
-                Kind::Anonymous => return Some(BY_FRAME_POINTER),
+                // What a runtime made may push addresses of its own choice, too.
+                Kind::Anonymous => {
+                    was_linked = true;
+                    return Some(BY_FRAME_POINTER);
+                }
                 Kind::Vdso => Identity::default(),
                 Kind::File => file.identity(),
             };
+            if linked && file.kind == Kind::File {
+                let file = processes.file_again(place.file);
+                if file.is_some_and(|file| !ends_call(&file, place.offset)) {
+                    is_mapped = false;
+                    return None;
+                }
+            }
             if let Some(table) = tables.table(identity) {
                 asked.remove(&identity);
                 let row = table.map_or(Row::UNKNOWN, |table| table.lookup(place.offset));
-                let known = row.rule != Rule::Unknown;
-                return Some(if known { row } else { BY_FRAME_POINTER });
+                was_linked = row.rule == Rule::Unknown;
+                return Some(if was_linked { BY_FRAME_POINTER } else { row });
             }
             waits = true;
             if !asked.contains(&identity)
@@ -371,9 +385,48 @@ impl Rest {
     }
 }
 
+/// Whether a call ends with the byte at an offset in a file, as `follows_call` of `calls.h` has it. One that can't be read may be there.
+fn ends_call(file: &File, offset: u64) -> bool {
+    let mut before = [0; 8];
+    let start = offset.saturating_sub(before.len() as u64 - 1);
+    file.read_exact_at(&mut before, start).is_err() || is_call(before)
+}
+
+/// Whether bytes end with a call: of x86-64 `call rel32`, or by register or memory with its possible lengths; of arm64 `bl` or `blr`.
+fn is_call(before: [u8; 8]) -> bool {
+    let through_pointer = |pair: &[u8]| pair[0] == 0xff && pair[1] & 0x38 == 0x10;
+    if cfg!(target_arch = "aarch64") {
+        let last = unsigned(&before[4..]);
+        return last & 0xfc00_0000 == 0x9400_0000 || last & 0xffff_fc1f == 0xd63f_0000;
+    }
+    before[3] == 0xe8 || before[1..].windows(2).any(through_pointer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn calls_are_told_by_their_bytes() {
+        for call in [
+            [0, 0, 0, 0xe8, 1, 2, 3, 4],       // call rel32
+            [0, 0, 0, 0, 0, 0, 0xff, 0xd0],    // call *%rax
+            [0, 0, 0, 0, 0, 0x41, 0xff, 0xd4], // call *%r12
+            [0, 0, 0xff, 0x15, 1, 2, 3, 4],    // call *number(%rip)
+            [0, 0xff, 0x94, 0x24, 1, 2, 3, 4], // call *number(%rsp)
+        ] {
+            assert!(is_call(call), "{call:x?}");
+        }
+        for other in [
+            [0; 8],
+            [0, 0, 0xe8, 1, 2, 3, 4, 5],
+            [0, 0, 0, 0, 0, 0, 0xff, 0xe0], // jmp *%rax
+            [0xff, 0x10, 0, 0, 0, 0, 0, 0],
+        ] {
+            assert!(!is_call(other), "{other:x?}");
+        }
+    }
 
     #[test]
     fn words_are_read_where_the_copy_has_them() {
