@@ -47,10 +47,10 @@ fn messages_of_the_script_have_their_place_and_go_to_the_standard_error() {
     let script = "BEGIN { print(1);\n  warnf(\"%d of %s\\n\", 3, comm);\n  errorf(\"no \\x1b %r\", buf(\"a\", 2)); exit(); }";
     let finished = Tracer::new(["-q", "-e", script]).run().ok();
     assert_eq!(finished.text(), "1\n\n\n");
-    let error = "stdin:3:3-35: ERROR: no \\x1b a\\x00\n";
+    let error = "stdin:3:3-36: ERROR: no \\x1b a\\x00\n";
     assert_eq!(
         finished.messages(),
-        format!("stdin:2:3-32: WARNING: 3 of pfscript\n{error}")
+        format!("stdin:2:3-31: WARNING: 3 of pfscript\n{error}")
     );
     let silent = Tracer::new(["-q", "--no-warnings", "-e", script])
         .run()
