@@ -92,12 +92,13 @@ pf_global(__u64, pf_begin_arm64, __u64 level)
 
 /*
  * What stands for the mappings of the process, as long as they are as they are: the kernel counts their changes (mm_lock_seq, Linux
- * 6.4). Another process may come to have the same memory for them, and as many changes, but not the stack at the same address, too.
+ * 6.4). Another process may come to have the same memory for them, and as many changes; another program of a process, too, but
+ * hardly the stack at the same address.
  */
-static __always_inline __u64 space_of_mappings(void)
+static __always_inline __u64 space_of_mappings(const struct pf_capture *capture)
 {
 	__u64 mm = pf_load(bpf_get_current_task() + pf_param(offset.task_struct.mm));
-	__u64 space = pf_load(mm + pf_param(offset.mm_struct.mm_lock_seq)) << 32;
+	__u64 space = pf_load(mm + pf_param(offset.mm_struct.mm_lock_seq)) << 32 | capture->stack.tgid;
 
 	space = fold((space ^ mm) * PF_MULTIPLIER);
 	return fold((space ^ pf_load(mm + pf_param(offset.mm_struct.start_stack))) * PF_OTHER_MULTIPLIER);
@@ -121,7 +122,7 @@ pf_global(__u64, pf_begin_unwinding, __u64 level)
 	walk->exact = 1;
 	walk->is_known = 0;
 	walk->end = 0;
-	walk->space = pf_param(has_mm_lock_seq) ? space_of_mappings() : 0;
+	walk->space = pf_param(has_mm_lock_seq) ? space_of_mappings(capture) : 0;
 	walk->python_goes_on = 0;
 	walk->python = PF_PYTHON_NONE;
 	return PF_WALK_ON;
