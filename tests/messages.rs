@@ -70,7 +70,7 @@ fn a_thread_is_no_process() {
 
 #[test]
 fn options_of_bpftrace_are_known_by_name() {
-    for option in ["--fmt", "--emit-llvm=x", "--dwarf-pid=1"] {
+    for option in ["--fmt", "--emit-llvm=x", "--verify-llvm-ir"] {
         let finished = Tracer::new([option, "-e", "BEGIN { exit(); }"])
             .run()
             .expect(2);
