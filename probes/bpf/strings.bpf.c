@@ -166,31 +166,75 @@ pf_template(__u64, pf_strstr, const __u8 *haystack, __u64 room, const __u8 *need
 	return found;
 }
 
-__u64 pf_read(void *to, __u64 size, __u64 address, __u64 loss);
-__u64 pf_read_str(void *to, __u64 size, __u64 address, __u64 loss);
+/* Addresses of the kernel have their top bit set; below this are only fields of null pointers (see memory.bpf.c). */
+#define PF_NULL_BITS 16
+
+/* Reads without a branch on what came of it, which the verifier would follow for each of many: less than 0 if it failed. */
+static __always_inline long read_any(void *to, __u64 size, __u64 address)
+{
+	if ((__s64)address < 0)
+		return bpf_probe_read_kernel(to, size, (const void *)address);
+	return bpf_probe_read_user(to, size, (const void *)address);
+}
+
+/* 1 if what was read at an address is lost, else 0: of a null pointer, nothing is. */
+static __always_inline __u64 is_lost(long result, __u64 address)
+{
+	return ((__u64)result >> 63) & not_zero(address >> PF_NULL_BITS);
+}
+
+/* What is counted in one word meanwhile, since the stack is short: strings, from this bit on what cannot be read, and from this one what is cut. */
+#define PF_COUNTED 0xffff
+#define PF_UNREAD 16
+#define PF_CUT 32
 
 /*
  * The strings of an array of pointers that ends in a null pointer. `to` has room for a number, of strings that there are, one more
- * than fit if there are more, and behind it for JOINED strings of the same size; all of it is zero before.
+ * than fit if there are more, and behind it for JOINED strings of the same size; all of it is zero before. What cannot be read or does
+ * not fit is counted once.
  */
 pf_template(__u64, pf_strings, __u64 *to, __u64 room, __u64 array, __u64 loss)
 {
-	__u64 size = (room - 8) / PF_JOINED_STRINGS, place = array, count = 0;
+	__u64 size = (room - 8) / PF_JOINED_STRINGS - 1, place = array, all;
 
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i <= PF_JOINED_STRINGS; i++) {
 		__u64 pointer = 0, there;
+		__u8 *string = (void *)to + 8 + i * (size + 1), last = 0;
+		long length;
 
-		pf_read(&pointer, sizeof(pointer), place, loss);
+		there = is_lost(read_any(&pointer, sizeof(pointer), place), place) << PF_UNREAD;
+		*(volatile __u64 *)to += there;
 		there = not_zero(pointer);
-		count += there;
-		/* Behind the end, nothing is read: 0 is no loss. */
-		place = (place + 8) * there;
-		if (i < PF_JOINED_STRINGS)
-			pf_read_str((void *)to + 8 + i * size, size - 1, pointer, loss);
+		*(volatile __u64 *)to += there;
+		if (i >= PF_JOINED_STRINGS)
+			break;
+		/*
+		 * Behind the end, nothing is read. Through memory, of which the verifier knows no bounds: it would follow those of the
+		 * kernel's and of a process's addresses one by one.
+		 */
+		*(volatile __u64 *)string = (place + 8) * there;
+		place = *(volatile __u64 *)string;
+		*(volatile __u64 *)string = 0;
+		/* If it is full, either the string just fits, or the NUL took the place of another character. */
+		if ((__s64)pointer < 0) {
+			length = bpf_probe_read_kernel_str(string, size, (const void *)pointer);
+			bpf_probe_read_kernel(&last, 1, (const void *)pointer + size - 1);
+		} else {
+			length = bpf_probe_read_user_str(string, size, (const void *)pointer);
+			bpf_probe_read_user(&last, 1, (const void *)pointer + size - 1);
+		}
+		there = is_zero(length ^ size) * not_zero(last);
+		string[size] = there;
+		*(volatile __u64 *)to += there << PF_CUT | is_lost(length, pointer) << PF_UNREAD;
 	}
-	*to = count;
-	return count;
+	all = *(volatile __u64 *)to;
+	if (all >> PF_UNREAD & PF_COUNTED)
+		pf_loss(loss + ((__s64)array < 0 ? PF_KERNEL_READ_FAILED : PF_USER_READ_FAILED));
+	if (all >> PF_CUT)
+		pf_loss(loss + PF_STRING_TRUNCATED);
+	*to = all & PF_COUNTED;
+	return *to;
 }
 
 /* The length of a string, without a branch on what is in it. */
