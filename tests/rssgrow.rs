@@ -345,4 +345,6 @@ fn it_wants_one_process() {
         "-c COMMAND",
         "^",
     ]);
+    // Where nothing is traced, it is nobody's.
+    Tracer::new(["--dry-run", "rssgrow"]).run().ok();
 }

@@ -1,7 +1,7 @@
 //! What a session opens and fills before it begins: the event buffer, the process that it follows, what programs and loader
 //! share.
 
-use super::Target;
+use super::{Session, Target};
 use crate::error::{Error, ErrorKind, kernel_error};
 use crate::load::Loaded;
 use crate::local_time;
@@ -16,17 +16,18 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// Whether the session has what the script is about: a command, or one process.
+/// Whether the session has what the script is about: a command, or one process unless nothing is traced.
 ///
 /// # Errors
 /// That it has not.
-pub(super) fn fits(manifest: &Manifest, target: &Target) -> Result<(), Error> {
+pub(super) fn fits(session: &Session) -> Result<(), Error> {
+    let (manifest, target) = (&session.object.manifest, &session.target);
     if let (Some(span), None) = (manifest.needs_command, target.command()) {
         return Err(Error::new(ErrorKind::Target, "`cpid` needs a command")
             .with_help("start one with `-c COMMAND`")
             .at(span));
     }
-    if let (Some(span), Target::All) = (manifest.needs_target, target) {
+    if let (Some(span), Target::All, false) = (manifest.needs_target, target, session.dry_run) {
         return Err(
             Error::new(ErrorKind::Target, "resident memory is that of one process")
                 .with_help("name a process with `-p PID`, or start one with `-c COMMAND`")

@@ -111,8 +111,8 @@ impl<'a> Running<'a> {
     /// # Errors
     /// Everything that keeps it from beginning.
     pub fn begin(mut session: Session, stop: &'a Stop) -> Result<Running<'a>, Error> {
+        fits(&session)?;
         let manifest = &session.object.manifest;
-        fits(manifest, &session.target)?;
         asked::are_there(manifest, session.mode)?;
         let by_id = !matches!(session.target, Target::All) || manifest.user_symbols;
         if by_id && namespace::proc_is_foreign() {
