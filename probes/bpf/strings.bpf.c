@@ -169,8 +169,11 @@ pf_template(__u64, pf_strstr, const __u8 *haystack, __u64 room, const __u8 *need
 /* Addresses of the kernel have their top bit set; below this are only fields of null pointers (see memory.bpf.c). */
 #define PF_NULL_BITS 16
 
-/* Reads without a branch on what came of it, which the verifier would follow for each of many: less than 0 if it failed. */
-static __always_inline long read_any(void *to, __u64 size, __u64 address)
+/*
+ * Reads, less than 0 if it failed, without a branch on that: the verifier would follow both ways of each of many. A function, since
+ * kernels before 6.2 let no loop begin where two ways meet.
+ */
+pf_template(__u64, pf_read_any, void *to, __u64 size, __u64 address)
 {
 	if ((__s64)address < 0)
 		return bpf_probe_read_kernel(to, size, (const void *)address);
@@ -200,10 +203,10 @@ pf_template(__u64, pf_strings, __u64 *to, __u64 room, __u64 array, __u64 loss)
 #pragma clang loop unroll(disable)
 	for (__u64 i = 0; i <= PF_JOINED_STRINGS; i++) {
 		__u64 pointer = 0, there;
-		__u8 *string = (void *)to + 8 + i * (size + 1), last = 0;
+		__u8 *string = (void *)to + 8 + i * (size + 1);
 		long length;
 
-		there = is_lost(read_any(&pointer, sizeof(pointer), place), place) << PF_UNREAD;
+		there = is_lost(pf_read_any(&pointer, sizeof(pointer), place), place) << PF_UNREAD;
 		*(volatile __u64 *)to += there;
 		there = not_zero(pointer);
 		*(volatile __u64 *)to += there;
@@ -216,15 +219,15 @@ pf_template(__u64, pf_strings, __u64 *to, __u64 room, __u64 array, __u64 loss)
 		*(volatile __u64 *)string = (place + 8) * there;
 		place = *(volatile __u64 *)string;
 		*(volatile __u64 *)string = 0;
-		/* If it is full, either the string just fits, or the NUL took the place of another character. */
+		/* If it is full, either the string just fits, or the NUL took the place of another character, which is read behind it. */
 		if ((__s64)pointer < 0) {
 			length = bpf_probe_read_kernel_str(string, size, (const void *)pointer);
-			bpf_probe_read_kernel(&last, 1, (const void *)pointer + size - 1);
+			bpf_probe_read_kernel(string + size, 1, (const void *)pointer + size - 1);
 		} else {
 			length = bpf_probe_read_user_str(string, size, (const void *)pointer);
-			bpf_probe_read_user(&last, 1, (const void *)pointer + size - 1);
+			bpf_probe_read_user(string + size, 1, (const void *)pointer + size - 1);
 		}
-		there = is_zero(length ^ size) * not_zero(last);
+		there = is_zero(length ^ size) * not_zero(string[size]);
 		string[size] = there;
 		*(volatile __u64 *)to += there << PF_CUT | is_lost(length, pointer) << PF_UNREAD;
 	}
