@@ -6,7 +6,7 @@ use crate::process::{self, Usage, median};
 use crate::table::{Table, ratio};
 use aya::sys::{Stats, enable_stats};
 use std::fs;
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -31,59 +31,8 @@ pub fn measure(bench: &Bench) -> Result<(), String> {
     naming(bench)
 }
 
-/// What a program that faults takes longer under tracers of all processes: its own processor time, and how long it takes where it and
-/// the tracer have one processor together, as on a machine that is busy.
+/// Processor time of a program that faults, alone and under tracers of all processes.
 fn slowdown(bench: &Bench) -> Result<(), String> {
-    compare(bench, "cpu ms", |usage| usage.cpu)?;
-    let one = OneProcessor::take()?;
-    let result = compare(bench, "ms on one CPU", |usage| usage.wall);
-    one.give_back()?;
-    result
-}
-
-/// This process and those that it starts run on one processor meanwhile.
-struct OneProcessor {
-    before: libc::cpu_set_t,
-}
-
-impl OneProcessor {
-    fn take() -> Result<OneProcessor, String> {
-        // SAFETY: a set of bits, of which none is set; the kernel writes as many as there is room for.
-        let before = unsafe {
-            let mut before: libc::cpu_set_t = std::mem::zeroed();
-            match libc::sched_getaffinity(0, size_of_val(&before), &raw mut before) {
-                0 => before,
-                _ => return Err(format!("processors: {}", io::Error::last_os_error())),
-            }
-        };
-        // SAFETY: reads a set of bits, whose size is the bound.
-        let first =
-            (0..libc::CPU_SETSIZE as usize).find(|cpu| unsafe { libc::CPU_ISSET(*cpu, &before) });
-        // SAFETY: writes to the set, at a place that was read above.
-        let one = unsafe {
-            let mut one: libc::cpu_set_t = std::mem::zeroed();
-            libc::CPU_SET(first.unwrap_or_default(), &mut one);
-            one
-        };
-        set_processors(&one)?;
-        Ok(OneProcessor { before })
-    }
-
-    fn give_back(self) -> Result<(), String> {
-        set_processors(&self.before)
-    }
-}
-
-fn set_processors(set: &libc::cpu_set_t) -> Result<(), String> {
-    // SAFETY: the kernel reads the set.
-    match unsafe { libc::sched_setaffinity(0, size_of_val(set), set) } {
-        0 => Ok(()),
-        _ => Err(format!("processors: {}", io::Error::last_os_error())),
-    }
-}
-
-/// Measures something of a program that faults, alone and under each tracer.
-fn compare(bench: &Bench, what: &str, measured: impl Fn(&Usage) -> Duration) -> Result<(), String> {
     let script =
         |stack: &str| format!("software:page-faults:1 {{ @[{stack}, pid, comm] = count(); }}");
     let (by_tables, linked) = (script("ustack"), script("ustack(fp)"));
@@ -151,11 +100,11 @@ fn compare(bench: &Bench, what: &str, measured: impl Fn(&Usage) -> Duration) -> 
             None if name == "nothing" => None,
             None => continue,
         };
-        let mut taken = Vec::new();
+        let mut cpu = Vec::new();
         let mut result = Ok(());
         for _ in 0..bench.rounds {
             match touch(bench) {
-                Ok(usage) => taken.push(measured(&usage).as_secs_f64() * 1e3),
+                Ok(usage) => cpu.push(usage.cpu.as_secs_f64() * 1e3),
                 Err(error) => result = Err(error),
             }
         }
@@ -164,10 +113,13 @@ fn compare(bench: &Bench, what: &str, measured: impl Fn(&Usage) -> Duration) -> 
             tracer.wait().map_err(|error| format!("{name}: {error}"))?;
         }
         result?;
-        times.push((name, taken));
+        times.push((name, cpu));
     }
     let title = format!("{PAGES} page faults below {FRAMES} frames");
-    let mut table = Table::new(&title, &[what, "/ nothing", "added ms", "/ perf, dwarf"]);
+    let mut table = Table::new(
+        &title,
+        &["cpu ms", "/ nothing", "added ms", "/ perf, dwarf"],
+    );
     let of = |name: &str| {
         times
             .iter()
@@ -176,14 +128,14 @@ fn compare(bench: &Bench, what: &str, measured: impl Fn(&Usage) -> Duration) -> 
     };
     let alone = of("nothing").unwrap_or_default();
     let worst = of("perf, dwarf").unwrap_or_default() - alone;
-    for (name, taken) in &times {
-        let taken = median(taken.clone());
-        let added = taken - alone;
+    for (name, cpu) in &times {
+        let cpu = median(cpu.clone());
+        let added = cpu - alone;
         table.row(
             name,
             [
-                format!("{taken:.1}"),
-                ratio(taken, alone),
+                format!("{cpu:.1}"),
+                ratio(cpu, alone),
                 format!("{added:.1}"),
                 ratio(added, worst),
             ],
