@@ -4,15 +4,20 @@ processes() { # NUMBER: so many short ones, each of which has stacks of its own
     echo "sh -c 'i=0; while [ \$i -lt $1 ]; do /bin/busybox true; i=\$((i + 1)); done'"
 }
 
-# The same in rounds of twenty, each of which waits for another line of output, however slow the machine is: what happens
-# between two prints is bounded then, as by the time between them it is not.
+# The same in rounds of twenty, between which the tracer prints, however slow the machine is: what happens between two prints
+# is bounded then, as by the time between them it is not. The first line after a round may be of what was before it. Who waits
+# starts no process, which would have stacks of its own.
 cat >/tmp/paced <<'END'
+mkfifo quiet
+exec 3<>quiet 4<out
 i=0
 while [ $i -lt "$1" ]; do
-    before=$(wc -l <out)
     j=0
     while [ $j -lt 20 ]; do /bin/busybox true; j=$((j + 1)); done
-    while [ "$(wc -l <out)" = "$before" ]; do sleep 0.2; done
+    while read -r line <&4; do :; done
+    for line in first second; do
+        until read -r line <&4; do read -r -t 0.2 line <&3; done
+    done
     i=$((i + 20))
 done
 END
