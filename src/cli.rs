@@ -123,6 +123,18 @@ pub struct Cli {
     #[arg(short = 'f', long = "format", value_name = "FORM", value_parser = form, default_value = FORMS[0].name, hide_default_value = true, help = forms())]
     pub form: &'static Form,
 
+    /// Draw a flame graph of the stacks that maps have in their keys, as SVG: widths are what the maps count, or what rssgrow finds
+    #[arg(long, value_name = "FILE.svg")]
+    pub flamegraph: Option<PathBuf>,
+
+    /// Write the same stacks in the folded format, a line each, for other programs
+    #[arg(long, value_name = "FILE")]
+    pub folded: Option<PathBuf>,
+
+    /// Write a page about what a process has grown by (rssgrow), as HTML: over time, as a flame graph and as a table
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+
     /// Print only results
     #[arg(short = 'q', long = "quiet")]
     pub quiet: bool,

@@ -16,6 +16,7 @@ use pfscript::compiler::recorded::{self, RecordedFacts};
 use pfscript::compiler::{PREFIXES, Parameter, ParameterDefault, ProbeFilter, SETTINGS, ir};
 use pfscript::grammar::escape;
 use pfscript::runtime::facts::{self, LiveFacts};
+use pfscript::runtime::pictures::{Picture, Pictures};
 use pfscript::runtime::{OutputFile, session};
 use pfscript::scripts::{SHIPPED, ShippedScript};
 use pfscript::{Command, CompileError, Limits, Options, Program, Runtimes, Stop, Target, grammar};
@@ -308,10 +309,24 @@ fn trace(
         .print_maps(!cli.no_maps)
         .jvm_map(cli.jvm_map)
         .notify(std::env::var_os(NOTIFY).is_some());
+    let pictures = [
+        (Picture::Folded, &cli.folded),
+        (Picture::FlameGraph, &cli.flamegraph),
+        (Picture::Report, &cli.report),
+    ];
+    let pictures =
+        pictures.into_iter().fold(
+            Pictures::default(),
+            |pictures, (picture, path)| match path {
+                Some(path) => pictures.with(picture, path),
+                None => pictures,
+            },
+        );
     // A dry run has no results: what an earlier run wrote stays.
     let file = cli.output.clone().filter(|_| !cli.dry_run);
     let session = session
         .form(cli.form)
+        .pictures(pictures)
         .output_when_loaded(move || open(file.as_deref()));
     let outcome = session.run(stop).map_err(|error| match error.span {
         Some(span) => {

@@ -19,6 +19,7 @@ mod naming;
 mod output_file;
 mod outside;
 mod perform;
+pub mod pictures;
 mod processes;
 mod python;
 mod raw_table;

@@ -69,7 +69,8 @@ impl AsFd for OutputFile {
     }
 }
 
-fn refused(path: &Path, error: &io::Error) -> Error {
+/// The error for a file that can't be written.
+pub(crate) fn refused(path: &Path, error: &io::Error) -> Error {
     let shown = path.display();
     let is_link = path.is_symlink();
     if error.raw_os_error() == Some(libc::ELOOP) && is_link {

@@ -9,6 +9,7 @@ use crate::generations::Generations;
 use crate::load::Loaded;
 use crate::local_time::local_time;
 use crate::outside;
+use crate::pictures::is_drawn;
 use crate::raw_table::RawTable;
 use crate::resident::{Account, Change};
 use crate::results::{self, Event, MapOptions, Names, Place, Printf, Said, Table};
@@ -35,6 +36,8 @@ pub struct Setting<'a> {
     pub source: &'a str,
     /// Whether the script's warnings are said.
     pub warnings: bool,
+    /// Whether what maps hold is told when it goes.
+    pub draws: bool,
 }
 
 /// What that takes.
@@ -137,11 +140,18 @@ impl<'a> Performer<'a> {
                     divisor: *divisor,
                 };
                 self.print(*map, &table, options)?;
+                if *then != Then::Keep {
+                    self.hold(*map, &table)?;
+                }
             }
-            RecordKind::ClearMap { map } => drop(self.take(*map)?),
+            RecordKind::ClearMap { map } => {
+                let table = self.take(*map)?;
+                self.hold(*map, &table)?;
+            }
             RecordKind::ZeroMap { map } => {
                 let table = self.take(*map)?;
                 self.put_zeros(*map, &table)?;
+                self.hold(*map, &table)?;
             }
             RecordKind::Time { format } => self.sink.event(&Event::Time(local_time(format)))?,
             RecordKind::Resident { change, fields, .. } => {
@@ -229,11 +239,51 @@ impl<'a> Performer<'a> {
     /// # Errors
     /// If the sink refuses.
     pub fn print(&mut self, index: usize, raw: &RawTable, options: MapOptions) -> Result<(), Halt> {
+        self.tell(index, raw, options, false)
+    }
+
+    /// Tells what a map of the manifest held, if anybody draws pictures of such.
+    ///
+    /// # Errors
+    /// If the sink refuses.
+    pub fn hold(&mut self, index: usize, raw: &RawTable) -> Result<(), Halt> {
+        let info = self.manifest.maps.get(index);
+        match self.setting.draws && info.is_some_and(is_drawn) {
+            true => self.tell(index, raw, MapOptions::default(), true),
+            false => Ok(()),
+        }
+    }
+
+    /// The same of all maps, of which nothing more is to come.
+    ///
+    /// # Errors
+    /// If one can't be read, or the sink refuses.
+    pub fn hold_all(&mut self) -> Result<(), Halt> {
+        for index in 0..self.manifest.maps.len() {
+            if is_drawn(&self.manifest.maps[index]) {
+                let table = self.read(index)?;
+                self.hold(index, &table)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(
+        &mut self,
+        index: usize,
+        raw: &RawTable,
+        options: MapOptions,
+        held: bool,
+    ) -> Result<(), Halt> {
         if let Some(info) = self.manifest.maps.get(index) {
             let joined = self.names.joined(info, raw);
             let raw = joined.as_ref().unwrap_or(raw);
             let table = Table::new(info, raw, options, &mut self.names);
-            self.sink.event(&Event::Map(table))?;
+            let event = match held {
+                true => Event::Held(table),
+                false => Event::Map(table),
+            };
+            self.sink.event(&event)?;
         }
         Ok(())
     }

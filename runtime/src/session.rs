@@ -11,6 +11,7 @@ mod run;
 use crate::command::Command;
 use crate::error::Error;
 use crate::loss::Loss;
+use crate::pictures::Pictures;
 use crate::sinks::{FORMS, Form, Sink, Writers};
 pub use crate::stop::{Stop, StopHandle};
 use pfscript_compiler::Object;
@@ -124,6 +125,7 @@ pub struct Session {
     mode: Option<Mode>,
     notify: bool,
     jvm_map: bool,
+    pictures: Pictures,
 }
 
 impl std::fmt::Debug for Session {
@@ -156,6 +158,7 @@ impl Session {
             mode: None,
             notify: false,
             jvm_map: false,
+            pictures: Pictures::default(),
         }
     }
 
@@ -267,6 +270,13 @@ impl Session {
     #[must_use]
     pub fn jvm_map(mut self, jvm_map: bool) -> Session {
         self.jvm_map = jvm_map;
+        self
+    }
+
+    /// Which files with pictures are made of the stacks that maps hold, beside the results.
+    #[must_use]
+    pub fn pictures(mut self, pictures: Pictures) -> Session {
+        self.pictures = pictures;
         self
     }
 

@@ -6,6 +6,7 @@
 // Each test binary is compiled with its own copy and uses part of it.
 #![allow(dead_code, unused_imports)]
 
+pub mod browser;
 pub mod frameless;
 pub mod kernel;
 pub mod run;

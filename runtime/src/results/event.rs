@@ -74,6 +74,9 @@ pub enum Event<'a> {
     Value(Value),
     /// The script printed a map, or it is printed at the end.
     Map(Table<'a>),
+    /// What a map held when it was emptied, or holds when tracing has ended: all of it, whatever is printed. Only where pictures are made,
+    /// and not for sinks.
+    Held(Table<'a>),
     /// By what the process has grown, at the end.
     Growth(&'a Growth),
     /// All benchmarks were run, in this order.

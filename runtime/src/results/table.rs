@@ -106,6 +106,11 @@ impl<'a> Table<'a> {
         &self.info.name
     }
 
+    /// What the manifest says of the map.
+    pub(crate) fn info(&self) -> &MapManifest {
+        self.info
+    }
+
     /// What it holds.
     pub fn kind(&self) -> Kind {
         match self.info.value {

@@ -1,17 +1,20 @@
 //! The session's output: the sink, and the descriptor behind it if it is known.
 //!
 //! What is said to the sink passes through here, so that the answer to signals knows when a write may be blocked, and a
-//! reader who left is noticed also while there is nothing to write.
+//! reader who left is noticed also while there is nothing to write. Pictures get it first, since they are made also if that reader left.
 
+use crate::pictures::Album;
 use crate::results::Event;
 use crate::sinks::Sink;
 use crate::stop::Stop;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 /// Where events go.
 pub struct Output<'a> {
     sink: Box<dyn Sink>,
+    album: Option<Album>,
     fd: Option<OwnedFd>,
     stop: &'a Stop,
 }
@@ -19,7 +22,46 @@ pub struct Output<'a> {
 impl<'a> Output<'a> {
     /// Events for `sink`, which writes to `fd` in the end.
     pub fn new(sink: Box<dyn Sink>, fd: Option<OwnedFd>, stop: &'a Stop) -> Output<'a> {
-        Output { sink, fd, stop }
+        Output {
+            sink,
+            album: None,
+            fd,
+            stop,
+        }
+    }
+
+    /// Events are for pictures, too.
+    pub fn draw(&mut self, album: Album) {
+        self.album = Some(album);
+    }
+
+    /// Whether pictures are still to be made.
+    pub fn draws(&self) -> bool {
+        self.album.is_some()
+    }
+
+    /// Has pictures follow a process's memory over time, if they show that.
+    pub fn follow(&mut self, process: u32) {
+        if let Some(album) = &mut self.album {
+            album.follow(process);
+        }
+    }
+
+    /// Does what is to be done from time to time, and says how long it is until the next time.
+    pub fn tick(&mut self) -> Option<Duration> {
+        self.album.as_mut().and_then(Album::look)
+    }
+
+    /// Says to the pictures that maps are told for the last time.
+    pub fn tracing_ended(&mut self) {
+        if let Some(album) = &mut self.album {
+            album.tracing_ended();
+        }
+    }
+
+    /// The pictures, which get no more events.
+    pub fn take_album(&mut self) -> Option<Album> {
+        self.album.take()
     }
 
     /// What hangs up when nobody reads the output any more.
@@ -37,6 +79,12 @@ impl<'a> Output<'a> {
 
 impl Sink for Output<'_> {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
+        if let Some(album) = &mut self.album {
+            album.event(event);
+        }
+        if let Event::Held(_) = event {
+            return Ok(());
+        }
         self.noted(|sink| sink.event(event))
     }
 

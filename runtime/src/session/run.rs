@@ -8,6 +8,7 @@ mod account;
 mod asked;
 mod bench;
 mod jvms;
+mod maps;
 mod notes;
 mod testing;
 
@@ -27,7 +28,7 @@ use crate::perform::{Performer, Setting};
 use crate::processes::Processes;
 use crate::resident::Account;
 use crate::rests::Rests;
-use crate::results::{Event, MapOptions};
+use crate::results::Event;
 use crate::ring::ring_buffer;
 use crate::sinks::Sink;
 use crate::symbols::Symbols;
@@ -90,18 +91,21 @@ pub struct Running<'a> {
     ending: Option<Instant>,
     /// Commands of the script that waited too long then.
     commands_left_out: u64,
+    /// Pictures have what maps hold in the end.
+    is_held: bool,
 }
 
 /// How long commands of the script that wait when tracing ends are still begun.
 const COMMANDS_AT_END: Duration = Duration::from_secs(1);
 
 /// What is the same for all records of a session.
-fn setting<'a>(stop: &'a Stop, session: &'a Session) -> Setting<'a> {
+fn setting<'a>(stop: &'a Stop, session: &'a Session, draws: bool) -> Setting<'a> {
     Setting {
         stop,
         script: &session.script,
         source: &session.source,
         warnings: session.warnings,
+        draws,
     }
 }
 
@@ -114,6 +118,7 @@ impl<'a> Running<'a> {
         fits(&session)?;
         let manifest = &session.object.manifest;
         asked::are_there(manifest, session.mode)?;
+        session.pictures.fit(manifest)?;
         let by_id = !matches!(session.target, Target::All) || manifest.user_symbols;
         if by_id && namespace::proc_is_foreign() {
             let message = "/proc shows the processes of another pid namespace";
@@ -156,7 +161,11 @@ impl<'a> Running<'a> {
         let renewal = Renewal::new(&session.object.manifest);
         let signals = script_signals(&session.object.manifest)?;
         let (sink, reader) = session.take_sink()?;
-        let sink = Output::new(sink, reader, stop);
+        let mut sink = Output::new(sink, reader, stop);
+        if !session.pictures.is_empty() && !session.dry_run {
+            let manifest = &session.object.manifest;
+            sink.draw(session.pictures.open(manifest, &session.script)?);
+        }
         Ok(Running {
             session,
             sink,
@@ -177,6 +186,7 @@ impl<'a> Running<'a> {
             command: None,
             ending: None,
             commands_left_out: 0,
+            is_held: false,
         })
     }
 
@@ -191,6 +201,7 @@ impl<'a> Running<'a> {
             return Ok(Outcome::default());
         }
         self.attached.stop(&self.loaded);
+        let drawn = self.draw();
         let mut losses = self
             .counted_losses()
             .map_err(kernel_error("can't read what was lost"))?;
@@ -200,6 +211,7 @@ impl<'a> Running<'a> {
         output_closed |= self::output_closed(self.tell_losses(&losses))?;
         losses.retain(|loss| loss.cause.is_loss());
         output_closed |= self::output_closed(self.detach())?;
+        drawn?;
         Ok(Outcome {
             exit_code: self.exit_code,
             command: self.command,
@@ -268,6 +280,10 @@ impl<'a> Running<'a> {
             self.attached
                 .enable(&self.loaded, &self.session.object.manifest)?;
             self.open_account();
+            let target = &self.session.target;
+            if let Some(process) = target.process().or(target.command()) {
+                self.sink.follow(process);
+            }
             if !begins_all {
                 self.notify()?;
             }
@@ -295,6 +311,7 @@ impl<'a> Running<'a> {
         self.run_once(&Attach::End)?;
         self.stop.phase(Phase::Printing);
         self.deliver_all()?;
+        self.hold_maps()?;
         self.sink.event(&Event::Ended)?;
         if self.session.print_maps && !self.session.object.manifest.silent_maps {
             self.print_maps()?;
@@ -357,6 +374,7 @@ impl<'a> Running<'a> {
             let renewal = self.renewal.as_ref();
             let renewal = renewal.map(|renewal| renewal.interval(&self.loaded));
             let waits = self.processes.look_around().into_iter().chain(renewal);
+            let waits = waits.chain(self.sink.tick());
             let timeout = match waits.min() {
                 _ if busy => 0,
                 Some(wait) => wait.as_millis() as i32 + 1,
@@ -510,7 +528,7 @@ impl<'a> Running<'a> {
                 &self.loaded,
                 manifest,
             );
-            let setting = setting(self.stop, &self.session);
+            let setting = setting(self.stop, &self.session, self.sink.draws());
             let mut performer =
                 Performer::new(manifest, &mut self.sink, &self.loaded, names, setting)
                     .account(self.account.as_mut());
@@ -549,27 +567,6 @@ impl<'a> Running<'a> {
         if let Some(events) = &mut self.events {
             while events.next().is_some() {}
         }
-    }
-
-    /// Prints all maps, by name. Of those that are empty text shows nothing.
-    fn print_maps(&mut self) -> Result<(), Halt> {
-        self.processes.drain();
-        let manifest = &self.session.object.manifest;
-        let mut order: Vec<usize> = (0..manifest.maps.len()).collect();
-        order.sort_by_key(|index| &manifest.maps[*index].name);
-        let names = self.symbols.names(
-            &mut self.processes,
-            self.rests.as_mut(),
-            &self.loaded,
-            manifest,
-        );
-        let setting = setting(self.stop, &self.session);
-        let mut performer = Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
-        for index in order {
-            let table = performer.read(index)?;
-            performer.print(index, &table, MapOptions::default())?;
-        }
-        Ok(())
     }
 }
 

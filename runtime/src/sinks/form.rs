@@ -224,7 +224,7 @@ fn unnamed(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
 }
 
 /// The name of a file without its folders, and without what the kernel adds to one: `libc.so.6`, `memfd:code`, `vdso`, `anon`.
-fn short_name(module: &[u8]) -> &[u8] {
+pub fn short_name(module: &[u8]) -> &[u8] {
     let bracketed = module.strip_prefix(b"[");
     if let Some(name) = bracketed.and_then(|name| name.strip_suffix(b"]")) {
         return name;

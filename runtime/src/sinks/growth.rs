@@ -199,7 +199,7 @@ fn function(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
 }
 
 /// Bytes as people read them: `117.3 MiB`.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let bytes = bytes as f64;
     let units = [("GiB", 30), ("MiB", 20)];
     let unit = units

@@ -115,7 +115,7 @@ impl<W: Write> Sink for Json<W> {
             Event::Testing(Testing::Ran(result)) => {
                 object("test_result", line, |line| test_result(result, line));
             }
-            Event::Testing(_) | Event::Ended => {}
+            Event::Testing(_) | Event::Ended | Event::Held(_) => {}
         }
         self.writer.write_all(line)
     }

@@ -13,7 +13,7 @@ pub mod text;
 pub use json::Json;
 pub use text::Text;
 
-use crate::results::{Event, Printf};
+use crate::results::{Event, Growth, Printf, Value};
 use std::io::{self, Write};
 
 /// A form of output that can be asked for by name.
@@ -47,6 +47,23 @@ pub(crate) fn formatted(format: &Printf<'_>) -> Vec<u8> {
     printf::printf(format, json::raw, &mut text);
     text
 }
+
+/// A value as text, as it is: for what is not printed.
+pub(crate) fn shown(value: &Value) -> Vec<u8> {
+    let mut text = Vec::new();
+    form::value(value, json::raw, &mut text);
+    text
+}
+
+/// By what a process has grown, as the text sink has it.
+pub(crate) fn growth_text(growth: &Growth) -> Vec<u8> {
+    let mut text = Vec::new();
+    growth::growth(growth, text::escaped, &mut text);
+    text
+}
+
+pub(crate) use form::short_name;
+pub(crate) use growth::size;
 
 /// Appends formatted text.
 fn push(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {

@@ -103,6 +103,7 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
                 let text = String::from_utf8_lossy(said.text);
                 self.message(&format!("{}: {kind}: {text}", said.place));
             }
+            Event::Held(_) => {}
             Event::Notice => self.line.extend_from_slice(NOTICE),
             Event::Message(text) => self.message(text),
         }

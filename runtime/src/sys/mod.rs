@@ -13,14 +13,41 @@ pub mod script_signals;
 pub mod signals;
 
 pub use names::{cgroup_id, cgroup_path, signal_name};
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// Size of a page in bytes.
 pub fn page_size() -> usize {
     // SAFETY: reads a constant of the system.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     usize::try_from(size).unwrap_or(4096)
+}
+
+/// Gives a file that is open a name, which must not be there yet.
+///
+/// # Errors
+/// The kernel's; `EEXIST` if there is such a file.
+pub fn link(file: BorrowedFd<'_>, name: &Path) -> io::Result<()> {
+    let open = CString::new(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
+    let name = CString::new(name.as_os_str().as_bytes())?;
+    let here = libc::AT_FDCWD;
+    // SAFETY: both are strings that end in a zero byte and outlive the call.
+    let result = unsafe {
+        libc::linkat(
+            here,
+            open.as_ptr(),
+            here,
+            name.as_ptr(),
+            libc::AT_SYMLINK_FOLLOW,
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Parses a CPU list of sysfs: `0-3,5`.
