@@ -117,6 +117,7 @@ fn benchmarks_and_other_probes_are_not_taken_for_each_other() {
     Tracer::script("test:a { }")
         .run()
         .refuses(&["tests alone", "--mode test"]);
+    Tracer::new(["--dry-run", "-e", "test:a { }"]).run().ok();
 }
 
 #[test]

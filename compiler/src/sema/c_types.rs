@@ -9,7 +9,7 @@ mod layout;
 
 use super::integer_types::INTEGER_TYPES;
 use crate::btf::{Btf, BtfWriter, Kind, TypeId};
-use crate::facts::{Facts, WithTypes};
+use crate::facts::{Arch, Facts, WithTypes};
 use crate::language::constants;
 use layout::{Laid, Layout, MAX_BYTES, MAX_DEPTH, MAX_MEMBERS, alignment, too_large};
 use pfscript_grammar::ast::c::{
@@ -46,7 +46,7 @@ pub fn declared<'a>(
     let Some(kernel) = facts.btf().or(none.as_ref()) else {
         return Ok(None);
     };
-    let mut declarer = Declarer::new(kernel);
+    let mut declarer = Declarer::new(kernel, facts.arch());
     let mut errors = Vec::new();
     for declaration in &declarations {
         errors.extend(declarer.declare(declaration).err());
@@ -68,6 +68,7 @@ pub fn declared<'a>(
 /// Writes declarations as BTF.
 struct Declarer<'a> {
     kernel: &'a Btf,
+    arch: Arch,
     writer: BtfWriter,
     /// Structures, unions and enumerations by their tags' names.
     tags: HashMap<String, Laid>,
@@ -77,9 +78,10 @@ struct Declarer<'a> {
 }
 
 impl<'a> Declarer<'a> {
-    fn new(kernel: &'a Btf) -> Self {
+    fn new(kernel: &'a Btf, arch: Arch) -> Self {
         Declarer {
             kernel,
+            arch,
             writer: BtfWriter::behind(kernel),
             tags: HashMap::new(),
             typedefs: HashMap::new(),
@@ -413,7 +415,7 @@ impl<'a> Declarer<'a> {
             ExprKind::Ident(name) => {
                 let known = self.constants.get(name).copied();
                 let known = known.or_else(|| Some(self.kernel.enumerator(name)?.1));
-                match known.or_else(|| constants::named(name)) {
+                match known.or_else(|| constants::named(name, self.arch)) {
                     Some(value) => value,
                     None => return error(&format!("`{name}` is no constant")),
                 }

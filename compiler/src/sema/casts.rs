@@ -7,7 +7,7 @@ use super::integers::cut;
 use super::measures::negative_literal_bytes;
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::types::Type;
-use pfscript_grammar::ast::{self, TypeName};
+use pfscript_grammar::ast::{self, BinaryOp, TypeName};
 use pfscript_grammar::{Diagnostic, Span};
 
 impl Checker<'_> {
@@ -29,6 +29,11 @@ impl Checker<'_> {
                 if self.types.c_size(value.ty) == Some(bytes) =>
             {
                 return self.seen_as(value, ty, span);
+            }
+            // A string is true if it has characters.
+            (Type::Bool, Type::Str { .. }) => {
+                let empty = Expr::string(b"", span);
+                return self.compare_bytes(BinaryOp::Ne, (value, empty), span);
             }
             (Type::Pointer(_), Type::Str { .. }) => {
                 let array = self.characters(value);

@@ -285,7 +285,7 @@ impl Checker<'_> {
         }
         let btf = self.facts.btf();
         let enumerator = btf.and_then(|btf| self.types.enumerator(btf, name));
-        let constant = || Some((constants::named(name)?, Type::I64));
+        let constant = || Some((constants::named(name, self.facts.arch())?, Type::I64));
         if let Some((value, ty)) = enumerator.or_else(constant) {
             return Ok(Expr::int(value, ty, span));
         }

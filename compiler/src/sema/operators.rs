@@ -234,7 +234,7 @@ impl Checker<'_> {
 
 impl Checker<'_> {
     /// `left == right` and `left != right` of what takes more than a register.
-    fn compare_bytes(
+    pub(super) fn compare_bytes(
         &mut self,
         op: BinaryOp,
         (left, right): (Expr, Expr),

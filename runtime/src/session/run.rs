@@ -117,7 +117,10 @@ impl<'a> Running<'a> {
     pub fn begin(mut session: Session, stop: &'a Stop) -> Result<Running<'a>, Error> {
         fits(&session)?;
         let manifest = &session.object.manifest;
-        asked::are_there(manifest, session.mode)?;
+        // A dry run says whether all of a script loads.
+        if !session.dry_run || session.mode.is_some() {
+            asked::are_there(manifest, session.mode)?;
+        }
         session.pictures.fit(manifest)?;
         let by_id = !matches!(session.target, Target::All) || manifest.user_symbols;
         if by_id && namespace::proc_is_foreign() {

@@ -43,7 +43,7 @@ fn signal(checker: &mut Checker<'_>, mut args: Args<'_>, helper: u32) -> Result<
     let number = match (&given.kind, given.ty) {
         (ExprKind::Str(bytes), _) => {
             let text = String::from_utf8_lossy(bytes);
-            let number = constants::named(&text)
+            let number = constants::named(&text, checker.facts.arch())
                 .filter(|_| text.starts_with("SIG"))
                 .ok_or_else(|| {
                     let message = format!("there is no signal `{}`", escape(&text));
