@@ -38,6 +38,7 @@ Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_MAX_BPF_PROGS       most BPF programs; default 1024
   PFSCRIPT_PRINT_MAPS_ON_EXIT  0: like --no-maps
   PFSCRIPT_STACK_MODE          stacks: as bpftrace, perf, raw or build_id
+  PFSCRIPT_STATS_ORDER         stats of maps are sorted by average or total
   PFSCRIPT_SHOW_DEBUG_INFO     1: source lines and inlined functions in stacks
   PFSCRIPT_MISSING_PROBES      if nothing matches: error, warn or ignore
   PFSCRIPT_DUMMY_TS_MAP        a map that is the clock of tseries(), for tests
@@ -294,9 +295,7 @@ pub fn shipped_script(word: &OsStr) -> Option<&'static ShippedScript> {
 pub fn parse() -> Cli {
     let mut command = Cli::command();
     command.build();
-    let split = own_options::split(&command, std::env::args_os(), |word| {
-        shipped_script(word).is_some()
-    });
+    let split = own_options::split(&command, std::env::args_os(), shipped_script);
     let mut cli = read(split.command);
     cli.rest.extend(split.script);
     cli

@@ -1,9 +1,11 @@
 //! Which options behind the name of a shipped script are the script's own: those that the command does not have.
 //!
-//! In come the words of a command line. Out go those for the command's parser, and the script's, such as `--all` or `--top=5`.
+//! In come the words of a command line. Out go those for the command's parser, and the script's, such as `--all` or `--top=5`. A letter
+//! of the script's own, such as `-U`, stands for what the script's help says (`-U, --user`).
 //! What the options mean is left to the parser and to the script (`getopt()`).
 
 use clap::{Arg, Command};
+use pfscript::scripts::ShippedScript;
 use std::ffi::{OsStr, OsString};
 
 /// A command line in two parts.
@@ -33,17 +35,17 @@ fn takes(option: &Arg) -> Takes {
     }
 }
 
-/// Splits the words of a command line, of which the first is the program. `command` is built, and `is_shipped` says whether a
-/// word in the script's place names a shipped script.
+/// Splits the words of a command line, of which the first is the program. `command` is built, and `shipped` finds the
+/// shipped script that a word in the script's place names.
 pub fn split(
     command: &Command,
     words: impl IntoIterator<Item = OsString>,
-    is_shipped: impl Fn(&OsStr) -> bool,
+    shipped: impl Fn(&OsStr) -> Option<&'static ShippedScript>,
 ) -> Split {
     let mut words = words.into_iter();
     let mut split = Split::default();
     split.command.extend(words.next());
-    let mut named = false;
+    let mut named: Option<&ShippedScript> = None;
     while let Some(word) = words.next() {
         let text = word.to_string_lossy();
         let taken = match (text.strip_prefix("--"), text.strip_prefix('-')) {
@@ -54,11 +56,11 @@ pub fn split(
                     .get_arguments()
                     .find(|arg| arg.get_long() == Some(name))
                 {
-                    Some(_) if named && name == "help" => {
+                    Some(_) if named.is_some() && name == "help" => {
                         split.script.push(word);
                         continue;
                     }
-                    None if named => {
+                    None if named.is_some() => {
                         split.script.push(word);
                         continue;
                     }
@@ -66,18 +68,26 @@ pub fn split(
                     Some(_) | None => Takes::Nothing,
                 }
             }
-            (None, Some("h")) if named => {
+            (None, Some("h")) if named.is_some() => {
                 split.script.push("--help".into());
                 continue;
             }
-            (None, Some(short)) if !short.is_empty() => behind_short(command, short),
-            _ if named => Takes::Nothing,
+            (None, Some(short)) if !short.is_empty() => {
+                if let Some(script) = named
+                    && let Some(own) = own_letters(command, script, short, &mut words)
+                {
+                    split.script.extend(own);
+                    continue;
+                }
+                behind_short(command, short)
+            }
+            _ if named.is_some() => Takes::Nothing,
             _ => {
-                named = is_shipped(&word);
+                named = shipped(&word);
                 match named {
-                    true => Takes::Nothing,
+                    Some(_) => Takes::Nothing,
                     // Another script, whose parameters follow.
-                    false => Takes::All,
+                    None => Takes::All,
                 }
             }
         };
@@ -89,6 +99,37 @@ pub fn split(
         }
     }
     split
+}
+
+/// The script's options that letters written together stand for, the last perhaps with its value, which may be the next word; `None`
+/// unless all letters are the script's, and none of them the command's.
+fn own_letters(
+    command: &Command,
+    script: &ShippedScript,
+    letters: &str,
+    words: &mut impl Iterator<Item = OsString>,
+) -> Option<Vec<OsString>> {
+    let mut own = Vec::new();
+    for (at, letter) in letters.char_indices() {
+        let is_commands = |arg: &Arg| arg.get_short() == Some(letter);
+        let (name, has_value) = script
+            .option_of(letter)
+            .filter(|_| !command.get_arguments().any(is_commands))?;
+        let mut option = OsString::from(format!("--{name}"));
+        if has_value {
+            let rest = &letters[at + letter.len_utf8()..];
+            let value = match rest {
+                "" => words.next(),
+                _ => Some(rest.into()),
+            };
+            option.push("=");
+            option.push(value.unwrap_or_default());
+            own.push(option);
+            break;
+        }
+        own.push(option);
+    }
+    Some(own)
 }
 
 /// What options of one letter, written together, take of the words behind them: the first that has a value takes what is left
@@ -112,14 +153,22 @@ mod tests {
     use super::split;
     use crate::cli::Cli;
     use clap::CommandFactory;
+    use pfscript::scripts::ShippedScript;
     use std::ffi::{OsStr, OsString};
+
+    static TOOL: ShippedScript = ShippedScript {
+        name: "tool",
+        source: "/*\n * tool.pf: a tool.\n *\n *     -U, --user        x\n *     -D, --duration=S  x\n *     -p, --other=X     x\n */\n",
+    };
 
     /// Both parts of a line whose words are separated by blanks.
     fn parts(line: &str) -> (String, String) {
         let mut command = Cli::command();
         command.build();
         let words = line.split_whitespace().map(OsString::from);
-        let split = split(&command, words, |word| word == OsStr::new("tool"));
+        let split = split(&command, words, |word| {
+            (word == OsStr::new("tool")).then_some(&TOOL)
+        });
         let text = |words: &[OsString]| words.join(OsStr::new(" ")).into_string().unwrap();
         (text(&split.command), text(&split.script))
     }
@@ -140,6 +189,11 @@ mod tests {
             ("p -otool tool --a", "p -otool tool", "--a"),
             ("p tool --help -q", "p tool -q", "--help"),
             ("p tool -h", "p tool", "--help"),
+            ("p tool -U -qp5 x", "p tool -qp5 x", "--user"),
+            ("p tool -UD5 x", "p tool x", "--user --duration=5"),
+            ("p tool -D 5 -p 7 x", "p tool -p 7 x", "--duration=5"),
+            ("p tool -D", "p tool", "--duration="),
+            ("p tool -UX -Uq", "p tool -UX -Uq", ""),
             ("p tool --quiet -- --quiet", "p tool --quiet -- --quiet", ""),
             (
                 "p tool --all --run ls --all",

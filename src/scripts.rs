@@ -24,8 +24,11 @@ macro_rules! shipped {
 /// All of them, by name.
 pub const SHIPPED: &[ShippedScript] = shipped! {
     "faults"
+    "faultstat"
     "ffaults"
     "rssgrow"
+    "stackcount"
+    "trace"
 };
 
 /// The shipped script of that name.
@@ -43,6 +46,18 @@ impl ShippedScript {
             .map(|line| line.strip_prefix(' ').unwrap_or(line))
             .flat_map(|line| [line, "\n"])
             .collect()
+    }
+
+    /// The option that a letter stands for, and whether it has a value: by the line `-D, --duration=S` of its help.
+    pub fn option_of(&self, letter: char) -> Option<(String, bool)> {
+        let start = format!("    -{letter}, --");
+        let help = self.help();
+        let line = help.lines().find_map(|line| line.strip_prefix(&start))?;
+        let option = line.split(' ').next()?;
+        Some(match option.split_once('=') {
+            Some((name, _)) => (name.to_owned(), true),
+            None => (option.to_owned(), false),
+        })
     }
 
     /// What it is in one line, without its name.
@@ -95,7 +110,8 @@ mod tests {
             for call in script.source.split("getopt(\"").skip(1) {
                 let name = call.split('"').next().unwrap();
                 assert!(
-                    script.help().contains(&format!("    --{name}")),
+                    script.help().contains(&format!("    --{name}"))
+                        || script.help().contains(&format!(", --{name}")),
                     "--{name} of {}",
                     script.name
                 );

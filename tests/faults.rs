@@ -4,15 +4,13 @@ mod support;
 
 use pfscript_testkit::needs_root;
 use support::stacks::{self, Row, total};
-use support::{
-    Finished, Report, Scratch, Tracer, Workload, faults_so_far, repository_file, workload,
-};
+use support::{Finished, Report, Scratch, Tracer, Workload, faults_so_far, workload};
 
 const ONE_LINER: &str = "software:page-faults:1 { @[ustack, pid, comm] = count(); }";
 
-/// Runs a script's file on a command.
-fn trace_file(script: &str, command: &str) -> Finished {
-    Tracer::new([&repository_file(script), "-c", command]).run()
+/// Runs the one-liner on a command.
+fn trace(command: &str) -> Finished {
+    Tracer::new(["-e", ONE_LINER, "-c", command]).run()
 }
 
 /// The workload's report and the rows of the one-liner's output.
@@ -28,10 +26,10 @@ fn of_process(rows: &[Row], pid: u32) -> Vec<&Row> {
 }
 
 #[test]
-fn faults_pf_counts_each_touched_page_in_the_stack_that_touched_it() {
+fn each_touched_page_counts_in_the_stack_that_touched_it() {
     needs_root!();
     let command = format!("{} 4096", workload("anon2mmap"));
-    let finished = trace_file("scripts/faults.pf", &command).lossless();
+    let finished = trace(&command).lossless();
     let first = finished.messages().lines().next();
     assert_eq!(first, Some("Attached 1 probe"), "{finished}");
     let (report, rows) = rows_of(&finished);
@@ -51,17 +49,6 @@ fn faults_pf_counts_each_touched_page_in_the_stack_that_touched_it() {
             .all(|row| row.pid == report.pid() && row.comm == "anon2mmap"),
         "{rows:#?}"
     );
-}
-
-#[test]
-fn the_one_liner_prints_what_the_script_prints() {
-    needs_root!();
-    let command = format!("{} 64", workload("anon2mmap"));
-    let finished = Tracer::new(["-e", ONE_LINER, "-c", &command])
-        .run()
-        .lossless();
-    let (_, rows) = rows_of(&finished);
-    stacks::assert_last(&rows, 64, &["main"]);
 }
 
 /// The kernel counts page faults twice. The event `software:page-faults` fires for each fault that a process takes. The
@@ -168,7 +155,7 @@ fn sigterm_ends_tracing_as_ctrl_c_does() {
 fn forked_children_of_a_command_are_counted() {
     needs_root!();
     let command = format!("{} 5 200", workload("nproc_faults"));
-    let finished = trace_file("scripts/faults.pf", &command).lossless();
+    let finished = trace(&command).lossless();
     let (report, rows) = rows_of(&finished);
     let children: Vec<u32> = report
         .text("pids")
@@ -195,7 +182,7 @@ fn forked_children_of_a_command_are_counted() {
 fn threads_are_counted_under_their_own_names() {
     needs_root!();
     let command = format!("{} 4 150", workload("threads"));
-    let finished = trace_file("scripts/faults.pf", &command).lossless();
+    let finished = trace(&command).lossless();
     let (report, rows) = rows_of(&finished);
     let mut loops = 0;
     for thread in 0..4 {
@@ -216,7 +203,7 @@ fn a_deep_stack_is_walked_to_its_end() {
     needs_root!();
     for depth in [100, 600] {
         let command = format!("{} {depth} 50", workload("deepstack"));
-        let finished = trace_file("scripts/faults.pf", &command).lossless();
+        let finished = trace(&command).lossless();
         let (_, rows) = rows_of(&finished);
         let last = rows.last().expect("there are rows");
         assert_eq!(last.count, 50);
@@ -232,7 +219,7 @@ fn a_deep_stack_is_walked_to_its_end() {
 fn a_stack_that_is_too_deep_is_cut_and_reported() {
     needs_root!();
     let command = format!("{} 3000 50", workload("deepstack"));
-    let finished = trace_file("scripts/faults.pf", &command).ok();
+    let finished = trace(&command).ok();
     let (_, rows) = rows_of(&finished);
     let last = rows.last().expect("there are rows");
     // The kernel has memory ready for some ten new pieces of stacks, so that the first of these events may have less.
@@ -262,7 +249,7 @@ fn a_depth_that_the_script_chose_cuts_without_a_loss() {
 fn two_programs_of_one_process_have_their_own_names() {
     needs_root!();
     let command = format!("{} 120 {} 130", workload("relay"), workload("anon2mmap"));
-    let finished = trace_file("scripts/faults.pf", &command).lossless();
+    let finished = trace(&command).lossless();
     let (report, rows) = rows_of(&finished);
     let rows = of_process(&rows, report.pid());
     let count = |comm: &str, function: &str| {

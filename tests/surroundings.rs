@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
-use support::{PFSCRIPT, Scratch, Tracer, Workload, repository_file, workload};
+use support::{PFSCRIPT, Scratch, Tracer, Workload, workload};
 
 const ONE_LINER: &str = "software:page-faults:1 { @[ustack, pid, comm] = count(); }";
 
@@ -313,7 +313,7 @@ fn commands_that_cannot_be_run_are_named() {
 #[test]
 fn a_command_that_ends_at_once_is_traced() {
     needs_root!();
-    let finished = Tracer::new([&repository_file("scripts/faults.pf"), "-c", "true"])
+    let finished = Tracer::new(["-e", ONE_LINER, "-c", "true"])
         .run()
         .lossless();
     assert!(!support::stacks::parse(finished.text()).is_empty());

@@ -132,6 +132,8 @@ pub struct MapManifest {
     pub value: MapValue,
     /// Values come from adding alone (`++`, `+=`), so that those of two keys have a sum.
     pub only_added: bool,
+    /// `stats` are in the order of their totals, not of their averages.
+    pub by_total: bool,
     /// Capacity in entries.
     pub capacity: u32,
     /// How programs find the map, if it is emptied while they run; `None` if there is one that they know.

@@ -208,6 +208,7 @@ fn every_setting_answers_to_every_value() {
             "true",
             "raw",
             "ignore",
+            "total",
             "GPL",
             "@time",
             "",

@@ -5,7 +5,7 @@ use crate::bytes::{average, beginning, compare, risen, slice, turn, unsigned};
 use crate::series;
 use crate::sys::bpf::{Cursor, MapHandle};
 use pfscript_compiler::manifest::{DataType, MapManifest, MapValue};
-use pfscript_probes::abi::{EXTREME_RANK, EXTREME_SET};
+use pfscript_probes::abi::{AVERAGE_TOTAL, EXTREME_RANK, EXTREME_SET};
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -208,7 +208,7 @@ impl RawTable {
     pub fn order(&self, info: &MapManifest) -> Vec<usize> {
         let mut order: Vec<Place> = (0..self.len())
             .map(|index| Place {
-                weight: weight(&info.value, self.value(index)),
+                weight: weight(info, self.value(index)),
                 beginning: info
                     .key
                     .as_ref()
@@ -291,9 +291,12 @@ fn out_size(per_cpu: &[u8], out: usize) -> usize {
 }
 
 /// What a map's entries are ordered by, as an unsigned number; 0 for all where values are no numbers.
-fn weight(kind: &MapValue, value: &[u8]) -> u64 {
+fn weight(info: &MapManifest, value: &[u8]) -> u64 {
     let word = |index: u32| unsigned(slice(value, index * 8, 8));
-    match kind {
+    match &info.value {
+        MapValue::Stats { signed } if info.by_total => {
+            risen(unsigned(AVERAGE_TOTAL.of(value)), *signed)
+        }
         MapValue::Scalar(layout) => match layout.ty {
             DataType::Int { .. } => beginning(layout, value),
             _ => 0,
@@ -331,6 +334,7 @@ pub(crate) mod tests {
             value,
             capacity: 4096,
             only_added: false,
+            by_total: false,
             generations: None,
         }
     }
@@ -454,6 +458,11 @@ pub(crate) mod tests {
         let entries: [(&[i64], &[i64]); 3] =
             [(&[1], &[1, 50]), (&[2], &[2, 70]), (&[3], &[1, 100])];
         assert_eq!(printed_order(&info, &entries), [1, 0, 2]);
+        let info = MapManifest {
+            by_total: true,
+            ..info
+        };
+        assert_eq!(printed_order(&info, &entries), [0, 1, 2]);
         let info = map("@", Some(int(8, true)), MapValue::Hist { bits: 0 });
         let entries: [(&[i64], &[i64]); 2] = [(&[1], &[2, 0]), (&[2], &[0, 1])];
         assert_eq!(printed_order(&info, &entries), [1, 0]);

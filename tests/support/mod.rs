@@ -66,6 +66,11 @@ impl Scratch {
         scratch
     }
 
+    /// One whose files are in memory (tmpfs).
+    pub fn within_memory(name: &str) -> Scratch {
+        Scratch::within(Path::new("/dev/shm"), name)
+    }
+
     fn within(folder: &Path, name: &str) -> Scratch {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);

@@ -47,13 +47,14 @@ builtins! {
         span,
     });
     "cpu", "uint32", "number of the current CPU", |_, span| Ok(call(helper::GET_SMP_PROCESSOR_ID, Type::U32, span));
-    "cpid", "uint32", "process id of the command started with `-c`", |checker, span| {
+    "cpid", "uint32", "process id of the command started with `-c`; a script that asks `has_cpid` runs without one, too, and it is 0 there", |checker, span| {
         checker.needs.globals = true;
         checker.needs.needs_command.get_or_insert(span);
         Ok(Expr { kind: ExprKind::Global(Globals::COMMAND), ty: Type::U32, span })
     };
     "has_cpid", "bool", "whether there is a command, started with `-c`", |checker, span| {
         checker.needs.globals = true;
+        checker.needs.asks_for_command = true;
         let command = Expr { kind: ExprKind::Global(Globals::COMMAND), ty: Type::U64, span };
         let none = Expr::int(0, Type::U64, span);
         Ok(Expr {

@@ -216,6 +216,7 @@ pub(super) fn define(
             key: key_layout(&checked.types, key),
             value: map_value(&checked.types, map),
             only_added: !map.assigned,
+            by_total: checked.limits.stats_by_total,
             capacity,
             generations,
         });

@@ -66,7 +66,9 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         silent_maps: !checked.limits.print_maps,
         source_lines: checked.limits.source_lines,
         str_trunc_trailer: checked.limits.str_trunc_trailer.clone(),
-        needs_command: checked.needs.needs_command,
+        needs_command: (!checked.needs.asks_for_command)
+            .then_some(checked.needs.needs_command)
+            .flatten(),
         needs_target: checked.needs.needs_target,
         sites: sites::table(checked),
         ..Manifest::default()

@@ -125,6 +125,8 @@ pub struct Needs {
     pub script_parameters: BTreeMap<String, Parameter>,
     /// Where the script first asks for the process id of a command.
     pub needs_command: Option<Span>,
+    /// It asks whether there is a command, and so can do without.
+    pub asks_for_command: bool,
     /// Where it first says something of a process's resident pages.
     pub needs_target: Option<Span>,
 }

@@ -53,6 +53,8 @@ pub struct Limits {
     pub print_maps: bool,
     /// Whether frames of user stacks are printed with their source lines, and with what was inlined there.
     pub source_lines: bool,
+    /// Whether `stats` are printed in the order of their totals, not of their averages.
+    pub stats_by_total: bool,
     /// How stacks are printed where the script does not say.
     pub stack_mode: StackMode,
     /// What becomes of attach points that match nothing.
@@ -86,6 +88,7 @@ impl Default for Limits {
             max_programs: 1024,
             print_maps: true,
             source_lines: false,
+            stats_by_total: false,
             stack_mode: StackMode::Bpftrace,
             missing_probes: MissingProbes::Error,
             max_cat_bytes: 10 << 10,
@@ -227,6 +230,17 @@ pub const SETTINGS: &[Setting] = &[
                 limits.stack_mode = StackMode::named(word).unwrap_or(StackMode::Bpftrace);
             },
             |limits| limits.stack_mode.name(),
+        ),
+    },
+    Setting {
+        name: "stats_order",
+        kind: Kind::Word(
+            &["average", "total"],
+            |limits, word| limits.stats_by_total = word == "total",
+            |limits| match limits.stats_by_total {
+                true => "total",
+                false => "average",
+            },
         ),
     },
     Setting {

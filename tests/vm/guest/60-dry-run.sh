@@ -1,16 +1,16 @@
 # Every shipped script loads and attaches on this kernel, or says what the kernel lacks.
 
-# Scripts that need a kernel newer than 5.10, and which one.
-needs() {
+# What scripts cannot do without.
+words() {
     case $1 in
-    ffaults.pf) echo 5.17 ;;
-    *) echo 5.10 ;;
+    faultstat.pf) echo '-c true' ;;
+    stackcount.pf | trace.pf) echo tracepoint:syscalls:sys_enter_openat ;;
     esac
 }
 
 dry_run() {
-    kernel_from "$(needs "$script")" || skip "needs $(needs "$script")"
-    trace_well --dry-run "/scripts/$script"
+    # shellcheck disable=SC2046 # several words
+    trace_well --dry-run "/scripts/$script" $(words "$script")
 }
 
 found=

@@ -1,0 +1,216 @@
+//! The shipped tools that count page faults and other events: what they say, against what workloads know of themselves.
+
+mod support;
+
+use pfscript_testkit::needs_root;
+use serde_json::Value;
+use std::fs;
+use support::{Finished, Report, Scratch, Tracer, workload};
+
+/// Runs a shipped script in a folder where no file has its name.
+fn tool(name: &str, arguments: &[&str]) -> Finished {
+    let scratch = Scratch::new("tools");
+    let words = [&[name][..], arguments].concat();
+    Tracer::new(words).folder(scratch.path()).run()
+}
+
+/// The objects of an output in JSON, without other lines.
+#[track_caller]
+fn objects(finished: &Finished) -> Vec<Value> {
+    let lines = finished.text().lines().filter(|line| line.starts_with('{'));
+    lines
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect()
+}
+
+/// What a map holds, from its first object that has anything.
+#[track_caller]
+fn map(finished: &Finished, name: &str) -> serde_json::Map<String, Value> {
+    objects(finished)
+        .iter()
+        .filter_map(|object| object["data"][name].as_object())
+        .find(|map| !map.is_empty())
+        .unwrap_or_else(|| panic!("no {name} in {finished}"))
+        .clone()
+}
+
+/// The report of a workload, wherever it stands.
+#[track_caller]
+fn report(finished: &Finished) -> Report {
+    let mut lines = finished.text().lines();
+    Report::parse(
+        lines
+            .find(|line| line.starts_with("pid="))
+            .expect("a report"),
+    )
+}
+
+#[test]
+fn faults_has_bytes_beside_counts() {
+    needs_root!();
+    let command = format!("{} 4096", workload("anon2mmap"));
+    let finished = tool("faults", &["-f", "json", "-c", &command]).lossless();
+    let report = report(&finished);
+    let rows = map(&finished, "@");
+    let end = format!(",{},anon2mmap,minor", report.pid());
+    let (_, found) = rows
+        .iter()
+        .find(|(key, _)| key.starts_with("\nmain+") && key.ends_with(&end))
+        .unwrap_or_else(|| panic!("no row of the loop: {finished}"));
+    assert_eq!(found["count"], 4096, "{finished}");
+    assert_eq!(
+        found["total"].as_u64(),
+        found["average"].as_u64().map(|average| average * 4096)
+    );
+    // A kernel that counts pages in batches may be short of one, and ahead by what was batched before.
+    let pages = found["total"].as_u64().expect("a number") / 4096;
+    assert!((4000..=4160).contains(&pages), "{finished}");
+    // The others are less, so that only this one is left where one is asked for.
+    let first = tool("faults", &["--top=1", "-f", "json", "-c", &command]).lossless();
+    let rows = map(&first, "@");
+    assert!(
+        rows.len() == 1 && rows.keys().all(|key| key.starts_with("\nmain+")),
+        "{first}"
+    );
+}
+
+#[test]
+fn faults_counts_huge_pages_by_their_size() {
+    needs_root!();
+    let enabled = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    if !enabled.is_ok_and(|text| !text.contains("[never]")) {
+        return eprintln!("skip: this kernel has no huge pages");
+    }
+    let command = format!("{} 4096 --huge", workload("anon2mmap"));
+    let finished = tool("faults", &["--all", "-f", "json", "-c", &command]).lossless();
+    let report = report(&finished);
+    let bytes: u64 = map(&finished, "@")
+        .iter()
+        .filter(|(key, _)| key.starts_with("\nmain+"))
+        .filter_map(|(_, value)| value["total"].as_u64())
+        .sum();
+    assert!(report.faults() < 4096, "{finished}");
+    assert!((16 << 20..17 << 20).contains(&bytes), "{bytes}: {finished}");
+}
+
+#[test]
+fn faults_prints_twenty_stacks_unless_told_otherwise() {
+    needs_root!();
+    let command = format!("{} 100", workload("anon2mmap"));
+    let count = |more: &[&str]| {
+        let finished = tool("faults", &[&["-f", "json", "-c", &command], more].concat()).lossless();
+        let total = map(&finished, "@total")["minor"]["count"].as_u64();
+        (map(&finished, "@").len(), total)
+    };
+    assert_eq!(count(&[]).0, 20);
+    assert_eq!(count(&["--top=3"]).0, 3);
+    let (rows, faults) = count(&["--all"]);
+    assert!(rows > 20 && faults >= Some(100 + rows as u64 - 1));
+}
+
+/// A number that stands before words in an output.
+#[track_caller]
+fn number_before(finished: &Finished, words: &str) -> f64 {
+    let line = finished
+        .text()
+        .lines()
+        .find_map(|line| line.split_once(words));
+    let before = line.unwrap_or_else(|| panic!("no {words} in {finished}")).0;
+    before.trim().parse().expect("a number")
+}
+
+#[test]
+fn faultstat_agrees_with_the_commands_own_usage() {
+    needs_root!();
+    let command = format!("{} 20000", workload("anon2mmap"));
+    let finished = tool("faultstat", &["-c", &command]).lossless();
+    let report = report(&finished);
+    // The report is made before the program ends, and has what the kernel faulted in for exec.
+    let minor = number_before(&finished, "  minor faults") as u64;
+    assert!(
+        (report.get("total") - 30..report.get("total") + 40).contains(&minor),
+        "{finished}"
+    );
+    let peak = number_before(&finished, " MiB peak resident memory");
+    assert!((78.0..90.0).contains(&peak), "{finished}");
+    let [elapsed, user, system] =
+        ["elapsed", "user", "system"].map(|what| number_before(&finished, &format!(" s {what}")));
+    assert!(elapsed > 0.0 && user >= 0.0 && system > 0.0, "{finished}");
+    assert!(user + system <= elapsed * 1.5, "{finished}");
+    assert!(
+        finished.text().contains("]: { .count = 20000, "),
+        "{finished}"
+    );
+    tool("faultstat", &["ls"]).refuses(&["-c 'COMMAND'", "--run COMMAND"]);
+}
+
+#[test]
+fn faultstat_counts_threads_and_children_and_waits_for_the_last_thread() {
+    needs_root!();
+    for (name, arguments) in [("threads", "4 500"), ("nproc_faults", "5 400")] {
+        let command = format!("{} {arguments}", workload(name));
+        let finished = tool("faultstat", &["-c", &command]).lossless();
+        let minor = number_before(&finished, "  minor faults") as u64;
+        let own = report(&finished).faults();
+        assert!((own..own + 800).contains(&minor), "{finished}");
+        assert!(number_before(&finished, " s system") > 0.0, "{finished}");
+    }
+}
+
+#[test]
+fn stackcount_takes_any_probe_and_counts_by_stack() {
+    needs_root!();
+    let command = format!("{} 300", workload("anon2mmap"));
+    for (probe, option, rows) in [
+        ("software:page-faults:1", "-U", 300),
+        ("software:minor-faults:1", "-UP", 300),
+        ("tracepoint:syscalls:sys_enter_execve", "-K", 1),
+    ] {
+        let finished = tool("stackcount", &[probe, option, "-f", "json", "-c", &command]).ok();
+        let most = map(&finished, "@").values().filter_map(Value::as_u64).max();
+        assert_eq!(most, Some(rows), "{finished}");
+        let names_process = map(&finished, "@")
+            .keys()
+            .any(|key| key.ends_with(",anon2mmap"));
+        assert_eq!(names_process, option.contains('P'), "{finished}");
+    }
+    tool(
+        "stackcount",
+        &["software:page-faults:1", "-D", "1", "-i", "1"],
+    )
+    .ok();
+    tool("stackcount", &[]).refuses(&["`$1` is not given"]);
+}
+
+#[test]
+fn trace_prints_a_line_and_a_stack_for_each_event() {
+    needs_root!();
+    let command = workload("opens");
+    let command = format!("{command} 2 /dev/null");
+    let probe = "tracepoint:syscalls:sys_enter_openat";
+    let finished = tool("trace", &[probe, "-UA", "-c", &command]).ok();
+    let mut lines = finished
+        .text()
+        .lines()
+        .filter(|line| !line.starts_with("pid="));
+    assert_eq!(
+        lines.next(),
+        Some("PID      TID      COMM             FUNC"),
+        "{finished}"
+    );
+    let events: Vec<&str> = finished
+        .text()
+        .lines()
+        .filter(|line| line.ends_with(probe))
+        .collect();
+    assert!(!events.is_empty(), "{finished}");
+    assert!(
+        events.iter().all(|line| line.contains(" opens ")),
+        "{finished}"
+    );
+    let arguments = finished.text().matches(".filename = ").count();
+    assert_eq!(arguments, events.len(), "{finished}");
+    assert!(finished.text().contains("        main+"), "{finished}");
+    let plain = tool("trace", &[probe, "-c", &command]).ok();
+    assert!(!plain.text().contains("main+"), "{plain}");
+}
