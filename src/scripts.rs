@@ -23,12 +23,22 @@ macro_rules! shipped {
 
 /// All of them, by name.
 pub const SHIPPED: &[ShippedScript] = shipped! {
+    "brkstack"
+    "drsnoop"
     "faults"
     "faultstat"
     "ffaults"
+    "hfaults"
+    "kmem"
+    "mmaps"
+    "oomkill"
+    "rss"
     "rssgrow"
+    "shmsnoop"
     "stackcount"
+    "swapin"
     "trace"
+    "vmscan"
 };
 
 /// The shipped script of that name.

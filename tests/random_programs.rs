@@ -32,13 +32,13 @@ const LEFT_OUT: [(&str, &str); 7] = [
     ("is for sessions that run these alone", "bench; test"),
     (
         "differs from machine to machine or from run to run",
-        "username; cgroup_path; cgroupid; ksym; usym; percpu_kaddr; ntop(int family, any address)",
+        "username; task; cgroup_path; cgroupid; ksym; usym; percpu_kaddr; ntop(int family, any address)",
     ),
     ("is there for sessions with a command", "cpid"),
     ("makes the kernel write to its log", "debugf"),
     (
-        "is about the memory of a process that the session follows",
-        "rss_fault; rss_fill; rss_drop; rss_move",
+        "is about the memory of processes elsewhere",
+        "rss_print; rss_fault; rss_fill; rss_drop; rss_move",
     ),
     (
         "acts on processes and their memory",

@@ -101,7 +101,7 @@ fn a_name_that_nothing_has_is_answered_with_the_nearest() {
             "faults.pf",
             &[
                 "can't read the script faults.pf",
-                "did you mean `faults` or `ffaults`?",
+                "did you mean `faults`, `ffaults` or `hfaults`?",
             ],
         ),
         (

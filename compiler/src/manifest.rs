@@ -488,6 +488,13 @@ pub enum RecordKind {
         /// The format, `%H:%M:%S\n` by default.
         format: String,
     },
+    /// `rss_print(…)`: what is resident now, of the target, else of a cgroup, else of all.
+    Memory {
+        /// How many processes at most.
+        top: u32,
+        /// The cgroup's folder; empty: all processes.
+        cgroup: String,
+    },
     /// `rss_fault(…)` and the like: what changes of a process's resident pages.
     Resident {
         /// How it changes.

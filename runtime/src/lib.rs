@@ -15,6 +15,7 @@ mod jvm;
 mod load;
 mod local_time;
 pub mod loss;
+mod memory;
 mod naming;
 mod output_file;
 mod outside;

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Halt};
 use crate::generations::Generations;
 use crate::load::Loaded;
 use crate::local_time::local_time;
+use crate::memory::Samples;
 use crate::outside;
 use crate::pictures::is_drawn;
 use crate::raw_table::RawTable;
@@ -49,6 +50,8 @@ pub struct Performer<'a> {
     setting: Setting<'a>,
     /// The account of the process's resident memory, if there is one.
     account: Option<&'a mut Account>,
+    /// Samples of what is resident, and the process that they are of, if it is one.
+    samples: Option<(&'a mut Samples, Option<u32>)>,
     /// Maps whose past generation no program uses any more, and that is still to be read.
     changed: BTreeSet<usize>,
 }
@@ -69,6 +72,7 @@ impl<'a> Performer<'a> {
             names,
             setting,
             account: None,
+            samples: None,
             changed: BTreeSet::new(),
         }
     }
@@ -77,6 +81,13 @@ impl<'a> Performer<'a> {
     #[must_use]
     pub fn account(mut self, account: Option<&'a mut Account>) -> Performer<'a> {
         self.account = account;
+        self
+    }
+
+    /// With the samples of what is resident, and the process that they are of; `None`: all.
+    #[must_use]
+    pub fn samples(mut self, samples: &'a mut Samples, of: Option<u32>) -> Performer<'a> {
+        self.samples = Some((samples, of));
         self
     }
 
@@ -154,6 +165,12 @@ impl<'a> Performer<'a> {
                 self.hold(*map, &table)?;
             }
             RecordKind::Time { format } => self.sink.event(&Event::Time(local_time(format)))?,
+            RecordKind::Memory { top, cgroup } => {
+                if let Some((samples, process)) = &mut self.samples {
+                    let memory = samples.take(*process, Some(cgroup), *top as usize);
+                    self.sink.event(&Event::Memory(&memory))?;
+                }
+            }
             RecordKind::Resident { change, fields, .. } => {
                 if let Some(account) = &mut self.account {
                     let number = |index: usize| {

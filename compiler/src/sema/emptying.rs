@@ -73,6 +73,7 @@ fn emptied(record: &RecordKind, maps: &mut BTreeSet<usize>) {
         | RecordKind::PrintValue { .. }
         | RecordKind::Resident { .. }
         | RecordKind::Time { .. }
+        | RecordKind::Memory { .. }
         | RecordKind::Exit => {}
     }
 }
@@ -191,6 +192,7 @@ impl Join<'_> {
             | RecordKind::PrintValue { .. }
             | RecordKind::Resident { .. }
             | RecordKind::Time { .. }
+            | RecordKind::Memory { .. }
             | RecordKind::Exit => None,
         }
     }

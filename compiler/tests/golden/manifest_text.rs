@@ -239,6 +239,9 @@ fn action(action: &RecordKind, manifest: &Manifest) -> String {
             kinds.join("; ")
         }
         RecordKind::Time { format } => format!("time \"{}\"", format.escape_debug()),
+        RecordKind::Memory { top, cgroup } => {
+            format!("memory, top {top}, of \"{}\"", cgroup.escape_debug())
+        }
         RecordKind::Exit => "exit".into(),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::format::Printf;
 use super::growth::Growth;
+use super::memory::Memory;
 use super::place::{Failure, Place};
 use super::table::Table;
 use super::value::Value;
@@ -77,6 +78,8 @@ pub enum Event<'a> {
     /// What a map held when it was emptied, or holds when tracing has ended: all of it, whatever is printed. Only where pictures are made,
     /// and not for sinks.
     Held(Table<'a>),
+    /// What is resident now.
+    Memory(&'a Memory),
     /// By what the process has grown, at the end.
     Growth(&'a Growth),
     /// All benchmarks were run, in this order.

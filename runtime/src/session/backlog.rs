@@ -52,6 +52,7 @@ impl Request {
             | RecordKind::PrintValue { .. }
             | RecordKind::Resident { .. }
             | RecordKind::Time { .. }
+            | RecordKind::Memory { .. }
             | RecordKind::Exit => false,
         }
     }

@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorKind, Halt, kernel_error};
 use crate::facts::namespace;
 use crate::load::{self, Loaded};
 use crate::loss::{self, Loss};
+use crate::memory::Samples;
 use crate::perform::{Performer, Setting};
 use crate::processes::Processes;
 use crate::resident::Account;
@@ -40,7 +41,7 @@ use aya::maps::{MapData, RingBuf};
 use pfscript_compiler::manifest::{Attach, Mode, Purpose, RecordKind};
 use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -83,6 +84,8 @@ pub struct Running<'a> {
     signals: Vec<ScriptSignal>,
     /// Of the target's resident memory, if the script says what becomes of that.
     account: Option<Account>,
+    /// Of what is resident, if the script prints that.
+    samples: Samples,
     /// JVMs that were asked to name their code and did not: their names, and why.
     unnamed_jvms: BTreeMap<u32, (String, String)>,
     exit_code: u32,
@@ -169,6 +172,7 @@ impl<'a> Running<'a> {
             let manifest = &session.object.manifest;
             sink.draw(session.pictures.open(manifest, &session.script)?);
         }
+        let samples = Samples::new(sink.fd().is_some_and(|fd| fd.is_terminal()));
         Ok(Running {
             session,
             sink,
@@ -184,6 +188,7 @@ impl<'a> Running<'a> {
             process,
             signals,
             account: None,
+            samples,
             unnamed_jvms: BTreeMap::new(),
             exit_code: 0,
             command: None,
@@ -532,9 +537,12 @@ impl<'a> Running<'a> {
                 manifest,
             );
             let setting = setting(self.stop, &self.session, self.sink.draws());
+            let target = &self.session.target;
+            let target = target.process().or(target.command());
             let mut performer =
                 Performer::new(manifest, &mut self.sink, &self.loaded, names, setting)
-                    .account(self.account.as_mut());
+                    .account(self.account.as_mut())
+                    .samples(&mut self.samples, target);
             if !self.backlog.is_request(number) {
                 performer.perform(kind, record)?;
                 if let Some(renewal) = &mut self.renewal {

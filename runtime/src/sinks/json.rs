@@ -8,8 +8,8 @@ use super::{Form, NOTICE, Sink, form};
 use crate::local_time::{self, Zone};
 use crate::loss::{Cause, Loss};
 use crate::results::{
-    Benchmark, Bucket, Event, Failure, Growth, Kind, Place, Scale, Table, TestResult, Testing,
-    Value,
+    Benchmark, Bucket, Event, Failure, Growth, Kind, Memory, Place, Scale, Table, TestResult,
+    Testing, Value,
 };
 use pfscript_compiler::manifest::FaultKind;
 use pfscript_grammar::escape::Keep;
@@ -104,6 +104,7 @@ impl<W: Write> Sink for Json<W> {
                 place(&said.place, line);
                 line.extend_from_slice(b"}\n");
             }
+            Event::Memory(memory) => object("memory", line, |line| self::memory(memory, line)),
             Event::Growth(growth) => object("growth", line, |line| self::growth(growth, line)),
             Event::Notice => line.extend_from_slice(NOTICE),
             Event::Message(text) => object("message", line, |line| string(text.as_bytes(), line)),
@@ -135,6 +136,49 @@ fn object(kind: &str, out: &mut Vec<u8>, data: impl FnOnce(&mut Vec<u8>)) {
     form::push(out, format_args!("{{\"type\": \"{kind}\", \"data\": "));
     data(out);
     out.extend_from_slice(b"}\n");
+}
+
+/// What is resident, in bytes.
+fn memory(memory: &Memory, out: &mut Vec<u8>) {
+    let numbers = |numbers: &[(&str, u64)], out: &mut Vec<u8>| {
+        for (name, bytes) in numbers {
+            form::push(out, format_args!(", \"{name}\": "));
+            number((*bytes).into(), out);
+        }
+        out.push(b'}');
+    };
+    out.extend_from_slice(b"{\"time\": ");
+    string(&memory.time, out);
+    if let Some(machine) = &memory.machine {
+        out.extend_from_slice(b", \"machine\": {\"unit\": \"bytes\"");
+        let all = [
+            ("total", machine.total),
+            ("free", machine.free),
+            ("available", machine.available),
+            ("shared", machine.shared),
+            ("cached", machine.cached),
+            ("swap_total", machine.swap_total),
+            ("swap_free", machine.swap_free),
+        ];
+        numbers(&all, out);
+    }
+    out.extend_from_slice(b", \"rows\": ");
+    array(&memory.rows, out, |row, out| {
+        match row.process {
+            Some(pid) => form::push(out, format_args!("{{\"pid\": {pid}, \"comm\": ")),
+            None => out.extend_from_slice(b"{\"cgroup\": "),
+        }
+        string(&row.name, out);
+        let all = [
+            ("resident", row.now.resident()),
+            ("anon", row.now.anonymous),
+            ("file", row.now.file),
+            ("shmem", row.now.shared),
+            ("swap", row.now.swap),
+        ];
+        numbers(&all, out);
+    });
+    form::push(out, format_args!(", \"others\": {}}}", memory.others));
 }
 
 /// By what a process has grown: sizes in bytes; who is charged for a part is `null` if nothing tells.

@@ -6,6 +6,7 @@ mod form;
 mod growth;
 mod histogram;
 pub mod json;
+mod memory;
 mod printf;
 mod series;
 pub mod text;

@@ -2,7 +2,7 @@
 //! Results go to one writer, messages (what was attached, what was lost) to another.
 
 use super::printf::printf;
-use super::{Form, NOTICE, Sink, form, growth};
+use super::{Form, NOTICE, Sink, form, growth, memory};
 use crate::results::{Benchmark, Event, Failure, Table, Testing, Value};
 use pfscript_grammar::escape::{Keep, escape, escape_bytes};
 use std::io::{self, BufWriter, Write};
@@ -86,6 +86,7 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
                 self.line.push(b'\n');
             }
             Event::Map(table) => return self.map(table),
+            Event::Memory(memory) => memory::memory(memory, escaped, &mut self.line),
             Event::Growth(growth) => growth::growth(growth, escaped, &mut self.line),
             Event::Benchmarks(all) => benchmarks(all, &mut self.line),
             Event::Testing(testing) => tests(testing, &mut self.line),

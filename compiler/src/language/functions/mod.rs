@@ -27,6 +27,7 @@ mod checking;
 mod consent;
 mod kind;
 mod map;
+mod memory;
 mod naming;
 mod number;
 mod option;
@@ -119,6 +120,7 @@ const TABLES: &[&[FunctionRow]] = &[
     option::ROWS,
     output::ROWS,
     resident::ROWS,
+    memory::ROWS,
     acting::ROWS,
 ];
 

@@ -182,6 +182,7 @@ impl Walk<'_> {
             | RecordKind::PrintValue { .. }
             | RecordKind::Resident { .. }
             | RecordKind::Time { .. }
+            | RecordKind::Memory { .. }
             | RecordKind::Exit => {}
         }
     }

@@ -1,0 +1,398 @@
+//! The shipped tools that show mappings, shared memory, the kernel's own memory, reclaim and kills: against what programs did, and
+//! against `/proc`.
+
+mod support;
+
+use pfscript_testkit::needs_root;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use support::{Finished, Report, Running, Scratch, Tracer, Workload, workload};
+
+/// A shipped script, in a folder where no file has its name.
+fn tool(name: &str, arguments: &[&str]) -> Tracer {
+    let scratch = Scratch::new("system-tools");
+    let words = [&[name][..], arguments].concat();
+    let tracer = Tracer::new(words).folder(scratch.path());
+    tracer.keep(scratch)
+}
+
+/// The report of a workload, wherever it stands.
+#[track_caller]
+fn report(finished: &Finished) -> Report {
+    let mut lines = finished.text().lines();
+    Report::parse(
+        lines
+            .find(|line| line.starts_with("pid="))
+            .expect("a report"),
+    )
+}
+
+/// The bytes of a line of `/proc/PID/smaps_rollup`.
+#[track_caller]
+fn rollup(pid: u32, name: &str) -> i64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).expect("it lives");
+    let mut lines = text.lines().filter_map(|line| line.strip_prefix(name));
+    let rest = lines.next().and_then(|rest| rest.strip_prefix(':'));
+    let number = rest.and_then(|rest| rest.split_whitespace().next());
+    number
+        .and_then(|number| number.parse::<i64>().ok())
+        .expect("a number")
+        * 1024
+}
+
+/// Memory of each kind, and then waits.
+const KINDS: &str = r#"
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static void touch(volatile char *memory, long bytes)
+{
+    for (long i = 0; i < bytes; i += 4096)
+        memory[i] = 1;
+}
+int main(int argc, char **argv)
+{
+    (void)argc;
+    char *anon = mmap(0, 64 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *shared = mmap(0, 32 << 20, 3, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int fd = open(argv[1], O_RDWR | O_CREAT, 0600);
+    if (ftruncate(fd, 16 << 20))
+        return 1;
+    char *file = mmap(0, 16 << 20, 3, MAP_SHARED, fd, 0);
+    touch(anon, 64 << 20);
+    touch(shared, 32 << 20);
+    touch(file, 16 << 20);
+    printf("pid=%d\n", getpid());
+    fflush(stdout);
+    return getchar() == EOF;
+}
+"#;
+
+#[test]
+fn rss_agrees_with_smaps_rollup() {
+    needs_root!();
+    let scratch = Scratch::new("rss");
+    let program = scratch.compiled("kinds", KINDS);
+    let file = scratch.path().join("data");
+    let mut workload = Workload::start_at(&program, &[file.to_str().expect("a path")]);
+    let pid = workload.pid();
+    workload.line();
+    let words = ["-f", "json", "-n", "2", "-i", "100", "-p", &pid.to_string()];
+    let finished = tool("rss", &words).run().ok();
+    let (resident, anonymous) = (rollup(pid, "Rss"), rollup(pid, "Anonymous"));
+    let samples: Vec<Value> = finished
+        .text()
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|object| object["type"] == "memory")
+        .collect();
+    assert_eq!(samples.len(), 2, "{finished}");
+    let row = &samples[1]["data"]["rows"][0];
+    let of = |kind: &str| row[kind].as_i64().expect("a number");
+    for (kind, expected) in [("resident", resident), ("anon", anonymous)] {
+        let least = (expected / 100).max(64 * 4096);
+        assert!(
+            (of(kind) - expected).abs() <= least,
+            "{kind} {expected}: {row}"
+        );
+    }
+    for (kind, megabytes) in [("anon", 64), ("shmem", 32), ("file", 16)] {
+        let expected = megabytes << 20;
+        assert!(
+            (expected..expected + (4 << 20)).contains(&of(kind)),
+            "{kind}: {row}"
+        );
+    }
+    assert_eq!(
+        (&row["pid"], &row["comm"], of("swap")),
+        (&pid.into(), &"kinds".into(), 0)
+    );
+    workload.go();
+    workload.end();
+}
+
+#[test]
+fn rss_shows_the_machine_and_the_largest_processes() {
+    needs_root!();
+    let finished = tool("rss", &["-q", "-n", "2", "-i", "100", "--top=3"])
+        .run()
+        .ok();
+    let text = finished.text();
+    for words in [
+        "buff/cache",
+        "\nMem: ",
+        "\nSwap: ",
+        "\n    PID COMM ",
+        " more\n",
+    ] {
+        assert_eq!(text.matches(words).count(), 2, "{words} in {finished}");
+    }
+    let bars = |line: &&str| line.contains(['▁', '█']);
+    assert_eq!(text.lines().filter(bars).count(), 6, "{finished}");
+    assert!(!text.contains('\x1b'), "{finished}");
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{finished}"
+    );
+    // As free counts it.
+    let free = fs::read_to_string("/proc/meminfo").expect("it is there");
+    assert!(free.contains("MemAvailable:"));
+    let finished = tool("rss", &["-f", "json", "-n", "1", "--cgroup=/no such group"])
+        .run()
+        .ok();
+    assert!(finished.text().contains("\"rows\": []"), "{finished}");
+}
+
+#[test]
+fn a_live_view_is_drawn_in_place_on_a_terminal() {
+    needs_root!();
+    let command = format!("{} -q rss -n 3 -i 100 --top=2", support::PFSCRIPT);
+    let scratch = Scratch::new("live");
+    let log = scratch.path().join("log");
+    let finished = Tracer::command("script")
+        .args(["-qec", &command, log.to_str().expect("a path")])
+        .folder(scratch.path())
+        .run()
+        .ok();
+    assert_eq!(finished.text().matches("\x1b[H").count(), 3, "{finished}");
+    assert_eq!(finished.text().matches("\x1b[J").count(), 3, "{finished}");
+}
+
+#[test]
+fn mmaps_says_what_is_mapped_and_how() {
+    needs_root!();
+    let command = format!("{} 4096", workload("anon2mmap"));
+    let finished = tool("mmaps", &["-U", "--least=16384", "-c", &command])
+        .run()
+        .ok();
+    let pid = report(&finished).pid();
+    let line = format!(
+        "{pid:<7} {:<16} rw-  P-A--- {:>10} {:>10} [anon]\n",
+        "anon2mmap", 0, 16384
+    );
+    assert_eq!(finished.text().matches(&line).count(), 1, "{finished}");
+    assert!(finished.text().contains("        main+"), "{finished}");
+    let finished = tool("mmaps", &["-c", &command]).run().ok();
+    assert!(finished.text().contains(" libc"), "{finished}");
+    assert!(finished.text().contains(" r-x  PF---- "), "{finished}");
+}
+
+#[test]
+fn brkstack_counts_the_bytes_that_the_heap_grows_by() {
+    needs_root!();
+    let command = format!("{} malloc 8", workload("grows"));
+    let finished = tool("brkstack", &["--top=1", "-c", &command]).run().ok();
+    let row = finished.text().split("@[").nth(1).expect("a row");
+    assert!(row.contains("        by_malloc+"), "{finished}");
+    let total = row
+        .split(".total = ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    let total: u64 = total
+        .and_then(|total| total.parse().ok())
+        .expect("a number");
+    assert!((7 << 20..10 << 20).contains(&total), "{finished}");
+}
+
+#[test]
+fn shmsnoop_shows_calls_with_their_results() {
+    needs_root!();
+    let scratch = Scratch::new("shm");
+    let program = scratch.compiled(
+        "shm",
+        "#include <stdio.h>\n#include <sys/shm.h>\n#include <unistd.h>\nint main(void)\n{\n\
+         int id = shmget(IPC_PRIVATE, 65536, IPC_CREAT | 0600);\n\
+         void *at = shmat(id, 0, 0);\n\
+         shmdt(at);\n\
+         int done = shmctl(id, IPC_RMID, 0);\n\
+         printf(\"pid=%d id=%d at=%lx\\n\", getpid(), id, (unsigned long)at);\n\
+         return done || shmdt((void *)4096) == 0;\n}\n",
+    );
+    let finished = tool("shmsnoop", &["-c", program.to_str().expect("a path")])
+        .run()
+        .ok();
+    let report = report(&finished);
+    let (pid, id, at) = (report.pid(), report.get("id"), report.text("at").to_owned());
+    let address = format!("0x{at}");
+    for (call, result, arguments) in [
+        (
+            "SHMGET",
+            id.to_string(),
+            "key: 0x0, size: 65536, flags: 0x380".to_owned(),
+        ),
+        (
+            "SHMAT",
+            address.clone(),
+            format!("id: {id}, addr: 0x0, flags: 0x0"),
+        ),
+        ("SHMDT", "0".to_owned(), format!("addr: {address}")),
+        (
+            "SHMCTL",
+            "0".to_owned(),
+            format!("id: {id}, cmd: 0, buf: 0x0"),
+        ),
+        ("SHMDT", "-22".to_owned(), "addr: 0x1000".to_owned()),
+    ] {
+        let line = format!(
+            "{pid:<7} {:<16} {call:<6} {result:<16} {arguments}\n",
+            "shm"
+        );
+        assert!(finished.text().contains(&line), "{line}in {finished}");
+    }
+}
+
+#[test]
+fn kmem_counts_what_the_kernel_allocates_for_a_process() {
+    needs_root!();
+    let command = format!("{} 500 /dev/null", workload("opens"));
+    // What the probes themselves allocate is not counted, and said.
+    let finished = tool("kmem", &["-c", &command]).run().ok();
+    let rows = finished.text().split("@[\n").skip(1);
+    let opens: Vec<&str> = rows.filter(|row| row.contains(", opens]: ")).collect();
+    let often = |row: &&&str| row.contains(".count = 50");
+    assert!(opens.iter().filter(often).count() >= 1, "{finished}");
+    assert!(opens.len() <= 20);
+}
+
+#[test]
+fn hfaults_counts_transparent_and_hugetlb_pages() {
+    needs_root!();
+    let enabled = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
+    if !enabled.is_ok_and(|text| !text.contains("[never]")) {
+        return eprintln!("skip: this kernel has no huge pages");
+    }
+    let command = format!("{} 4096 --huge", workload("anon2mmap"));
+    let finished = tool("hfaults", &["-c", &command]).run().ok();
+    let pid = report(&finished).pid();
+    let row = format!("@[anon2mmap, {pid}, transparent]: ");
+    let count = finished
+        .text()
+        .split(&row)
+        .nth(1)
+        .and_then(|rest| rest.lines().next());
+    let count: u64 = count.and_then(|count| count.parse().ok()).expect("a row");
+    assert!((7..=8).contains(&count), "{finished}");
+    let command = format!("{} 4096", workload("anon2mmap"));
+    let finished = tool("hfaults", &["-c", &command]).run().ok();
+    assert!(!finished.text().contains("anon2mmap,"), "{finished}");
+}
+
+/// A cgroup that may have 32 MiB, of version 1 or 2. It is removed with the value, when no process is in it.
+struct Limited(PathBuf);
+
+impl Limited {
+    /// `None` if there is no controller of memory that one could make a group of.
+    fn new(name: &str) -> Option<Limited> {
+        for (root, limit) in [
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            ("/sys/fs/cgroup", "memory.max"),
+        ] {
+            if !Path::new(root).join("cgroup.procs").exists() {
+                continue;
+            }
+            let folder = Path::new(root).join(format!("pfscript-{name}-{}", std::process::id()));
+            if fs::create_dir(&folder).is_err() {
+                continue;
+            }
+            let group = Limited(folder);
+            if fs::write(group.0.join(limit), (32 << 20).to_string()).is_ok() {
+                return Some(group);
+            }
+        }
+        None
+    }
+
+    /// Runs a command of the shell in it, to its end.
+    fn run(&self, command: &str) {
+        let procs = self.0.join("cgroup.procs");
+        let line = format!("echo $$ >'{}' && {command}", procs.display());
+        std::process::Command::new("sh")
+            .args(["-c", &line])
+            .output()
+            .expect("there is a shell");
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+fn started(name: &str, arguments: &[&str]) -> Running {
+    tool(name, arguments).start().attached()
+}
+
+#[test]
+fn drsnoop_and_vmscan_see_a_cgroup_meet_its_limit() {
+    needs_root!();
+    let Some(group) = Limited::new("reclaim") else {
+        return eprintln!("skip: there is no cgroup of memory");
+    };
+    let scratch = Scratch::new("reclaim");
+    let file = scratch.path().join("big");
+    let reclaims = started("drsnoop", &["--name=dd"]);
+    let scans = started("vmscan", &[]);
+    group.run(&format!(
+        "dd if=/dev/zero of='{}' bs=1M count=96",
+        file.display()
+    ));
+    scans.interrupt();
+    reclaims.interrupt();
+    let (reclaims, scans) = (reclaims.finish().ok(), scans.finish().ok());
+    let mut lines = reclaims.text().lines();
+    assert_eq!(
+        lines.next(),
+        Some("TIME     COMM             PID     KIND       LAT(ms)  PAGES")
+    );
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    assert!(
+        !lines.is_empty() && lines.iter().all(|line| line.contains(" dd ")),
+        "{reclaims}"
+    );
+    let pages = lines
+        .iter()
+        .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+    assert!(pages.sum::<u64>() > 1000, "{reclaims}");
+    assert!(
+        lines.iter().any(|line| line.contains(" cgroup ")),
+        "{reclaims}"
+    );
+    assert!(scans.text().contains("@cgroup_reclaim_ns:"), "{scans}");
+}
+
+#[test]
+fn oomkill_says_who_was_killed_and_what_it_had() {
+    needs_root!();
+    let Some(group) = Limited::new("oom") else {
+        return eprintln!("skip: there is no cgroup of memory");
+    };
+    let killed = started("oomkill", &[]);
+    group.run(&format!("exec {} 20000", workload("anon2mmap")));
+    let killed = killed.printed("loadavg: ");
+    killed.interrupt();
+    let killed = killed.finish().ok();
+    assert!(
+        killed.text().contains("(\"anon2mmap\"), OOM kill of PID "),
+        "{killed}"
+    );
+    let anon = killed
+        .text()
+        .split("resident: anon ")
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next());
+    let anon: u64 = anon.and_then(|anon| anon.parse().ok()).expect("a number");
+    assert!((28 << 10..=33 << 10).contains(&anon), "{killed}");
+}
+
+#[test]
+fn swapin_runs_where_nothing_is_swapped() {
+    needs_root!();
+    let swapped = started("swapin", &[]);
+    // A time of day: a second has passed.
+    let swapped = swapped.printed(":");
+    swapped.interrupt();
+    assert!(!swapped.finish().ok().text().contains("@before"));
+}
