@@ -139,6 +139,7 @@ fn rss_shows_the_machine_and_the_largest_processes() {
     // As free counts it.
     let free = fs::read_to_string("/proc/meminfo").expect("it is there");
     assert!(free.contains("MemAvailable:"));
+    tool("rss", &["-i", "50"]).run().refuses(&["100 at least"]);
     let finished = tool("rss", &["-f", "json", "-n", "1", "--cgroup=/no such group"])
         .run()
         .ok();
@@ -257,7 +258,7 @@ fn kmem_counts_what_the_kernel_allocates_for_a_process() {
 }
 
 #[test]
-fn hfaults_counts_transparent_and_hugetlb_pages() {
+fn hfaults_counts_transparent_huge_pages() {
     needs_root!();
     let enabled = fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled");
     if !enabled.is_ok_and(|text| !text.contains("[never]")) {
@@ -277,6 +278,40 @@ fn hfaults_counts_transparent_and_hugetlb_pages() {
     let command = format!("{} 4096", workload("anon2mmap"));
     let finished = tool("hfaults", &["-c", &command]).run().ok();
     assert!(!finished.text().contains("anon2mmap,"), "{finished}");
+}
+
+#[test]
+fn hfaults_counts_pages_of_hugetlb() {
+    needs_root!();
+    const POOL: &str = "/proc/sys/vm/nr_hugepages";
+    let Ok(before) = fs::read_to_string(POOL) else {
+        return eprintln!("skip: this kernel has no hugetlb");
+    };
+    let pages: u64 = before.trim().parse().expect("a number");
+    let scratch = Scratch::new("hugetlb");
+    let program = scratch.compiled(
+        "hugetlb",
+        "#include <stdio.h>\n#include <sys/mman.h>\n#include <unistd.h>\nint main(void)\n{\n\
+         long size = 2 << 20;\n\
+         char *memory = mmap(0, 3 * size, 3, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);\n\
+         if (memory == MAP_FAILED) return 1;\n\
+         for (int i = 0; i < 3; i++) memory[i * size] = memory[i * size + 4096] = 1;\n\
+         printf(\"pid=%d\\n\", getpid());\n\
+         return 0;\n}\n",
+    );
+    fs::write(POOL, (pages + 3).to_string()).expect("root may");
+    let words = ["--exit-status", "-c", program.to_str().expect("a path")];
+    let finished = tool("hfaults", &words).run();
+    fs::write(POOL, before).expect("root may");
+    if finished
+        .text()
+        .lines()
+        .all(|line| !line.starts_with("pid="))
+    {
+        return eprintln!("skip: there is no memory for huge pages");
+    }
+    let row = format!("@[hugetlb, {}, hugetlb]: 3\n", report(&finished).pid());
+    assert!(finished.text().contains(&row), "{finished}");
 }
 
 /// A cgroup that may have 32 MiB, of version 1 or 2. It is removed with the value, when no process is in it.
