@@ -308,6 +308,7 @@ fn trace(
         .mode(cli.session_mode())
         .print_maps(!cli.no_maps)
         .jvm_map(cli.jvm_map)
+        .progress(!cli.quiet && std::env::var_os("TERM").is_none_or(|term| term != "dumb"))
         .notify(std::env::var_os(NOTIFY).is_some());
     let pictures = [
         (Picture::Folded, &cli.folded),

@@ -22,6 +22,7 @@ mod outside;
 mod perform;
 pub mod pictures;
 mod processes;
+mod progress;
 mod python;
 mod raw_table;
 mod refusal;
@@ -37,6 +38,7 @@ mod stack_tables;
 mod stop;
 mod symbols;
 mod sys;
+mod tally;
 #[cfg(fuzzing)]
 pub mod untrusted;
 #[cfg(all(test, not(fuzzing)))]

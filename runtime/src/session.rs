@@ -14,11 +14,12 @@ use crate::loss::Loss;
 use crate::pictures::Pictures;
 use crate::sinks::{FORMS, Form, Sink, Writers};
 pub use crate::stop::{Stop, StopHandle};
+use crate::sys::terminal;
 use pfscript_compiler::Object;
 use pfscript_compiler::manifest::Mode;
 use run::Running;
 use std::io::{self, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
@@ -126,6 +127,7 @@ pub struct Session {
     notify: bool,
     jvm_map: bool,
     pictures: Pictures,
+    progress: bool,
 }
 
 impl std::fmt::Debug for Session {
@@ -159,6 +161,7 @@ impl Session {
             notify: false,
             jvm_map: false,
             pictures: Pictures::default(),
+            progress: false,
         }
     }
 
@@ -280,6 +283,14 @@ impl Session {
         self
     }
 
+    /// Whether a line on the terminal that the standard error is says how it goes on: for how long, events, keys and losses. It is gone when
+    /// anything is printed. Where the standard error is no terminal there is none.
+    #[must_use]
+    pub fn progress(mut self, progress: bool) -> Session {
+        self.progress = progress;
+        self
+    }
+
     /// Runs the session until the script, its target or `stop` ends it.
     ///
     /// # Errors
@@ -298,6 +309,12 @@ impl Session {
         let nothing: Box<MakeOutput> = Box::new(|| Ok((Box::new(io::sink()), None)));
         let (results, fd) = std::mem::replace(&mut self.output, nothing)()?;
         let messages = std::mem::replace(&mut self.messages, Box::new(io::sink()));
-        Ok(((self.form.sink)(Writers { results, messages }), fd))
+        let terminal = fd.as_ref().and_then(|fd| fd.try_clone().ok());
+        let writers = Writers {
+            results,
+            messages,
+            columns: Box::new(move || terminal::columns(terminal.as_ref()?.as_fd())),
+        };
+        Ok(((self.form.sink)(writers), fd))
     }
 }

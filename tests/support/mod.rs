@@ -11,6 +11,7 @@ pub mod frameless;
 pub mod kernel;
 pub mod run;
 pub mod stacks;
+pub mod terminal;
 pub mod tools;
 pub mod workload;
 

@@ -144,9 +144,21 @@ impl Attached {
 
     /// Detaches all programs.
     pub fn detach(&mut self) {
+        self.detach_each(|_| ());
+    }
+
+    /// The same one after another; `tell` is called before each of them, with how many are left.
+    pub fn detach_each(&mut self, mut tell: impl FnMut(usize)) {
         self.disable();
-        self.events.clear();
-        self.links.clear();
+        let links = self.links.len();
+        while !self.events.is_empty() {
+            tell(links + self.events.len());
+            self.events.pop();
+        }
+        while !self.links.is_empty() {
+            tell(self.links.len());
+            self.links.pop();
+        }
     }
 }
 

@@ -4,9 +4,11 @@
 //! reader who left is noticed also while there is nothing to write. Pictures get it first, since they are made also if that reader left.
 
 use crate::pictures::Album;
+use crate::progress::Progress;
 use crate::results::Event;
 use crate::sinks::Sink;
 use crate::stop::Stop;
+use crate::sys::terminal;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::Duration;
@@ -15,6 +17,9 @@ use std::time::Duration;
 pub struct Output<'a> {
     sink: Box<dyn Sink>,
     album: Option<Album>,
+    progress: Option<Progress>,
+    /// Whether results may go to a terminal, too.
+    is_seen: bool,
     fd: Option<OwnedFd>,
     stop: &'a Stop,
 }
@@ -25,9 +30,22 @@ impl<'a> Output<'a> {
         Output {
             sink,
             album: None,
+            progress: None,
+            is_seen: true,
             fd,
             stop,
         }
+    }
+
+    /// Has a line on the terminal that says how it goes on.
+    pub fn set_progress(&mut self, progress: Option<Progress>) {
+        self.progress = progress;
+        self.is_seen = self.fd().is_none_or(|fd| terminal::columns(fd).is_some());
+    }
+
+    /// That line, if there is one.
+    pub fn progress(&mut self) -> Option<&mut Progress> {
+        self.progress.as_mut()
     }
 
     /// Events are for pictures, too.
@@ -77,6 +95,14 @@ impl<'a> Output<'a> {
     }
 }
 
+/// Whether a form may write it to the standard error, whatever becomes of results.
+fn is_message(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::Attached(_) | Event::Lost(_) | Event::Failed(_) | Event::Said(_) | Event::Message(_)
+    )
+}
+
 impl Sink for Output<'_> {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         if let Some(album) = &mut self.album {
@@ -84,6 +110,13 @@ impl Sink for Output<'_> {
         }
         if let Event::Held(_) = event {
             return Ok(());
+        }
+        if let Some(progress) = self
+            .progress
+            .as_mut()
+            .filter(|_| self.is_seen || is_message(event))
+        {
+            progress.hide();
         }
         self.noted(|sink| sink.event(event))
     }

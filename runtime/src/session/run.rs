@@ -10,6 +10,7 @@ mod bench;
 mod jvms;
 mod maps;
 mod notes;
+mod progress;
 mod testing;
 
 use super::backlog::Backlog;
@@ -27,6 +28,7 @@ use crate::loss::{self, Loss};
 use crate::memory::Samples;
 use crate::perform::{Performer, Setting};
 use crate::processes::Processes;
+use crate::progress::Progress;
 use crate::resident::Account;
 use crate::rests::Rests;
 use crate::results::Event;
@@ -40,6 +42,7 @@ use crate::unwind_tables::UnwindTables;
 use aya::maps::{MapData, RingBuf};
 use pfscript_compiler::manifest::{Attach, Mode, Purpose, RecordKind};
 use pfscript_probes::abi::{RECORD_HEADER, RECORD_KIND, map};
+use progress::Seen;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -96,6 +99,7 @@ pub struct Running<'a> {
     commands_left_out: u64,
     /// Pictures have what maps hold in the end.
     is_held: bool,
+    seen: Seen,
 }
 
 /// How long commands of the script that wait when tracing ends are still begun.
@@ -173,6 +177,9 @@ impl<'a> Running<'a> {
             sink.draw(session.pictures.open(manifest, &session.script)?);
         }
         let samples = Samples::new(sink.fd().is_some_and(|fd| fd.is_terminal()));
+        if session.progress && !session.dry_run {
+            sink.set_progress(Progress::on_terminal());
+        }
         Ok(Running {
             session,
             sink,
@@ -195,6 +202,7 @@ impl<'a> Running<'a> {
             ending: None,
             commands_left_out: 0,
             is_held: false,
+            seen: Seen::default(),
         })
     }
 
@@ -238,20 +246,6 @@ impl<'a> Running<'a> {
         let manifest = &self.session.object.manifest;
         let lost = self.processes.lost_records();
         loss::read(&self.loaded, manifest, lost, &rests)
-    }
-
-    /// Detaches what is still attached, and says so, since that takes the kernel long.
-    fn detach(&mut self) -> Result<(), Halt> {
-        if self.attached.is_attached() && !self.session.quiet {
-            let text = format!(
-                "all results are printed; the kernel detaches {} probes, which may take a while",
-                self.attached.points()
-            );
-            self.sink.event(&Event::Message(&text))?;
-            self.sink.flush()?;
-        }
-        self.attached.detach();
-        Ok(())
     }
 
     /// From `BEGIN` to the last map.
@@ -383,6 +377,7 @@ impl<'a> Running<'a> {
             let renewal = renewal.map(|renewal| renewal.interval(&self.loaded));
             let waits = self.processes.look_around().into_iter().chain(renewal);
             let waits = waits.chain(self.sink.tick());
+            let waits = waits.chain(self.show_progress());
             let timeout = match waits.min() {
                 _ if busy => 0,
                 Some(wait) => wait.as_millis() as i32 + 1,
@@ -505,6 +500,7 @@ impl<'a> Running<'a> {
                 (None, Some(record)) => record,
                 (None, None) => &[],
             };
+            self.seen.records += 1;
             let number = unsigned(RECORD_KIND.of(record)) as usize;
             let manifest = &self.session.object.manifest;
             let kind = manifest

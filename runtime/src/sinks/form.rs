@@ -81,7 +81,7 @@ pub fn value(value: &Value, outside: Outside, out: &mut Vec<u8>) {
                 stats.count, stats.average, stats.total
             ),
         ),
-        Value::Histogram(histogram) => histogram::rows(histogram, out),
+        Value::Histogram(histogram) => histogram::rows(histogram, None, out),
         Value::Series(series) => series::plot(series, out),
     }
 }

@@ -5,24 +5,45 @@
 use crate::results::{Bucket, Histogram, Scale};
 use std::io::Write as _;
 
-/// Appends an end of line, the rows, each ended by one, and an empty line.
-pub fn rows(histogram: &Histogram, out: &mut Vec<u8>) {
-    const BAR: usize = 52;
+/// The widest bar, and the narrowest that still says something.
+const BAR: usize = 52;
+const LEAST_BAR: usize = 4;
+
+/// Room for bounds and counts, which longer ones exceed.
+const LABEL: usize = 16;
+const COUNT: usize = 8;
+
+/// Appends an end of line, the rows, each ended by one, and an empty line. `columns` is how wide rows may be, where that matters: bars
+/// become shorter then, down to what still says something. They are all alike, and never longer than bpftrace's.
+pub fn rows(histogram: &Histogram, columns: Option<usize>, out: &mut Vec<u8>) {
     out.push(b'\n');
+    let label = |bucket: &Bucket| match histogram.scale {
+        Scale::Log2 { bits } => log2_label(bucket, bits),
+        Scale::Linear { step } => linear_label(bucket, step),
+    };
+    let beside = |bucket: &Bucket| {
+        let count = bucket.count.checked_ilog10().unwrap_or(0) as usize + 1;
+        // With a blank and the two ends of the bar.
+        label(bucket).len().max(LABEL) + count.max(COUNT) + 3
+    };
+    let bar = match columns {
+        Some(columns) => {
+            let beside = histogram.buckets.iter().map(beside).max().unwrap_or(0);
+            columns.saturating_sub(beside).clamp(LEAST_BAR, BAR)
+        }
+        None => BAR,
+    };
     let most = histogram.buckets.iter().map(|bucket| bucket.count).max();
     for bucket in &histogram.buckets {
-        // At most `BAR`, since no count is above `most`.
-        let width = (u128::from(bucket.count) * BAR as u128)
+        // At most `bar`, since no count is above `most`.
+        let width = (u128::from(bucket.count) * bar as u128)
             .checked_div(most.unwrap_or(0).into())
             .unwrap_or(0) as usize;
-        let label = match histogram.scale {
-            Scale::Log2 { bits } => log2_label(bucket, bits),
-            Scale::Linear { step } => linear_label(bucket, step),
-        };
         // Writing to a vector can't fail.
         let _ = writeln!(
             out,
-            "{label:<16}{:>8} |{:<BAR$}|",
+            "{:<LABEL$}{:>COUNT$} |{:<bar$}|",
+            label(bucket),
             bucket.count,
             "@".repeat(width),
         );
@@ -92,7 +113,7 @@ mod tests {
         }
         let mut out = Vec::new();
         match map_value(&kind, &words(&buckets), divisor, &mut NoNames) {
-            Value::Histogram(histogram) => rows(&histogram, &mut out),
+            Value::Histogram(histogram) => rows(&histogram, None, &mut out),
             other => panic!("not a histogram: {other:?}"),
         }
         String::from_utf8(out).unwrap()
@@ -112,6 +133,39 @@ mod tests {
 
     fn linear_label_of(index: u32, min: i64, max: i64, step: i64) -> String {
         linear_label(&bucket(linear_bounds(index, min, max, step)), step)
+    }
+
+    #[test]
+    fn bars_are_as_long_as_there_is_room_for() {
+        let bucket = |from, count| Bucket {
+            from: Some(from),
+            to: Some(from + 1),
+            count,
+        };
+        let widest = |columns, count| {
+            let histogram = Histogram {
+                scale: Scale::Linear { step: 1 },
+                buckets: vec![bucket(1, count), bucket(2, 1)],
+            };
+            let mut out = Vec::new();
+            rows(&histogram, columns, &mut out);
+            let text = String::from_utf8(out).unwrap();
+            let widths: Vec<usize> = text.lines().map(|line| line.len()).collect();
+            assert!(widths[1] == widths[2] || count > 99_999_999, "{text}");
+            widths.into_iter().max().unwrap()
+        };
+        for (columns, width) in [
+            (None, 79),
+            (Some(300), 79),
+            (Some(80), 79),
+            (Some(79), 79),
+            (Some(60), 60),
+            (Some(31), 31),
+            (Some(20), 31),
+        ] {
+            assert_eq!(widest(columns, 5), width, "{columns:?}");
+        }
+        assert_eq!(widest(Some(80), 1_000_000_000_000), 80);
     }
 
     #[test]

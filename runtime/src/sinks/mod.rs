@@ -34,7 +34,12 @@ pub struct Writers {
     pub results: Box<dyn Write>,
     /// For messages, of a form that keeps them apart.
     pub messages: Box<dyn Write>,
+    /// How many columns the terminal has at the moment that results are for; `None` if they are for none.
+    pub columns: Columns,
 }
+
+/// Says how wide the output is.
+pub type Columns = Box<dyn Fn() -> Option<usize>>;
 
 /// All forms; the first one is the default.
 pub const FORMS: &[Form] = &[text::FORM, json::FORM];

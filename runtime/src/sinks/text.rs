@@ -2,9 +2,10 @@
 //! Results go to one writer, messages (what was attached, what was lost) to another.
 
 use super::printf::printf;
-use super::{Form, NOTICE, Sink, form, growth, memory};
+use super::{Columns, Form, NOTICE, Sink, form, growth, histogram, memory};
 use crate::results::{Benchmark, Event, Failure, Table, Testing, Value};
 use pfscript_grammar::escape::{Keep, escape, escape_bytes};
+use std::fmt;
 use std::io::{self, BufWriter, Write};
 
 /// Appends text from the traced system so that a terminal can't be made to act on it.
@@ -15,16 +16,26 @@ pub(super) fn escaped(text: &[u8], keep: Keep, out: &mut Vec<u8>) {
 pub(super) const FORM: Form = Form {
     name: "text",
     doc: "as people read it",
-    sink: |writers| Box::new(Text::new(writers.results, writers.messages)),
+    sink: |writers| {
+        let mut text = Text::new(writers.results, writers.messages);
+        text.columns = writers.columns;
+        Box::new(text)
+    },
 };
 
-/// Results as text, in bpftrace's form.
-#[derive(Debug)]
+/// Results as text, in bpftrace's form; for a terminal, histograms are within its width.
 pub struct Text<W: Write, M: Write> {
     results: BufWriter<W>,
     messages: M,
+    columns: Columns,
     /// What is being put together.
     line: Vec<u8>,
+}
+
+impl<W: Write, M: Write> fmt::Debug for Text<W, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Text").finish_non_exhaustive()
+    }
 }
 
 impl<W: Write, M: Write> Text<W, M> {
@@ -33,7 +44,18 @@ impl<W: Write, M: Write> Text<W, M> {
         Text {
             results: BufWriter::with_capacity(1 << 16, results),
             messages,
+            columns: Box::new(|| None),
             line: Vec::new(),
+        }
+    }
+
+    /// Appends a value to the line; a histogram as wide as there is room for.
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Histogram(histogram) => {
+                histogram::rows(histogram, (self.columns)(), &mut self.line);
+            }
+            value => form::value(value, escaped, &mut self.line),
         }
     }
 
@@ -44,24 +66,23 @@ impl<W: Write, M: Write> Text<W, M> {
 
     fn map(&mut self, table: &Table<'_>) -> io::Result<()> {
         for entry in table.entries() {
-            let line = &mut self.line;
-            line.clear();
-            line.extend_from_slice(table.name().as_bytes());
+            self.line.clear();
+            self.line.extend_from_slice(table.name().as_bytes());
             if let Some(key) = &entry.key {
-                line.push(b'[');
-                form::key(key, escaped, line);
-                line.push(b']');
+                self.line.push(b'[');
+                form::key(key, escaped, &mut self.line);
+                self.line.push(b']');
             }
-            line.push(b':');
+            self.line.push(b':');
             match &entry.value {
-                Value::Histogram(_) | Value::Series(_) => form::value(&entry.value, escaped, line),
+                drawn @ (Value::Histogram(_) | Value::Series(_)) => self.value(drawn),
                 value => {
-                    line.push(b' ');
-                    form::value(value, escaped, line);
-                    line.push(b'\n');
+                    self.line.push(b' ');
+                    self.value(value);
+                    self.line.push(b'\n');
                 }
             }
-            self.results.write_all(line)?;
+            self.results.write_all(&self.line)?;
         }
         Ok(())
     }
@@ -82,7 +103,7 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
                 self.line.push(b'\n');
             }
             Event::Value(value) => {
-                form::value(value, escaped, &mut self.line);
+                self.value(value);
                 self.line.push(b'\n');
             }
             Event::Map(table) => return self.map(table),

@@ -11,6 +11,7 @@ pub mod process;
 pub mod ptrace;
 pub mod script_signals;
 pub mod signals;
+pub mod terminal;
 
 pub use names::{cgroup_id, cgroup_path, signal_name};
 use std::ffi::CString;
