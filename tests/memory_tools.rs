@@ -135,7 +135,7 @@ fn faultstat_agrees_with_the_commands_own_usage() {
     assert!((78.0..90.0).contains(&peak), "{finished}");
     let [elapsed, user, system] =
         ["elapsed", "user", "system"].map(|what| number_before(&finished, &format!(" s {what}")));
-    assert!(elapsed > 0.0 && user >= 0.0 && system > 0.0, "{finished}");
+    assert!(elapsed > 0.0 && user + system > 0.0, "{finished}");
     assert!(user + system <= elapsed * 1.5, "{finished}");
     assert!(
         finished.text().contains("]: { .count = 20000, "),
@@ -153,7 +153,9 @@ fn faultstat_counts_threads_and_children_and_waits_for_the_last_thread() {
         let minor = number_before(&finished, "  minor faults") as u64;
         let own = report(&finished).faults();
         assert!((own..own + 800).contains(&minor), "{finished}");
-        assert!(number_before(&finished, " s system") > 0.0, "{finished}");
+        // Which of both it was is told by ticks of the clock, of which a short program may have none.
+        let times = [" s user", " s system"].map(|what| number_before(&finished, what));
+        assert!(times[0] + times[1] > 0.0, "{finished}");
     }
 }
 
