@@ -1,7 +1,8 @@
 //! Which options behind the name of a shipped script are the script's own: those that the command does not have.
 //!
 //! In come the words of a command line. Out go those for the command's parser, and the script's, such as `--all` or `--top=5`. A letter
-//! of the script's own, such as `-U`, stands for what the script's help says (`-U, --user`).
+//! of the script's own, such as `-U`, stands for what the script's help says (`-U, --user`). Where a script is about a command, all from the
+//! first word on that is no option is the command (`--run`).
 //! What the options mean is left to the parser and to the script (`getopt()`).
 
 use clap::{Arg, Command};
@@ -80,6 +81,11 @@ pub fn split(
                     continue;
                 }
                 behind_short(command, short)
+            }
+            // A command word by word.
+            _ if named.is_some_and(ShippedScript::takes_command) => {
+                split.command.push("--run".into());
+                Takes::All
             }
             _ if named.is_some() => Takes::Nothing,
             _ => {
@@ -161,13 +167,20 @@ mod tests {
         source: "/*\n * tool.pf: a tool.\n *\n *     -U, --user        x\n *     -D, --duration=S  x\n *     -p, --other=X     x\n */\n",
     };
 
+    static ABOUT_A_COMMAND: ShippedScript = ShippedScript {
+        name: "stat",
+        source: "/*\n * stat.pf: a tool.\n *\n *     pfscript stat COMMAND\n */\n",
+    };
+
     /// Both parts of a line whose words are separated by blanks.
     fn parts(line: &str) -> (String, String) {
         let mut command = Cli::command();
         command.build();
         let words = line.split_whitespace().map(OsString::from);
         let split = split(&command, words, |word| {
-            (word == OsStr::new("tool")).then_some(&TOOL)
+            [&TOOL, &ABOUT_A_COMMAND]
+                .into_iter()
+                .find(|script| word == OsStr::new(script.name))
         });
         let text = |words: &[OsString]| words.join(OsStr::new(" ")).into_string().unwrap();
         (text(&split.command), text(&split.script))
@@ -194,6 +207,12 @@ mod tests {
             ("p tool -D 5 -p 7 x", "p tool -p 7 x", "--duration=5"),
             ("p tool -D", "p tool", "--duration="),
             ("p tool -UX -Uq", "p tool -UX -Uq", ""),
+            (
+                "p stat -q --top=5 ls -l --all",
+                "p stat -q --run ls -l --all",
+                "--top=5",
+            ),
+            ("p stat -c ls --top=5", "p stat -c ls", "--top=5"),
             ("p tool --quiet -- --quiet", "p tool --quiet -- --quiet", ""),
             (
                 "p tool --all --run ls --all",

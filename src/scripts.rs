@@ -70,6 +70,12 @@ impl ShippedScript {
         })
     }
 
+    /// Whether words behind its name are a command to be traced: its help has the line `pfscript NAME COMMAND`.
+    pub fn takes_command(&self) -> bool {
+        let call = format!("    pfscript {} COMMAND", self.name);
+        self.help().lines().any(|line| line.starts_with(&call))
+    }
+
     /// What it is in one line, without its name.
     pub fn summary(&self) -> String {
         let help = self.help();

@@ -162,7 +162,16 @@ fn faultstat_agrees_with_the_commands_own_usage() {
         finished.text().contains("]: { .count = 20000, "),
         "{finished}"
     );
-    tool("faultstat", &["ls"]).refuses(&["-c 'COMMAND'", "--run COMMAND"]);
+    // The same, of words behind its name; options among them are the command's.
+    let finished = tool("faultstat", &["--top=1", "sh", "-c", "exit 0"]).lossless();
+    assert!(
+        number_before(&finished, "  minor faults") > 20.0,
+        "{finished}"
+    );
+    // Run as a file, it has the command as any script has it.
+    let file = support::repository_file("scripts/faultstat.pf");
+    let finished = Tracer::new([&file, "ls"]).run();
+    finished.refuses(&["-c 'COMMAND'", "--run COMMAND"]);
 }
 
 #[test]
