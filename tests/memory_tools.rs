@@ -210,6 +210,10 @@ fn stackcount_takes_any_probe_and_counts_by_stack() {
         &["software:page-faults:1", "-D", "1", "-i", "1"],
     )
     .ok();
+    // Of children, too, where the session follows them.
+    let command = format!("{} 3 250", workload("nproc_faults"));
+    let finished = tool("stackcount", &["s:minor-faults:1", "-U", "-c", &command]).lossless();
+    assert_eq!(finished.text().matches("]: 250\n").count(), 3, "{finished}");
     tool("stackcount", &[]).refuses(&["`$1` is not given"]);
 }
 
