@@ -37,8 +37,8 @@ const LEFT_OUT: [(&str, &str); 7] = [
     ("is there for sessions with a command", "cpid"),
     ("makes the kernel write to its log", "debugf"),
     (
-        "is about the memory of processes elsewhere",
-        "rss_print; rss_fault; rss_fill; rss_drop; rss_move",
+        "is about the memory of processes",
+        "rss_fault; rss_fill; rss_drop; rss_move; rss_stack; rss_fork; rss_exit; rss_growth; rss_print",
     ),
     (
         "acts on processes and their memory",

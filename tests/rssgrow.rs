@@ -4,7 +4,7 @@ mod support;
 
 use pfscript_testkit::needs_root;
 use serde_json::Value;
-use support::{Finished, Report, Tracer, Workload, workload};
+use support::{Finished, Report, Scratch, Tracer, Workload, workload};
 
 /// Which parts of the growth are meant: with a function in their stacks, a kind, and a piece of a file's path.
 struct Part<'a> {
@@ -13,13 +13,42 @@ struct Part<'a> {
     file: Option<&'a str>,
 }
 
-/// The workload's report, and the growth that is said behind it.
+/// All that is said of growth: of each process, or of those of a name.
+#[track_caller]
+fn growths(finished: &Finished) -> Vec<Value> {
+    let objects = finished.text().lines().filter(|line| line.starts_with('{'));
+    let objects = objects.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let growths = objects.filter(|object| object["type"] == "growth");
+    let growths: Vec<Value> = growths.map(|object| object["data"].clone()).collect();
+    assert!(!growths.is_empty(), "no growth in\n{finished}");
+    growths
+}
+
+/// What is said of the one process.
 #[track_caller]
 fn growth(finished: &Finished) -> Value {
-    let objects = finished.text().lines().filter(|line| line.starts_with('{'));
-    let mut objects = objects.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    let found = objects.find(|object| object["type"] == "growth");
-    found.unwrap_or_else(|| panic!("no growth in\n{finished}"))["data"].clone()
+    let mut growths = growths(finished);
+    assert_eq!(growths.len(), 1, "{finished}");
+    growths.remove(0)
+}
+
+/// What is said of the processes of a name, or of the one of a process id.
+#[track_caller]
+fn growth_of(finished: &Finished, which: &str, is: impl Into<Value>) -> Value {
+    let is = is.into();
+    let growths = growths(finished);
+    let mut own = growths.iter().filter(|growth| growth[which] == is);
+    let found = own.next();
+    let found = found.unwrap_or_else(|| panic!("nothing of {is} in\n{finished}"));
+    assert_eq!(own.count(), 0, "{is} is there twice in\n{finished}");
+    found.clone()
+}
+
+/// What workloads report.
+fn reports(finished: &Finished) -> Vec<Report> {
+    let lines = finished.text().lines();
+    let lines = lines.filter(|line| line.starts_with("pid="));
+    lines.map(Report::parse).collect()
 }
 
 /// The bytes of the parts that have such a stack, kind and file.
@@ -287,23 +316,220 @@ fn a_command_that_is_stopped_is_looked_at_as_it_is() {
     );
 }
 
+const BY_ANON: Part<'_> = Part {
+    function: "by_anon",
+    kind: "anon",
+    file: None,
+};
+
 #[test]
-fn what_children_touch_is_said() {
+fn children_are_followed_too() {
     needs_root!();
     let command = format!("sh -c '{} anon 32; true'", workload("grows"));
     let finished = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
         .run()
         .lossless();
-    let growth = growth(&finished);
-    assert_eq!(growth["comm"], "sh");
-    let touched = growth["others"].as_u64().unwrap_or(0);
-    assert!((32 << 20..40 << 20).contains(&touched), "{growth:#}");
+    let report = &reports(&finished)[0];
+    let child = growth_of(&finished, "pid", report.pid());
+    assert_eq!(child["comm"], "grows");
+    assert!(child["unseen"].is_null(), "{child:#}");
+    alike(bytes_of(&child, &BY_ANON), report.get("grown"), &child);
+    adds_up(&child);
+    let shell = growth_of(&finished, "comm", "sh");
     assert!(
-        growth["after"]
-            .as_u64()
-            .is_some_and(|after| after < 8 << 20),
+        shell["after"].as_u64().is_some_and(|after| after < 8 << 20),
+        "{shell:#}"
+    );
+    assert_eq!(shell["others"], 0);
+}
+
+/// The children of a job, each of which ends within milliseconds.
+#[test]
+fn forty_short_children_are_one_row() {
+    needs_root!();
+    let grows = workload("grows");
+    let turns: Vec<String> = (0..40).map(|turn| turn.to_string()).collect();
+    let line = format!(
+        "for turn in {}; do {grows} anon 4 & done; wait",
+        turns.join(" ")
+    );
+    let command = format!("sh -c '{line}'");
+    let run = |form: &str| {
+        Tracer::new(["-f", form, "rssgrow", "-c", &command])
+            .run()
+            .lossless()
+    };
+    let finished = run("json");
+    let growth = growth_of(&finished, "comm", "grows");
+    assert_eq!(growth["processes"], 40);
+    assert!(growth["unseen"].is_null(), "{growth:#}");
+    let grown: u64 = reports(&finished)
+        .iter()
+        .map(|report| report.get("grown"))
+        .sum();
+    // A little of that is pages of the C library.
+    let (anon, expected) = (bytes_of(&growth, &BY_ANON), 40 * (4 << 20));
+    alike(anon, expected, &growth);
+    assert!(
+        expected < grown && grown < expected + 40 * (256 << 10),
+        "{finished}"
+    );
+    adds_up(&growth);
+    let parts = growth["parts"].as_array().expect("there are parts");
+    let of_it = parts.iter().filter(|part| part["kind"] == "anon");
+    let of_it = of_it.filter(|part| {
+        part["by"]
+            .as_str()
+            .is_some_and(|by| by.contains("by_anon+"))
+    });
+    assert_eq!(of_it.count(), 1, "{growth:#}");
+    let text = run("text");
+    let found = text
+        .text()
+        .lines()
+        .any(|line| line.starts_with("grows (40 processes) grew by "));
+    assert!(found, "{text}");
+    let found = text
+        .text()
+        .lines()
+        .any(|line| line.contains("160.0 MiB  anon    by_anon ← main"));
+    assert!(found, "{text}");
+}
+
+#[test]
+fn what_a_child_writes_to_is_its_own() {
+    needs_root!();
+    let command = format!("{} forked 32", workload("grows"));
+    let finished = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
+        .run()
+        .lossless();
+    let reports = reports(&finished);
+    let [child, parent] = &reports[..] else {
+        panic!("{finished}");
+    };
+    let part = |function| Part {
+        function,
+        kind: "anon",
+        file: None,
+    };
+    let growth = growth_of(&finished, "pid", child.pid());
+    alike(bytes_of(&growth, &part("by_child")), 16 << 20, &growth);
+    // Which that function has called.
+    alike(bytes_of(&growth, &part("by_forked")), 16 << 20, &growth);
+    // What it did not write to is its parent's still.
+    let before = growth["before"].as_u64().unwrap_or(0);
+    assert!((16 << 20..20 << 20).contains(&before), "{growth:#}");
+    let growth = growth_of(&finished, "pid", parent.pid());
+    alike(bytes_of(&growth, &part("by_forked")), 32 << 20, &growth);
+}
+
+#[test]
+fn what_a_process_starts_later_is_followed() {
+    needs_root!();
+    let line = format!("read line; {} anon 32; true", workload("grows"));
+    let mut shell = std::process::Command::new("sh")
+        .args(["-c", &line])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("there is a shell");
+    let pid = shell.id().to_string();
+    let tracer = Tracer::new(["-f", "json", "rssgrow", "-p", &pid])
+        .start()
+        .printed("attached_probes");
+    drop(shell.stdin.take());
+    let finished = tracer.finish().lossless();
+    shell.wait().expect("it has ended");
+    let growth = growth_of(&finished, "comm", "grows");
+    alike(bytes_of(&growth, &BY_ANON), 32 << 20, &growth);
+    adds_up(&growth);
+}
+
+#[test]
+fn without_a_target_all_processes_are_followed() {
+    needs_root!();
+    let scratch = Scratch::new("rssgrow-all");
+    let (stays, stays_name) = scratch.named("grows", "stays");
+    let (ends, ends_name) = scratch.named("grows", "ends");
+    let tracer = Tracer::new(["-f", "json", "rssgrow"])
+        .start()
+        .printed("attached_probes");
+    let mut stays = Workload::start_at(&stays, &["anon", "32", "stay"]);
+    let report = Report::parse(&stays.line());
+    let status = std::process::Command::new(&ends)
+        .args(["anon", "32"])
+        .status();
+    assert!(status.is_ok_and(|status| status.success()));
+    tracer.interrupt();
+    let finished = tracer.finish().ok();
+    let growth = growth_of(&finished, "comm", &*stays_name);
+    alike(bytes_of(&growth, &BY_ANON), report.get("grown"), &growth);
+    adds_up(&growth);
+    stays.end();
+    // One that has ended has given all back.
+    let growth = growth_of(&finished, "comm", &*ends_name);
+    assert_eq!(growth["after"], 0);
+    let largest = &growth["returned_by"][0];
+    alike(largest["bytes"].as_u64().unwrap_or(0), 32 << 20, &growth);
+    assert!(
+        largest["by"]
+            .as_str()
+            .is_some_and(|by| by.contains("by_anon+")),
         "{growth:#}"
     );
+}
+
+#[test]
+fn it_is_said_every_so_many_seconds_and_nothing_twice() {
+    needs_root!();
+    let mut workload = Workload::start("waits", &["5000"]);
+    let pid = workload.pid().to_string();
+    workload.line();
+    workload.waits();
+    let tracer = Tracer::new(["-f", "json", "rssgrow", "-p", &pid, "--interval=1"])
+        .start()
+        .printed("\"growth\"");
+    workload.go();
+    workload.end();
+    let finished = tracer.finish().lossless();
+    let all = growths(&finished);
+    assert!(all.len() >= 2, "{finished}");
+    let number = |growth: &Value, name: &str| growth[name].as_i64().expect("a number");
+    let grown = |growth: &Value| number(growth, "after") - number(growth, "before");
+    assert!(all[0]["recent"].is_null(), "{finished}");
+    for two in all.windows(2) {
+        let recent = grown(&two[1]) - grown(&two[0]);
+        assert_eq!(number(&two[1], "recent"), recent, "{finished}");
+        assert!(two[1]["recent_seconds"].as_f64().is_some(), "{finished}");
+    }
+    let part = Part {
+        function: "touch",
+        kind: "anon",
+        file: None,
+    };
+    let last = &all[all.len() - 1];
+    alike(bytes_of(last, &part), 5000 * 4096, last);
+    adds_up(last);
+}
+
+#[test]
+fn it_ends_after_so_many_times() {
+    needs_root!();
+    let workload = Workload::start("waits", &["5000"]);
+    let pid = workload.pid().to_string();
+    let finished = Tracer::new(["rssgrow", "-p", &pid, "--interval=1", "--count=3"])
+        .run()
+        .lossless();
+    let lines = |words: &str| {
+        finished
+            .text()
+            .lines()
+            .filter(|line| line.contains(words))
+            .count()
+    };
+    assert_eq!(lines(&format!("waits ({pid}) ")), 3, "{finished}");
+    assert_eq!(lines(" s, with + what came in the last "), 2, "{finished}");
+    workload.end();
 }
 
 #[test]
@@ -333,18 +559,4 @@ fn a_process_that_a_debugger_holds_is_told_by_its_faults() {
         text.contains("7.8 MiB  unknown  touch ← main"),
         "{finished}"
     );
-}
-
-#[test]
-fn it_wants_one_process() {
-    needs_root!();
-    let finished = Tracer::new(["rssgrow"]).run();
-    finished.refuses(&[
-        "resident memory is that of one process",
-        "-p PID",
-        "-c COMMAND",
-        "^",
-    ]);
-    // Where nothing is traced, it is nobody's.
-    Tracer::new(["--dry-run", "rssgrow"]).run().ok();
 }

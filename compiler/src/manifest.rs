@@ -46,8 +46,10 @@ pub struct Manifest {
     pub str_trunc_trailer: String,
     /// Where the script asks for the process id of a command (`cpid`): it cannot run without one.
     pub needs_command: Option<Span>,
-    /// Where the script first says something of a process's resident pages: it cannot run without one process or command.
-    pub needs_target: Option<Span>,
+    /// The script says what becomes of processes' resident pages.
+    pub accounts_for_pages: bool,
+    /// It says which processes begin: a process that the session follows is followed with those that it starts.
+    pub follows_children: bool,
     /// The map `pf_map_sites`, that the runtime fills before attaching; `None` if no program asks for its site.
     pub sites: Option<SiteTable>,
     /// What may go wrong at places in the script. The counter of each stands in `pf_map_loss` behind those of the probes.
@@ -500,7 +502,8 @@ pub enum RecordKind {
         /// How it changes.
         change: ResidentChange,
         /// The process's id, an address and a length in bytes, all of them numbers; then who is charged, or the address that the
-        /// range moves to, if the change has that.
+        /// range moves to, if the change has that. Of a process that begins its id, and not 0 if it has the same memory; of
+        /// one that ends 0, 0 and its name.
         fields: Vec<Field>,
         /// The record's size in bytes.
         size: u32,

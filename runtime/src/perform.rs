@@ -12,14 +12,14 @@ use crate::memory::Samples;
 use crate::outside;
 use crate::pictures::is_drawn;
 use crate::raw_table::RawTable;
-use crate::resident::{Account, Change};
-use crate::results::{self, Event, MapOptions, Names, Place, Printf, Said, Table};
+use crate::resident::{Accounts, Change};
+use crate::results::{self, Event, MapOptions, Names, Place, Printf, Said, Table, Value};
 use crate::sinks::{self, Sink};
 use crate::stop::Stop;
 use crate::symbols::SymbolNames;
 use crate::sys::bpf::MapHandle;
 use pfscript_compiler::manifest::{
-    FormatPiece, Manifest, MapManifest, MapValue, Purpose, RecordKind, Then,
+    FormatPiece, Manifest, MapManifest, MapValue, Purpose, RecordKind, ResidentChange, Then,
 };
 use pfscript_grammar::Span;
 use pfscript_probes::abi::{AVERAGE, JOINED_STRINGS, RECORD_KIND, map};
@@ -48,10 +48,10 @@ pub struct Performer<'a> {
     loaded: &'a Loaded,
     names: SymbolNames<'a>,
     setting: Setting<'a>,
-    /// The account of the process's resident memory, if there is one.
-    account: Option<&'a mut Account>,
     /// Samples of what is resident, and the process that they are of, if it is one.
     samples: Option<(&'a mut Samples, Option<u32>)>,
+    /// The accounts of processes' resident memory, if there are any.
+    accounts: Option<&'a mut Accounts>,
     /// Maps whose past generation no program uses any more, and that is still to be read.
     changed: BTreeSet<usize>,
 }
@@ -71,16 +71,16 @@ impl<'a> Performer<'a> {
             loaded,
             names,
             setting,
-            account: None,
             samples: None,
+            accounts: None,
             changed: BTreeSet::new(),
         }
     }
 
-    /// With the account that changes of resident memory are for.
+    /// With the accounts that changes of resident memory are for.
     #[must_use]
-    pub fn account(mut self, account: Option<&'a mut Account>) -> Performer<'a> {
-        self.account = account;
+    pub fn accounts(mut self, accounts: Option<&'a mut Accounts>) -> Performer<'a> {
+        self.accounts = accounts;
         self
     }
 
@@ -173,8 +173,12 @@ impl<'a> Performer<'a> {
                     self.sink.event(&Event::Memory(&memory))?;
                 }
             }
+            RecordKind::Resident {
+                change: ResidentChange::Print,
+                ..
+            } => self.print_growth()?,
             RecordKind::Resident { change, fields, .. } => {
-                if let Some(account) = &mut self.account {
+                if let Some(accounts) = &mut self.accounts {
                     let number = |index: usize| {
                         let printed = fields.get(index);
                         let found =
@@ -182,7 +186,7 @@ impl<'a> Performer<'a> {
                         found.unwrap_or(0) as u64
                     };
                     let last = fields.get(3).map(|part| field(record, part));
-                    account.apply(&Change {
+                    accounts.apply(&Change {
                         change: *change,
                         process: number(0) as u32,
                         address: number(1),
@@ -204,6 +208,27 @@ impl<'a> Performer<'a> {
             RecordKind::Exit => {}
         }
         Ok(())
+    }
+
+    /// Hands to the sink by what processes have grown.
+    ///
+    /// # Errors
+    /// If the sink refuses.
+    pub fn print_growth(&mut self) -> Result<(), Halt> {
+        let Some(accounts) = &mut self.accounts else {
+            return Ok(());
+        };
+        let (manifest, names) = (self.manifest, &mut self.names);
+        let report = accounts.report(|(kind, bytes)| {
+            let layout = match manifest.records.get(kind as usize) {
+                Some(RecordKind::Resident { fields, .. }) => {
+                    fields.get(3).map(|field| &field.layout)
+                }
+                _ => None,
+            };
+            layout.map_or(Value::Absent, |layout| results::value(layout, bytes, names))
+        });
+        Ok(self.sink.event(&Event::Growth(&report))?)
     }
 
     /// Hands a message of the script's to the sink, with its line and column.

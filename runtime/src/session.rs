@@ -8,6 +8,7 @@ mod output;
 mod renewal;
 mod run;
 
+use crate::attach::Traced;
 use crate::command::Command;
 use crate::error::Error;
 use crate::loss::Loss;
@@ -301,6 +302,20 @@ impl Session {
 }
 
 impl Session {
+    /// Whose events are wanted.
+    fn traced(&self) -> Traced {
+        let process = self.target.process();
+        let (process, tree) = match self.object.manifest.follows_children {
+            true => (None, process),
+            false => (process, None),
+        };
+        Traced {
+            process,
+            command: self.target.command(),
+            tree,
+        }
+    }
+
     /// The sink, and the descriptor behind it if it is known.
     fn take_sink(&mut self) -> Result<(Box<dyn Sink>, Option<OwnedFd>), Error> {
         if let Some(sink) = self.sink.take() {

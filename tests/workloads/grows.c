@@ -1,15 +1,17 @@
 /*
- * grows WHAT MIB
+ * grows WHAT MIB [stay]
  *
  * Makes MIB more MiB of its memory resident in one way, in a function of its own, and prints what the kernel says that it
- * grew by, in bytes: `pid=… grown=…`. It keeps the memory to its end. WHAT is one of the names in `ways` below.
+ * grew by, in bytes: `pid=… grown=…`. It keeps the memory to its end, which with `stay` is that of its
+ * input. WHAT is one of the names in `ways` below.
  */
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "workload.h"
 
-static const char line[] = "grows WHAT MIB";
+static const char line[] = "grows WHAT MIB [stay]";
 
 static size_t length;
 
@@ -170,6 +172,28 @@ __attribute__((noinline)) static void by_zeros(void)
         (void)memory[at];
 }
 
+__attribute__((noinline)) static void by_child(char *memory)
+{
+    touch(memory, length / 2);
+}
+
+/* A child that writes to half of what it has from its parent, and reports so. */
+__attribute__((noinline)) static void by_forked(void)
+{
+    char *memory = small();
+    touch(memory, length);
+    pid_t child = fork();
+    if (child < 0)
+        refused("fork");
+    if (!child) {
+        by_child(memory);
+        printf("pid=%d grown=%zu\n", getpid(), length / 2);
+        exit(0);
+    }
+    if (waitpid(child, NULL, 0) != child)
+        refused("waitpid");
+}
+
 static const struct {
     const char *name;
     void (*grow)(void);
@@ -177,12 +201,12 @@ static const struct {
     {"anon", by_anon},         {"malloc", by_malloc},     {"huge", by_huge},         {"populate", by_populate},
     {"mlock", by_mlock},       {"read", by_read},         {"file", by_file},         {"copied", by_copied},
     {"shared", by_shared},     {"remapped", by_remapped}, {"dontneed", by_dontneed}, {"unmapped", by_unmapped},
-    {"stack", by_stack},       {"zeros", by_zeros},
+    {"stack", by_stack},       {"zeros", by_zeros},       {"forked", by_forked},
 };
 
 int main(int argc, char **argv)
 {
-    if (argc != 3)
+    if (argc != 3 && !(argc == 4 && !strcmp(argv[3], "stay")))
         usage(line);
     length = (size_t)number(argv[2], 4096, line) << 20;
     /* Whatever the machine does by itself, the other ways are in small pages. */
@@ -197,6 +221,9 @@ int main(int argc, char **argv)
         long before = resident();
         ways[i].grow();
         printf("pid=%d grown=%ld\n", getpid(), resident() - before);
+        fflush(stdout);
+        while (argc == 4 && getchar() != EOF)
+            continue;
         return 0;
     }
     usage(line);

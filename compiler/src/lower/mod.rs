@@ -69,7 +69,8 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         needs_command: (!checked.needs.asks_for_command)
             .then_some(checked.needs.needs_command)
             .flatten(),
-        needs_target: checked.needs.needs_target,
+        accounts_for_pages: checked.needs.accounts_for_pages,
+        follows_children: checked.needs.follows_children,
         sites: sites::table(checked),
         ..Manifest::default()
     };

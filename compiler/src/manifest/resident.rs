@@ -11,4 +11,12 @@ pub enum ResidentChange {
     Drop,
     /// The range moves to another address, with those who are charged for it.
     Move,
+    /// An address in the stack of a thread.
+    Stack,
+    /// A process begins, with a copy of this one's memory, or with the same memory.
+    Fork,
+    /// The process ends.
+    Exit,
+    /// What has been found so far is to be printed.
+    Print,
 }

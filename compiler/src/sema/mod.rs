@@ -127,8 +127,10 @@ pub struct Needs {
     pub needs_command: Option<Span>,
     /// It asks whether there is a command, and so can do without.
     pub asks_for_command: bool,
-    /// Where it first says something of a process's resident pages.
-    pub needs_target: Option<Span>,
+    /// It says what becomes of processes' resident pages.
+    pub accounts_for_pages: bool,
+    /// It says which processes begin.
+    pub follows_children: bool,
 }
 
 /// What is known of the maps and variables so far.

@@ -20,6 +20,7 @@ use crate::sys::{self, perf};
 use aya_obj::generated::{perf_sw_ids, perf_type_id};
 use errors::refused;
 use perf_event::Events;
+pub use perf_event::Traced;
 use pfscript_compiler::ir::ProbeId;
 use pfscript_compiler::manifest::{Attach, Manifest, ProbeManifest};
 use pfscript_compiler::program::Mechanism;
@@ -162,18 +163,12 @@ impl Attached {
     }
 }
 
-/// Opens the events of all probes. Where the session follows one `process`, uprobes are put into that one alone. Under a command (`command` is its process) events that count everywhere count in
-/// its process tree only, from its exec on.
+/// Opens the events of all probes, for what is traced.
 ///
 /// # Errors
 /// [`ErrorKind::Permission`] or [`ErrorKind::Attach`], naming the attach point and what the kernel's answer means.
-pub fn open(
-    loaded: &Loaded,
-    manifest: &Manifest,
-    process: Option<u32>,
-    command: Option<u32>,
-) -> Result<Attached, Error> {
-    let events = Events::new(process, command);
+pub fn open(loaded: &Loaded, manifest: &Manifest, traced: Traced) -> Result<Attached, Error> {
+    let events = Events::new(traced);
     let mut attached = Attached::default();
     for (probe, row) in in_order(manifest) {
         let info = &manifest.probes[probe];

@@ -27,12 +27,26 @@ const ENOTSUPP: i32 = 524;
 /// `pid` or `cpu` of perf_event_open(2): any.
 const ANY: i32 = -1;
 
+/// Whose events are wanted: those of all processes, if of nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Traced {
+    /// The one process that programs are narrowed to. Uprobes are put into that one alone.
+    pub process: Option<u32>,
+    /// The process of a command that has not begun: events that count everywhere count in it and those that it starts only, from its
+    /// exec on.
+    pub command: Option<u32>,
+    /// A process that runs: they count in it and those that it starts from now on.
+    pub tree: Option<u32>,
+}
+
 /// Opens events, and remembers what that takes.
 pub struct Events {
     /// The one process that the session follows.
     process: Option<u32>,
     /// The process of the command that is traced.
     command: Option<u32>,
+    /// One that runs and is traced with those that it starts.
+    tree: Option<u32>,
     cpus: OnceCell<Vec<u32>>,
     tracefs: OnceCell<&'static Path>,
     kprobe: OnceCell<ProbeUnit>,
@@ -49,11 +63,12 @@ struct ProbeUnit {
 }
 
 impl Events {
-    /// `process` is the one that the session follows, `command` the one whose tree is traced, if there are such.
-    pub fn new(process: Option<u32>, command: Option<u32>) -> Events {
+    /// Of what is traced.
+    pub fn new(traced: Traced) -> Events {
         Events {
-            process,
-            command,
+            process: traced.process,
+            command: traced.command,
+            tree: traced.tree,
             cpus: OnceCell::new(),
             tracefs: OnceCell::new(),
             kprobe: OnceCell::new(),
@@ -143,6 +158,10 @@ impl Events {
                 attr.set_inherit(1);
                 attr.set_enable_on_exec(1);
                 Ok(vec![(open(info, &attr, (pid as i32, ANY))?, true)])
+            }
+            (PerfScope::EveryCpu, None) if let Some(pid) = self.tree => {
+                attr.set_inherit(1);
+                threads(info, &attr, pid)
             }
             (PerfScope::EveryCpu, None) => self
                 .cpus()?
@@ -316,6 +335,34 @@ fn open(
     (pid, cpu): (i32, i32),
 ) -> Result<OwnedFd, Error> {
     perf::open(attr, pid, cpu).map_err(|error| refused(&error, info))
+}
+
+/// An event for each thread of a process, which those inherit that it starts. One that begins meanwhile is found when they are listed
+/// again.
+fn threads(
+    info: &ProbeManifest,
+    attr: &perf_event_attr,
+    pid: u32,
+) -> Result<Vec<(OwnedFd, bool)>, Error> {
+    let folder = format!("/proc/{pid}/task");
+    let mut known = BTreeSet::new();
+    let mut events = Vec::new();
+    loop {
+        let listed = std::fs::read_dir(&folder).into_iter().flatten();
+        let threads = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let new: Vec<i32> = threads.filter(|thread| known.insert(*thread)).collect();
+        if new.is_empty() {
+            return Ok(events);
+        }
+        for thread in new {
+            match perf::open(attr, thread, ANY) {
+                Ok(event) => events.push((event, false)),
+                // It has ended.
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => {}
+                Err(error) => return Err(refused(&error, info)),
+            }
+        }
+    }
 }
 
 /// tracefs cannot be used.

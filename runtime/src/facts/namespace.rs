@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 const INITIAL: u32 = 0xefff_fffc;
 
 /// The namespace's inode number; none for the initial one, and where there is no `/proc` to tell.
-pub(super) fn pid() -> Option<u32> {
+pub(crate) fn pid() -> Option<u32> {
     let inode = std::fs::metadata("/proc/self/ns/pid").ok()?.ino() as u32;
     (inode != INITIAL).then_some(inode)
 }

@@ -14,7 +14,7 @@ mod report;
 mod tree;
 
 use crate::error::{Error, ErrorKind};
-use crate::results::{Event, Growth, Table};
+use crate::results::{Event, GrowthReport, Table};
 use file::WholeFile;
 use flamegraph::Labels;
 use history::History;
@@ -60,7 +60,7 @@ impl Pictures {
     /// # Errors
     /// That it has not, and why.
     pub(crate) fn fit(&self, manifest: &Manifest) -> Result<(), Error> {
-        if self.is_empty() || manifest.needs_target.is_some() {
+        if self.is_empty() || manifest.accounts_for_pages {
             return Ok(());
         }
         if self
@@ -103,7 +103,7 @@ impl Pictures {
             let file = WholeFile::prepare(path)?;
             Ok((*picture, file))
         });
-        let has_growth = manifest.needs_target.is_some();
+        let has_growth = manifest.accounts_for_pages;
         let drawn = |map: &&MapManifest| is_drawn(map);
         let several = manifest.maps.iter().filter(drawn).count() + usize::from(has_growth) > 1;
         Ok(Album {
@@ -177,8 +177,8 @@ pub(crate) struct Album {
     maps: BTreeMap<String, &'static str>,
     /// Entries of maps that have no weight above 0.
     weightless: u64,
-    /// The last that was said of each process.
-    growths: BTreeMap<u32, Growth>,
+    /// The last that was said of processes' growth.
+    growth: GrowthReport,
     /// How the target's memory goes over time, for a report.
     history: Option<History>,
 }
@@ -214,9 +214,7 @@ impl Album {
             Event::Held(table) if self.ended || self.printed.remove(table.name()) => {
                 self.add_map(table);
             }
-            Event::Growth(growth) => {
-                self.growths.insert(growth.process, (*growth).clone());
-            }
+            Event::Growth(report) => self.growth = (*report).clone(),
             _ => {}
         }
     }
@@ -248,7 +246,7 @@ impl Album {
     /// [`ErrorKind::Output`] if one can't be written; the others are.
     pub fn finish(mut self, mut tell: impl FnMut(&str)) -> Result<(), Error> {
         let front = self.front("growth");
-        for growth in self.growths.values() {
+        for growth in &self.growth.processes {
             paths::add_growth(growth, &front, &mut self.tree);
         }
         let unit = self.unit();
@@ -273,7 +271,7 @@ impl Album {
                 Picture::FlameGraph => out.write_all(&flamegraph::draw(tree, labels)?),
                 Picture::Report => {
                     let contents = Contents {
-                        growths: self.growths.values().collect(),
+                        growth: &self.growth,
                         samples: self.history.as_ref().map_or(&[], History::samples),
                         flamegraph: flamegraph::draw(tree, labels)?,
                     };
@@ -303,7 +301,7 @@ impl Album {
     /// What the sum of all weights is counted in.
     fn unit(&self) -> &'static str {
         let mut units = self.maps.values();
-        match (units.next(), self.growths.is_empty()) {
+        match (units.next(), self.growth.processes.is_empty()) {
             (None, false) => "bytes",
             (Some(unit), true) if units.all(|other| other == unit) => unit,
             _ => "in all",

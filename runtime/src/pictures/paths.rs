@@ -112,9 +112,12 @@ pub fn add_growth(growth: &Growth, front: &[Frame], tree: &mut CallTree) {
     }
 }
 
-/// `redis-server (1234)`
+/// `redis-server (1234)`, `cc1 (40 processes)`
 pub fn process(growth: &Growth) -> Vec<u8> {
-    let id = format!(" ({})", growth.process);
+    let id = match growth.processes {
+        1 => format!(" ({})", growth.process),
+        many => format!(" ({many} processes)"),
+    };
     [&growth.comm[..], id.as_bytes()].concat()
 }
 
@@ -133,7 +136,6 @@ mod tests {
     use super::*;
     use crate::results::{Bucket, Histogram, Scale, Stats};
     use pfscript_compiler::manifest::StackMode;
-    use std::time::Duration;
 
     fn stack(user: bool, functions: &[&str]) -> Value {
         let frame = |name: &&str| results::Frame {
@@ -225,20 +227,16 @@ mod tests {
     fn growth_is_in_bytes_by_process_kind_file_and_stack() {
         let part = |bytes, kind, file: &[u8], by| GrowthPart {
             bytes,
+            recent: None,
             kind,
             file: Some(file.into()),
             by,
         };
         let growth = Growth {
             process: 12,
+            processes: 1,
             comm: b"x".to_vec(),
-            time: Duration::from_secs(1),
-            before: 0,
             after: 60,
-            gone: 0,
-            returned: 0,
-            returned_by: Vec::new(),
-            others: 0,
             parts: vec![
                 part(
                     40,
@@ -249,7 +247,7 @@ mod tests {
                 part(15, MemoryKind::File, b"/a b", Some(Value::UInt(4))),
                 part(5, MemoryKind::Anonymous, b"", None),
             ],
-            unseen: None,
+            ..Growth::default()
         };
         let mut tree = CallTree::default();
         add_growth(&growth, &[], &mut tree);

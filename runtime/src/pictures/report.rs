@@ -6,7 +6,7 @@
 use super::chart;
 use super::history::Sample;
 use super::paths;
-use crate::results::{Growth, GrowthPart, Value};
+use crate::results::{Growth, GrowthPart, GrowthReport, Value};
 use crate::sinks::{self, size};
 use pfscript_grammar::escape::{Keep, escape_bytes};
 use std::io;
@@ -20,8 +20,8 @@ const FUNCTIONS: usize = 4;
 /// What a report is made of.
 #[derive(Debug)]
 pub struct Contents<'a> {
-    /// What is said of each process.
-    pub growths: Vec<&'a Growth>,
+    /// What is said of processes.
+    pub growth: &'a GrowthReport,
     /// How memory went over time.
     pub samples: &'a [Sample],
     /// The flame graph, as SVG.
@@ -33,7 +33,7 @@ pub struct Contents<'a> {
 /// # Errors
 /// If it can't be written.
 pub fn write(contents: &Contents<'_>, out: &mut dyn io::Write) -> io::Result<()> {
-    let names = contents.growths.iter().map(|growth| paths::process(growth));
+    let names = contents.growth.processes.iter().map(paths::process);
     let names: Vec<String> = names.map(|name| html(&name)).collect();
     let title = match &names[..] {
         [] => "nothing".to_owned(),
@@ -50,9 +50,8 @@ pub fn write(contents: &Contents<'_>, out: &mut dyn io::Write) -> io::Result<()>
         include_str!("report.js"),
     )?;
     out.write_all(b"<pre id=\"answer\">")?;
-    for growth in &contents.growths {
-        out.write_all(html_only(&String::from_utf8_lossy(&sinks::growth_text(growth))).as_bytes())?;
-    }
+    let answer = sinks::growth_text(contents.growth);
+    out.write_all(html_only(&String::from_utf8_lossy(&answer)).as_bytes())?;
     out.write_all(b"</pre>\n<p><input id=\"query\" type=\"search\" placeholder=\"function, file, kind or process\" aria-label=\"search\"> \
         <span id=\"found\"></span></p>\n<h2 id=\"flame-head\">By stack</h2>\n<div id=\"flame\">\n")?;
     out.write_all(inline(&contents.flamegraph))?;
@@ -75,9 +74,10 @@ fn inline(svg: &[u8]) -> &[u8] {
 
 fn table(contents: &Contents<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let mut rows: Vec<(&Growth, &GrowthPart)> = contents
-        .growths
+        .growth
+        .processes
         .iter()
-        .flat_map(|growth| growth.parts.iter().map(move |part| (*growth, part)))
+        .flat_map(|growth| growth.parts.iter().map(move |part| (growth, part)))
         .collect();
     rows.sort_by_key(|(_, part)| std::cmp::Reverse(part.bytes));
     let total: u64 = rows.iter().map(|(_, part)| part.bytes).sum();
@@ -154,7 +154,6 @@ mod tests {
     use super::*;
     use crate::results::{Frame, MemoryKind, Stack};
     use pfscript_compiler::manifest::StackMode;
-    use std::time::Duration;
 
     fn growth(comm: &[u8], functions: &[&str], file: &[u8], parts: u64) -> Growth {
         let frame = |name: &&str| Frame {
@@ -168,28 +167,27 @@ mod tests {
         };
         let part = |bytes| GrowthPart {
             bytes,
+            recent: None,
             kind: MemoryKind::File,
             file: Some(file.into()),
             by: Some(Value::Stack(stack.clone())),
         };
         Growth {
             process: 12,
+            processes: 1,
             comm: comm.to_vec(),
-            time: Duration::from_secs(1),
-            before: 0,
-            after: 0,
-            gone: 0,
-            returned: 0,
-            returned_by: Vec::new(),
-            others: 0,
             parts: (1..=parts).map(|number| part(number << 12)).collect(),
-            unseen: None,
+            ..Growth::default()
         }
     }
 
     fn written(growths: &[Growth]) -> String {
+        let report = GrowthReport {
+            processes: growths.to_vec(),
+            ..GrowthReport::default()
+        };
         let contents = Contents {
-            growths: growths.iter().collect(),
+            growth: &report,
             samples: &[],
             flamegraph: b"<?xml?>\n<svg width=\"1\"></svg>".to_vec(),
         };

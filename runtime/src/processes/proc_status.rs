@@ -24,6 +24,17 @@ pub fn read(tgid: u32) -> io::Result<Status> {
     parse(&text).ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
+/// The parent of a process; `None` if it has ended.
+pub fn parent(tgid: u32) -> Option<u32> {
+    let text = std::fs::read_to_string(format!("/proc/{tgid}/status")).ok()?;
+    let word = |field: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+        line.split_whitespace().next()
+    };
+    let has_ended = matches!(word("State:")?, "Z" | "X");
+    word("PPid:")?.parse().ok().filter(|_| !has_ended)
+}
+
 fn parse(text: &str) -> Option<Status> {
     let words = |field: &str| {
         let line = text.lines().find_map(|line| line.strip_prefix(field))?;
@@ -53,6 +64,18 @@ mod tests {
         };
         assert_eq!(parse(text), Some(status));
         assert_eq!(parse(""), None);
+    }
+
+    #[test]
+    fn a_process_has_a_parent_while_it_lives() {
+        let mut child = std::process::Command::new("/bin/sleep")
+            .arg("1000")
+            .spawn()
+            .unwrap();
+        assert_eq!(parent(child.id()), Some(std::process::id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(parent(child.id()), None);
     }
 
     #[test]

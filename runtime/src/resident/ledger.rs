@@ -23,6 +23,11 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// How many extents there are.
+    pub fn extents(&self) -> usize {
+        self.extents.len()
+    }
+
     /// Charges an owner for pages, whoever was charged before.
     pub fn charge(&mut self, pages: Range<u64>, owner: Owner) {
         if pages.is_empty() {

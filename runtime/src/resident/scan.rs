@@ -18,7 +18,18 @@ pub struct Mapping {
     /// The path of a file, `[heap]` and the like, empty for memory without a name.
     pub name: Box<[u8]>,
     /// The pages of it that are resident, in order.
-    pub resident: Vec<(Range<u64>, MemoryKind)>,
+    pub resident: Vec<Run>,
+}
+
+/// Resident pages in a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Where they are.
+    pub pages: Range<u64>,
+    /// What memory they are.
+    pub kind: MemoryKind,
+    /// Whether no file is behind them and another process has them, too: parent and child, until one of them writes.
+    pub shared: bool,
 }
 
 /// What was resident at one moment.
@@ -34,13 +45,14 @@ impl Snapshot {
     /// How many pages are resident.
     pub fn pages(&self) -> u64 {
         let runs = self.mappings.iter().flat_map(|mapping| &mapping.resident);
-        runs.map(|(pages, _)| pages.end - pages.start).sum()
+        runs.map(|run| run.pages.end - run.pages.start).sum()
     }
 }
 
 /// Bits of a word of `pagemap` (Documentation/admin-guide/mm/pagemap.rst).
 const PRESENT: u64 = 1 << 63;
 const FILE_OR_SHARED: u64 = 1 << 61;
+const EXCLUSIVE: u64 = 1 << 56;
 const FRAME: u64 = (1 << 55) - 1;
 
 /// Bits of a word of `/proc/kpageflags` (include/uapi/linux/kernel-page-flags.h).
@@ -168,13 +180,7 @@ impl Frames {
     }
 
     /// Adds what is resident of pages from `first` on, a word of `pagemap` each, in a mapping of this kind.
-    fn classify(
-        &self,
-        first: u64,
-        words: &[u64],
-        kind: MemoryKind,
-        resident: &mut Vec<(Range<u64>, MemoryKind)>,
-    ) {
+    fn classify(&self, first: u64, words: &[u64], kind: MemoryKind, resident: &mut Vec<Run>) {
         let mut at = 0;
         while at < words.len() {
             let page = first + at as u64;
@@ -199,10 +205,19 @@ impl Frames {
                     }
                     _ => kind,
                 };
+                let shared = word & (FILE_OR_SHARED | EXCLUSIVE) == 0;
                 let page = page + index as u64;
                 match resident.last_mut() {
-                    Some((run, last)) if run.end == page && *last == kind => run.end += 1,
-                    _ => resident.push((page..page + 1, kind)),
+                    Some(run)
+                        if run.pages.end == page && (run.kind, run.shared) == (kind, shared) =>
+                    {
+                        run.pages.end += 1;
+                    }
+                    _ => resident.push(Run {
+                        pages: page..page + 1,
+                        kind,
+                        shared,
+                    }),
                 }
             }
             at += group.len();
@@ -266,6 +281,32 @@ Rss:                   8 kB
         assert_eq!(&*file.unwrap().name, b"/opt/a b.so");
     }
 
+    fn by_kind(resident: Vec<Run>) -> Vec<(Range<u64>, MemoryKind)> {
+        let runs = resident.into_iter();
+        runs.map(|run| (run.pages, run.kind)).collect()
+    }
+
+    #[test]
+    fn what_a_fork_shares_is_told_apart() {
+        let frames = Frames {
+            zero: None,
+            flags: None,
+            huge: 512,
+        };
+        let words = [
+            PRESENT | 5,
+            PRESENT | EXCLUSIVE | 6,
+            PRESENT | 7 | FILE_OR_SHARED,
+        ];
+        let mut resident = Vec::new();
+        frames.classify(0, &words, MemoryKind::Heap, &mut resident);
+        let shared: Vec<_> = resident
+            .iter()
+            .map(|run| (run.pages.clone(), run.shared))
+            .collect();
+        assert_eq!(shared, [(0..1, true), (1..3, false)]);
+    }
+
     #[test]
     fn pages_are_told_apart_by_their_words() {
         let frames = Frames {
@@ -274,7 +315,7 @@ Rss:                   8 kB
             huge: 512,
         };
         let words = [
-            PRESENT | 5,
+            PRESENT | EXCLUSIVE | 5,
             PRESENT | 6 | FILE_OR_SHARED,
             0,
             PRESENT | 9,
@@ -283,7 +324,7 @@ Rss:                   8 kB
         let found = |kind| {
             let mut resident = Vec::new();
             frames.classify(100, &words, kind, &mut resident);
-            resident
+            by_kind(resident)
         };
         use MemoryKind::{Copied, File, Shared};
         assert_eq!(
@@ -306,7 +347,7 @@ Rss:                   8 kB
             };
             let mut resident = Vec::new();
             frames.classify(1024, words, kind, &mut resident);
-            resident
+            by_kind(resident)
         };
         use MemoryKind::{Anonymous, Heap, Huge};
         let whole: Vec<u64> = (FIRST..2 * FIRST).map(|frame| PRESENT | frame).collect();

@@ -1,7 +1,7 @@
 //! What a session tells its sink, in order. These are data alone: `session` and `perform` make them, a sink shows them.
 
 use super::format::Printf;
-use super::growth::Growth;
+use super::growth::GrowthReport;
 use super::memory::Memory;
 use super::place::{Failure, Place};
 use super::table::Table;
@@ -80,8 +80,8 @@ pub enum Event<'a> {
     Held(Table<'a>),
     /// What is resident now.
     Memory(&'a Memory),
-    /// By what the process has grown, at the end.
-    Growth(&'a Growth),
+    /// By what processes have grown: when the script prints it, and at the end.
+    Growth(&'a GrowthReport),
     /// All benchmarks were run, in this order.
     Benchmarks(&'a [Benchmark]),
     /// Tests are run.

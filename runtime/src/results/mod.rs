@@ -15,7 +15,7 @@ mod value;
 pub use decode::{Names, NoNames};
 pub use event::{Benchmark, Event, Said, TestResult, Testing};
 pub use format::{Argument, Printf};
-pub use growth::{Growth, GrowthPart, MemoryKind};
+pub use growth::{Growth, GrowthPart, GrowthReport, MemoryKind};
 pub use memory::{MachineMemory, Memory, MemoryBytes, MemoryRow};
 pub use place::{Failure, Place, Refused};
 pub use table::{Entry, Kind, MapOptions, Table};

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// Whether the session has what the script is about: a command, or one process unless nothing is traced.
+/// Whether the session has what the script is about: a command.
 ///
 /// # Errors
 /// That it has not.
@@ -26,13 +26,6 @@ pub(super) fn fits(session: &Session) -> Result<(), Error> {
         return Err(Error::new(ErrorKind::Target, "`cpid` needs a command")
             .with_help("start one with `-c COMMAND`")
             .at(span));
-    }
-    if let (Some(span), Target::All, false) = (manifest.needs_target, target, session.dry_run) {
-        return Err(
-            Error::new(ErrorKind::Target, "resident memory is that of one process")
-                .with_help("name a process with `-p PID`, or start one with `-c COMMAND`")
-                .at(span),
-        );
     }
     Ok(())
 }

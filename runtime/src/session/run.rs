@@ -29,7 +29,7 @@ use crate::memory::Samples;
 use crate::perform::{Performer, Setting};
 use crate::processes::Processes;
 use crate::progress::Progress;
-use crate::resident::Account;
+use crate::resident::Accounts;
 use crate::rests::Rests;
 use crate::results::Event;
 use crate::ring::ring_buffer;
@@ -85,8 +85,8 @@ pub struct Running<'a> {
     symbols: Symbols,
     process: Option<OwnedFd>,
     signals: Vec<ScriptSignal>,
-    /// Of the target's resident memory, if the script says what becomes of that.
-    account: Option<Account>,
+    /// Of processes' resident memory, if the script says what becomes of that.
+    accounts: Option<Accounts>,
     /// Of what is resident, if the script prints that.
     samples: Samples,
     /// JVMs that were asked to name their code and did not: their names, and why.
@@ -140,11 +140,12 @@ impl<'a> Running<'a> {
             Target::Process(pid) => Some(open_process(*pid)?),
             Target::All | Target::Command(_) => None,
         };
+        let traced = session.traced();
         let mut loaded = load::load(
             &session.object.elf,
             manifest,
             &session.source,
-            session.target.process(),
+            traced.process,
         )?;
         let events = match loaded.map(map::EVENTS) {
             Some(map) => Some(ring_buffer(map.fd())?),
@@ -165,8 +166,7 @@ impl<'a> Running<'a> {
             make_tables(&rests.tables, &session.target, &processes);
         }
         let symbols = Symbols::new(manifest, &loaded)?;
-        let (process_id, command) = (session.target.process(), session.target.command());
-        let attached = attach::open(&loaded, manifest, process_id, command)?;
+        let attached = attach::open(&loaded, manifest, traced)?;
         let backlog = Backlog::new(&session.object.manifest);
         let renewal = Renewal::new(&session.object.manifest);
         let signals = script_signals(&session.object.manifest)?;
@@ -194,7 +194,7 @@ impl<'a> Running<'a> {
             symbols,
             process,
             signals,
-            account: None,
+            accounts: None,
             samples,
             unnamed_jvms: BTreeMap::new(),
             exit_code: 0,
@@ -281,7 +281,7 @@ impl<'a> Running<'a> {
             self.ask_jvms();
             self.attached
                 .enable(&self.loaded, &self.session.object.manifest)?;
-            self.open_account();
+            self.open_accounts();
             let target = &self.session.target;
             if let Some(process) = target.process().or(target.command()) {
                 self.sink.follow(process);
@@ -302,8 +302,8 @@ impl<'a> Running<'a> {
             }
         }
         self.attached.stop(&self.loaded);
-        self.close_account();
-        self.discard();
+        self.close_accounts();
+        self.discard()?;
         self.sink.flush()?;
         self.ask_jvms();
         if let Target::Command(command) = &mut self.session.target {
@@ -388,7 +388,7 @@ impl<'a> Running<'a> {
             if self.wait(timeout)? == Waited::End {
                 self.run_signalled()?;
                 self.attached.stop(&self.loaded);
-                self.close_account();
+                self.close_accounts();
                 self.backlog.end();
                 self.ending = Some(Instant::now());
                 self.deliver_all()?;
@@ -537,7 +537,7 @@ impl<'a> Running<'a> {
             let target = target.process().or(target.command());
             let mut performer =
                 Performer::new(manifest, &mut self.sink, &self.loaded, names, setting)
-                    .account(self.account.as_mut())
+                    .accounts(self.accounts.as_mut())
                     .samples(&mut self.samples, target);
             if !self.backlog.is_request(number) {
                 performer.perform(kind, record)?;
@@ -568,12 +568,20 @@ impl<'a> Running<'a> {
         Ok(Delivered::Some)
     }
 
-    /// Drops what is left in the event buffer.
-    fn discard(&mut self) {
-        self.backlog.discard();
-        if let Some(events) = &mut self.events {
-            while events.next().is_some() {}
+    /// Drops what is left in the event buffer, but for what was seen of processes' memory, which is looked at behind the end.
+    fn discard(&mut self) -> Result<(), Halt> {
+        while let Some(record) = self.next_record() {
+            self.note_change(&record)?;
         }
+        self.backlog.discard();
+        Ok(())
+    }
+
+    /// The next record, taken out of the event buffer.
+    fn next_record(&mut self) -> Option<Box<[u8]>> {
+        let events = &mut self.events;
+        let taken = self.backlog.next();
+        taken.or_else(|| Some(Box::from(&*events.as_mut()?.next()?)))
     }
 }
 

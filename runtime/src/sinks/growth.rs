@@ -1,10 +1,10 @@
-//! By what a process has grown, as a text that is read in ten seconds.
+//! By what processes have grown, as a text that is read in ten seconds.
 //!
 //! The first line says how much, the others whose it is, the largest first: those of a percent or more, and so many that they fit on a
 //! screen. Parts that would be printed alike are one. Where more came and went than stayed, it says whose that was, too.
 
 use super::form::{self, Outside, push};
-use crate::results::{Frame, Growth, GrowthPart, MemoryKind, Value};
+use crate::results::{Frame, Growth, GrowthPart, GrowthReport, MemoryKind, Value};
 use pfscript_grammar::escape::Keep;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -18,28 +18,97 @@ const RETURNED_ROWS: usize = 5;
 /// Functions of a stack at most; what stands for the others is `…`.
 const FUNCTIONS: usize = 10;
 
+/// Processes, or names of several, at most.
+const PROCESSES: usize = 6;
+
+/// Rows of each at least.
+const LEAST_ROWS: usize = 3;
+
 /// Appends the text.
-pub fn growth(growth: &Growth, outside: Outside, out: &mut Vec<u8>) {
+pub fn report(report: &GrowthReport, outside: Outside, out: &mut Vec<u8>) {
+    if let Some(time) = report.recent {
+        let (recent, all) = (time.as_secs_f64(), report.time.as_secs_f64());
+        push(
+            out,
+            format_args!("\nafter {all:.1} s, with + what came in the last {recent:.1} s\n"),
+        );
+    }
+    let all: u64 = report.processes.iter().map(moved).sum();
+    let is_large = |growth: &&Growth| moved(growth) * 100 >= all;
+    let (mut first, mut rest): (Vec<&Growth>, Vec<&Growth>) =
+        report.processes.iter().partition(is_large);
+    rest.extend(first.split_off(first.len().min(PROCESSES)));
+    let rows = (ROWS / first.len().max(1)).max(LEAST_ROWS);
+    for growth in &first {
+        self::growth(growth, rows, outside, out);
+    }
+    if !rest.is_empty() {
+        let grown: i64 = rest.iter().map(|growth| grown(growth)).sum();
+        let verb = if grown >= 0 { "grew" } else { "shrank" };
+        let by = size(grown.unsigned_abs());
+        push(
+            out,
+            format_args!("{} more {verb} by {by}\n", processes(&rest)),
+        );
+    }
+    if report.processes.is_empty() {
+        out.extend_from_slice(b"no process has grown\n");
+    }
+    if report.others > 0 {
+        let touched = size(report.others);
+        push(
+            out,
+            format_args!("not in this: {touched} that processes touched that are not followed\n"),
+        );
+    }
+}
+
+/// How many they are: `3 processes`.
+fn processes(all: &[&Growth]) -> String {
+    match all.iter().map(|growth| growth.processes).sum::<u32>() {
+        1 => "1 process".to_owned(),
+        many => format!("{many} processes"),
+    }
+}
+
+/// By how much it has grown.
+fn grown(growth: &Growth) -> i64 {
+    growth.after as i64 - growth.before as i64
+}
+
+/// How much of its memory came, went, or both.
+fn moved(growth: &Growth) -> u64 {
+    grown(growth).unsigned_abs().max(growth.returned)
+}
+
+/// Appends what one process has grown by, or those of a name.
+fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
     if let Some(why) = &growth.unseen {
         push(out, format_args!("by page faults alone, since {why}:\n"));
     }
-    outside(&growth.comm, Keep::Nothing, out);
-    let verb = if growth.after >= growth.before {
-        "grew"
-    } else {
-        "shrank"
-    };
+    match growth.comm.is_empty() {
+        true => out.extend_from_slice(b"?"),
+        false => outside(&growth.comm, Keep::Nothing, out),
+    }
+    match growth.processes {
+        1 => push(out, format_args!(" ({})", growth.process)),
+        many => push(out, format_args!(" ({many} processes)")),
+    }
+    let grown = grown(growth);
+    let verb = if grown >= 0 { "grew" } else { "shrank" };
     push(
         out,
         format_args!(
-            " ({}) {verb} by {} in {:.1} s ({} → {} resident)",
-            growth.process,
-            size(growth.after.abs_diff(growth.before)),
+            " {verb} by {} in {:.1} s ({} → {} resident)",
+            size(grown.unsigned_abs()),
             growth.time.as_secs_f64(),
             size(growth.before),
             size(growth.after),
         ),
     );
+    if let Some(recent) = growth.recent {
+        push(out, format_args!(", {} of it now", signed(recent)));
+    }
     if growth.returned > 0 {
         push(
             out,
@@ -48,42 +117,33 @@ pub fn growth(growth: &Growth, outside: Outside, out: &mut Vec<u8>) {
     }
     out.push(b'\n');
     let all: u64 = growth.parts.iter().map(|part| part.bytes).sum();
-    let row = |bytes: u64, kind: &str, what: &[u8], out: &mut Vec<u8>| {
-        row((bytes, all), kind, what, out);
-    };
     let (rows, unexplained) = merged(&growth.parts, outside);
+    let widest = rows.iter().map(|row| row.kind.name().len()).max();
+    let columns = Columns {
+        all,
+        kind: widest.unwrap_or(0).max(6),
+        recent: growth.recent.is_some(),
+    };
     let large = rows
         .iter()
-        .take(ROWS)
-        .take_while(|row| percent(row.0, all) > 0)
+        .take(most)
+        .take_while(|row| percent(row.bytes, all) > 0)
         .count();
     let (large, small) = rows.split_at(large);
-    for (bytes, kind, what) in large {
-        row(*bytes, kind.name(), what, out);
+    for row in large {
+        columns.row((row.bytes, row.recent), row.kind.name(), &row.what, out);
     }
     if !small.is_empty() {
-        let bytes = small.iter().map(|row| row.0).sum();
-        row(
-            bytes,
-            "",
-            format!("{} smaller ones", small.len()).as_bytes(),
-            out,
-        );
+        let bytes = small.iter().map(|row| row.bytes).sum();
+        let recent = small.iter().map(|row| row.recent).sum();
+        let what = format!("{} smaller ones", small.len());
+        columns.row((bytes, recent), "", what.as_bytes(), out);
     }
-    if unexplained > 0 {
-        row(unexplained, "", b"not explained", out);
+    if unexplained.0 > 0 {
+        columns.row(unexplained, "", b"not explained", out);
     }
     if growth.returned > all {
-        returned(growth, outside, out);
-    }
-    if growth.others > 0 {
-        let touched = size(growth.others);
-        push(
-            out,
-            format_args!(
-                "  not in this: {touched} that other processes touched; to look at one of them, use -p PID\n"
-            ),
-        );
+        returned(growth, most.min(RETURNED_ROWS), outside, out);
     }
     if growth.gone > 0 {
         push(
@@ -96,25 +156,49 @@ pub fn growth(growth: &Growth, outside: Outside, out: &mut Vec<u8>) {
     }
 }
 
+/// How rows are laid out.
+struct Columns {
+    /// Bytes that are all of it.
+    all: u64,
+    /// Characters for the kind of memory.
+    kind: usize,
+    /// Whether there is what came since the last time.
+    recent: bool,
+}
+
+impl Columns {
+    /// Appends a row: bytes and what they are a part of, how many came since the last time, the kind of memory, and whose it is.
+    fn row(&self, (bytes, recent): (u64, i64), kind: &str, what: &[u8], out: &mut Vec<u8>) {
+        let (percent, size) = (percent(bytes, self.all), size(bytes));
+        push(out, format_args!("  {percent:>3} %  {size:>9}  "));
+        if self.recent {
+            let recent = if recent == 0 {
+                String::new()
+            } else {
+                signed(recent)
+            };
+            push(out, format_args!("{recent:>10}  "));
+        }
+        push(out, format_args!("{kind:<width$}  ", width = self.kind));
+        out.extend_from_slice(what);
+        out.truncate(out.trim_ascii_end().len());
+        out.push(b'\n');
+    }
+}
+
+/// More bytes or fewer: `+3.1 MiB`.
+fn signed(bytes: i64) -> String {
+    let sign = if bytes < 0 { '-' } else { '+' };
+    format!("{sign}{}", size(bytes.unsigned_abs()))
+}
+
 /// How many of a hundred, rounded.
 fn percent(bytes: u64, all: u64) -> u64 {
     (bytes * 100 + all / 2).checked_div(all).unwrap_or(0)
 }
 
-/// Appends a row: bytes and what they are a part of, the kind of memory, and whose it is.
-fn row((bytes, all): (u64, u64), kind: &str, what: &[u8], out: &mut Vec<u8>) {
-    let (percent, size) = (percent(bytes, all), size(bytes));
-    push(
-        out,
-        format_args!("  {percent:>3} %  {size:>9}  {kind:<6}  "),
-    );
-    out.extend_from_slice(what);
-    out.truncate(out.trim_ascii_end().len());
-    out.push(b'\n');
-}
-
 /// Appends whose it was that came and went.
-fn returned(growth: &Growth, outside: Outside, out: &mut Vec<u8>) {
+fn returned(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
     push(
         out,
         format_args!("of the {} that came and went\n", size(growth.returned)),
@@ -131,23 +215,37 @@ fn returned(growth: &Growth, outside: Outside, out: &mut Vec<u8>) {
         }
     }
     rows.sort_by_key(|row| Reverse(row.0));
-    let large = rows.iter().take(RETURNED_ROWS);
+    let columns = Columns {
+        all: growth.returned,
+        kind: 6,
+        recent: false,
+    };
+    let large = rows.iter().take(most);
     for (bytes, what) in large.take_while(|row| percent(row.0, growth.returned) > 0) {
-        row((*bytes, growth.returned), "", what, out);
+        columns.row((*bytes, 0), "", what, out);
     }
 }
 
-/// One row: bytes, what memory it is, and whose.
-type Row = (u64, MemoryKind, Vec<u8>);
+/// One row.
+struct Row {
+    bytes: u64,
+    /// How many more they are than the last time.
+    recent: i64,
+    kind: MemoryKind,
+    /// Whose it is.
+    what: Vec<u8>,
+}
 
 /// The rows, the largest first, and the bytes that nothing is known of.
-fn merged(parts: &[GrowthPart], outside: Outside) -> (Vec<Row>, u64) {
+fn merged(parts: &[GrowthPart], outside: Outside) -> (Vec<Row>, (u64, i64)) {
     let mut rows: Vec<Row> = Vec::new();
     let mut known = HashMap::new();
-    let mut unexplained = 0;
+    let mut unexplained = (0, 0);
     for part in parts {
+        let recent = part.recent.unwrap_or(0);
         let Some(by) = &part.by else {
-            unexplained += part.bytes;
+            unexplained.0 += part.bytes;
+            unexplained.1 += recent;
             continue;
         };
         let mut what = Vec::new();
@@ -162,11 +260,19 @@ fn merged(parts: &[GrowthPart], outside: Outside) -> (Vec<Row>, u64) {
         payer(by, outside, &mut what);
         let at = *known.entry((part.kind, what.clone())).or_insert(rows.len());
         match rows.get_mut(at) {
-            Some(row) => row.0 += part.bytes,
-            None => rows.push((part.bytes, part.kind, what)),
+            Some(row) => {
+                row.bytes += part.bytes;
+                row.recent += recent;
+            }
+            None => rows.push(Row {
+                bytes: part.bytes,
+                recent,
+                kind: part.kind,
+                what,
+            }),
         }
     }
-    rows.sort_by_key(|row| Reverse(row.0));
+    rows.sort_by_key(|row| Reverse(row.bytes));
     (rows, unexplained)
 }
 
@@ -235,6 +341,7 @@ mod tests {
     fn part(mib: u64, kind: MemoryKind, file: Option<&[u8]>, by: Option<Value>) -> GrowthPart {
         GrowthPart {
             bytes: mib << 20,
+            recent: None,
             kind,
             file: file.map(Box::from),
             by,
@@ -243,7 +350,12 @@ mod tests {
 
     fn shown(of: &Growth) -> String {
         let mut out = Vec::new();
-        growth(of, escaped, &mut out);
+        let report = GrowthReport {
+            processes: vec![of.clone()],
+            time: of.time,
+            ..GrowthReport::default()
+        };
+        super::report(&report, escaped, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -251,6 +363,8 @@ mod tests {
         let all: u64 = parts.iter().map(|part| part.bytes).sum();
         Growth {
             process: 12,
+            processes: 1,
+            recent: None,
             comm: b"a\x1bb".to_vec(),
             time: Duration::from_millis(30_060),
             before: 3 << 20,
@@ -258,7 +372,6 @@ mod tests {
             gone: 0,
             returned: 0,
             returned_by: Vec::new(),
-            others: 0,
             parts,
             unseen: None,
         }
@@ -284,14 +397,12 @@ mod tests {
         ]);
         growth.returned = 5 << 10;
         growth.gone = 1 << 20;
-        growth.others = 7 << 20;
         growth.after -= growth.gone;
         let expected = "\
 a\\x1bb (12) grew by 199.0 MiB in 30.1 s (3.0 MiB → 202.0 MiB resident); 5 KiB more came and went
    50 %  100.0 MiB  heap    add ← main
    25 %   50.0 MiB  copied  /lib/x\\x0a  init
    25 %   50.0 MiB          not explained
-  not in this: 7.0 MiB that other processes touched; to look at one of them, use -p PID
   1.0 MiB of what was there before was given back
 ";
         assert_eq!(shown(&growth), expected);
@@ -328,6 +439,61 @@ of the 100.0 MiB that came and went
    30 %   30.0 MiB          5
 ";
         assert!(text.ends_with(expected), "{text}");
+    }
+
+    #[test]
+    fn several_processes_are_a_screenful_too() {
+        let row = |row| part(1, MemoryKind::File, None, Some(Value::Int(row)));
+        let mut processes: Vec<Growth> = (0..9).map(|_| grown((0..9).map(row).collect())).collect();
+        processes[0].processes = 40;
+        processes.push(Growth {
+            parts: Vec::new(),
+            after: 3 << 20,
+            ..processes[1].clone()
+        });
+        let report = GrowthReport {
+            processes,
+            others: 5 << 20,
+            ..GrowthReport::default()
+        };
+        let mut out = Vec::new();
+        super::report(&report, escaped, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.lines().count() < 35, "{text}");
+        assert!(
+            text.starts_with("a\\x1bb (40 processes) grew by 9.0 MiB in "),
+            "{text}"
+        );
+        let end = "\
+4 processes more grew by 27.0 MiB
+not in this: 5.0 MiB that processes touched that are not followed
+";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[test]
+    fn a_print_says_what_came_since_the_last() {
+        let mut heap = part(8, MemoryKind::Heap, None, stack(&["add", "main"]));
+        heap.recent = Some(3 << 20);
+        let mut stacks = part(2, MemoryKind::ThreadStack, None, Some(Value::Int(3)));
+        stacks.recent = Some(0);
+        let mut growth = grown(vec![heap, stacks]);
+        growth.recent = Some(3 << 20);
+        let report = GrowthReport {
+            processes: vec![growth],
+            time: Duration::from_secs(300),
+            recent: Some(Duration::from_secs(60)),
+            others: 0,
+        };
+        let mut out = Vec::new();
+        super::report(&report, escaped, &mut out);
+        let expected = "
+after 300.0 s, with + what came in the last 60.0 s
+a\\x1bb (12) grew by 10.0 MiB in 30.1 s (3.0 MiB → 13.0 MiB resident), +3.0 MiB of it now
+   80 %    8.0 MiB    +3.0 MiB  heap          add ← main
+   20 %    2.0 MiB              thread stack  3
+";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 
     #[test]

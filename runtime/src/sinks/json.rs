@@ -8,7 +8,8 @@ use super::{Form, NOTICE, Sink, form};
 use crate::local_time::{self, Zone};
 use crate::loss::{Cause, Loss};
 use crate::results::{
-    Benchmark, Bucket, Event, Failure, Growth, Kind, Memory, Place, Scale, Table, TestResult,
+    Benchmark, Bucket, Event, Failure, Growth, GrowthReport, Kind, Memory, Place, Scale, Table,
+    TestResult,
     Testing, Value,
 };
 use pfscript_compiler::manifest::FaultKind;
@@ -105,7 +106,11 @@ impl<W: Write> Sink for Json<W> {
                 line.extend_from_slice(b"}\n");
             }
             Event::Memory(memory) => object("memory", line, |line| self::memory(memory, line)),
-            Event::Growth(growth) => object("growth", line, |line| self::growth(growth, line)),
+            Event::Growth(report) => {
+                for growth in &report.processes {
+                    object("growth", line, |line| self::growth(growth, report, line));
+                }
+            }
             Event::Notice => line.extend_from_slice(NOTICE),
             Event::Message(text) => object("message", line, |line| string(text.as_bytes(), line)),
             Event::Benchmarks(all) => {
@@ -181,25 +186,34 @@ fn memory(memory: &Memory, out: &mut Vec<u8>) {
     form::push(out, format_args!(", \"others\": {}}}", memory.others));
 }
 
-/// By what a process has grown: sizes in bytes; who is charged for a part is `null` if nothing tells.
-fn growth(growth: &Growth, out: &mut Vec<u8>) {
+/// By what processes have grown: sizes in bytes; who is charged for a part is `null` if nothing tells. Of those of one name together
+/// the id is that of one of them.
+fn growth(growth: &Growth, report: &GrowthReport, out: &mut Vec<u8>) {
     form::push(
         out,
-        format_args!("{{\"pid\": {}, \"comm\": ", growth.process),
+        format_args!(
+            "{{\"pid\": {}, \"processes\": {}, \"comm\": ",
+            growth.process, growth.processes
+        ),
     );
     string(&growth.comm, out);
     let seconds = growth.time.as_secs_f64();
     form::push(out, format_args!(", \"seconds\": {seconds:.3}"));
+    if let Some(time) = report.recent {
+        let seconds = time.as_secs_f64();
+        form::push(out, format_args!(", \"recent_seconds\": {seconds:.3}"));
+    }
     for (name, bytes) in [
         ("before", growth.before),
         ("after", growth.after),
         ("gone", growth.gone),
         ("returned", growth.returned),
-        ("others", growth.others),
+        ("others", report.others),
     ] {
         form::push(out, format_args!(", \"{name}\": "));
         number(bytes.into(), out);
     }
+    recent(growth.recent, out);
     out.extend_from_slice(b", \"returned_by\": ");
     array(&growth.returned_by, out, |(bytes, by), out| {
         out.extend_from_slice(b"{\"bytes\": ");
@@ -216,6 +230,7 @@ fn growth(growth: &Growth, out: &mut Vec<u8>) {
     array(&growth.parts, out, |part, out| {
         out.extend_from_slice(b"{\"bytes\": ");
         number(part.bytes.into(), out);
+        recent(part.recent, out);
         form::push(
             out,
             format_args!(", \"kind\": \"{}\", \"file\": ", part.kind.name()),
@@ -229,6 +244,14 @@ fn growth(growth: &Growth, out: &mut Vec<u8>) {
         out.push(b'}');
     });
     out.push(b'}');
+}
+
+/// How many bytes more they are than the time before, if there was one.
+fn recent(bytes: Option<i64>, out: &mut Vec<u8>) {
+    if let Some(bytes) = bytes {
+        out.extend_from_slice(b", \"recent\": ");
+        number(bytes.into(), out);
+    }
 }
 
 fn benchmark(bench: &Benchmark, out: &mut Vec<u8>) {

@@ -14,7 +14,7 @@ pub mod text;
 pub use json::Json;
 pub use text::Text;
 
-use crate::results::{Event, Growth, Printf, Value};
+use crate::results::{Event, GrowthReport, Printf, Value};
 use std::io::{self, Write};
 
 /// A form of output that can be asked for by name.
@@ -61,10 +61,10 @@ pub(crate) fn shown(value: &Value) -> Vec<u8> {
     text
 }
 
-/// By what a process has grown, as the text sink has it.
-pub(crate) fn growth_text(growth: &Growth) -> Vec<u8> {
+/// By what processes have grown, as the text sink has it.
+pub(crate) fn growth_text(report: &GrowthReport) -> Vec<u8> {
     let mut text = Vec::new();
-    growth::growth(growth, text::escaped, &mut text);
+    growth::report(report, text::escaped, &mut text);
     text
 }
 

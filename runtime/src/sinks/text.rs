@@ -108,7 +108,7 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
             }
             Event::Map(table) => return self.map(table),
             Event::Memory(memory) => memory::memory(memory, escaped, &mut self.line),
-            Event::Growth(growth) => growth::growth(growth, escaped, &mut self.line),
+            Event::Growth(report) => growth::report(report, escaped, &mut self.line),
             Event::Benchmarks(all) => benchmarks(all, &mut self.line),
             Event::Testing(testing) => tests(testing, &mut self.line),
             Event::Ended => self.line.extend_from_slice(b"\n\n"),

@@ -1,4 +1,4 @@
-//! Holding a process at its exit, when its memory is still mapped: ptrace(2), of the calling thread alone.
+//! Holding processes at their exit, when its memory is still mapped: ptrace(2), of the calling thread alone.
 //!
 //! The thread that holds a process must be the one that waits for it. When the thread ends, the process runs on as before.
 
@@ -21,44 +21,52 @@ pub enum Stopped {
     Ended,
 }
 
-/// Has the kernel hold a process at its exit, and when it gets a signal, since that can't be had alone.
+/// Has the kernel hold a process at its exit, and when it gets a signal, since that can't be had alone; `with_children` those that its
+/// first thread starts, too.
 ///
 /// # Errors
 /// The kernel's: `EPERM` if something else holds it, or without the right to.
-pub fn seize(pid: u32) -> io::Result<()> {
-    request(
-        libc::PTRACE_SEIZE,
-        pid,
-        0,
-        libc::PTRACE_O_TRACEEXIT as usize,
-    )
+pub fn seize(pid: u32, with_children: bool) -> io::Result<()> {
+    let children = match with_children {
+        true => libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEVFORK,
+        false => 0,
+    };
+    let options = libc::PTRACE_O_TRACEEXIT | children;
+    request(libc::PTRACE_SEIZE, pid, 0, options as usize)
 }
 
-/// Waits until a process that this thread holds stops or ends.
+/// Waits until one of the processes that this thread holds stops or ends, and tells which.
 ///
 /// # Errors
-/// [`io::ErrorKind::Interrupted`] by a signal to this thread, or the kernel's.
-pub fn wait(pid: u32) -> io::Result<Stopped> {
+/// [`io::ErrorKind::Interrupted`] by a signal to this thread, `ECHILD` if it holds none, or the kernel's.
+pub fn wait() -> io::Result<(u32, Stopped)> {
     let mut status = 0;
+    // Children of other threads here are theirs to wait for.
+    let options = libc::__WALL | libc::__WNOTHREAD;
     // SAFETY: the kernel writes `status`.
-    let waited = unsafe { libc::waitpid(pid as libc::pid_t, &mut status, libc::__WALL) };
-    if waited < 0 {
-        return Err(io::Error::last_os_error());
+    let waited = unsafe { libc::waitpid(-1, &mut status, options) };
+    match waited {
+        -1 => Err(io::Error::last_os_error()),
+        pid => Ok((pid as u32, stopped(status))),
     }
+}
+
+/// What a status of `waitpid()` says.
+fn stopped(status: libc::c_int) -> Stopped {
     if !libc::WIFSTOPPED(status) {
-        return Ok(Stopped::Ended);
+        return Stopped::Ended;
     }
     let signal = libc::WSTOPSIG(status);
     let is_stop = matches!(
         signal,
         libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU
     );
-    Ok(match status >> 16 {
+    match status >> 16 {
         libc::PTRACE_EVENT_EXIT => Stopped::Exit,
         libc::PTRACE_EVENT_STOP if is_stop => Stopped::Job,
         0 => Stopped::Signal(signal),
         _ => Stopped::Other,
-    })
+    }
 }
 
 /// Lets a process that has stopped go on, as far as what stopped it would.

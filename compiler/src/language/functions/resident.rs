@@ -1,5 +1,5 @@
-//! Functions that say what becomes of a process's resident pages: rows of the table in the parent, and the records that they
-//! send. The runtime keeps the account, and prints at the end what the process has grown by.
+//! Functions that say what becomes of processes' resident pages: rows of the table in the parent, and the records that they
+//! send. The runtime keeps the accounts, and prints at the end what processes have grown by.
 
 use super::output::record_fields;
 use super::{Args, FunctionRow};
@@ -11,10 +11,14 @@ use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::{self, ExprKind as Ast};
 
 pub(super) const ROWS: &[FunctionRow] = rows! {
-    "rss_fault(ptr address, any by)", Statement(fault), "charges `by` (such as `ustack`) for the page at `address`, which the process has touched. At the end is printed what the process of `-p` or `-c` has grown by, in bytes, by kind of memory, file and `by`: for pages that are still resident then";
+    "rss_fault(ptr address, any by)", Statement(fault), "charges `by` (such as `ustack`) for the page at `address`, which the process has touched. At the end is printed what processes have grown by, in bytes, by kind of memory, file and `by`: for pages that are still resident then. Those are the process of `-p` or `-c`, failing that all";
     "rss_fill(ptr address, int length, any by)", Statement(fill), "charges `by` for those pages of a range that nobody is charged for: the kernel fills it without faults, as for `MAP_POPULATE` and `mlock()`";
     "rss_drop(ptr address, int length)", Statement(drop), "takes the charge from a range that is given back, as by `munmap()`";
     "rss_move(ptr address, int length, ptr to)", Statement(shift), "takes the charges of a range along to where it moves, as by `mremap()`";
+    "rss_stack(ptr address)", Statement(stack), "says that an address is in the stack of a thread, whose memory is then of that kind";
+    "rss_fork(int child, [bool shares])", Statement(fork), "says that this process has started another one, with a copy of its memory, or with the same memory (`shares`) until it executes a program. A script with it follows the process of `-p` or `-c` with those that it starts, and its probes fire in all of them";
+    "rss_exit()", Statement(exit), "says that this process ends";
+    "rss_growth()", Statement(print), "prints what processes have grown by up to now, and since the last time";
 };
 
 fn fault(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
@@ -49,6 +53,47 @@ fn range(args: &mut Args<'_>) -> Result<[Expr; 2], Diagnostic> {
     Ok([args.value(0)?, args.value(1)?])
 }
 
+fn stack(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let address = args.value(0)?;
+    let length = Expr::int(1, Type::U64, args.span);
+    let range = [address, length];
+    change(checker, ResidentChange::Stack, range, None, &args)
+}
+
+fn fork(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    checker.needs.follows_children = true;
+    let child = args.value(0)?;
+    let shares = match args.has(1) {
+        true => args.value(1)?,
+        false => Expr::int(0, Type::U64, args.span),
+    };
+    let both = [child, shares];
+    change(checker, ResidentChange::Fork, both, None, &args)
+}
+
+fn exit(checker: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let name = builtin(checker, "comm", &args)?;
+    let nothing = nothing(&args);
+    change(checker, ResidentChange::Exit, nothing, Some(name), &args)
+}
+
+fn print(checker: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let nothing = nothing(&args);
+    change(checker, ResidentChange::Print, nothing, None, &args)
+}
+
+/// Of what has no range.
+fn nothing(args: &Args<'_>) -> [Expr; 2] {
+    [0, 0].map(|zero| Expr::int(zero, Type::U64, args.span))
+}
+
+fn builtin(checker: &mut Checker<'_>, name: &str, args: &Args<'_>) -> Result<Expr, Diagnostic> {
+    checker.expr(&ast::Expr {
+        kind: Ast::Ident(name.to_owned()),
+        span: args.span,
+    })
+}
+
 /// The record of a change; `last` is who is charged, or where a range moves to.
 fn change(
     checker: &mut Checker<'_>,
@@ -57,11 +102,8 @@ fn change(
     last: Option<Expr>,
     args: &Args<'_>,
 ) -> Result<Expr, Diagnostic> {
-    checker.needs.needs_target.get_or_insert(args.written);
-    let process = checker.expr(&ast::Expr {
-        kind: Ast::Ident("pid".to_owned()),
-        span: args.span,
-    })?;
+    checker.needs.accounts_for_pages = true;
+    let process = builtin(checker, "pid", args)?;
     let mut values = vec![process, address, length];
     values.extend(last);
     let (fields, size) = record_fields(&checker.types, &values);

@@ -1,61 +1,67 @@
-//! The account of the target's resident memory, for scripts that say what becomes of it (`rss_fault()` and the like).
+//! The accounts of resident memory, for scripts that say what becomes of it (`rss_fault()` and the like).
 
-use super::Running;
+use super::{Running, setting};
+use crate::bytes::unsigned;
 use crate::error::Halt;
-use crate::resident::Account;
-use crate::results::{self, Event, Value};
+use crate::perform::Performer;
+use crate::resident::{Accounts, Followed};
 use crate::session::Target;
-use crate::sinks::Sink as _;
-use pfscript_compiler::manifest::RecordKind;
+use pfscript_compiler::manifest::{RecordKind, ResidentChange};
+use pfscript_probes::abi::RECORD_KIND;
 
 impl Running<'_> {
-    /// Opens it, if the script is to have one. Events may come already; a command is not released yet.
-    pub(super) fn open_account(&mut self) {
-        if self.session.object.manifest.needs_target.is_none() {
-            return;
-        }
-        let process = self.session.target.process();
-        let Some(pid) = process.or(self.session.target.command()) else {
-            return;
-        };
-        let mut account = Account::begin(pid);
-        if let Target::Process(_) = self.session.target {
-            account.note_before();
-        }
-        self.account = Some(account);
-    }
-
-    /// Looks at the target's memory for the last time. What was recorded before may still be delivered.
-    pub(super) fn close_account(&mut self) {
-        if let Some(account) = &mut self.account {
-            account.close();
-        }
-    }
-
-    /// Says by what the target has grown.
-    pub(super) fn tell_growth(&mut self) -> Result<(), Halt> {
-        let Some(account) = &self.account else {
-            return Ok(());
-        };
-        self.processes.drain();
+    /// Opens them, if the script is to have any. Events may come already; a command is not released yet.
+    pub(super) fn open_accounts(&mut self) {
         let manifest = &self.session.object.manifest;
-        let mut names = self.symbols.names(
+        if !manifest.accounts_for_pages {
+            return;
+        }
+        let followed = match &self.session.target {
+            Target::All => Followed::All,
+            Target::Process(pid) => Followed::Process(*pid),
+            Target::Command(command) => Followed::Command(command.pid()),
+        };
+        self.accounts = Some(Accounts::begin(followed, manifest.follows_children));
+    }
+
+    /// Looks at processes' memory for the last time. What was recorded before may still be delivered.
+    pub(super) fn close_accounts(&mut self) {
+        if let Some(accounts) = &mut self.accounts {
+            accounts.close();
+        }
+    }
+
+    /// Takes in what a record says of processes' memory, if it says anything.
+    pub(super) fn note_change(&mut self, record: &[u8]) -> Result<(), Halt> {
+        let number = unsigned(RECORD_KIND.of(record)) as usize;
+        let kind = self.session.object.manifest.records.get(number).cloned();
+        match kind {
+            Some(RecordKind::Resident {
+                change: ResidentChange::Print,
+                ..
+            }) => Ok(()),
+            Some(kind @ RecordKind::Resident { .. }) => self.performer().perform(&kind, record),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says by what processes have grown.
+    pub(super) fn tell_growth(&mut self) -> Result<(), Halt> {
+        self.processes.drain();
+        self.performer().print_growth()
+    }
+
+    /// What performs on the accounts.
+    fn performer(&mut self) -> Performer<'_> {
+        let manifest = &self.session.object.manifest;
+        let names = self.symbols.names(
             &mut self.processes,
             self.rests.as_mut(),
             &self.loaded,
             manifest,
         );
-        let growth = account.growth(|(kind, bytes)| {
-            let layout = match manifest.records.get(kind as usize) {
-                Some(RecordKind::Resident { fields, .. }) => {
-                    fields.get(3).map(|field| &field.layout)
-                }
-                _ => None,
-            };
-            layout.map_or(Value::Absent, |layout| {
-                results::value(layout, bytes, &mut names)
-            })
-        });
-        Ok(self.sink.event(&Event::Growth(&growth))?)
+        let setting = setting(self.stop, &self.session, self.sink.draws());
+        Performer::new(manifest, &mut self.sink, &self.loaded, names, setting)
+            .accounts(self.accounts.as_mut())
     }
 }

@@ -1,0 +1,150 @@
+//! Sums of pages: what of one process or of several is resident, and whose it is.
+
+use super::attribute::attribute;
+use super::ledger::{Ledger, Owner};
+use super::payers::BEFORE;
+use super::scan::{Mapping, Snapshot};
+use crate::results::MemoryKind;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Which pages are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Part {
+    /// Who is charged; `None` if nothing tells.
+    pub owner: Option<Owner>,
+    /// What memory they are.
+    pub kind: MemoryKind,
+    /// What is mapped there; empty for memory without a name.
+    pub name: Arc<[u8]>,
+}
+
+/// Pages by whose they are.
+#[derive(Clone, Debug, Default)]
+pub struct Sums {
+    /// What is resident now and was not before.
+    pub parts: HashMap<Part, u64>,
+    /// What was resident before.
+    pub before: u64,
+    /// What of that still is.
+    pub kept: u64,
+    /// What somebody is charged for and is not resident any more.
+    pub returned: HashMap<Owner, u64>,
+}
+
+impl Sums {
+    /// What is resident now.
+    pub fn after(&self) -> u64 {
+        self.kept + self.parts.values().sum::<u64>()
+    }
+
+    /// By what was seen. What is shared since a fork and that nobody was charged for since is its parent's if the process `has_parent`.
+    pub fn add_seen(
+        &mut self,
+        ledger: &Ledger,
+        seen: &Snapshot,
+        stacks: &BTreeSet<u64>,
+        has_parent: bool,
+    ) {
+        for (pages, owner) in ledger.all().filter(|(_, owner)| *owner != BEFORE) {
+            *self.returned.entry(owner).or_default() += pages.end - pages.start;
+        }
+        for mapping in &seen.mappings {
+            let of_thread = stacks.range(mapping.pages.clone()).next().is_some();
+            let name: Arc<[u8]> = (*mapping.name).into();
+            for run in &mapping.resident {
+                let kind = match run.kind {
+                    MemoryKind::Anonymous | MemoryKind::Huge if of_thread => {
+                        MemoryKind::ThreadStack
+                    }
+                    kind => kind,
+                };
+                let is_parents = has_parent && run.shared;
+                self.add_run(ledger, mapping, &run.pages, is_parents, |owner| Part {
+                    owner,
+                    kind,
+                    name: Arc::clone(&name),
+                });
+            }
+        }
+    }
+
+    fn add_run(
+        &mut self,
+        ledger: &Ledger,
+        mapping: &Mapping,
+        resident: &Range<u64>,
+        is_parents: bool,
+        part: impl Fn(Option<Owner>) -> Part,
+    ) {
+        let count = |pages: &Range<u64>| pages.end - pages.start;
+        let mut uncharged = Vec::new();
+        for (pages, owner) in ledger.parts(resident.clone()) {
+            match owner {
+                None => uncharged.push(pages),
+                Some(BEFORE) => self.kept += count(&pages),
+                Some(owner) => {
+                    if let Some(charged) = self.returned.get_mut(&owner) {
+                        *charged -= count(&pages);
+                    }
+                    *self.parts.entry(part(Some(owner))).or_default() += count(&pages);
+                }
+            }
+        }
+        for pages in uncharged {
+            if is_parents {
+                self.kept += count(&pages);
+                continue;
+            }
+            attribute(ledger, &mapping.pages, pages, BEFORE, |pages, owner| {
+                *self.parts.entry(part(owner)).or_default() += pages;
+            });
+        }
+    }
+
+    /// By what was charged alone.
+    pub fn add_charged(&mut self, ledger: &Ledger) {
+        for (pages, owner) in ledger.all() {
+            let count = pages.end - pages.start;
+            match owner {
+                BEFORE => self.kept += count,
+                _ => {
+                    let part = Part {
+                        owner: Some(owner),
+                        kind: MemoryKind::Unknown,
+                        name: Arc::default(),
+                    };
+                    *self.parts.entry(part).or_default() += count;
+                }
+            }
+        }
+    }
+
+    /// All of it is given back: the process has ended.
+    pub fn give_back(&mut self) {
+        for (part, pages) in self.parts.drain() {
+            if let Some(owner) = part.owner {
+                *self.returned.entry(owner).or_default() += pages;
+            }
+        }
+        self.kept = 0;
+    }
+
+    /// With the pages of others.
+    pub fn add(&mut self, others: &Sums) {
+        for (part, pages) in &others.parts {
+            *self.parts.entry(part.clone()).or_default() += pages;
+        }
+        self.add_returned(&others.returned);
+        self.before += others.before;
+        self.kept += others.kept;
+    }
+
+    /// With what was given back before.
+    pub fn add_returned(&mut self, returned: &HashMap<Owner, u64>) {
+        for (owner, pages) in returned {
+            *self.returned.entry(*owner).or_default() += pages;
+        }
+    }
+}
