@@ -4,87 +4,8 @@ mod support;
 
 use pfscript_testkit::needs_root;
 use serde_json::Value;
-use support::{Finished, Report, Scratch, Tracer, Workload, workload};
-
-/// Which parts of the growth are meant: with a function in their stacks, a kind, and a piece of a file's path.
-struct Part<'a> {
-    function: &'a str,
-    kind: &'a str,
-    file: Option<&'a str>,
-}
-
-/// All that is said of growth: of each process, or of those of a name.
-#[track_caller]
-fn growths(finished: &Finished) -> Vec<Value> {
-    let objects = finished.text().lines().filter(|line| line.starts_with('{'));
-    let objects = objects.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    let growths = objects.filter(|object| object["type"] == "growth");
-    let growths: Vec<Value> = growths.map(|object| object["data"].clone()).collect();
-    assert!(!growths.is_empty(), "no growth in\n{finished}");
-    growths
-}
-
-/// What is said of the one process.
-#[track_caller]
-fn growth(finished: &Finished) -> Value {
-    let mut growths = growths(finished);
-    assert_eq!(growths.len(), 1, "{finished}");
-    growths.remove(0)
-}
-
-/// What is said of the processes of a name, or of the one of a process id.
-#[track_caller]
-fn growth_of(finished: &Finished, which: &str, is: impl Into<Value>) -> Value {
-    let is = is.into();
-    let growths = growths(finished);
-    let mut own = growths.iter().filter(|growth| growth[which] == is);
-    let found = own.next();
-    let found = found.unwrap_or_else(|| panic!("nothing of {is} in\n{finished}"));
-    assert_eq!(own.count(), 0, "{is} is there twice in\n{finished}");
-    found.clone()
-}
-
-/// What workloads report.
-fn reports(finished: &Finished) -> Vec<Report> {
-    let lines = finished.text().lines();
-    let lines = lines.filter(|line| line.starts_with("pid="));
-    lines.map(Report::parse).collect()
-}
-
-/// The bytes of the parts that have such a stack, kind and file.
-fn bytes_of(growth: &Value, part: &Part<'_>) -> u64 {
-    let parts = growth["parts"].as_array().expect("there are parts");
-    let has = |text: &Value, part: &str| text.as_str().is_some_and(|text| text.contains(part));
-    let own = parts.iter().filter(|one| {
-        has(&one["by"], &format!("{}+", part.function))
-            && one["kind"] == part.kind
-            && part.file.is_none_or(|file| has(&one["file"], file))
-    });
-    own.filter_map(|one| one["bytes"].as_u64()).sum()
-}
-
-/// Fails unless two sizes are within 2 %.
-#[track_caller]
-fn alike(found: u64, expected: u64, growth: &Value) {
-    assert!(
-        found.abs_diff(expected) * 50 <= expected,
-        "{found} bytes, not {expected}: {growth:#}"
-    );
-}
-
-/// Fails unless all parts, what was there before and what of that is gone come to what is there.
-#[track_caller]
-fn adds_up(growth: &Value) {
-    let number = |value: &Value| value.as_u64().expect("a number");
-    let parts = growth["parts"].as_array().expect("there are parts");
-    let all: u64 = parts.iter().map(|part| number(&part["bytes"])).sum();
-    let end = number(&growth["after"]) + number(&growth["gone"]);
-    assert_eq!(number(&growth["before"]) + all, end, "{growth:#}");
-    // What nothing is known of is less than 1 %.
-    let unexplained = parts.iter().filter(|part| part["by"].is_null());
-    let unexplained: u64 = unexplained.map(|part| number(&part["bytes"])).sum();
-    assert!(unexplained * 100 < all, "{growth:#}");
-}
+use support::growth::{Part, adds_up, alike, bytes_of, growth};
+use support::{Report, Tracer, Workload, workload};
 
 /// Runs a workload that grows by 32 MiB in one way, and looks for that.
 #[track_caller]
@@ -115,6 +36,7 @@ fn memory_is_charged_to_the_function_that_made_it_resident() {
         ("malloc", "by_malloc", "heap"),
         ("read", "by_read", "anon"),
         ("stack", "by_stack", "stack"),
+        ("thread", "by_thread", "thread stack"),
         ("shared", "by_shared", "shmem"),
     ] {
         grows(
@@ -153,7 +75,11 @@ fn pages_of_a_file_have_its_name_and_copies_are_told_apart() {
 #[test]
 fn pages_that_no_fault_brings_are_charged_too() {
     needs_root!();
-    for (way, function) in [("populate", "by_populate"), ("mlock", "by_mlock")] {
+    for (way, function) in [
+        ("populate", "by_populate"),
+        ("mlock", "by_mlock"),
+        ("future", "by_future"),
+    ] {
         grows(
             way,
             &Part {
@@ -163,6 +89,25 @@ fn pages_that_no_fault_brings_are_charged_too() {
             },
         );
     }
+}
+
+/// All that is mapped becomes resident, pages of libraries too.
+#[test]
+fn what_is_locked_with_all_else_is_charged_to_who_locks_it() {
+    needs_root!();
+    let command = format!("{} mlockall 32", workload("grows"));
+    let finished = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
+        .run()
+        .lossless();
+    let growth = growth(&finished);
+    let part = |kind| Part {
+        function: "by_mlockall",
+        kind,
+        file: None,
+    };
+    alike(bytes_of(&growth, &part("anon")), 32 << 20, &growth);
+    assert!(bytes_of(&growth, &part("file")) > 256 << 10, "{growth:#}");
+    adds_up(&growth);
 }
 
 #[test]
@@ -314,222 +259,6 @@ fn a_command_that_is_stopped_is_looked_at_as_it_is() {
         !finished.text().contains("by page faults alone"),
         "{finished}"
     );
-}
-
-const BY_ANON: Part<'_> = Part {
-    function: "by_anon",
-    kind: "anon",
-    file: None,
-};
-
-#[test]
-fn children_are_followed_too() {
-    needs_root!();
-    let command = format!("sh -c '{} anon 32; true'", workload("grows"));
-    let finished = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
-        .run()
-        .lossless();
-    let report = &reports(&finished)[0];
-    let child = growth_of(&finished, "pid", report.pid());
-    assert_eq!(child["comm"], "grows");
-    assert!(child["unseen"].is_null(), "{child:#}");
-    alike(bytes_of(&child, &BY_ANON), report.get("grown"), &child);
-    adds_up(&child);
-    let shell = growth_of(&finished, "comm", "sh");
-    assert!(
-        shell["after"].as_u64().is_some_and(|after| after < 8 << 20),
-        "{shell:#}"
-    );
-    assert_eq!(shell["others"], 0);
-}
-
-/// The children of a job, each of which ends within milliseconds.
-#[test]
-fn forty_short_children_are_one_row() {
-    needs_root!();
-    let grows = workload("grows");
-    let turns: Vec<String> = (0..40).map(|turn| turn.to_string()).collect();
-    let line = format!(
-        "for turn in {}; do {grows} anon 4 & done; wait",
-        turns.join(" ")
-    );
-    let command = format!("sh -c '{line}'");
-    let run = |form: &str| {
-        Tracer::new(["-f", form, "rssgrow", "-c", &command])
-            .run()
-            .lossless()
-    };
-    let finished = run("json");
-    let growth = growth_of(&finished, "comm", "grows");
-    assert_eq!(growth["processes"], 40);
-    assert!(growth["unseen"].is_null(), "{growth:#}");
-    let grown: u64 = reports(&finished)
-        .iter()
-        .map(|report| report.get("grown"))
-        .sum();
-    // A little of that is pages of the C library.
-    let (anon, expected) = (bytes_of(&growth, &BY_ANON), 40 * (4 << 20));
-    alike(anon, expected, &growth);
-    assert!(
-        expected < grown && grown < expected + 40 * (256 << 10),
-        "{finished}"
-    );
-    adds_up(&growth);
-    let parts = growth["parts"].as_array().expect("there are parts");
-    let of_it = parts.iter().filter(|part| part["kind"] == "anon");
-    let of_it = of_it.filter(|part| {
-        part["by"]
-            .as_str()
-            .is_some_and(|by| by.contains("by_anon+"))
-    });
-    assert_eq!(of_it.count(), 1, "{growth:#}");
-    let text = run("text");
-    let found = text
-        .text()
-        .lines()
-        .any(|line| line.starts_with("grows (40 processes) grew by "));
-    assert!(found, "{text}");
-    let found = text
-        .text()
-        .lines()
-        .any(|line| line.contains("160.0 MiB  anon    by_anon ← main"));
-    assert!(found, "{text}");
-}
-
-#[test]
-fn what_a_child_writes_to_is_its_own() {
-    needs_root!();
-    let command = format!("{} forked 32", workload("grows"));
-    let finished = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
-        .run()
-        .lossless();
-    let reports = reports(&finished);
-    let [child, parent] = &reports[..] else {
-        panic!("{finished}");
-    };
-    let part = |function| Part {
-        function,
-        kind: "anon",
-        file: None,
-    };
-    let growth = growth_of(&finished, "pid", child.pid());
-    alike(bytes_of(&growth, &part("by_child")), 16 << 20, &growth);
-    // Which that function has called.
-    alike(bytes_of(&growth, &part("by_forked")), 16 << 20, &growth);
-    // What it did not write to is its parent's still.
-    let before = growth["before"].as_u64().unwrap_or(0);
-    assert!((16 << 20..20 << 20).contains(&before), "{growth:#}");
-    let growth = growth_of(&finished, "pid", parent.pid());
-    alike(bytes_of(&growth, &part("by_forked")), 32 << 20, &growth);
-}
-
-#[test]
-fn what_a_process_starts_later_is_followed() {
-    needs_root!();
-    let line = format!("read line; {} anon 32; true", workload("grows"));
-    let mut shell = std::process::Command::new("sh")
-        .args(["-c", &line])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("there is a shell");
-    let pid = shell.id().to_string();
-    let tracer = Tracer::new(["-f", "json", "rssgrow", "-p", &pid])
-        .start()
-        .printed("attached_probes");
-    drop(shell.stdin.take());
-    let finished = tracer.finish().lossless();
-    shell.wait().expect("it has ended");
-    let growth = growth_of(&finished, "comm", "grows");
-    alike(bytes_of(&growth, &BY_ANON), 32 << 20, &growth);
-    adds_up(&growth);
-}
-
-#[test]
-fn without_a_target_all_processes_are_followed() {
-    needs_root!();
-    let scratch = Scratch::new("rssgrow-all");
-    let (stays, stays_name) = scratch.named("grows", "stays");
-    let (ends, ends_name) = scratch.named("grows", "ends");
-    let tracer = Tracer::new(["-f", "json", "rssgrow"])
-        .start()
-        .printed("attached_probes");
-    let mut stays = Workload::start_at(&stays, &["anon", "32", "stay"]);
-    let report = Report::parse(&stays.line());
-    let status = std::process::Command::new(&ends)
-        .args(["anon", "32"])
-        .status();
-    assert!(status.is_ok_and(|status| status.success()));
-    tracer.interrupt();
-    let finished = tracer.finish().ok();
-    let growth = growth_of(&finished, "comm", &*stays_name);
-    alike(bytes_of(&growth, &BY_ANON), report.get("grown"), &growth);
-    adds_up(&growth);
-    stays.end();
-    // One that has ended has given all back.
-    let growth = growth_of(&finished, "comm", &*ends_name);
-    assert_eq!(growth["after"], 0);
-    let largest = &growth["returned_by"][0];
-    alike(largest["bytes"].as_u64().unwrap_or(0), 32 << 20, &growth);
-    assert!(
-        largest["by"]
-            .as_str()
-            .is_some_and(|by| by.contains("by_anon+")),
-        "{growth:#}"
-    );
-}
-
-#[test]
-fn it_is_said_every_so_many_seconds_and_nothing_twice() {
-    needs_root!();
-    let mut workload = Workload::start("waits", &["5000"]);
-    let pid = workload.pid().to_string();
-    workload.line();
-    workload.waits();
-    let tracer = Tracer::new(["-f", "json", "rssgrow", "-p", &pid, "--interval=1"])
-        .start()
-        .printed("\"growth\"");
-    workload.go();
-    workload.end();
-    let finished = tracer.finish().lossless();
-    let all = growths(&finished);
-    assert!(all.len() >= 2, "{finished}");
-    let number = |growth: &Value, name: &str| growth[name].as_i64().expect("a number");
-    let grown = |growth: &Value| number(growth, "after") - number(growth, "before");
-    assert!(all[0]["recent"].is_null(), "{finished}");
-    for two in all.windows(2) {
-        let recent = grown(&two[1]) - grown(&two[0]);
-        assert_eq!(number(&two[1], "recent"), recent, "{finished}");
-        assert!(two[1]["recent_seconds"].as_f64().is_some(), "{finished}");
-    }
-    let part = Part {
-        function: "touch",
-        kind: "anon",
-        file: None,
-    };
-    let last = &all[all.len() - 1];
-    alike(bytes_of(last, &part), 5000 * 4096, last);
-    adds_up(last);
-}
-
-#[test]
-fn it_ends_after_so_many_times() {
-    needs_root!();
-    let workload = Workload::start("waits", &["5000"]);
-    let pid = workload.pid().to_string();
-    let finished = Tracer::new(["rssgrow", "-p", &pid, "--interval=1", "--count=3"])
-        .run()
-        .lossless();
-    let lines = |words: &str| {
-        finished
-            .text()
-            .lines()
-            .filter(|line| line.contains(words))
-            .count()
-    };
-    assert_eq!(lines(&format!("waits ({pid}) ")), 3, "{finished}");
-    assert_eq!(lines(" s, with + what came in the last "), 2, "{finished}");
-    workload.end();
 }
 
 #[test]

@@ -502,7 +502,8 @@ pub enum RecordKind {
         /// How it changes.
         change: ResidentChange,
         /// The process's id, an address and a length in bytes, all of them numbers; then who is charged, or the address that the
-        /// range moves to, if the change has that. Of a process that begins its id, and not 0 if it has the same memory; of
+        /// range moves to, if the change has that. Of a page that was touched the length is how many such pages
+        /// it stands for. Of a process that begins its id, and not 0 if it has the same memory; of
         /// one that ends 0, 0 and its name.
         fields: Vec<Field>,
         /// The record's size in bytes.

@@ -8,6 +8,7 @@
 
 pub mod browser;
 pub mod frameless;
+pub mod growth;
 pub mod kernel;
 pub mod run;
 pub mod stacks;

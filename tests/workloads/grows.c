@@ -6,6 +6,7 @@
  * input. WHAT is one of the names in `ways` below.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
@@ -194,6 +195,41 @@ __attribute__((noinline)) static void by_forked(void)
         refused("waitpid");
 }
 
+__attribute__((noinline)) static void by_mlockall(void)
+{
+    small();
+    if (mlockall(MCL_CURRENT))
+        refused("mlockall");
+}
+
+/* All that comes later is locked, and filled. */
+__attribute__((noinline)) static void by_future(void)
+{
+    if (mlockall(MCL_FUTURE))
+        refused("mlockall");
+    mapped(MAP_PRIVATE | MAP_ANONYMOUS, -1);
+}
+
+__attribute__((noinline)) static void *by_thread(void *nothing)
+{
+    by_stack();
+    /* Glibc gives a stack back when its thread is joined. */
+    pause();
+    return nothing;
+}
+
+__attribute__((noinline)) static void by_threads(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    size_t before = resident();
+    pthread_attr_init(&attributes);
+    if (pthread_attr_setstacksize(&attributes, length + (1 << 20)) || pthread_create(&thread, &attributes, by_thread, NULL))
+        refused("pthread_create");
+    while (resident() < (long)(before + length))
+        usleep(1000);
+}
+
 static const struct {
     const char *name;
     void (*grow)(void);
@@ -202,6 +238,7 @@ static const struct {
     {"mlock", by_mlock},       {"read", by_read},         {"file", by_file},         {"copied", by_copied},
     {"shared", by_shared},     {"remapped", by_remapped}, {"dontneed", by_dontneed}, {"unmapped", by_unmapped},
     {"stack", by_stack},       {"zeros", by_zeros},       {"forked", by_forked},
+    {"mlockall", by_mlockall}, {"future", by_future},     {"thread", by_threads},
 };
 
 int main(int argc, char **argv)

@@ -1,9 +1,9 @@
 //! The account of one process: what it had before, who is charged for which of its pages, and what it gave back.
 
 use super::ledger::{Ledger, Owner};
-use super::payers::BEFORE;
+use super::payers::{BEFORE, SAMPLED};
 use super::scan::{self, Snapshot};
-use super::sums::Sums;
+use super::sums::{Sums, weighed};
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
@@ -19,12 +19,20 @@ pub struct Account {
     ledger: Ledger,
     /// Pages that were resident in the beginning.
     before: u64,
+    /// Pieces that these were in.
+    extents_before: usize,
     /// It began with a copy of its parent's memory.
     has_parent: bool,
     /// Pages that were charged to somebody and then given back.
     returned: HashMap<Owner, u64>,
     /// Pages in the stacks of threads.
     stacks: BTreeSet<u64>,
+    /// Of so many pages that were touched, one was told.
+    told_of: u64,
+    /// The page that was touched last.
+    last: u64,
+    /// How often pages that stand alone were thinned.
+    thinned: u32,
     /// Something has changed since it began.
     touched: bool,
     /// What was resident when it was looked at last, and is not to be asked again.
@@ -42,6 +50,7 @@ impl Account {
         for run in mappings.flat_map(|mapping| mapping.resident) {
             account.ledger.fill(run.pages, BEFORE);
         }
+        account.extents_before = account.extents();
         account
     }
 
@@ -64,15 +73,48 @@ impl Account {
         self.ledger.extents()
     }
 
+    /// So many more than in the beginning.
+    pub fn new_extents(&self) -> usize {
+        self.ledger.extents().saturating_sub(self.extents_before)
+    }
+
     /// Whether anything has changed since it began.
     pub fn is_touched(&self) -> bool {
         self.touched
     }
 
-    /// Charges who has touched pages.
-    pub fn charge(&mut self, pages: Range<u64>, owner: Owner) {
+    /// Charges who has touched a page, which stands for so many that were touched.
+    pub fn charge(&mut self, page: u64, owner: Owner, of: u64) {
         self.touched = true;
-        self.ledger.charge(pages, owner);
+        self.told_of = self.told_of.max(of);
+        let owner = if of > 1 { owner | SAMPLED } else { owner };
+        // Memory that is touched in order is few pieces anyway. What is charged already must not stay another's.
+        let goes_on = self.last.abs_diff(page) == 1 && self.ledger.owner(self.last) == Some(owner);
+        if self.keeps(page) || goes_on || self.ledger.owner(page).is_some() {
+            self.ledger.charge(page..page + 1, owner);
+        }
+        self.last = page;
+    }
+
+    /// Whether a page that stands alone is kept.
+    fn keeps(&self, page: u64) -> bool {
+        // Fibonacci hashing: pages in a row fall evenly.
+        let hash = page.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        hash.leading_zeros() >= self.thinned
+    }
+
+    /// Forgets every other page that stands alone, and of those to come as many, until nearly none is left.
+    pub fn thin(&mut self) {
+        const MOST: u32 = 10;
+        self.thinned = (self.thinned + 1).min(MOST);
+        let mut ledger = std::mem::take(&mut self.ledger);
+        ledger.thin(|page, owner| owner == BEFORE || self.keeps(page));
+        self.ledger = ledger;
+    }
+
+    /// Of so many pages that stand alone, one is told apart.
+    pub fn sample(&self) -> u64 {
+        self.told_of.max(1) << self.thinned
     }
 
     /// Charges who had the kernel fill pages.
@@ -88,12 +130,15 @@ impl Account {
         for page in gone {
             self.stacks.remove(&page);
         }
-        self.ledger.remove(pages, counted(&mut self.returned));
+        let of = self.sample();
+        self.ledger.remove(pages, counted(&mut self.returned, of));
     }
 
     /// Moves pages to another place.
     pub fn shift(&mut self, pages: Range<u64>, to: u64) {
-        self.ledger.shift(pages, to, counted(&mut self.returned));
+        let of = self.sample();
+        self.ledger
+            .shift(pages, to, counted(&mut self.returned, of));
     }
 
     /// A page is in the stack of a thread.
@@ -137,6 +182,7 @@ impl Account {
     pub fn sums(&self) -> Sums {
         let mut sums = Sums {
             before: self.before,
+            sample: self.sample(),
             ..Sums::default()
         };
         match &self.seen {
@@ -157,11 +203,106 @@ impl Account {
     }
 }
 
-/// Counts pages that are given back.
-fn counted(returned: &mut HashMap<Owner, u64>) -> impl FnMut(Range<u64>, Owner) {
-    |pages, owner| {
+/// Counts pages that are given back; one that stands for others is so many.
+fn counted(returned: &mut HashMap<Owner, u64>, of: u64) -> impl FnMut(Range<u64>, Owner) {
+    move |pages, owner| {
+        let count = pages.end - pages.start;
         if owner != BEFORE {
-            *returned.entry(owner).or_default() += pages.end - pages.start;
+            *returned.entry(owner & !SAMPLED).or_default() += weighed(count, owner, of);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scan::{Mapping, Run};
+    use super::*;
+    use crate::results::MemoryKind;
+
+    const PAGES: u64 = 1 << 15;
+
+    /// A process with so many pages of one kind.
+    fn all_resident() -> Snapshot {
+        let run = Run {
+            pages: 0..PAGES,
+            kind: MemoryKind::Anonymous,
+            shared: false,
+        };
+        Snapshot {
+            comm: b"x".to_vec(),
+            mappings: vec![Mapping {
+                pages: 0..PAGES,
+                name: Box::default(),
+                resident: vec![run],
+            }],
+        }
+    }
+
+    /// Pages in no order, three of four for owner 8, the others for owner 9.
+    fn scattered() -> impl Iterator<Item = (u64, Owner)> {
+        let mut state = 7_u64;
+        (0..PAGES).map(move |number| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            let owner = if state >> 62 == 0 { 9 } else { 8 };
+            // An odd factor goes through all of them.
+            (number * 12_345_677 % PAGES, owner)
+        })
+    }
+
+    /// The pages of each owner, and how many of a hundred that is.
+    fn shares(account: &Account) -> (u64, HashMap<Option<Owner>, u64>) {
+        let sums = account.sums();
+        let all = sums.after();
+        let mut shares = HashMap::new();
+        for (part, pages) in &sums.parts {
+            *shares.entry(part.owner).or_insert(0) += pages * 100 / all;
+        }
+        (all, shares)
+    }
+
+    #[track_caller]
+    fn are_right(account: &mut Account) {
+        account.see(Some(all_resident()));
+        let (all, shares) = shares(account);
+        assert_eq!(all, PAGES);
+        assert!(shares[&Some(8)].abs_diff(75) <= 3, "{shares:?}");
+        assert!(shares[&Some(9)].abs_diff(25) <= 3, "{shares:?}");
+    }
+
+    #[test]
+    fn what_is_thinned_keeps_its_shares() {
+        let mut account = Account::default();
+        for (number, (page, owner)) in scattered().enumerate() {
+            account.charge(page, owner, 1);
+            if number % 8192 == 8191 {
+                account.thin();
+            }
+        }
+        assert!(
+            account.extents() < PAGES as usize / 8,
+            "{}",
+            account.extents()
+        );
+        assert_eq!(account.sample(), 16);
+        are_right(&mut account);
+    }
+
+    #[test]
+    fn pages_that_stand_for_others_are_as_many_when_they_are_given_back() {
+        let mut account = Account::default();
+        for (page, owner) in scattered().filter(|(page, _)| page % 16 == 5) {
+            account.charge(page, owner, 16);
+        }
+        are_right(&mut account);
+        account.give_back(0..PAGES);
+        account.see(Some(Snapshot::default()));
+        let returned = account.sums().returned;
+        assert_eq!(returned[&8] + returned[&9], PAGES);
+        assert!(
+            returned[&8].abs_diff(PAGES * 3 / 4) < PAGES / 32,
+            "{returned:?}"
+        );
     }
 }

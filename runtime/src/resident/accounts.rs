@@ -4,13 +4,14 @@ use super::account::Account;
 use super::exit::ExitWatch;
 use super::payers::Payers;
 use super::report::{Entries, Entry, Printed};
-use super::{Change, Payer};
+use super::{Change, Payer, scan};
 use crate::facts::namespace;
 use crate::processes::{proc_maps, proc_status};
 use crate::results::{GrowthReport, Value};
 use crate::sys;
 use pfscript_compiler::manifest::ResidentChange;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// So many processes are followed at a time.
@@ -21,6 +22,13 @@ const STRANGERS: usize = 1 << 14;
 
 /// Pieces that the memory of all processes that run is kept in when tracing begins; others are looked at when they first touch a page.
 const EXTENTS_BEFORE: usize = 400_000;
+
+/// Pieces that the memory of all is kept in, some 25 bytes each, before less is kept; and after how many changes that is looked at.
+const EXTENTS: usize = 1 << 20;
+const EXTENTS_EVERY: u64 = 1 << 16;
+
+/// Pages that are filled at once without a look at what is mapped.
+const FILLED: u64 = 16 << 10;
 
 /// Which processes are followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +58,8 @@ pub struct Accounts {
     strangers: HashSet<u32>,
     /// Pages that those touched.
     others: u64,
+    /// How many changes there were.
+    changes: u64,
     /// What sees processes at their exit.
     watch: Option<ExitWatch>,
     /// Why a process could not be held at its end.
@@ -74,6 +84,7 @@ impl Accounts {
             ended: Entries::default(),
             strangers: HashSet::from([std::process::id()]),
             others: 0,
+            changes: 0,
             watch: None,
             unheld: HashMap::new(),
             closed: None,
@@ -143,14 +154,10 @@ impl Accounts {
             ResidentChange::Drop => self.with(change, |account, _| account.give_back(pages)),
             ResidentChange::Fault => {
                 self.with(change, |account, payers| {
-                    account.charge(pages, payers.owner(change.by));
+                    account.charge(pages.start, payers.owner(change.by), change.length);
                 });
             }
-            ResidentChange::Fill => {
-                self.with(change, |account, payers| {
-                    account.fill(pages, payers.owner(change.by));
-                });
-            }
+            ResidentChange::Fill => self.filled(change, pages),
             ResidentChange::Move => {
                 self.with(change, |account, _| account.shift(pages, change.to / page));
             }
@@ -171,8 +178,39 @@ impl Accounts {
         match self.live.get_mut(&memory) {
             Some(account) => what(account, &mut self.payers),
             None if memory == std::process::id() => {}
-            None => self.others += u64::from(touches),
+            None if touches => self.others += change.length,
+            None => {}
         }
+        self.changes += 1;
+        if self.changes.is_multiple_of(EXTENTS_EVERY) {
+            self.make_room();
+        }
+    }
+
+    /// Keeps less of the largest accounts, if all of them take too much memory.
+    fn make_room(&mut self) {
+        let all: usize = self.live.values().map(Account::new_extents).sum();
+        let largest = (self.live.values_mut()).max_by_key(|account| account.new_extents());
+        if let (true, Some(account)) = (all > EXTENTS, largest) {
+            account.thin();
+        }
+    }
+
+    /// The kernel fills pages, as far as something is mapped: a program may ask for any range.
+    fn filled(&mut self, change: &Change<'_>, pages: Range<u64>) {
+        let is_large = pages.end - pages.start > FILLED;
+        let mapped = is_large.then(|| scan::mapped(change.process, self.page));
+        self.with(change, |account, payers| {
+            let owner = payers.owner(change.by);
+            match mapped {
+                Some(mapped) => {
+                    for own in mapped.unwrap_or_default() {
+                        account.fill(own.start.max(pages.start)..own.end.min(pages.end), owner);
+                    }
+                }
+                None => account.fill(pages, owner),
+            }
+        });
     }
 
     /// Whose memory a process has: its own, or its parent's.
@@ -374,7 +412,7 @@ mod tests {
             });
         }
         // Another process's memory is not ours.
-        accounts.apply(&change(ResidentChange::Fault, 1, start as u64, 32 << 20));
+        accounts.apply(&change(ResidentChange::Fault, 1, start as u64, 1));
         accounts.close();
         let report = accounts.report(text);
         let [growth] = &report.processes[..] else {
@@ -429,15 +467,21 @@ mod tests {
             accounts.apply(&change(kind, process, address, length));
         };
         use ResidentChange::{Drop, Exit, Fault, Fork};
-        apply(Fault, parent, 0, 10 * page);
+        for at in 0..10 {
+            apply(Fault, parent, at * page, 1);
+        }
         for (child, shares) in [(copy, 0), (same, 1), (program, 1)] {
             apply(Fork, parent, child.into(), shares);
         }
-        apply(Fault, copy, 4 * page, 10 * page);
-        apply(Fault, same, 20 * page, page);
-        apply(Fault, program, 21 * page, page);
+        for at in 4..14 {
+            apply(Fault, copy, at * page, 1);
+        }
+        apply(Fault, same, 20 * page, 1);
+        apply(Fault, program, 21 * page, 1);
         apply(Drop, program, 0, u64::MAX);
-        apply(Fault, program, 0, 3 * page);
+        for at in 0..3 {
+            apply(Fault, program, at * page, 1);
+        }
         for child in [copy, same, program] {
             apply(Exit, child, 0, 0);
         }
@@ -459,7 +503,9 @@ mod tests {
         let born = |child: u32, accounts: &mut Accounts| {
             let fork = change(ResidentChange::Fork, parent, child.into(), 0);
             accounts.apply(&fork);
-            accounts.apply(&change(ResidentChange::Fault, child, page, 2 * page));
+            for at in 0..2 {
+                accounts.apply(&change(ResidentChange::Fault, child, at * page, 1));
+            }
             accounts.apply(&Change {
                 by: (0, b"cc1\0\0"),
                 ..change(ResidentChange::Exit, child, 0, 0)

@@ -6,17 +6,29 @@
 //! 2 MiB (a huge page), within the mapping.
 
 use super::ledger::{Ledger, Owner};
+use super::payers::BEFORE;
 use std::ops::Range;
 
 /// Windows in which a fault may have brought pages, in pages of 4 KiB.
 const WINDOWS: [u64; 2] = [16, 512];
 
-/// Tells the owners of resident pages, in parts. `before` is the owner of what was resident before, which brings no further pages.
+/// The same where only some of the pages that were touched are known: more of those that belong together are farther apart.
+const SAMPLED_WINDOWS: [u64; 3] = [16, 512, 1 << 16];
+
+/// The windows, if of so many pages that stand alone one is known.
+pub fn windows(sample: u64) -> &'static [u64] {
+    match sample {
+        0 | 1 => &WINDOWS,
+        _ => &SAMPLED_WINDOWS,
+    }
+}
+
+/// Tells the owners of resident pages, in parts. What was resident before brings no further pages.
 pub fn attribute(
     ledger: &Ledger,
     mapping: &Range<u64>,
     resident: Range<u64>,
-    before: Owner,
+    windows: &[u64],
     mut each: impl FnMut(u64, Option<Owner>),
 ) {
     for (part, owner) in ledger.parts(resident) {
@@ -27,10 +39,10 @@ pub fn attribute(
         let mut at = part.start;
         while at < part.end {
             let end = window(at, WINDOWS[0]).end.min(part.end);
-            let near = WINDOWS.iter().find_map(|size| {
+            let near = windows.iter().find_map(|size| {
                 let around = window(at, *size);
                 let inside = around.start.max(mapping.start)..around.end.min(mapping.end);
-                nearest(ledger, inside, &(at..end), before)
+                nearest(ledger, &inside, &(at..end))
             });
             each(end - at, near);
             at = end;
@@ -44,20 +56,20 @@ fn window(page: u64, size: u64) -> Range<u64> {
     start..start.saturating_add(size)
 }
 
-/// The owner in a window who is nearest to pages that have none.
-fn nearest(
-    ledger: &Ledger,
-    inside: Range<u64>,
-    pages: &Range<u64>,
-    before: Owner,
-) -> Option<Owner> {
-    let owners = ledger.parts(inside).filter_map(|(part, owner)| {
-        let owner = owner.filter(|owner| *owner != before)?;
-        let below = pages.start.saturating_sub(part.end);
-        let above = part.start.saturating_sub(pages.end);
-        Some((below.max(above), owner))
-    });
-    owners
+/// The owner in a window who is nearest to pages that have none; the one below of two.
+fn nearest(ledger: &Ledger, inside: &Range<u64>, pages: &Range<u64>) -> Option<Owner> {
+    let below = ledger
+        .below(pages.start)
+        .take_while(|(own, _)| own.end > inside.start)
+        .find(|(_, owner)| *owner != BEFORE)
+        .map(|(own, owner)| (pages.start - own.end, owner));
+    let above = ledger
+        .above(pages.end)
+        .take_while(|(own, _)| own.start < inside.end)
+        .find(|(_, owner)| *owner != BEFORE)
+        .map(|(own, owner)| (own.start - pages.end, owner));
+    let nearest = below.into_iter().chain(above);
+    nearest
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, owner)| owner)
 }
@@ -67,15 +79,13 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    const BEFORE: Owner = 0;
-
     fn totals(
         ledger: &Ledger,
         mapping: Range<u64>,
         resident: Range<u64>,
     ) -> Vec<(Option<Owner>, u64)> {
         let mut totals = BTreeMap::new();
-        attribute(ledger, &mapping, resident, BEFORE, |pages, owner| {
+        attribute(ledger, &mapping, resident, &WINDOWS, |pages, owner| {
             *totals.entry(owner).or_insert(0) += pages;
         });
         totals.into_iter().collect()

@@ -240,11 +240,12 @@ mod tests {
 
     #[test]
     fn children_are_seen_each_at_its_end() {
-        let mut shell =
-            shell("for turn in 1 2 3; do (read nothing; exit $turn) </dev/null; done; wait");
-        let watch = self::watch(&shell).unwrap();
+        let line = "for turn in 1 2 3; do (read nothing; exit $turn) </dev/null; done; true";
+        let line = format!("sh -c '{line}'");
+        let mut shell = Command::parse(&line, Runtimes::AsTheyAre).unwrap();
+        let mut watch = self::watch(&shell).unwrap();
+        shell.release().unwrap();
         assert_eq!(status(&mut shell).code(), Some(0));
-        let mut watch = watch;
         watch.end();
         let seen = watch.shared.seen.lock().unwrap();
         let others = seen.iter().filter(|(process, _)| **process != shell.pid());

@@ -9,14 +9,14 @@ use std::ops::Range;
 /// Who is charged: a number that means something to the caller alone.
 pub type Owner = u32;
 
-/// Pages in a row with one owner; where they begin is the key.
+/// Pages in a row with one owner; where they begin is the key. There may be millions, so it is small: longer ones are several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Extent {
-    end: u64,
+    length: u32,
     owner: Owner,
 }
 
-/// The extents of an address space. They do not overlap, and two that touch have different owners.
+/// The extents of an address space. They do not overlap, and two that touch have different owners, unless they are too long for one.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     extents: BTreeMap<u64, Extent>,
@@ -35,6 +35,34 @@ impl Ledger {
         }
         self.remove(pages.clone(), |_, _| {});
         self.insert(pages, owner);
+    }
+
+    /// Who is charged for a page.
+    pub fn owner(&self, page: u64) -> Option<Owner> {
+        let (own, owner) = self.below(page + 1).next()?;
+        (own.end > page).then_some(owner)
+    }
+
+    /// Forgets pages of extents of up to 16, but for those that are to be kept.
+    pub fn thin(&mut self, mut keeps: impl FnMut(u64, Owner) -> bool) {
+        const SHORT: u32 = 16;
+        let mut kept = Vec::new();
+        self.extents.retain(|start, extent| match extent.length {
+            1 => keeps(*start, extent.owner),
+            length if length > SHORT => true,
+            _ => {
+                let (pages, owner) = range((start, extent));
+                kept.extend(
+                    pages
+                        .filter(|page| keeps(*page, owner))
+                        .map(|page| (page, owner)),
+                );
+                false
+            }
+        });
+        for (page, owner) in kept {
+            self.insert(page..page + 1, owner);
+        }
     }
 
     /// Charges an owner for those pages that nobody is charged for.
@@ -56,22 +84,18 @@ impl Ledger {
         }
         let before = self.extents.range(..pages.start).next_back();
         if let Some((&start, &extent)) = before
-            && extent.end > pages.start
+            && start + u64::from(extent.length) > pages.start
         {
-            self.extents.insert(
-                start,
-                Extent {
-                    end: pages.start,
-                    ..extent
-                },
-            );
-            removed(pages.start..extent.end.min(pages.end), extent.owner);
-            self.keep_behind(pages.end, extent);
+            let end = start + u64::from(extent.length);
+            self.put(start..pages.start, extent.owner);
+            removed(pages.start..end.min(pages.end), extent.owner);
+            self.put(pages.end..end, extent.owner);
         }
         while let Some((&start, &extent)) = self.extents.range(pages.clone()).next() {
+            let end = start + u64::from(extent.length);
             self.extents.remove(&start);
-            removed(start..extent.end.min(pages.end), extent.owner);
-            self.keep_behind(pages.end, extent);
+            removed(start..end.min(pages.end), extent.owner);
+            self.put(pages.end..end, extent.owner);
         }
     }
 
@@ -90,10 +114,10 @@ impl Ledger {
     /// The pages of a range in order, in parts with one owner or none.
     pub fn parts(&self, pages: Range<u64>) -> impl Iterator<Item = (Range<u64>, Option<Owner>)> {
         let before = self.extents.range(..pages.start).next_back();
-        let first = before.filter(|(_, extent)| extent.end > pages.start);
+        let first = before.map(range).filter(|(own, _)| own.end > pages.start);
         let inside = match pages.is_empty() {
             true => None,
-            false => Some(self.extents.range(pages.clone())),
+            false => Some(self.extents.range(pages.clone()).map(range)),
         };
         let mut extents = first
             .into_iter()
@@ -106,13 +130,14 @@ impl Ledger {
             }
             let from = at;
             let owner = match extents.peek() {
-                Some(&(&start, &extent)) if start <= at => {
-                    at = extent.end.min(pages.end);
+                Some((own, owner)) if own.start <= at => {
+                    let owner = *owner;
+                    at = own.end.min(pages.end);
                     extents.next();
-                    Some(extent.owner)
+                    Some(owner)
                 }
-                Some(&(&start, _)) => {
-                    at = start;
+                Some((own, _)) => {
+                    at = own.start;
                     None
                 }
                 None => {
@@ -126,36 +151,51 @@ impl Ledger {
 
     /// All pages that somebody is charged for.
     pub fn all(&self) -> impl Iterator<Item = (Range<u64>, Owner)> {
-        self.extents
-            .iter()
-            .map(|(start, extent)| (*start..extent.end, extent.owner))
+        self.extents.iter().map(range)
     }
 
-    /// Puts back what of a removed extent is behind the removed pages.
-    fn keep_behind(&mut self, end: u64, extent: Extent) {
-        if extent.end > end {
-            self.extents.insert(end, extent);
+    /// The extents before a page, the nearest first.
+    pub fn below(&self, page: u64) -> impl Iterator<Item = (Range<u64>, Owner)> {
+        self.extents.range(..page).rev().map(range)
+    }
+
+    /// The extents that begin with a page or behind it, the nearest first.
+    pub fn above(&self, page: u64) -> impl Iterator<Item = (Range<u64>, Owner)> {
+        self.extents.range(page..).map(range)
+    }
+
+    /// Puts pages in a place where nothing is.
+    fn put(&mut self, pages: Range<u64>, owner: Owner) {
+        let mut start = pages.start;
+        while start < pages.end {
+            let length = u32::try_from(pages.end - start).unwrap_or(u32::MAX);
+            self.extents.insert(start, Extent { length, owner });
+            start += u64::from(length);
         }
     }
 
     /// Adds pages that nobody is charged for, as one extent with those of the same owner that they touch.
     fn insert(&mut self, mut pages: Range<u64>, owner: Owner) {
-        let before = self.extents.range(..pages.start).next_back();
-        if let Some((&start, extent)) = before
-            && extent.end == pages.start
-            && extent.owner == owner
-        {
-            pages.start = start;
+        if pages.is_empty() {
+            return;
+        }
+        let before = self.extents.range(..pages.start).next_back().map(range);
+        if let Some((own, _)) = before.filter(|(own, by)| own.end == pages.start && *by == owner) {
+            pages.start = own.start;
         }
         if let Some(&extent) = self.extents.get(&pages.end)
             && extent.owner == owner
         {
             self.extents.remove(&pages.end);
-            pages.end = extent.end;
+            pages.end += u64::from(extent.length);
         }
-        let end = pages.end;
-        self.extents.insert(pages.start, Extent { end, owner });
+        self.put(pages, owner);
     }
+}
+
+/// Where an extent is, and whose.
+fn range((start, extent): (&u64, &Extent)) -> (Range<u64>, Owner) {
+    (*start..start + u64::from(extent.length), extent.owner)
 }
 
 #[cfg(test)]
@@ -243,5 +283,26 @@ mod tests {
         assert_eq!(ledger.all().count(), 3);
         ledger.remove(0..u64::MAX, |_, _| {});
         assert_eq!(ledger.all().count(), 0);
+    }
+
+    #[test]
+    fn there_is_no_end_to_what_one_is_charged_for() {
+        let mut ledger = Ledger::default();
+        let end = 5 << 32;
+        ledger.charge(0..end, 7);
+        ledger.remove(3..4, |_, _| {});
+        let count: u64 = ledger.all().map(|(pages, _)| pages.end - pages.start).sum();
+        assert_eq!((count, ledger.extents()), (end - 1, 7));
+    }
+
+    #[test]
+    fn neighbours_are_found_on_both_sides() {
+        let mut ledger = Ledger::default();
+        ledger.charge(2..4, 1);
+        ledger.charge(6..7, 2);
+        ledger.charge(9..12, 3);
+        let below: Vec<_> = ledger.below(8).collect();
+        assert_eq!(below, [(6..7, 2), (2..4, 1)]);
+        assert_eq!(ledger.above(8).next(), Some((9..12, 3)));
     }
 }

@@ -31,7 +31,7 @@ pub struct Change<'a> {
     pub process: u32,
     /// Where the range begins; the process that begins ([`ResidentChange::Fork`]).
     pub address: u64,
-    /// The length of the range in bytes; not 0 if the process that begins has the same memory.
+    /// The length of the range in bytes; how many pages one stands for ([`ResidentChange::Fault`]); not 0 if the process that begins has the same memory.
     pub length: u64,
     /// Where it moves to ([`ResidentChange::Move`]).
     pub to: u64,

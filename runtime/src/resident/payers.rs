@@ -10,6 +10,9 @@ pub const BEFORE: Owner = 0;
 /// The owner of what is charged to somebody that there is no room for.
 pub const OTHERS: Owner = 1;
 
+/// In the number of an owner: the page stands for others that were not told.
+pub const SAMPLED: Owner = 1 << 31;
+
 /// Those after [`OTHERS`].
 const FIRST: Owner = 2;
 
@@ -40,9 +43,9 @@ impl Payers {
         owner
     }
 
-    /// Who has a number; `None` of [`BEFORE`] and [`OTHERS`].
+    /// Who has a number, whether pages of it stand for others or not; `None` of [`BEFORE`] and [`OTHERS`].
     pub fn get(&self, owner: Owner) -> Option<Payer<'_>> {
-        let index = owner.checked_sub(FIRST)?;
+        let index = (owner & !SAMPLED).checked_sub(FIRST)?;
         let (kind, bytes) = self.all.get(index as usize)?;
         Some((*kind, bytes))
     }

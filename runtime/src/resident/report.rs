@@ -194,7 +194,8 @@ impl<F: FnMut(Owner) -> Value> Reader<F> {
             if *pages > 0 {
                 let (value, shown) = self.read(*owner);
                 let known = returned.entry(Arc::clone(shown));
-                known.or_insert_with(|| (0, value.clone())).0 += pages * page;
+                let known = known.or_insert_with(|| (0, value.clone()));
+                known.0 = known.0.saturating_add(pages.saturating_mul(page));
             }
         }
         let mut returned: Vec<(Arc<str>, (u64, Value))> = returned.into_iter().collect();
@@ -214,6 +215,7 @@ impl<F: FnMut(Owner) -> Value> Reader<F> {
             recent: printed.map(|_| grown - then),
             returned: returned_by.iter().map(|(bytes, _)| bytes).sum(),
             returned_by,
+            sample: sums.sample.max(1),
             parts,
             unseen: entry.unseen,
         };

@@ -93,6 +93,17 @@ pub fn read(process: u32) -> io::Result<Snapshot> {
     Ok(Snapshot { comm, mappings })
 }
 
+/// What a process has mapped, in pages.
+///
+/// # Errors
+/// The kernel's: the process is gone, or may not be looked at.
+pub fn mapped(process: u32, page: u64) -> io::Result<Vec<Range<u64>>> {
+    let text = std::fs::read(format!("/proc/{process}/maps"))?;
+    let lines = text.split(|byte| *byte == b'\n');
+    let mappings = lines.filter_map(|line| header(line, page));
+    Ok(mappings.map(|mapping| mapping.pages).collect())
+}
+
 /// The mappings that `smaps` lists of which something is resident.
 fn listed(mut smaps: impl io::BufRead, page: u64) -> io::Result<Vec<Mapping>> {
     let mut mappings = Vec::new();

@@ -1,8 +1,8 @@
 //! Sums of pages: what of one process or of several is resident, and whose it is.
 
-use super::attribute::attribute;
+use super::attribute::{attribute, windows};
 use super::ledger::{Ledger, Owner};
-use super::payers::BEFORE;
+use super::payers::{BEFORE, SAMPLED};
 use super::scan::{Mapping, Snapshot};
 use crate::results::MemoryKind;
 use std::collections::{BTreeSet, HashMap};
@@ -31,6 +31,16 @@ pub struct Sums {
     pub kept: u64,
     /// What somebody is charged for and is not resident any more.
     pub returned: HashMap<Owner, u64>,
+    /// Of so many pages that stand alone, one was told apart; 1 or 0 if all were.
+    pub sample: u64,
+}
+
+/// How many pages some of an owner stand for, if one that stands for others is so many.
+pub fn weighed(pages: u64, owner: Owner, of: u64) -> u64 {
+    match owner & SAMPLED {
+        0 => pages,
+        _ => pages * of,
+    }
 }
 
 impl Sums {
@@ -47,8 +57,9 @@ impl Sums {
         stacks: &BTreeSet<u64>,
         has_parent: bool,
     ) {
+        let mut charged: HashMap<Owner, u64> = HashMap::new();
         for (pages, owner) in ledger.all().filter(|(_, owner)| *owner != BEFORE) {
-            *self.returned.entry(owner).or_default() += pages.end - pages.start;
+            *charged.entry(owner).or_default() += pages.end - pages.start;
         }
         for mapping in &seen.mappings {
             let of_thread = stacks.range(mapping.pages.clone()).next().is_some();
@@ -61,21 +72,25 @@ impl Sums {
                     kind => kind,
                 };
                 let is_parents = has_parent && run.shared;
-                self.add_run(ledger, mapping, &run.pages, is_parents, |owner| Part {
-                    owner,
+                let run = (mapping, &run.pages, is_parents);
+                self.add_run(ledger, run, &mut charged, |owner| Part {
+                    owner: owner.map(|owner| owner & !SAMPLED),
                     kind,
                     name: Arc::clone(&name),
                 });
             }
+        }
+        for (owner, pages) in charged {
+            *self.returned.entry(owner & !SAMPLED).or_default() +=
+                weighed(pages, owner, self.sample);
         }
     }
 
     fn add_run(
         &mut self,
         ledger: &Ledger,
-        mapping: &Mapping,
-        resident: &Range<u64>,
-        is_parents: bool,
+        (mapping, resident, is_parents): (&Mapping, &Range<u64>, bool),
+        charged: &mut HashMap<Owner, u64>,
         part: impl Fn(Option<Owner>) -> Part,
     ) {
         let count = |pages: &Range<u64>| pages.end - pages.start;
@@ -85,7 +100,7 @@ impl Sums {
                 None => uncharged.push(pages),
                 Some(BEFORE) => self.kept += count(&pages),
                 Some(owner) => {
-                    if let Some(charged) = self.returned.get_mut(&owner) {
+                    if let Some(charged) = charged.get_mut(&owner) {
                         *charged -= count(&pages);
                     }
                     *self.parts.entry(part(Some(owner))).or_default() += count(&pages);
@@ -97,7 +112,8 @@ impl Sums {
                 self.kept += count(&pages);
                 continue;
             }
-            attribute(ledger, &mapping.pages, pages, BEFORE, |pages, owner| {
+            let windows = windows(self.sample);
+            attribute(ledger, &mapping.pages, pages, windows, |pages, owner| {
                 *self.parts.entry(part(owner)).or_default() += pages;
             });
         }
@@ -106,12 +122,12 @@ impl Sums {
     /// By what was charged alone.
     pub fn add_charged(&mut self, ledger: &Ledger) {
         for (pages, owner) in ledger.all() {
-            let count = pages.end - pages.start;
+            let count = weighed(pages.end - pages.start, owner, self.sample);
             match owner {
                 BEFORE => self.kept += count,
                 _ => {
                     let part = Part {
-                        owner: Some(owner),
+                        owner: Some(owner & !SAMPLED),
                         kind: MemoryKind::Unknown,
                         name: Arc::default(),
                     };
@@ -139,6 +155,7 @@ impl Sums {
         self.add_returned(&others.returned);
         self.before += others.before;
         self.kept += others.kept;
+        self.sample = self.sample.max(others.sample);
     }
 
     /// With what was given back before.

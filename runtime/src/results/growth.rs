@@ -98,6 +98,9 @@ pub struct Growth {
     pub returned: u64,
     /// The same by who was charged, the largest first.
     pub returned_by: Vec<(u64, Value)>,
+    /// Of so many pages that stand alone, one was told apart, since there were too many: sizes are exact then, and whose they are is not.
+    /// 1 if all were.
+    pub sample: u64,
     /// What has become resident, the largest parts first.
     pub parts: Vec<GrowthPart>,
     /// Why nobody could see what was resident in the end, of one at least: `after` and the parts are what faults alone tell then.

@@ -33,7 +33,7 @@ pub fn report(report: &GrowthReport, outside: Outside, out: &mut Vec<u8>) {
             format_args!("\nafter {all:.1} s, with + what came in the last {recent:.1} s\n"),
         );
     }
-    let all: u64 = report.processes.iter().map(moved).sum();
+    let all: u128 = report.processes.iter().map(moved).sum();
     let is_large = |growth: &&Growth| moved(growth) * 100 >= all;
     let (mut first, mut rest): (Vec<&Growth>, Vec<&Growth>) =
         report.processes.iter().partition(is_large);
@@ -77,8 +77,8 @@ fn grown(growth: &Growth) -> i64 {
 }
 
 /// How much of its memory came, went, or both.
-fn moved(growth: &Growth) -> u64 {
-    grown(growth).unsigned_abs().max(growth.returned)
+fn moved(growth: &Growth) -> u128 {
+    grown(growth).unsigned_abs().max(growth.returned).into()
 }
 
 /// Appends what one process has grown by, or those of a name.
@@ -145,6 +145,15 @@ fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
     if growth.returned > all {
         returned(growth, most.min(RETURNED_ROWS), outside, out);
     }
+    if growth.sample > 1 {
+        push(
+            out,
+            format_args!(
+                "  so many were touched that one in {} was looked at: sizes are exact, shares nearly\n",
+                growth.sample
+            ),
+        );
+    }
     if growth.gone > 0 {
         push(
             out,
@@ -194,7 +203,9 @@ fn signed(bytes: i64) -> String {
 
 /// How many of a hundred, rounded.
 fn percent(bytes: u64, all: u64) -> u64 {
-    (bytes * 100 + all / 2).checked_div(all).unwrap_or(0)
+    let (bytes, all) = (u128::from(bytes), u128::from(all));
+    let percent = (bytes * 100 + all / 2).checked_div(all);
+    percent.unwrap_or(0) as u64
 }
 
 /// Appends whose it was that came and went.
@@ -365,6 +376,7 @@ mod tests {
             process: 12,
             processes: 1,
             recent: None,
+            sample: 1,
             comm: b"a\x1bb".to_vec(),
             time: Duration::from_millis(30_060),
             before: 3 << 20,

@@ -214,6 +214,7 @@ fn growth(growth: &Growth, report: &GrowthReport, out: &mut Vec<u8>) {
         number(bytes.into(), out);
     }
     recent(growth.recent, out);
+    form::push(out, format_args!(", \"sample\": {}", growth.sample));
     out.extend_from_slice(b", \"returned_by\": ");
     array(&growth.returned_by, out, |(bytes, by), out| {
         out.extend_from_slice(b"{\"bytes\": ");

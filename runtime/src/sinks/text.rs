@@ -13,6 +13,9 @@ pub(super) fn escaped(text: &[u8], keep: Keep, out: &mut Vec<u8>) {
     out.extend_from_slice(escape_bytes(text, keep).as_bytes());
 }
 
+/// Has a terminal begin with an empty screen (ECMA-48: CUP, ED).
+const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
+
 pub(super) const FORM: Form = Form {
     name: "text",
     doc: "as people read it",
@@ -108,7 +111,12 @@ impl<W: Write, M: Write> Sink for Text<W, M> {
             }
             Event::Map(table) => return self.map(table),
             Event::Memory(memory) => memory::memory(memory, escaped, &mut self.line),
-            Event::Growth(report) => growth::report(report, escaped, &mut self.line),
+            Event::Growth(report) => {
+                if (self.columns)().is_some() && report.recent.is_some() {
+                    self.line.extend_from_slice(CLEAR);
+                }
+                growth::report(report, escaped, &mut self.line);
+            }
             Event::Benchmarks(all) => benchmarks(all, &mut self.line),
             Event::Testing(testing) => tests(testing, &mut self.line),
             Event::Ended => self.line.extend_from_slice(b"\n\n"),

@@ -11,7 +11,7 @@ use pfscript_grammar::Diagnostic;
 use pfscript_grammar::ast::{self, ExprKind as Ast};
 
 pub(super) const ROWS: &[FunctionRow] = rows! {
-    "rss_fault(ptr address, any by)", Statement(fault), "charges `by` (such as `ustack`) for the page at `address`, which the process has touched. At the end is printed what processes have grown by, in bytes, by kind of memory, file and `by`: for pages that are still resident then. Those are the process of `-p` or `-c`, failing that all";
+    "rss_fault(ptr address, any by, [int of])", Statement(fault), "charges `by` (such as `ustack`) for the page at `address`, which the process has touched. Of `of` such pages, only one was told: the others go to the nearest that was. At the end is printed what processes have grown by, in bytes, by kind of memory, file and `by`: for pages that are still resident then. Those are the process of `-p` or `-c`, failing that all";
     "rss_fill(ptr address, int length, any by)", Statement(fill), "charges `by` for those pages of a range that nobody is charged for: the kernel fills it without faults, as for `MAP_POPULATE` and `mlock()`";
     "rss_drop(ptr address, int length)", Statement(drop), "takes the charge from a range that is given back, as by `munmap()`";
     "rss_move(ptr address, int length, ptr to)", Statement(shift), "takes the charges of a range along to where it moves, as by `mremap()`";
@@ -23,11 +23,14 @@ pub(super) const ROWS: &[FunctionRow] = rows! {
 
 fn fault(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let (address, by) = (args.value(0)?, args.value(1)?);
-    let length = Expr::int(1, Type::U64, args.span);
+    let of = match args.has(2) {
+        true => args.value(2)?,
+        false => Expr::int(1, Type::U64, args.span),
+    };
     change(
         checker,
         ResidentChange::Fault,
-        [address, length],
+        [address, of],
         Some(by),
         &args,
     )
