@@ -187,6 +187,9 @@ fn the_zero_page_is_nobodys() {
         file: None,
     };
     assert_eq!(bytes_of(&growth, &part), 0, "{growth:#}");
+    // It was not given back either.
+    let returned = growth["returned"].as_u64();
+    assert!(returned.is_some_and(|bytes| bytes < 1 << 20), "{growth:#}");
     assert!(
         growth["after"]
             .as_u64()

@@ -176,7 +176,15 @@ impl<'a> Performer<'a> {
             RecordKind::Resident {
                 change: ResidentChange::Print,
                 ..
-            } => self.print_growth()?,
+            } => {
+                if self
+                    .accounts
+                    .as_ref()
+                    .is_some_and(|accounts| accounts.may_print())
+                {
+                    self.print_growth()?;
+                }
+            }
             RecordKind::Resident { change, fields, .. } => {
                 if let Some(accounts) = &mut self.accounts {
                     let number = |index: usize| {

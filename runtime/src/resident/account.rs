@@ -234,6 +234,7 @@ mod tests {
                 pages: 0..PAGES,
                 name: Box::default(),
                 resident: vec![run],
+                zeros: Vec::new(),
             }],
         }
     }

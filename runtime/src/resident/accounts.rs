@@ -68,6 +68,8 @@ pub struct Accounts {
     closed: Option<Duration>,
     /// What was printed last.
     printed: Option<Printed>,
+    /// When the last report was made, and how long it took.
+    reported: Option<(Instant, Duration)>,
 }
 
 impl Accounts {
@@ -89,6 +91,7 @@ impl Accounts {
             unheld: HashMap::new(),
             closed: None,
             printed: None,
+            reported: None,
         };
         match followed {
             Followed::All => accounts.note_all(),
@@ -290,8 +293,7 @@ impl Accounts {
         }
         let mut entry = self.entry(process, &account, comm);
         if self.followed == Followed::All {
-            entry.sums.give_back();
-            entry.unseen = None;
+            entry.give_back();
         }
         self.unheld.remove(&process);
         self.ended.push(entry);
@@ -333,8 +335,16 @@ impl Accounts {
         }
     }
 
+    /// Whether the last report is long enough ago: reports that take longer than the script waits between them would keep the tracer from all
+    /// else.
+    pub fn may_print(&self) -> bool {
+        self.reported
+            .is_none_or(|(end, took)| 4 * end.elapsed() >= took)
+    }
+
     /// By what processes have grown: now, or when they were looked at for the last time. `read` says what bytes of who is charged are.
     pub fn report(&mut self, mut read: impl FnMut(Payer<'_>) -> Value) -> GrowthReport {
+        let began = Instant::now();
         if self.closed.is_none() {
             self.look();
         }
@@ -354,7 +364,12 @@ impl Accounts {
                 account.look(process);
             }
             if let Some(account) = self.live.get(&process) {
-                entries.push(self.entry(process, account, b""));
+                let mut entry = self.entry(process, account, b"");
+                if self.followed == Followed::All && !account.is_seen() {
+                    // It has ended, which is told a little later.
+                    entry.give_back();
+                }
+                entries.push(entry);
             }
         }
         let payers = &self.payers;
@@ -366,6 +381,7 @@ impl Accounts {
         let printed = self.printed.take();
         let (mut report, printed) = entries.report(self.page, time, printed.as_ref(), value);
         report.others = self.others * self.page;
+        self.reported = Some((Instant::now(), began.elapsed()));
         if self.closed.is_none() {
             self.live.values_mut().for_each(Account::forget_seen);
         }

@@ -29,6 +29,14 @@ pub struct Entry {
     pub unseen: Option<String>,
 }
 
+impl Entry {
+    /// The process has ended, and with it all that it had.
+    pub fn give_back(&mut self) {
+        self.sums.give_back();
+        self.unseen = None;
+    }
+}
+
 /// What processes come to.
 #[derive(Clone, Debug, Default)]
 pub struct Entries {

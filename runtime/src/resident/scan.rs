@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 
 /// One mapping.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mapping {
     /// Where it is, in pages.
     pub pages: Range<u64>,
@@ -19,6 +19,8 @@ pub struct Mapping {
     pub name: Box<[u8]>,
     /// The pages of it that are resident, in order.
     pub resident: Vec<Run>,
+    /// Those that show the zero page, which is nobody's.
+    pub zeros: Vec<Range<u64>>,
 }
 
 /// Resident pages in a row.
@@ -37,7 +39,7 @@ pub struct Run {
 pub struct Snapshot {
     /// The name of the process.
     pub comm: Vec<u8>,
-    /// Its mappings, by address; those of which nothing is resident are left out.
+    /// Its mappings, by address; those of which nothing is there are left out.
     pub mappings: Vec<Mapping>,
 }
 
@@ -85,11 +87,11 @@ pub fn read(process: u32) -> io::Result<Snapshot> {
             pagemap.read_exact_at(piece, 8 * start)?;
             let words = piece.as_chunks::<8>().0;
             let words: Vec<u64> = words.iter().map(|word| u64::from_ne_bytes(*word)).collect();
-            frames.classify(start, &words, kind, &mut mapping.resident);
+            frames.classify(start, &words, kind, mapping);
             start = next;
         }
     }
-    mappings.retain(|mapping| !mapping.resident.is_empty());
+    mappings.retain(|mapping| !mapping.resident.is_empty() || !mapping.zeros.is_empty());
     Ok(Snapshot { comm, mappings })
 }
 
@@ -104,7 +106,10 @@ pub fn mapped(process: u32, page: u64) -> io::Result<Vec<Range<u64>>> {
     Ok(mappings.map(|mapping| mapping.pages).collect())
 }
 
-/// The mappings that `smaps` lists of which something is resident.
+/// Of mappings that are larger and of which nothing is resident, it is not asked which pages show the zero page: they may be endless.
+const LARGE: u64 = 64 << 10;
+
+/// The mappings that `smaps` lists of which something may be resident.
 fn listed(mut smaps: impl io::BufRead, page: u64) -> io::Result<Vec<Mapping>> {
     let mut mappings = Vec::new();
     let mut last = None;
@@ -113,13 +118,22 @@ fn listed(mut smaps: impl io::BufRead, page: u64) -> io::Result<Vec<Mapping>> {
         match line.strip_prefix(b"Rss:") {
             Some(size) => {
                 let is_none = size.trim_ascii().starts_with(b"0 ");
-                mappings.extend(last.take().filter(|_| !is_none));
+                mappings.extend(
+                    last.take()
+                        .filter(|mapping| !is_none || may_be_zero(mapping)),
+                );
             }
             None => last = header(&line, page).or(last),
         }
         line.clear();
     }
     Ok(mappings)
+}
+
+/// Whether a mapping of which nothing is resident is asked for the zero page.
+fn may_be_zero(mapping: &Mapping) -> bool {
+    let is_file = kind(&mapping.name) == MemoryKind::File;
+    !is_file && mapping.pages.end - mapping.pages.start <= LARGE
 }
 
 /// The line that a mapping begins with: `start-end perms offset major:minor inode   path`.
@@ -133,6 +147,7 @@ fn header(line: &[u8], page: u64) -> Option<Mapping> {
         pages,
         name: name.strip_suffix(b" (deleted)").unwrap_or(name).into(),
         resident: Vec::new(),
+        zeros: Vec::new(),
     })
 }
 
@@ -191,7 +206,10 @@ impl Frames {
     }
 
     /// Adds what is resident of pages from `first` on, a word of `pagemap` each, in a mapping of this kind.
-    fn classify(&self, first: u64, words: &[u64], kind: MemoryKind, resident: &mut Vec<Run>) {
+    fn classify(&self, first: u64, words: &[u64], kind: MemoryKind, mapping: &mut Mapping) {
+        let Mapping {
+            resident, zeros, ..
+        } = mapping;
         let mut at = 0;
         while at < words.len() {
             let page = first + at as u64;
@@ -205,7 +223,15 @@ impl Frames {
             };
             for (index, word) in group.iter().enumerate() {
                 let is_zero = flags & FLAG_ZERO != 0 || Some(word & FRAME) == self.zero;
-                if word & PRESENT == 0 || is_zero {
+                let page = page + index as u64;
+                if word & PRESENT == 0 {
+                    continue;
+                }
+                if is_zero {
+                    match zeros.last_mut() {
+                        Some(run) if run.end == page => run.end += 1,
+                        _ => zeros.push(page..page + 1),
+                    }
                     continue;
                 }
                 let kind = match word & FILE_OR_SHARED {
@@ -217,7 +243,6 @@ impl Frames {
                     _ => kind,
                 };
                 let shared = word & (FILE_OR_SHARED | EXCLUSIVE) == 0;
-                let page = page + index as u64;
                 match resident.last_mut() {
                     Some(run)
                         if run.pages.end == page && (run.kind, run.shared) == (kind, shared) =>
@@ -273,7 +298,7 @@ mod tests {
 Size:                  4 kB
 Rss:                   4 kB
 VmFlags: rd wr mr
-7f00-7f000 r--p 00001000 fd:0a 1234                       /opt/a b.so (deleted)
+7f00-ff000000 r--p 00001000 fd:0a 1234                    /opt/a b.so (deleted)
 Rss:                   0 kB
 7f100000-7f102000 rw-p 00000000 00:00 0 \n\
 Rss:                   8 kB
@@ -309,8 +334,9 @@ Rss:                   8 kB
             PRESENT | EXCLUSIVE | 6,
             PRESENT | 7 | FILE_OR_SHARED,
         ];
-        let mut resident = Vec::new();
-        frames.classify(0, &words, MemoryKind::Heap, &mut resident);
+        let mut mapping = Mapping::default();
+        frames.classify(0, &words, MemoryKind::Heap, &mut mapping);
+        let resident = &mapping.resident;
         let shared: Vec<_> = resident
             .iter()
             .map(|run| (run.pages.clone(), run.shared))
@@ -333,9 +359,10 @@ Rss:                   8 kB
             PRESENT | 7 | FILE_OR_SHARED,
         ];
         let found = |kind| {
-            let mut resident = Vec::new();
-            frames.classify(100, &words, kind, &mut resident);
-            by_kind(resident)
+            let mut mapping = Mapping::default();
+            frames.classify(100, &words, kind, &mut mapping);
+            assert_eq!((mapping.zeros.len(), &mapping.zeros[0]), (1, &(103..104)));
+            by_kind(mapping.resident)
         };
         use MemoryKind::{Copied, File, Shared};
         assert_eq!(
@@ -356,9 +383,9 @@ Rss:                   8 kB
                 flags: Some(file),
                 huge: 512,
             };
-            let mut resident = Vec::new();
-            frames.classify(1024, words, kind, &mut resident);
-            by_kind(resident)
+            let mut mapping = Mapping::default();
+            frames.classify(1024, words, kind, &mut mapping);
+            by_kind(mapping.resident)
         };
         use MemoryKind::{Anonymous, Heap, Huge};
         let whole: Vec<u64> = (FIRST..2 * FIRST).map(|frame| PRESENT | frame).collect();

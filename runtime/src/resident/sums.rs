@@ -64,6 +64,14 @@ impl Sums {
         for mapping in &seen.mappings {
             let of_thread = stacks.range(mapping.pages.clone()).next().is_some();
             let name: Arc<[u8]> = (*mapping.name).into();
+            // What was read and never written is not resident, and was not given back.
+            for zeros in &mapping.zeros {
+                for (pages, owner) in ledger.parts(zeros.clone()) {
+                    if let Some(charged) = owner.and_then(|owner| charged.get_mut(&owner)) {
+                        *charged -= pages.end - pages.start;
+                    }
+                }
+            }
             for run in &mapping.resident {
                 let kind = match run.kind {
                     MemoryKind::Anonymous | MemoryKind::Huge if of_thread => {
