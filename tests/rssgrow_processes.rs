@@ -157,16 +157,15 @@ fn without_a_target_all_processes_are_followed() {
     // One that has ended has given all back.
     let growth = growth_of(&finished, "comm", &*ends_name);
     assert_eq!(growth["after"], 0);
-    let largest = &growth["returned_by"][0];
-    // On a busy machine some of it is told by samples.
-    let bytes = largest["bytes"].as_u64().unwrap_or(0);
-    assert!(bytes.abs_diff(32 << 20) < 2 << 20, "{growth:#}");
-    assert!(
-        largest["by"]
+    // On a busy machine some of it is told by samples, and some stacks end early.
+    let returned = growth["returned_by"].as_array().expect("there are parts");
+    let own = returned.iter().filter(|part| {
+        part["by"]
             .as_str()
-            .is_some_and(|by| by.contains("by_anon+")),
-        "{growth:#}"
-    );
+            .is_some_and(|by| by.contains("by_anon+"))
+    });
+    let bytes: u64 = own.filter_map(|part| part["bytes"].as_u64()).sum();
+    assert!(bytes.abs_diff(32 << 20) < 2 << 20, "{growth:#}");
 }
 
 #[test]
@@ -226,16 +225,15 @@ fn it_ends_after_so_many_times() {
 fn terminal() -> (File, File) {
     let (mut master, mut slave) = (0, 0);
     let nothing = std::ptr::null_mut();
-    // SAFETY: the kernel's two descriptors are written; no name, settings or size are given.
-    let opened = unsafe {
-        libc::openpty(
-            &mut master,
-            &mut slave,
-            nothing,
-            std::ptr::null(),
-            std::ptr::null(),
-        )
+    let size = libc::winsize {
+        ws_row: 24,
+        ws_col: 80,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
     };
+    // SAFETY: the kernel's two descriptors are written; no name and no settings are given, and the size is read.
+    let opened =
+        unsafe { libc::openpty(&mut master, &mut slave, nothing, std::ptr::null(), &size) };
     assert_eq!(opened, 0);
     // SAFETY: the descriptors are open, and nobody else's.
     unsafe { (File::from_raw_fd(master), File::from_raw_fd(slave)) }
@@ -247,7 +245,7 @@ fn in_a_terminal_a_print_takes_the_place_of_the_one_before() {
     let workload = Workload::start("waits", &["5000"]);
     let pid = workload.pid().to_string();
     let (mut screen, output) = terminal();
-    let options = ["rssgrow", "-p", &pid, "--interval=1", "--count=3"];
+    let options = ["rssgrow", "-p", &pid, "-i", "1", "-n", "3"];
     let tracer = Tracer::new(options).output(output).start();
     let mut shown = Vec::new();
     // It ends with an error when nobody has the other side any more.

@@ -9,8 +9,7 @@ use crate::local_time::{self, Zone};
 use crate::loss::{Cause, Loss};
 use crate::results::{
     Benchmark, Bucket, Event, Failure, Growth, GrowthReport, Kind, Memory, Place, Scale, Table,
-    TestResult,
-    Testing, Value,
+    TestResult, Testing, Value,
 };
 use pfscript_compiler::manifest::FaultKind;
 use pfscript_grammar::escape::Keep;
