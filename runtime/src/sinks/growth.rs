@@ -84,7 +84,11 @@ fn moved(growth: &Growth) -> u128 {
 /// Appends what one process has grown by, or those of a name.
 fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
     if let Some(why) = &growth.unseen {
-        push(out, format_args!("by page faults alone, since {why}:\n"));
+        let part = if growth.processes > 1 { "in part " } else { "" };
+        push(
+            out,
+            format_args!("{part}by page faults alone, since {why}:\n"),
+        );
     }
     match growth.comm.is_empty() {
         true => out.extend_from_slice(b"?"),
@@ -513,5 +517,7 @@ a\\x1bb (12) grew by 10.0 MiB in 30.1 s (3.0 MiB → 13.0 MiB resident), +3.0 Mi
         let mut growth = grown(Vec::new());
         growth.unseen = Some("it was gone".into());
         assert!(shown(&growth).starts_with("by page faults alone, since it was gone:\n"));
+        growth.processes = 2;
+        assert!(shown(&growth).starts_with("in part by page faults alone, since it was gone:\n"));
     }
 }
