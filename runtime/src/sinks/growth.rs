@@ -1,7 +1,8 @@
 //! By what processes have grown, as a text that is read in ten seconds.
 //!
 //! The first line says how much, the others whose it is, the largest first: those of a percent or more, and so many that they fit on a
-//! screen. Parts that would be printed alike are one. Where more came and went than stayed, it says whose that was, too.
+//! screen. Parts that would be printed alike are one. Where more came and went than stayed, it says first whose that was: a program that frees
+//! all at its end has grown all the same.
 
 use super::form::{self, Outside, push};
 use crate::results::{Frame, Growth, GrowthPart, GrowthReport, MemoryKind, Value};
@@ -12,8 +13,8 @@ use std::collections::HashMap;
 /// Rows at most, beside what sums up the others.
 const ROWS: usize = 20;
 
-/// Rows of what came and went at most.
-const RETURNED_ROWS: usize = 5;
+/// Rows of what stayed at most where more came and went.
+const LESS_ROWS: usize = 5;
 
 /// Functions of a stack at most; what stands for the others is `…`.
 const FUNCTIONS: usize = 10;
@@ -128,12 +129,21 @@ fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
         kind: widest.unwrap_or(0).max(6),
         recent: growth.recent.is_some(),
     };
+    let comes_and_goes = growth.returned > all;
+    let (most, stayed) = match comes_and_goes {
+        true => (most, most.min(LESS_ROWS)),
+        false => (most, most),
+    };
     let large = rows
         .iter()
-        .take(most)
+        .take(stayed)
         .take_while(|row| percent(row.bytes, all) > 0)
         .count();
     let (large, small) = rows.split_at(large);
+    if comes_and_goes {
+        returned(growth, most, outside, out);
+        push(out, format_args!("of the {} that stayed\n", size(all)));
+    }
     for row in large {
         columns.row((row.bytes, row.recent), row.kind.name(), &row.what, out);
     }
@@ -145,9 +155,6 @@ fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
     }
     if unexplained.0 > 0 {
         columns.row(unexplained, "", b"not explained", out);
-    }
-    if growth.returned > all {
-        returned(growth, most.min(RETURNED_ROWS), outside, out);
     }
     if growth.sample > 1 {
         push(
@@ -291,20 +298,25 @@ fn merged(parts: &[GrowthPart], outside: Outside) -> (Vec<Row>, (u64, i64)) {
     (rows, unexplained)
 }
 
-/// Who is charged: of a stack the functions, the innermost first.
+/// Who is charged: of a stack the functions, the innermost first. One that calls itself is there once, and so is a file without names.
 fn payer(by: &Value, outside: Outside, out: &mut Vec<u8>) {
     let Value::Stack(stack) = by else {
         return form::value(by, outside, out);
     };
-    for (index, frame) in stack.frames.iter().enumerate() {
-        let arrow: &[u8] = if index == 0 { b"" } else { " ← ".as_bytes() };
-        out.extend_from_slice(arrow);
-        if index == FUNCTIONS {
-            out.extend_from_slice("…".as_bytes());
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    for frame in &stack.frames {
+        let mut name = Vec::new();
+        function(frame, outside, &mut name);
+        if names.last() == Some(&name) {
+            continue;
+        }
+        if names.len() == FUNCTIONS {
+            names.push("…".into());
             break;
         }
-        function(frame, outside, out);
+        names.push(name);
     }
+    out.extend_from_slice(&names.join(" ← ".as_bytes()));
 }
 
 /// A function's name, failing that its file, failing that the address.
@@ -433,9 +445,23 @@ a\\x1bb (12) grew by 199.0 MiB in 30.1 s (3.0 MiB → 202.0 MiB resident); 5 KiB
             text.ends_with("   60 %   30.0 MiB          30 smaller ones\n"),
             "{text}"
         );
-        let deep = ["f"; 30];
+        let deep: Vec<&str> = ["f", "g"].into_iter().cycle().take(30).collect();
         let text = shown(&grown(vec![part(1, MemoryKind::Heap, None, stack(&deep))]));
-        assert!(text.ends_with(" ← f ← …\n"), "{text}");
+        assert!(text.ends_with(" ← g ← …\n"), "{text}");
+        // What calls itself is there once, however deep it went.
+        let again = |times| {
+            part(
+                1,
+                MemoryKind::Heap,
+                None,
+                stack(&[&["f"; 9][..times], &["main"]].concat()),
+            )
+        };
+        let text = shown(&grown(vec![again(9), again(2)]));
+        assert!(
+            text.ends_with("  100 %    2.0 MiB  heap    f ← main\n"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -449,10 +475,11 @@ a\\x1bb (12) grew by 199.0 MiB in 30.1 s (3.0 MiB → 202.0 MiB resident); 5 KiB
         growth.returned = 100 << 20;
         let text = shown(&growth);
         let expected = "\
-  100 %    1.0 MiB  heap    3
 of the 100.0 MiB that came and went
    70 %   70.0 MiB          a ← main
    30 %   30.0 MiB          5
+of the 1.0 MiB that stayed
+  100 %    1.0 MiB  heap    3
 ";
         assert!(text.ends_with(expected), "{text}");
     }
