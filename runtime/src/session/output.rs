@@ -20,6 +20,8 @@ pub struct Output<'a> {
     progress: Option<Progress>,
     /// Whether results may go to a terminal, too.
     is_seen: bool,
+    /// Whether something may wait to be flushed.
+    waits: bool,
     fd: Option<OwnedFd>,
     stop: &'a Stop,
 }
@@ -32,6 +34,7 @@ impl<'a> Output<'a> {
             album: None,
             progress: None,
             is_seen: true,
+            waits: false,
             fd,
             stop,
         }
@@ -87,6 +90,13 @@ impl<'a> Output<'a> {
         self.fd.as_ref().map(OwnedFd::as_fd)
     }
 
+    /// Takes the line on the terminal away.
+    fn make_room(&mut self) {
+        if let Some(progress) = &mut self.progress {
+            progress.hide();
+        }
+    }
+
     fn noted<T>(&mut self, write: impl FnOnce(&mut dyn Sink) -> T) -> T {
         self.stop.writing(true);
         let result = write(&mut *self.sink);
@@ -111,17 +121,18 @@ impl Sink for Output<'_> {
         if let Event::Held(_) = event {
             return Ok(());
         }
-        if let Some(progress) = self
-            .progress
-            .as_mut()
-            .filter(|_| self.is_seen || is_message(event))
-        {
-            progress.hide();
+        if self.is_seen || is_message(event) {
+            self.waits = true;
+            self.make_room();
         }
         self.noted(|sink| sink.event(event))
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        // The line may have come since what is written now.
+        if std::mem::take(&mut self.waits) {
+            self.make_room();
+        }
         self.noted(|sink| sink.flush())
     }
 }
