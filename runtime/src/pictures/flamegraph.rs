@@ -84,6 +84,9 @@ fn lines(tree: &CallTree, least: u64, shift: u32) -> Option<(Vec<String>, Palett
     let mut bytes = 0;
     let visited = tree.visit(least, |path, weight| {
         let mut line = String::new();
+        if path.is_empty() {
+            line.push_str("[no stack, or too narrow]");
+        }
         folded::push(path, &mut line, mark);
         line.push_str(&format!(" {}", weight >> shift));
         bytes += line.len();
@@ -224,6 +227,17 @@ mod tests {
         tree.add(&[user("b")], u64::MAX / 4);
         let svg = drawn(&tree);
         assert!(svg.contains("66.67%"), "{:?}", boxes(&svg));
+    }
+
+    #[test]
+    fn what_is_too_narrow_is_one_box() {
+        let mut tree = CallTree::default();
+        for number in 0..30_000 {
+            tree.add(&[user(&format!("f{number}"))], 1);
+        }
+        let svg = drawn(&tree);
+        assert_eq!(boxes(&svg).len(), 2, "with that below all");
+        assert!(svg.contains("[no stack, or too narrow] (30,000 bytes, 100.00%)"));
     }
 
     #[test]

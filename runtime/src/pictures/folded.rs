@@ -13,6 +13,10 @@ pub fn write(tree: &CallTree, out: &mut dyn Write) -> io::Result<()> {
     let mut line = String::new();
     tree.visit(0, |path, weight| {
         line.clear();
+        if path.is_empty() {
+            // What has no frame at all still has its weight.
+            line.push_str("[no stack]");
+        }
         push(path, &mut line, |frame| match frame.kind {
             Kind::Kernel => "_[k]",
             Kind::Inlined => "_[i]",
@@ -22,7 +26,7 @@ pub fn write(tree: &CallTree, out: &mut dyn Write) -> io::Result<()> {
     })
 }
 
-/// Appends the names with `;` between them, and behind each its mark.
+/// Appends the names with `;` between them, and behind each its mark; for a path without frames, that is nothing.
 pub fn push(path: &[&Frame], line: &mut String, mark: impl Fn(&Frame) -> &'static str) {
     for (index, frame) in path.iter().enumerate() {
         if index > 0 {
@@ -30,10 +34,6 @@ pub fn push(path: &[&Frame], line: &mut String, mark: impl Fn(&Frame) -> &'stati
         }
         line.push_str(&frame.name);
         line.push_str(mark(frame));
-    }
-    // What has no frame at all still has its weight.
-    if path.is_empty() {
-        line.push_str("[no stack]");
     }
 }
 
