@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 /// Samples at most.
@@ -25,73 +27,86 @@ pub const KINDS: [(&str, &str); 4] = [
 /// One look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Since the first one.
+    /// Since the process was first looked at.
     pub at: Duration,
     /// KiB by kind.
     pub kib: [u64; KINDS.len()],
 }
 
-/// Samples of one process.
+/// Samples of one process, taken by a thread of their own: a tracer that is busy with records has no time for them.
 #[derive(Debug)]
 pub struct History {
-    /// Opened once, so that it is never that of another process with the same id.
-    status: File,
-    began: Instant,
-    interval: Duration,
-    next: Instant,
-    samples: Vec<Sample>,
+    thread: JoinHandle<Samples>,
+    /// What ends the thread when it is dropped.
+    stop: Sender<()>,
 }
 
 impl History {
-    /// Takes the first sample of a process.
+    /// Begins to take samples of a process.
     ///
     /// # Errors
     /// If there is no such process.
     pub fn begin(process: u32) -> io::Result<History> {
-        let began = Instant::now();
-        let mut history = History {
-            status: File::open(format!("/proc/{process}/status"))?,
-            began,
-            interval: FIRST,
-            next: began,
-            samples: Vec::new(),
-        };
-        history.sample();
-        Ok(history)
+        // Opened once, so that it is never that of another process with the same id.
+        let status = File::open(format!("/proc/{process}/status"))?;
+        let (stop, stopped) = mpsc::channel();
+        let thread = thread::Builder::new().spawn(move || {
+            let mut samples = Samples::default();
+            let began = Instant::now();
+            loop {
+                samples.look(&status, began.elapsed());
+                if stopped.recv_timeout(samples.interval) != Err(RecvTimeoutError::Timeout) {
+                    return samples;
+                }
+            }
+        })?;
+        Ok(History { thread, stop })
     }
 
-    /// Takes a sample if it is time, and says how long it is until the next.
-    pub fn sample(&mut self) -> Duration {
-        let now = Instant::now();
-        if now >= self.next {
-            self.next = now + self.interval;
-            let mut text = [0; 4096];
-            let got = self.status.read_at(&mut text, 0).unwrap_or(0);
-            if let Some(kib) = parse(&String::from_utf8_lossy(&text[..got])) {
-                self.push(Sample {
-                    at: now - self.began,
-                    kib,
-                });
-            }
+    /// All that were kept, in the order of time.
+    pub fn end(self) -> Vec<Sample> {
+        drop(self.stop);
+        let samples = self.thread.join();
+        samples.map(|samples| samples.kept).unwrap_or_default()
+    }
+}
+
+/// Samples, and how far apart they are.
+#[derive(Debug)]
+struct Samples {
+    kept: Vec<Sample>,
+    interval: Duration,
+}
+
+impl Default for Samples {
+    fn default() -> Samples {
+        Samples {
+            kept: Vec::new(),
+            interval: FIRST,
         }
-        self.next.saturating_duration_since(now)
+    }
+}
+
+impl Samples {
+    /// Takes one; of a process that is gone there is none.
+    fn look(&mut self, status: &File, at: Duration) {
+        let mut text = [0; 4096];
+        let got = status.read_at(&mut text, 0).unwrap_or(0);
+        if let Some(kib) = parse(&String::from_utf8_lossy(&text[..got])) {
+            self.push(Sample { at, kib });
+        }
     }
 
     fn push(&mut self, sample: Sample) {
-        self.samples.push(sample);
-        if self.samples.len() >= MOST {
+        self.kept.push(sample);
+        if self.kept.len() >= MOST {
             let mut index = 0;
-            self.samples.retain(|_| {
+            self.kept.retain(|_| {
                 index += 1;
                 index % 2 == 1
             });
             self.interval *= 2;
         }
-    }
-
-    /// All that were kept, in the order of time.
-    pub fn samples(&self) -> &[Sample] {
-        &self.samples
     }
 }
 
@@ -108,6 +123,7 @@ fn parse(status: &str) -> Option<[u64; KINDS.len()]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn a_status_has_numbers_by_kind() {
@@ -118,39 +134,38 @@ mod tests {
 
     #[test]
     fn samples_stay_few_and_cover_all_the_time() {
-        let mut history = History::begin(std::process::id()).unwrap();
-        assert_eq!(history.samples().len(), 1);
-        assert!(history.samples()[0].kib[0] > 0);
-        for number in 1..10_000 {
-            history.push(Sample {
+        let mut samples = Samples::default();
+        for number in 0..10_000 {
+            samples.push(Sample {
                 at: Duration::from_secs(number),
                 kib: [number, 0, 0, 0],
             });
         }
-        let samples = history.samples();
-        assert!(
-            (MOST / 3..MOST).contains(&samples.len()),
-            "{}",
-            samples.len()
-        );
-        assert!(samples.windows(2).all(|pair| pair[0].at < pair[1].at));
-        assert_eq!(samples[0].at.as_secs(), 0);
-        assert!(samples.last().unwrap().at.as_secs() > 9_900);
-        assert!(history.interval > FIRST * 16);
+        let kept = &samples.kept;
+        assert!((MOST / 3..MOST).contains(&kept.len()), "{}", kept.len());
+        assert!(kept.windows(2).all(|pair| pair[0].at < pair[1].at));
+        assert_eq!(kept[0].at.as_secs(), 0);
+        assert!(kept.last().unwrap().at.as_secs() > 9_900);
+        assert!(samples.interval > FIRST * 16);
     }
 
     #[test]
     fn a_process_that_is_gone_has_the_samples_it_had() {
-        let mut child = std::process::Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .unwrap();
-        let mut history = History::begin(child.id()).unwrap();
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let status = File::open(format!("/proc/{}/status", child.id())).unwrap();
+        let mut samples = Samples::default();
+        samples.look(&status, Duration::ZERO);
         child.kill().unwrap();
         child.wait().unwrap();
-        let before = history.samples().len();
-        history.next = Instant::now();
-        history.sample();
-        assert_eq!(history.samples().len(), before);
+        samples.look(&status, Duration::from_secs(1));
+        assert_eq!(samples.kept.len(), 1);
+        assert!(samples.kept[0].kib.iter().sum::<u64>() > 0);
+        assert!(History::begin(child.id()).is_err());
+    }
+
+    #[test]
+    fn a_history_ends_when_it_is_asked_for() {
+        let history = History::begin(std::process::id()).unwrap();
+        assert!(!history.end().is_empty());
     }
 }

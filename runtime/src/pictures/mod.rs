@@ -22,7 +22,6 @@ use pfscript_compiler::manifest::{DataType, Layout, Manifest, MapManifest, MapVa
 use report::Contents;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Duration;
 use tree::{CallTree, Frame, Kind};
 
 /// What is drawn.
@@ -196,11 +195,6 @@ impl Album {
         }
     }
 
-    /// Looks at it if it is time, and says how long it is until the next time.
-    pub fn look(&mut self) -> Option<Duration> {
-        self.history.as_mut().map(History::sample)
-    }
-
     /// What maps hold from now on they hold for good.
     pub fn tracing_ended(&mut self) {
         self.ended = true;
@@ -258,6 +252,7 @@ impl Album {
                 format!(" of {}", maps.join(", "))
             }
         };
+        let samples = self.history.take().map(History::end).unwrap_or_default();
         let mut failed = Ok(());
         for (picture, file) in std::mem::take(&mut self.files) {
             let path = file.path().display().to_string();
@@ -272,7 +267,7 @@ impl Album {
                 Picture::Report => {
                     let contents = Contents {
                         growth: &self.growth,
-                        samples: self.history.as_ref().map_or(&[], History::samples),
+                        samples: &samples,
                         flamegraph: flamegraph::draw(tree, labels)?,
                     };
                     report::write(&contents, out)

@@ -11,7 +11,6 @@ use crate::stop::Stop;
 use crate::sys::terminal;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::time::Duration;
 
 /// Where events go.
 pub struct Output<'a> {
@@ -66,11 +65,6 @@ impl<'a> Output<'a> {
         if let Some(album) = &mut self.album {
             album.follow(process);
         }
-    }
-
-    /// Does what is to be done from time to time, and says how long it is until the next time.
-    pub fn tick(&mut self) -> Option<Duration> {
-        self.album.as_mut().and_then(Album::look)
     }
 
     /// Says to the pictures that maps are told for the last time.

@@ -376,7 +376,6 @@ impl<'a> Running<'a> {
             let renewal = self.renewal.as_ref();
             let renewal = renewal.map(|renewal| renewal.interval(&self.loaded));
             let waits = self.processes.look_around().into_iter().chain(renewal);
-            let waits = waits.chain(self.sink.tick());
             let waits = waits.chain(self.show_progress());
             let timeout = match waits.min() {
                 _ if busy => 0,
