@@ -4,6 +4,7 @@ mod support;
 
 use pfscript_testkit::needs_root;
 use serde_json::Value;
+use std::time::Duration;
 use support::growth::{Part, adds_up, alike, bytes_of, growth};
 use support::{Report, Tracer, Workload, workload};
 
@@ -223,6 +224,26 @@ fn a_process_that_runs_is_looked_at_from_now_on() {
         file: None,
     };
     alike(bytes_of(&growth, &part), 5000 * 4096, &growth);
+    adds_up(&growth);
+}
+
+#[test]
+fn nothing_is_missed_while_the_tracer_ends() {
+    needs_root!();
+    // Longer than that takes.
+    let command = format!("{} slowly 4000", workload("grows"));
+    let tracer = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
+        .start()
+        .printed("attached_probes");
+    std::thread::sleep(Duration::from_secs(1));
+    tracer.interrupt();
+    let growth = growth(&tracer.finish().lossless());
+    let part = Part {
+        function: "by_and_by",
+        kind: "anon",
+        file: None,
+    };
+    assert!(bytes_of(&growth, &part) > 1 << 20, "{growth:#}");
     adds_up(&growth);
 }
 

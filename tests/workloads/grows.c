@@ -69,6 +69,16 @@ __attribute__((noinline)) static void by_anon(void)
     touch(small(), length);
 }
 
+/* A MiB every 20 ms. */
+__attribute__((noinline)) static void by_and_by(void)
+{
+    char *memory = small();
+    for (size_t at = 0; at < length; at += 1 << 20) {
+        touch(memory + at, 1 << 20);
+        usleep(20000);
+    }
+}
+
 __attribute__((noinline)) static void by_malloc(void)
 {
     for (size_t at = 0; at < length; at += 1024) {
@@ -238,6 +248,7 @@ static const struct {
     {"mlock", by_mlock},       {"read", by_read},         {"file", by_file},         {"copied", by_copied},
     {"shared", by_shared},     {"remapped", by_remapped}, {"dontneed", by_dontneed}, {"unmapped", by_unmapped},
     {"stack", by_stack},       {"zeros", by_zeros},       {"forked", by_forked},
+    {"slowly", by_and_by},
     {"mlockall", by_mlockall}, {"future", by_future},     {"thread", by_threads},
 };
 

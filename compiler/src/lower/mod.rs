@@ -144,14 +144,14 @@ fn counters_of_probes(checked: &Checked) -> u32 {
 }
 
 /// Whether the kernel takes so long to detach all programs that they are to be stopped before: some 50 to 100 ms for each
-/// site, under one lock.
+/// site, under one lock; or whether what goes on meanwhile would be missed, since memory is looked at when nothing is recorded any more.
 fn has_slow_detaching(checked: &Checked) -> bool {
     const MANY: usize = 16;
     let slow = checked.actions.iter().filter(|action| {
         let program = action.provider.info().kind.info();
         program.mechanism.detaches_slowly()
     });
-    slow.map(|action| action.sites.len()).sum::<usize>() > MANY
+    checked.needs.accounts_for_pages || slow.map(|action| action.sites.len()).sum::<usize>() > MANY
 }
 
 /// What `bpf_for_each_map_elem` calls for each element: it does nothing, and goes on. The helper itself counts. Where the

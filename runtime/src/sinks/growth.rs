@@ -4,8 +4,11 @@
 //! screen. Parts that would be printed alike are one. Where more came and went than stayed, it says first whose that was: a program that frees
 //! all at its end has grown all the same.
 
-use super::form::{self, Outside, push};
-use crate::results::{Frame, Growth, GrowthPart, GrowthReport, MemoryKind, Value};
+mod payer;
+
+use super::form::{Outside, push};
+use crate::results::{Growth, GrowthPart, GrowthReport, MemoryKind};
+use payer::payer;
 use pfscript_grammar::escape::Keep;
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -15,9 +18,6 @@ const ROWS: usize = 20;
 
 /// Rows of what stayed at most where more came and went.
 const LESS_ROWS: usize = 5;
-
-/// Functions of a stack at most; what stands for the others is `…`.
-const FUNCTIONS: usize = 10;
 
 /// Processes, or names of several, at most.
 const PROCESSES: usize = 6;
@@ -298,39 +298,6 @@ fn merged(parts: &[GrowthPart], outside: Outside) -> (Vec<Row>, (u64, i64)) {
     (rows, unexplained)
 }
 
-/// Who is charged: of a stack the functions, the innermost first. One that calls itself is there once, and so is a file without names.
-fn payer(by: &Value, outside: Outside, out: &mut Vec<u8>) {
-    let Value::Stack(stack) = by else {
-        return form::value(by, outside, out);
-    };
-    let mut names: Vec<Vec<u8>> = Vec::new();
-    for frame in &stack.frames {
-        let mut name = Vec::new();
-        function(frame, outside, &mut name);
-        if names.last() == Some(&name) {
-            continue;
-        }
-        if names.len() == FUNCTIONS {
-            names.push("…".into());
-            break;
-        }
-        names.push(name);
-    }
-    out.extend_from_slice(&names.join(" ← ".as_bytes()));
-}
-
-/// A function's name, failing that its file, failing that the address.
-fn function(frame: &Frame, outside: Outside, out: &mut Vec<u8>) {
-    match (&frame.function, &frame.module) {
-        (Some(name), _) => outside(name.as_bytes(), Keep::Nothing, out),
-        (None, Some(module)) => {
-            let name = module.rsplit(|byte| *byte == b'/').next().unwrap_or(module);
-            outside(name, Keep::Nothing, out);
-        }
-        (None, None) => push(out, format_args!("{:#x}", frame.address)),
-    }
-}
-
 /// Bytes as people read them: `117.3 MiB`.
 pub fn size(bytes: u64) -> String {
     let bytes = bytes as f64;
@@ -347,7 +314,7 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::Stack;
+    use crate::results::{Frame, Stack, Value};
     use crate::sinks::text::escaped;
     use pfscript_compiler::manifest::StackMode;
     use std::time::Duration;

@@ -35,6 +35,8 @@ check rssgrow-filled charges_what_no_fault_brings
 counts_huge_pages_whole() {
     grep -q '\[never\]' /sys/kernel/mm/transparent_hugepage/enabled 2>/dev/null && skip "no huge pages"
     [ -e /sys/kernel/mm/transparent_hugepage/enabled ] || skip "no huge pages"
+    # As much as is touched. Where pages have 16 KiB, huge ones have 32 MiB.
+    [ "$(cat /sys/kernel/mm/transparent_hugepage/hpage_pmd_size)" -le 4194304 ] || skip "a huge page is larger than what is touched"
     grows_by huge by_huge huge
 }
 check rssgrow-huge counts_huge_pages_whole
