@@ -235,7 +235,7 @@ fn nothing_is_missed_while_the_tracer_ends() {
     let tracer = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
         .start()
         .printed("attached_probes");
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(3));
     tracer.interrupt();
     let growth = growth(&tracer.finish().lossless());
     let part = Part {
@@ -243,8 +243,13 @@ fn nothing_is_missed_while_the_tracer_ends() {
         kind: "anon",
         file: None,
     };
-    assert!(bytes_of(&growth, &part) > 1 << 20, "{growth:#}");
-    adds_up(&growth);
+    // What is touched while its memory is looked at, which takes a moment, nobody tells. Detaching takes more than a second.
+    let (explained, all) = (bytes_of(&growth, &part), growth["after"].as_u64());
+    assert!(explained > 1 << 20, "{growth:#}");
+    assert!(
+        all.is_some_and(|all| explained * 10 > all * 9),
+        "{growth:#}"
+    );
 }
 
 #[test]
@@ -260,12 +265,27 @@ fn text_is_read_in_ten_seconds() {
         "{finished}"
     );
     assert!(lines[0].contains("(0 KiB → 33."), "{finished}");
-    let words: Vec<&str> = lines[1].split_whitespace().take(8).collect();
+    let words: Vec<&str> = lines[1].split_whitespace().take(9).collect();
+    let [
+        _,
+        percent,
+        size,
+        unit,
+        kind,
+        inlined,
+        place,
+        arrow,
+        function,
+    ] = words[..]
+    else {
+        panic!("{finished}");
+    };
     assert_eq!(
-        words[1..],
-        ["%", "32.0", "MiB", "anon", "by_anon", "←", "main"],
+        [percent, size, unit, kind, inlined, arrow, function],
+        ["%", "32.0", "MiB", "anon", "touch", "←", "by_anon"],
         "{finished}"
     );
+    assert!(place.starts_with("(grows.c:"), "{finished}");
     assert!(lines.len() < 25, "{finished}");
 }
 
@@ -308,8 +328,6 @@ fn a_process_that_a_debugger_holds_is_told_by_its_faults() {
         text.starts_with("by page faults alone, since process"),
         "{finished}"
     );
-    assert!(
-        text.contains("7.8 MiB  unknown  touch ← main"),
-        "{finished}"
-    );
+    let (_, stack) = text.split_once("7.8 MiB  unknown  ").expect("it is there");
+    assert!(stack.contains(") ← touch ← main"), "{finished}");
 }

@@ -145,7 +145,12 @@ fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
         push(out, format_args!("of the {} that stayed\n", size(all)));
     }
     for row in large {
-        columns.row((row.bytes, row.recent), row.kind.name(), &row.what, out);
+        let mut what = row.file.clone();
+        if !what.is_empty() {
+            what.extend_from_slice(b"  ");
+        }
+        what.extend_from_slice(&row.by);
+        columns.row((row.bytes, row.recent), row.kind.name(), &what, out);
     }
     if !small.is_empty() {
         let bytes = small.iter().map(|row| row.bytes).sum();
@@ -254,8 +259,10 @@ struct Row {
     /// How many more they are than the last time.
     recent: i64,
     kind: MemoryKind,
-    /// Whose it is.
-    what: Vec<u8>,
+    /// The file, where it is of interest.
+    file: Vec<u8>,
+    /// Who is charged.
+    by: Vec<u8>,
 }
 
 /// The rows, the largest first, and the bytes that nothing is known of.
@@ -265,22 +272,22 @@ fn merged(parts: &[GrowthPart], outside: Outside) -> (Vec<Row>, (u64, i64)) {
     let mut unexplained = (0, 0);
     for part in parts {
         let recent = part.recent.unwrap_or(0);
-        let Some(by) = &part.by else {
+        let Some(charged) = &part.by else {
             unexplained.0 += part.bytes;
             unexplained.1 += recent;
             continue;
         };
-        let mut what = Vec::new();
+        let (mut file, mut by) = (Vec::new(), Vec::new());
         let is_named = matches!(
             part.kind,
             MemoryKind::Copied | MemoryKind::File | MemoryKind::Shared
         );
-        if let Some(file) = part.file.as_ref().filter(|_| is_named) {
-            outside(file, Keep::Nothing, &mut what);
-            what.extend_from_slice(b"  ");
+        if let Some(name) = part.file.as_ref().filter(|_| is_named) {
+            outside(name, Keep::Nothing, &mut file);
         }
-        payer(by, outside, &mut what);
-        let at = *known.entry((part.kind, what.clone())).or_insert(rows.len());
+        payer(charged, outside, &mut by);
+        let key = (part.kind, file.clone(), by.clone());
+        let at = *known.entry(key).or_insert(rows.len());
         match rows.get_mut(at) {
             Some(row) => {
                 row.bytes += part.bytes;
@@ -290,12 +297,38 @@ fn merged(parts: &[GrowthPart], outside: Outside) -> (Vec<Row>, (u64, i64)) {
                 bytes: part.bytes,
                 recent,
                 kind: part.kind,
-                what,
+                file,
+                by,
             }),
         }
     }
+    let mut rows = by_file(rows);
     rows.sort_by_key(|row| Reverse(row.bytes));
     (rows, unexplained)
+}
+
+/// The same with one row for each file: its pages come by whatever touches them first, in many places of a program that starts. Who is
+/// charged for half of them or more is named.
+fn by_file(rows: Vec<Row>) -> Vec<Row> {
+    let (mut files, mut all): (Vec<Row>, Vec<Row>) = rows
+        .into_iter()
+        .partition(|row| row.kind == MemoryKind::File && !row.file.is_empty());
+    files.sort_by(|a, b| (&a.file, b.bytes).cmp(&(&b.file, a.bytes)));
+    for of_one in files.chunk_by_mut(|a, b| a.file == b.file) {
+        let bytes: u64 = of_one.iter().map(|row| row.bytes).sum();
+        let by = match &of_one[0] {
+            largest if largest.bytes * 2 >= bytes => largest.by.clone(),
+            _ => format!("{} stacks", of_one.len()).into_bytes(),
+        };
+        all.push(Row {
+            bytes,
+            recent: of_one.iter().map(|row| row.recent).sum(),
+            kind: MemoryKind::File,
+            file: std::mem::take(&mut of_one[0].file),
+            by,
+        });
+    }
+    all
 }
 
 /// Bytes as people read them: `117.3 MiB`.
@@ -401,6 +434,27 @@ a\\x1bb (12) grew by 199.0 MiB in 30.1 s (3.0 MiB → 202.0 MiB resident); 5 KiB
   1.0 MiB of what was there before was given back
 ";
         assert_eq!(shown(&growth), expected);
+    }
+
+    #[test]
+    fn a_file_is_one_row_and_who_reads_half_of_it_is_named() {
+        let file = |mib, name: &'static [u8], by: &[&str]| {
+            part(mib, MemoryKind::File, Some(name), stack(by))
+        };
+        let text = shown(&grown(vec![
+            file(60, b"/data", &["read_all", "main"]),
+            file(20, b"/data", &["check", "main"]),
+            file(5, b"/lib", &["a"]),
+            file(5, b"/lib", &["b"]),
+            file(5, b"/lib", &["c"]),
+            file(5, b"/other", &["a"]),
+        ]));
+        let expected = "\
+   80 %   80.0 MiB  file    /data  read_all ← main
+   15 %   15.0 MiB  file    /lib  3 stacks
+    5 %    5.0 MiB  file    /other  a
+";
+        assert!(text.ends_with(expected), "{text}");
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn place(frame: &Frame, outside: Outside, out: &mut Vec<u8>) -> bool {
     };
     let module = frame.module.as_deref().map(last_part).unwrap_or_default();
     let is_languages = |name: &&str| module.starts_with(name.as_bytes());
-    if !frame.interpreted && LANGUAGES.iter().any(|name| is_languages(&name)) {
+    if !frame.interpreted && LANGUAGES.iter().any(is_languages) {
         return false;
     }
     out.extend_from_slice(b" (");
