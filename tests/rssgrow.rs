@@ -6,6 +6,7 @@ use pfscript_testkit::needs_root;
 use serde_json::Value;
 use std::time::Duration;
 use support::growth::{Part, adds_up, alike, bytes_of, growth};
+use support::limited::Limited;
 use support::{Report, Tracer, Workload, workload};
 
 /// Runs a workload that grows by 32 MiB in one way, and looks for that.
@@ -250,6 +251,29 @@ fn nothing_is_missed_while_the_tracer_ends() {
         all.is_some_and(|all| explained * 10 > all * 9),
         "{growth:#}"
     );
+}
+
+#[test]
+fn a_process_that_is_killed_since_memory_ran_out_is_told_with_the_limit() {
+    needs_root!();
+    let Some(group) = Limited::new("grown") else {
+        return eprintln!("skip: there is no cgroup of memory");
+    };
+    let line = group.line(&format!("exec {} 20000", workload("anon2mmap")));
+    let finished = Tracer::new(["rssgrow", "--run", "sh", "-c", &line])
+        .run()
+        .lossless();
+    let limit = "is killed, since memory ran out: its cgroup may have 32 MiB\n";
+    assert!(finished.text().contains(limit), "{finished}");
+    let own = finished.text().lines().find(|line| line.contains(" anon "));
+    let own = own.expect("there is anonymous memory");
+    let bytes: f64 = own
+        .split_whitespace()
+        .nth(2)
+        .and_then(|size| size.parse().ok())
+        .expect("a number");
+    assert!(own.contains(" MiB ") && own.contains("main"), "{finished}");
+    assert!((28.0..33.0).contains(&bytes), "{finished}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod support;
 use pfscript_testkit::needs_root;
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
+use support::limited::Limited;
 use support::{Finished, Report, Running, Scratch, Tracer, Workload, workload};
 
 /// A shipped script, in a folder where no file has its name.
@@ -395,48 +395,6 @@ fn hfaults_counts_pages_of_hugetlb() {
     }
     let row = format!("@[hugetlb, {}, hugetlb]: 3\n", report(&finished).pid());
     assert!(finished.text().contains(&row), "{finished}");
-}
-
-/// A cgroup that may have 32 MiB, of version 1 or 2. It is removed with the value, when no process is in it.
-struct Limited(PathBuf);
-
-impl Limited {
-    /// `None` if there is no controller of memory that one could make a group of.
-    fn new(name: &str) -> Option<Limited> {
-        for (root, limit) in [
-            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
-            ("/sys/fs/cgroup", "memory.max"),
-        ] {
-            if !Path::new(root).join("cgroup.procs").exists() {
-                continue;
-            }
-            let folder = Path::new(root).join(format!("pfscript-{name}-{}", std::process::id()));
-            if fs::create_dir(&folder).is_err() {
-                continue;
-            }
-            let group = Limited(folder);
-            if fs::write(group.0.join(limit), (32 << 20).to_string()).is_ok() {
-                return Some(group);
-            }
-        }
-        None
-    }
-
-    /// Runs a command of the shell in it, to its end.
-    fn run(&self, command: &str) {
-        let procs = self.0.join("cgroup.procs");
-        let line = format!("echo $$ >'{}' && {command}", procs.display());
-        std::process::Command::new("sh")
-            .args(["-c", &line])
-            .output()
-            .expect("there is a shell");
-    }
-}
-
-impl Drop for Limited {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
-    }
 }
 
 fn started(name: &str, arguments: &[&str]) -> Running {

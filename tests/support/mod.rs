@@ -10,6 +10,7 @@ pub mod browser;
 pub mod frameless;
 pub mod growth;
 pub mod kernel;
+pub mod limited;
 pub mod run;
 pub mod stacks;
 pub mod terminal;

@@ -8,6 +8,7 @@ mod compile;
 mod contender;
 mod events;
 mod faults;
+mod memory;
 mod process;
 mod size;
 mod soak;
@@ -68,7 +69,8 @@ const PARTS: [(&str, Part); 6] = [
 ];
 
 /// Those that run only if they are named.
-const LONG_PARTS: [(&str, Part); 3] = [
+const LONG_PARTS: [(&str, Part); 4] = [
+    ("memory", memory::measure),
     ("soak", soak::measure),
     ("stacks", stacks::measure),
     ("stack_costs", stack_costs::measure),
