@@ -61,8 +61,16 @@ pub fn split(
                         split.script.push(word);
                         continue;
                     }
-                    None if named.is_some() => {
-                        split.script.push(word);
+                    None if let Some(script) = named => {
+                        let mut option = word.clone();
+                        // Its value may be the next word.
+                        if script.takes_value(long)
+                            && let Some(value) = words.next()
+                        {
+                            option.push("=");
+                            option.push(value);
+                        }
+                        split.script.push(option);
                         continue;
                     }
                     Some(option) if !long.contains('=') => takes(option),
@@ -196,6 +204,9 @@ mod tests {
                 "p -qp 5 -f json tool",
                 "--top=5",
             ),
+            ("p tool --duration 5 x", "p tool x", "--duration=5"),
+            ("p tool --duration", "p tool", "--duration"),
+            ("p tool --user 5", "p tool 5", "--user"),
             ("p -o tool tool --a", "p -o tool tool", "--a"),
             ("p --output tool tool --a", "p --output tool tool", "--a"),
             ("p --output=x tool --a", "p --output=x tool", "--a"),

@@ -70,6 +70,17 @@ impl ShippedScript {
         })
     }
 
+    /// Whether an option has a value, by the line `--top=N` or `-D, --duration=S` of its help.
+    pub fn takes_value(&self, option: &str) -> bool {
+        let help = self.help();
+        let mut options = help.lines().filter_map(|line| {
+            let line = line.strip_prefix("    -")?;
+            let long = line.split_once(", -").map_or(line, |(_, long)| long);
+            long.strip_prefix('-')?.split(' ').next()?.split_once('=')
+        });
+        options.any(|(name, _)| name == option)
+    }
+
     /// Whether words behind its name are a command to be traced: its help has the line `pfscript NAME COMMAND`.
     pub fn takes_command(&self) -> bool {
         let call = format!("    pfscript {} COMMAND", self.name);

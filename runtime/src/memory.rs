@@ -3,6 +3,7 @@
 //! The kernel's own sums are read and nothing is walked, so that a sample costs a process nothing. What was resident in the last samples
 //! is kept for each process that is still there.
 
+use crate::error::{Error, ErrorKind};
 use crate::local_time::local_time;
 use crate::results::{MachineMemory, Memory, MemoryBytes, MemoryRow};
 use std::cmp::Reverse;
@@ -48,7 +49,15 @@ impl Samples {
     }
 
     /// What is resident now: of a process, else of a cgroup and its processes, else of all; of these the `top` largest.
-    pub fn take(&mut self, process: Option<u32>, cgroup: Option<&str>, top: usize) -> Memory {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Target`] if there was no such cgroup from the first sample on.
+    pub fn take(
+        &mut self,
+        process: Option<u32>,
+        cgroup: Option<&str>,
+        top: usize,
+    ) -> Result<Memory, Error> {
         let begin = Instant::now();
         let machine = process.is_none().then(|| machine(&read("/proc/meminfo")));
         let mut rows = Vec::new();
@@ -56,6 +65,12 @@ impl Samples {
             (Some(pid), _) => vec![pid],
             (None, Some(path)) => {
                 let folder = folder(path);
+                if self.last.is_none() && !folder.join("cgroup.procs").exists() {
+                    let message = format!("there is no cgroup {path}");
+                    let known = CGROUPS.join(" or ");
+                    let help = format!("its path is that of its folder below {known}");
+                    return Err(Error::new(ErrorKind::Target, message).with_help(help));
+                }
                 rows.extend(of_cgroup(path, &folder));
                 let mut pids = Vec::new();
                 processes(&folder, DEPTH, &mut pids);
@@ -80,14 +95,14 @@ impl Samples {
         rows.truncate(rows.len() - others);
         self.taken += 1;
         self.last = Some((Instant::now(), begin.elapsed()));
-        Memory {
+        Ok(Memory {
             time: local_time("%H:%M:%S"),
             number: self.taken - 1,
             live: self.live,
             machine,
             rows,
             others,
-        }
+        })
     }
 }
 
@@ -219,19 +234,19 @@ mod tests {
         let memory = vec![1_u8; 8 << 20];
         let mut samples = Samples::new(false);
         let own = std::process::id();
-        let sample = samples.take(Some(own), None, 20);
+        let sample = samples.take(Some(own), None, 20).unwrap();
         let row = &sample.rows[0];
         assert_eq!((row.process, sample.rows.len()), (Some(own), 1));
         assert!(row.now.anonymous >= memory.len() as u64, "{row:?}");
         assert!(row.now.file > 0 && sample.machine.is_none());
-        let next = samples.take(Some(own), None, 20);
+        let next = samples.take(Some(own), None, 20).unwrap();
         assert_eq!((next.number, next.rows[0].history.len()), (1, 2));
     }
 
     #[test]
     fn all_processes_are_there_and_the_largest_are_shown() {
         let mut samples = Samples::new(false);
-        let all = samples.take(None, None, usize::MAX);
+        let all = samples.take(None, None, usize::MAX).unwrap();
         assert!(all.rows.is_sorted_by_key(|row| Reverse(row.now.resident())));
         let own = std::process::id();
         assert!(all.rows.iter().any(|row| row.process == Some(own)));
@@ -239,7 +254,7 @@ mod tests {
             all.machine
                 .is_some_and(|machine| machine.total > machine.available)
         );
-        let first = samples.take(None, None, 1);
+        let first = samples.take(None, None, 1).unwrap();
         assert_eq!((first.rows.len(), first.rows[0].history.len()), (1, 2));
     }
 
@@ -247,11 +262,17 @@ mod tests {
     fn only_the_last_samples_are_kept() {
         let mut samples = Samples::new(false);
         for _ in 0..HISTORY + 5 {
-            samples.take(Some(std::process::id()), None, 1);
+            samples.take(Some(std::process::id()), None, 1).unwrap();
         }
         let kept: Vec<usize> = samples.history.values().map(Vec::len).collect();
         assert_eq!(kept, [HISTORY]);
-        assert!(samples.take(Some(u32::MAX), None, 1).rows.is_empty());
+        assert!(
+            samples
+                .take(Some(u32::MAX), None, 1)
+                .unwrap()
+                .rows
+                .is_empty()
+        );
         assert!(samples.history.is_empty());
     }
 
@@ -274,5 +295,12 @@ mod tests {
             (stat("anon 5\nanon_thp 9\n", "anon"), stat("", "anon")),
             (5, 0)
         );
+    }
+
+    #[test]
+    fn a_cgroup_that_is_not_there_is_an_error() {
+        let mut samples = Samples::new(false);
+        let error = samples.take(None, Some("/no/such"), 5).unwrap_err();
+        assert!(error.to_string().contains("/no/such"), "{error}");
     }
 }

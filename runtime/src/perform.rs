@@ -169,7 +169,7 @@ impl<'a> Performer<'a> {
                 if let Some((samples, process)) = &mut self.samples
                     && samples.are_due()
                 {
-                    let memory = samples.take(*process, Some(cgroup), *top as usize);
+                    let memory = samples.take(*process, Some(cgroup), *top as usize)?;
                     self.sink.event(&Event::Memory(&memory))?;
                 }
             }

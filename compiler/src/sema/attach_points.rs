@@ -226,7 +226,7 @@ pub(super) fn substitute(
                     None => {
                         let message = format!("the parameter `${number}` is not given");
                         return Err(Diagnostic::error(part.span, message)
-                            .help("parameters are written behind the script"));
+                            .help("it is written behind the script: `pfscript SCRIPT VALUE`"));
                     }
                 },
                 _ => {
