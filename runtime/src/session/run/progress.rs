@@ -54,6 +54,8 @@ impl Running<'_> {
 
     /// Detaches what is still attached, and says so, since that takes the kernel long.
     pub(super) fn detach(&mut self) -> Result<(), Halt> {
+        /// That takes more than a moment: some 70 ms each.
+        const MANY: usize = 30;
         let points = self.attached.points();
         let attached = &mut self.attached;
         match self.sink.progress() {
@@ -61,7 +63,7 @@ impl Running<'_> {
                 progress.show(&format!("detaching {points} probes … {left} left"));
             }),
             _ => {
-                if attached.is_attached() && !self.session.quiet {
+                if attached.is_attached() && points > MANY && !self.session.quiet {
                     let text = format!(
                         "all results are printed; the kernel detaches {points} probes, which may take a while"
                     );
