@@ -189,6 +189,28 @@ fn faultstat_counts_threads_and_children_and_waits_for_the_last_thread() {
 }
 
 #[test]
+fn allocs_counts_what_is_not_freed_to_the_byte() {
+    needs_root!();
+    let outstanding = |name: &str, arguments: &str, function: &str| -> Vec<i64> {
+        let command = format!("{} {arguments}", workload(name));
+        let finished = tool("allocs", &["-f", "json", "--top=1000", "-c", &command]).ok();
+        let map = map(&finished, "@outstanding");
+        let own = map
+            .iter()
+            .filter(|(stack, _)| stack.contains(&format!("{function}+")));
+        own.filter_map(|(_, bytes)| bytes.as_i64()).collect()
+    };
+    // Blocks of 1,008 bytes, of which each is kept.
+    let kept: i64 = outstanding("grows", "malloc 4", "by_malloc").iter().sum();
+    assert_eq!(kept, (4 << 10) * 1008);
+    let freed = outstanding("mallocs", "2 300", "worker");
+    assert!(
+        !freed.is_empty() && freed.iter().all(|bytes| *bytes == 0),
+        "{freed:?}"
+    );
+}
+
+#[test]
 fn stackcount_takes_any_probe_and_counts_by_stack() {
     needs_root!();
     let command = format!("{} 300", workload("anon2mmap"));
