@@ -5,13 +5,13 @@ mod support;
 use pfscript_testkit::needs_root;
 use serde_json::Value;
 use std::fs;
-use support::{Finished, Report, Scratch, Tracer, workload};
+use std::path::Path;
+use support::shipped::{self, report};
+use support::{Finished, Tracer, workload};
 
-/// Runs a shipped script in a folder where no file has its name.
+/// Runs a shipped script.
 fn tool(name: &str, arguments: &[&str]) -> Finished {
-    let scratch = Scratch::new("tools");
-    let words = [&[name][..], arguments].concat();
-    Tracer::new(words).folder(scratch.path()).run()
+    shipped::tool(name, arguments).run()
 }
 
 /// The objects of an output in JSON, without other lines.
@@ -32,17 +32,6 @@ fn map(finished: &Finished, name: &str) -> serde_json::Map<String, Value> {
         .find(|map| !map.is_empty())
         .unwrap_or_else(|| panic!("no {name} in {finished}"))
         .clone()
-}
-
-/// The report of a workload, wherever it stands.
-#[track_caller]
-fn report(finished: &Finished) -> Report {
-    let mut lines = finished.text().lines();
-    Report::parse(
-        lines
-            .find(|line| line.starts_with("pid="))
-            .expect("a report"),
-    )
 }
 
 #[test]
@@ -203,6 +192,23 @@ fn allocs_counts_what_is_not_freed_to_the_byte() {
     // Blocks of 1,008 bytes, of which each is kept.
     let kept: i64 = outstanding("grows", "malloc 4", "by_malloc").iter().sum();
     assert_eq!(kept, (4 << 10) * 1008);
+    for library in [
+        "libjemalloc.so.2",
+        "libmimalloc.so.2",
+        "libtcmalloc_minimal.so.4",
+    ] {
+        let path = format!("/usr/lib/{}-linux-gnu/{library}", std::env::consts::ARCH);
+        if !Path::new(&path).exists() {
+            println!("skip: {library} is not installed");
+            continue;
+        }
+        let command = format!("env LD_PRELOAD={path} {} malloc 4", workload("grows"));
+        let finished = tool("allocs", &["-f", "json", "--top=1000", "-c", &command]).ok();
+        let map = map(&finished, "@outstanding");
+        let own = map.iter().filter(|(stack, _)| stack.contains("by_malloc+"));
+        let kept: i64 = own.filter_map(|(_, bytes)| bytes.as_i64()).sum();
+        assert_eq!(kept, (4 << 10) * 1008, "{library}");
+    }
     let freed = outstanding("mallocs", "2 300", "worker");
     assert!(
         !freed.is_empty() && freed.iter().all(|bytes| *bytes == 0),

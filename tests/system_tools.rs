@@ -7,26 +7,8 @@ use pfscript_testkit::needs_root;
 use serde_json::Value;
 use std::fs;
 use support::limited::Limited;
-use support::{Finished, Report, Running, Scratch, Tracer, Workload, workload};
-
-/// A shipped script, in a folder where no file has its name.
-fn tool(name: &str, arguments: &[&str]) -> Tracer {
-    let scratch = Scratch::new("system-tools");
-    let words = [&[name][..], arguments].concat();
-    let tracer = Tracer::new(words).folder(scratch.path());
-    tracer.keep(scratch)
-}
-
-/// The report of a workload, wherever it stands.
-#[track_caller]
-fn report(finished: &Finished) -> Report {
-    let mut lines = finished.text().lines();
-    Report::parse(
-        lines
-            .find(|line| line.starts_with("pid="))
-            .expect("a report"),
-    )
-}
+use support::shipped::{report, tool};
+use support::{Running, Scratch, Tracer, Workload, workload};
 
 /// The bytes of a line of `/proc/PID/smaps_rollup`.
 #[track_caller]

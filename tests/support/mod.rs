@@ -12,6 +12,7 @@ pub mod growth;
 pub mod kernel;
 pub mod limited;
 pub mod run;
+pub mod shipped;
 pub mod stacks;
 pub mod terminal;
 pub mod tools;

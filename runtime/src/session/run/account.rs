@@ -1,9 +1,8 @@
 //! The accounts of resident memory, for scripts that say what becomes of it (`rss_fault()` and the like).
 
-use super::{Running, setting};
+use super::Running;
 use crate::bytes::unsigned;
 use crate::error::Halt;
-use crate::perform::Performer;
 use crate::resident::{Accounts, Followed};
 use crate::session::Target;
 use pfscript_compiler::manifest::{RecordKind, ResidentChange};
@@ -49,19 +48,5 @@ impl Running<'_> {
     pub(super) fn tell_growth(&mut self) -> Result<(), Halt> {
         self.processes.drain();
         self.performer().print_growth()
-    }
-
-    /// What performs on the accounts.
-    fn performer(&mut self) -> Performer<'_> {
-        let manifest = &self.session.object.manifest;
-        let names = self.symbols.names(
-            &mut self.processes,
-            self.rests.as_mut(),
-            &self.loaded,
-            manifest,
-        );
-        let setting = setting(self.stop, &self.session, self.sink.draws());
-        Performer::new(manifest, &mut self.sink, &self.loaded, names, setting)
-            .accounts(self.accounts.as_mut())
     }
 }

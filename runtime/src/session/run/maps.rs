@@ -8,12 +8,9 @@ use crate::sinks::Sink as _;
 use crate::sys::signals::Phase;
 
 impl Running<'_> {
-    /// Prints all maps, by name. Of those that are empty text shows nothing.
-    pub(super) fn print_maps(&mut self) -> Result<(), Halt> {
-        self.processes.drain();
+    /// What performs records and requests outside of their order.
+    pub(super) fn performer(&mut self) -> Performer<'_> {
         let manifest = &self.session.object.manifest;
-        let mut order: Vec<usize> = (0..manifest.maps.len()).collect();
-        order.sort_by_key(|index| &manifest.maps[*index].name);
         let names = self.symbols.names(
             &mut self.processes,
             self.rests.as_mut(),
@@ -21,7 +18,17 @@ impl Running<'_> {
             manifest,
         );
         let setting = setting(self.stop, &self.session, self.sink.draws());
-        let mut performer = Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
+        Performer::new(manifest, &mut self.sink, &self.loaded, names, setting)
+            .accounts(self.accounts.as_mut())
+    }
+
+    /// Prints all maps, by name. Of those that are empty text shows nothing.
+    pub(super) fn print_maps(&mut self) -> Result<(), Halt> {
+        self.processes.drain();
+        let maps = &self.session.object.manifest.maps;
+        let mut order: Vec<usize> = (0..maps.len()).collect();
+        order.sort_by_key(|index| &maps[*index].name);
+        let mut performer = self.performer();
         for index in order {
             let table = performer.read(index)?;
             performer.print(index, &table, MapOptions::default())?;
@@ -37,16 +44,7 @@ impl Running<'_> {
         self.is_held = true;
         self.sink.tracing_ended();
         self.processes.drain();
-        let manifest = &self.session.object.manifest;
-        let names = self.symbols.names(
-            &mut self.processes,
-            self.rests.as_mut(),
-            &self.loaded,
-            manifest,
-        );
-        let setting = setting(self.stop, &self.session, true);
-        let mut performer = Performer::new(manifest, &mut self.sink, &self.loaded, names, setting);
-        performer.hold_all()
+        self.performer().hold_all()
     }
 
     /// Makes the pictures, also if nobody reads the output any more.
