@@ -23,7 +23,6 @@ macro_rules! shipped {
 
 /// All of them, by name.
 pub const SHIPPED: &[ShippedScript] = shipped! {
-    "allocs"
     "brkstack"
     "drsnoop"
     "faults"

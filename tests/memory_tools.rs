@@ -5,7 +5,6 @@ mod support;
 use pfscript_testkit::needs_root;
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
 use support::shipped::{self, report};
 use support::{Finished, Tracer, workload};
 
@@ -175,45 +174,6 @@ fn faultstat_counts_threads_and_children_and_waits_for_the_last_thread() {
         // There are times, though those of the last thread could be 0: they come in ticks.
         number_before(&finished, " s system");
     }
-}
-
-#[test]
-fn allocs_counts_what_is_not_freed_to_the_byte() {
-    needs_root!();
-    let outstanding = |name: &str, arguments: &str, function: &str| -> Vec<i64> {
-        let command = format!("{} {arguments}", workload(name));
-        let finished = tool("allocs", &["-f", "json", "--top=1000", "-c", &command]).ok();
-        let map = map(&finished, "@outstanding");
-        let own = map
-            .iter()
-            .filter(|(stack, _)| stack.contains(&format!("{function}+")));
-        own.filter_map(|(_, bytes)| bytes.as_i64()).collect()
-    };
-    // Blocks of 1,008 bytes, of which each is kept.
-    let kept: i64 = outstanding("grows", "malloc 4", "by_malloc").iter().sum();
-    assert_eq!(kept, (4 << 10) * 1008);
-    for library in [
-        "libjemalloc.so.2",
-        "libmimalloc.so.2",
-        "libtcmalloc_minimal.so.4",
-    ] {
-        let path = format!("/usr/lib/{}-linux-gnu/{library}", std::env::consts::ARCH);
-        if !Path::new(&path).exists() {
-            println!("skip: {library} is not installed");
-            continue;
-        }
-        let command = format!("env LD_PRELOAD={path} {} malloc 4", workload("grows"));
-        let finished = tool("allocs", &["-f", "json", "--top=1000", "-c", &command]).ok();
-        let map = map(&finished, "@outstanding");
-        let own = map.iter().filter(|(stack, _)| stack.contains("by_malloc+"));
-        let kept: i64 = own.filter_map(|(_, bytes)| bytes.as_i64()).sum();
-        assert_eq!(kept, (4 << 10) * 1008, "{library}");
-    }
-    let freed = outstanding("mallocs", "2 300", "worker");
-    assert!(
-        !freed.is_empty() && freed.iter().all(|bytes| *bytes == 0),
-        "{freed:?}"
-    );
 }
 
 #[test]

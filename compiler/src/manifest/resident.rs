@@ -13,6 +13,10 @@ pub enum ResidentChange {
     Move,
     /// An address in the stack of a thread.
     Stack,
+    /// A block of the range is allocated.
+    Allocate,
+    /// The block at the address is freed.
+    Free,
     /// A process begins, with a copy of this one's memory, or with the same memory.
     Fork,
     /// The process ends.

@@ -255,12 +255,19 @@ pub fn check(
     }
     let mut expanded = Vec::new();
     let mut unchecked = Vec::new();
+    let mut choice = Pass::new(facts, &options);
     for probe in &probes {
+        if choice.leaves_out(probe) {
+            expanded.push((*probe, Vec::new()));
+            continue;
+        }
         match expand(probe, facts, &options, &mut warnings, &mut unchecked) {
             Ok(groups) => expanded.push((*probe, groups)),
             Err(more) => errors.extend(more),
         }
     }
+    // What it asks for by name where it says which probes it has.
+    let script_parameters = choice.needs.script_parameters;
     if errors.is_empty() {
         errors.extend(bounded_points(&expanded, &options).err());
     }
@@ -278,15 +285,10 @@ pub fn check(
     };
     for _ in 0..MAX_PASSES {
         env.changed = false;
-        let mut pass = Pass {
-            facts,
-            options: &options,
-            env,
-            needs: Needs::default(),
-            diagnostics: Vec::new(),
-            unchecked: unchecked.clone(),
-            actions: Vec::new(),
-        };
+        let mut pass = Pass::new(facts, &options);
+        pass.env = env;
+        pass.needs.script_parameters = script_parameters.clone();
+        pass.unchecked = unchecked.clone();
         for (probe, groups) in &expanded {
             for group in groups {
                 pass.group(probe, group);
@@ -318,18 +320,8 @@ fn one_pass(
     facts: &dyn Facts,
     options: &Options,
 ) -> Vec<Diagnostic> {
-    let mut pass = Pass {
-        facts,
-        options,
-        env: Env {
-            partial: true,
-            ..Env::default()
-        },
-        needs: Needs::default(),
-        diagnostics: Vec::new(),
-        unchecked: Vec::new(),
-        actions: Vec::new(),
-    };
+    let mut pass = Pass::new(facts, options);
+    pass.env.partial = true;
     for (probe, groups) in expanded {
         for group in groups {
             pass.group(probe, group);

@@ -9,6 +9,8 @@ use super::{
     emptying, filling, renewal,
 };
 use crate::facts::Facts;
+use crate::manifest::SiteColumn;
+use crate::providers::{self, Provider};
 use cranelift_entity::PrimaryMap;
 use pfscript_grammar::{Diagnostic, Severity, ast};
 use std::collections::{BTreeSet, HashSet};
@@ -47,7 +49,33 @@ impl Needs {
     }
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    pub(super) fn new(facts: &'a dyn Facts, options: &'a Options) -> Pass<'a> {
+        Pass {
+            facts,
+            options,
+            env: Env::default(),
+            needs: Needs::default(),
+            diagnostics: Vec::new(),
+            unchecked: Vec::new(),
+            actions: Vec::new(),
+        }
+    }
+
+    /// Whether a probe is left out, since its predicate is `comptime` and does not hold: `/comptime getopt("allocs")/`. What depends on
+    /// where it would be attached is not known here, and leaves nothing out.
+    pub(super) fn leaves_out(&mut self, probe: &ast::Probe) -> bool {
+        let (Some(predicate), Some(provider)) = (&probe.predicate, providers::by_name("BEGIN"))
+        else {
+            return false;
+        };
+        let mut holds = None;
+        self.check(provider, &[], |checker| {
+            holds = checker.holds_always(predicate).ok().flatten();
+        });
+        holds == Some(false)
+    }
+
     /// Checks one probe for the attach points of one provider: for all of them at once, then, where the action asks for
     /// something that differs between them, for as many lists of them as it takes.
     pub(super) fn group(&mut self, probe: &ast::Probe, group: &Group) {
@@ -90,42 +118,13 @@ impl Pass<'_> {
         if self.env.vars.len() <= index {
             self.env.vars.resize_with(index + 1, PrimaryMap::new);
         }
-        let mut checker = Checker {
-            facts: self.facts,
-            options: self.options.clone(),
-            needs: std::mem::take(&mut self.needs),
-            probe: ProbeContext {
-                provider: group.provider,
-                points,
-                differences: Differences::default(),
-                columns: BTreeSet::new(),
-            },
-            action: index,
-            types: std::mem::take(&mut self.env.types),
-            env: std::mem::take(&mut self.env),
-            scopes: Scopes::default(),
-            loops: Vec::new(),
-            loop_count: 0,
-            repeated: 0,
-            vars: PrimaryMap::new(),
-            known_vars: PrimaryMap::new(),
-            diagnostics: std::mem::take(&mut self.diagnostics),
-            unchecked: std::mem::take(&mut self.unchecked),
-        };
-        let known = std::mem::take(&mut checker.env.vars[index]);
-        let body = checker.action(probe, known);
-        let vars = std::mem::take(&mut checker.vars);
-        checker.env.vars[index] = vars.clone();
-        let ProbeContext {
-            differences,
-            columns,
-            ..
-        } = checker.probe;
-        self.needs = checker.needs;
-        self.env = checker.env;
-        self.env.types = checker.types;
-        self.diagnostics = checker.diagnostics;
-        self.unchecked = checker.unchecked;
+        let known = std::mem::take(&mut self.env.vars[index]);
+        let (mut body, mut vars) = (Vec::new(), PrimaryMap::new());
+        let (differences, columns) = self.check(group.provider, points, |checker| {
+            body = checker.action(probe, known);
+            vars = std::mem::take(&mut checker.vars);
+        });
+        self.env.vars[index] = vars.clone();
         let name = match points {
             [one] => one.site.name.clone(),
             [first, others @ ..] if points.len() < group.points.len() => {
@@ -143,6 +142,45 @@ impl Pass<'_> {
             span: group.span,
         });
         differences
+    }
+
+    /// Has something checked that is for these sites of a provider; returns what keeps one program from serving all of them, and what it
+    /// looks up about its site.
+    fn check(
+        &mut self,
+        provider: &'static dyn Provider,
+        points: &[&Point],
+        what: impl FnOnce(&mut Checker<'_>),
+    ) -> (Differences, BTreeSet<SiteColumn>) {
+        let mut checker = Checker {
+            facts: self.facts,
+            options: self.options.clone(),
+            needs: std::mem::take(&mut self.needs),
+            probe: ProbeContext {
+                provider,
+                points,
+                differences: Differences::default(),
+                columns: BTreeSet::new(),
+            },
+            action: self.actions.len(),
+            types: std::mem::take(&mut self.env.types),
+            env: std::mem::take(&mut self.env),
+            scopes: Scopes::default(),
+            loops: Vec::new(),
+            loop_count: 0,
+            repeated: 0,
+            vars: PrimaryMap::new(),
+            known_vars: PrimaryMap::new(),
+            diagnostics: std::mem::take(&mut self.diagnostics),
+            unchecked: std::mem::take(&mut self.unchecked),
+        };
+        what(&mut checker);
+        self.needs = checker.needs;
+        self.env = checker.env;
+        self.env.types = checker.types;
+        self.diagnostics = checker.diagnostics;
+        self.unchecked = checker.unchecked;
+        (checker.probe.differences, checker.probe.columns)
     }
 
     pub(super) fn finish(

@@ -3,7 +3,7 @@
 //! A structure or array in memory is a [`Place`] until it is kept or one of its parts is read. Its address stands for it where
 //! an address is wanted, as in C.
 
-use super::{Checker, MapContent};
+use super::{Checker, MapContent, not_known};
 use crate::hir::{Base, Expr, ExprKind, Place};
 use crate::ir::Arith;
 use crate::providers::{Argument, ArgumentType};
@@ -238,6 +238,9 @@ impl Checker<'_> {
         span: Span,
     ) -> Result<Expr, Diagnostic> {
         let provider = self.probe.provider;
+        let Some(point) = self.probe.points.first() else {
+            return Err(not_known(span));
+        };
         let mut found = Vec::with_capacity(self.probe.points.len());
         for point in self.probe.points {
             let arguments = match point.arguments(provider, self.facts) {
@@ -252,7 +255,6 @@ impl Checker<'_> {
             differing.insert(name.node.clone());
         }
         // Where they differ, this check is only to find what else does.
-        let point = self.probe.points[0];
         let arguments = point.arguments(provider, self.facts).as_deref();
         let arguments = arguments.unwrap_or_default();
         if arguments.is_empty() {

@@ -1,7 +1,7 @@
 //! The account of one process: what it had before, who is charged for which of its pages, and what it gave back.
 
 use super::ledger::{Ledger, Owner};
-use super::payers::{BEFORE, SAMPLED};
+use super::payers::{BEFORE, OTHERS, SAMPLED};
 use super::scan::{self, Snapshot};
 use super::sums::{Sums, weighed};
 use std::collections::{BTreeSet, HashMap};
@@ -12,6 +12,9 @@ const INHERITED: usize = 1 << 16;
 
 /// Stacks of threads that are known at most.
 const STACKS: usize = 1 << 14;
+
+/// Blocks that are allocated and known at most.
+const BLOCKS: usize = 1 << 18;
 
 /// What has become of one process's pages.
 #[derive(Debug, Default)]
@@ -27,6 +30,10 @@ pub struct Account {
     returned: HashMap<Owner, u64>,
     /// Pages in the stacks of threads.
     stacks: BTreeSet<u64>,
+    /// Blocks that are allocated, by where they begin: their bytes, and who has allocated them.
+    blocks: HashMap<u64, (u64, Owner)>,
+    /// Bytes of those that there was no room for.
+    unknown_blocks: u64,
     /// Of so many pages that were touched, one was told.
     told_of: u64,
     /// The page that was touched last.
@@ -141,6 +148,21 @@ impl Account {
             .shift(pages, to, counted(&mut self.returned, of));
     }
 
+    /// A block is allocated.
+    pub fn allocate(&mut self, address: u64, bytes: u64, owner: Owner) {
+        self.touched = true;
+        if self.blocks.len() < BLOCKS || self.blocks.contains_key(&address) {
+            self.blocks.insert(address, (bytes, owner));
+        } else {
+            self.unknown_blocks = self.unknown_blocks.saturating_add(bytes);
+        }
+    }
+
+    /// A block is freed.
+    pub fn free(&mut self, address: u64) {
+        self.blocks.remove(&address);
+    }
+
     /// A page is in the stack of a thread.
     pub fn note_stack(&mut self, page: u64) {
         if self.stacks.len() < STACKS {
@@ -151,6 +173,8 @@ impl Account {
     /// The process executes a program, with nothing of what it had from its parent.
     pub fn execute(&mut self) {
         self.give_back(0..u64::MAX);
+        self.blocks.clear();
+        self.unknown_blocks = 0;
         self.has_parent = false;
     }
 
@@ -190,6 +214,12 @@ impl Account {
             None => sums.add_charged(&self.ledger),
         }
         sums.add_returned(&self.returned);
+        let blocks = self.blocks.values().copied();
+        let unknown = Some((self.unknown_blocks, OTHERS)).filter(|(bytes, _)| *bytes > 0);
+        for (bytes, owner) in blocks.chain(unknown) {
+            let allocated = sums.allocated.entry(owner).or_default();
+            *allocated = allocated.saturating_add(bytes);
+        }
         if self.has_parent {
             // What a child writes to is its own, and was not before.
             sums.before = sums.kept;

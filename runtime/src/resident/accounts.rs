@@ -164,6 +164,13 @@ impl Accounts {
             ResidentChange::Move => {
                 self.with(change, |account, _| account.shift(pages, change.to / page));
             }
+            ResidentChange::Allocate => {
+                self.with(change, |account, payers| {
+                    let owner = payers.owner(change.by);
+                    account.allocate(change.address, change.length, owner);
+                });
+            }
+            ResidentChange::Free => self.with(change, |account, _| account.free(change.address)),
             ResidentChange::Stack => {
                 self.with(change, |account, _| account.note_stack(pages.start));
             }

@@ -1,7 +1,7 @@
 //! Accounts of processes' resident memory: by what they have grown, and who is charged for that.
 //!
-//! In come changes, in the order of time: pages that were touched, ranges that were filled, given back or moved, processes that begin
-//! and end ([`Change`]). There is an account for each process ([`accounts`], [`account`]), which keeps who is charged for each page
+//! In come changes, in the order of time: pages that were touched, ranges that were filled, given back or moved, blocks that were
+//! allocated and freed, processes that begin and end ([`Change`]). There is an account for each process ([`accounts`], [`account`]), which keeps who is charged for each page
 //! ([`ledger`], [`payers`]). In the end it is laid beside what the process really has resident ([`scan`]), if need be as it exits
 //! ([`exit`]); what is resident and charged to nobody is given to whoever brought it along ([`attribute`]), and all is summed
 //! ([`sums`]). Out comes a [`crate::results::GrowthReport`], of processes or of those of a name together ([`report`]).
@@ -22,7 +22,7 @@ pub use accounts::{Accounts, Followed};
 
 use pfscript_compiler::manifest::ResidentChange;
 
-/// What has changed of a process's resident pages.
+/// What has changed of a process's memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
     /// How.
@@ -35,7 +35,7 @@ pub struct Change<'a> {
     pub length: u64,
     /// Where it moves to ([`ResidentChange::Move`]).
     pub to: u64,
-    /// Who is charged ([`ResidentChange::Fault`], [`ResidentChange::Fill`]); what the process was called ([`ResidentChange::Exit`]).
+    /// Who is charged ([`ResidentChange::Fault`], [`ResidentChange::Fill`], [`ResidentChange::Allocate`]); what the process was called ([`ResidentChange::Exit`]).
     pub by: Payer<'a>,
 }
 

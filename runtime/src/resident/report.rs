@@ -148,6 +148,20 @@ impl<F: FnMut(Owner) -> Value> Reader<F> {
         })
     }
 
+    /// Bytes by who is charged, the largest first: so many of each owner, in units of so many bytes.
+    fn by_owner(&mut self, owners: &HashMap<Owner, u64>, unit: u64) -> Vec<(u64, Value)> {
+        let mut merged: HashMap<Arc<str>, (u64, Value)> = HashMap::new();
+        for (owner, units) in owners.iter().filter(|(_, units)| **units > 0) {
+            let (value, shown) = self.read(*owner);
+            let known = merged.entry(Arc::clone(shown));
+            let known = known.or_insert_with(|| (0, value.clone()));
+            known.0 = known.0.saturating_add(units.saturating_mul(unit));
+        }
+        let mut merged: Vec<(Arc<str>, (u64, Value))> = merged.into_iter().collect();
+        merged.sort_by(|(a, first), (b, second)| (second.0, a).cmp(&(first.0, b)));
+        merged.into_iter().map(|(_, by)| by).collect()
+    }
+
     fn growth(
         &mut self,
         entry: Entry,
@@ -197,19 +211,9 @@ impl<F: FnMut(Owner) -> Value> Reader<F> {
             .collect();
         parts.sort_by(|(a, first), (b, second)| (second.bytes, a).cmp(&(first.bytes, b)));
         let parts = parts.into_iter().map(|(_, part)| part).collect();
-        let mut returned: HashMap<Arc<str>, (u64, Value)> = HashMap::new();
-        for (owner, pages) in &entry.sums.returned {
-            if *pages > 0 {
-                let (value, shown) = self.read(*owner);
-                let known = returned.entry(Arc::clone(shown));
-                let known = known.or_insert_with(|| (0, value.clone()));
-                known.0 = known.0.saturating_add(pages.saturating_mul(page));
-            }
-        }
-        let mut returned: Vec<(Arc<str>, (u64, Value))> = returned.into_iter().collect();
-        returned.sort_by(|(a, first), (b, second)| (second.0, a).cmp(&(first.0, b)));
-        let returned_by: Vec<(u64, Value)> = returned.into_iter().map(|(_, by)| by).collect();
         let sums = &entry.sums;
+        let returned_by = self.by_owner(&sums.returned, page);
+        let allocated_by = self.by_owner(&sums.allocated, 1);
         let grown = (page * sums.after()) as i64 - (page * sums.before) as i64;
         let then: i64 = before.iter().map(|group| group.grown).sum();
         let growth = Growth {
@@ -223,6 +227,7 @@ impl<F: FnMut(Owner) -> Value> Reader<F> {
             recent: printed.map(|_| grown - then),
             returned: returned_by.iter().map(|(bytes, _)| bytes).sum(),
             returned_by,
+            allocated_by,
             sample: sums.sample.max(1),
             parts,
             unseen: entry.unseen,

@@ -31,6 +31,8 @@ pub struct Sums {
     pub kept: u64,
     /// What somebody is charged for and is not resident any more.
     pub returned: HashMap<Owner, u64>,
+    /// Bytes that somebody has allocated and that are not freed.
+    pub allocated: HashMap<Owner, u64>,
     /// Of so many pages that stand alone, one was told apart; 1 or 0 if all were.
     pub sample: u64,
 }
@@ -152,6 +154,7 @@ impl Sums {
                 *self.returned.entry(owner).or_default() += pages;
             }
         }
+        self.allocated.clear();
         self.kept = 0;
     }
 
@@ -161,6 +164,10 @@ impl Sums {
             *self.parts.entry(part.clone()).or_default() += pages;
         }
         self.add_returned(&others.returned);
+        for (owner, bytes) in &others.allocated {
+            let allocated = self.allocated.entry(*owner).or_default();
+            *allocated = allocated.saturating_add(*bytes);
+        }
         self.before += others.before;
         self.kept += others.kept;
         self.sample = self.sample.max(others.sample);

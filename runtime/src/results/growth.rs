@@ -98,6 +98,9 @@ pub struct Growth {
     pub returned: u64,
     /// The same by who was charged, the largest first.
     pub returned_by: Vec<(u64, Value)>,
+    /// Bytes that were allocated and not freed, by who has allocated them, the largest first; empty where the script does not follow that.
+    /// They need not be resident.
+    pub allocated_by: Vec<(u64, Value)>,
     /// Of so many pages that stand alone, one was told apart, since there were too many: sizes are exact then, and whose they are is not.
     /// 1 if all were.
     pub sample: u64,

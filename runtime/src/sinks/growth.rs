@@ -2,12 +2,12 @@
 //!
 //! The first line says how much, the others whose it is, the largest first: those of a percent or more, and so many that they fit on a
 //! screen. Parts that would be printed alike are one. Where more came and went than stayed, it says first whose that was: a program that frees
-//! all at its end has grown all the same.
+//! all at its end has grown all the same. What was allocated and not freed stands below, where that is followed.
 
 mod payer;
 
 use super::form::{Outside, push};
-use crate::results::{Growth, GrowthPart, GrowthReport, MemoryKind};
+use crate::results::{Growth, GrowthPart, GrowthReport, MemoryKind, Value};
 use payer::payer;
 use pfscript_grammar::escape::Keep;
 use std::cmp::Reverse;
@@ -141,7 +141,12 @@ fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
         .count();
     let (large, small) = rows.split_at(large);
     if comes_and_goes {
-        returned(growth, most, outside, out);
+        let what = "that came and went";
+        push(
+            out,
+            format_args!("of the {} {what}\n", size(growth.returned)),
+        );
+        by_payer(&growth.returned_by, most, outside, out);
         push(out, format_args!("of the {} that stayed\n", size(all)));
     }
     for row in large {
@@ -179,6 +184,45 @@ fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
             ),
         );
     }
+    if !growth.allocated_by.is_empty() {
+        let allocated = size(sum(&growth.allocated_by));
+        push(
+            out,
+            format_args!("of the {allocated} that were allocated and not freed\n"),
+        );
+        by_payer(&growth.allocated_by, stayed, outside, out);
+    }
+}
+
+/// Appends rows of bytes by whose they are, those of a percent or more.
+fn by_payer(parts: &[(u64, Value)], most: usize, outside: Outside, out: &mut Vec<u8>) {
+    let mut rows: Vec<(u64, Vec<u8>)> = Vec::new();
+    let mut known = HashMap::new();
+    for (bytes, by) in parts {
+        let mut what = Vec::new();
+        payer(by, outside, &mut what);
+        let at = *known.entry(what.clone()).or_insert(rows.len());
+        match rows.get_mut(at) {
+            Some(row) => row.0 += bytes,
+            None => rows.push((*bytes, what)),
+        }
+    }
+    rows.sort_by_key(|row| Reverse(row.0));
+    let all = sum(parts);
+    let columns = Columns {
+        all,
+        kind: 6,
+        recent: false,
+    };
+    let large = rows.iter().take(most);
+    for (bytes, what) in large.take_while(|row| percent(row.0, all) > 0) {
+        columns.row((*bytes, 0), "", what, out);
+    }
+}
+
+/// All bytes.
+fn sum(parts: &[(u64, Value)]) -> u64 {
+    parts.iter().map(|(bytes, _)| bytes).sum()
 }
 
 /// How rows are laid out.
@@ -222,35 +266,6 @@ fn percent(bytes: u64, all: u64) -> u64 {
     let (bytes, all) = (u128::from(bytes), u128::from(all));
     let percent = (bytes * 100 + all / 2).checked_div(all);
     percent.unwrap_or(0) as u64
-}
-
-/// Appends whose it was that came and went.
-fn returned(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
-    push(
-        out,
-        format_args!("of the {} that came and went\n", size(growth.returned)),
-    );
-    let mut rows: Vec<(u64, Vec<u8>)> = Vec::new();
-    let mut known = HashMap::new();
-    for (bytes, by) in &growth.returned_by {
-        let mut what = Vec::new();
-        payer(by, outside, &mut what);
-        let at = *known.entry(what.clone()).or_insert(rows.len());
-        match rows.get_mut(at) {
-            Some(row) => row.0 += bytes,
-            None => rows.push((*bytes, what)),
-        }
-    }
-    rows.sort_by_key(|row| Reverse(row.0));
-    let columns = Columns {
-        all: growth.returned,
-        kind: 6,
-        recent: false,
-    };
-    let large = rows.iter().take(most);
-    for (bytes, what) in large.take_while(|row| percent(row.0, growth.returned) > 0) {
-        columns.row((*bytes, 0), "", what, out);
-    }
 }
 
 /// One row.
@@ -347,7 +362,7 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{Frame, Stack, Value};
+    use crate::results::{Frame, Stack};
     use crate::sinks::text::escaped;
     use pfscript_compiler::manifest::StackMode;
     use std::time::Duration;
@@ -400,6 +415,7 @@ mod tests {
             gone: 0,
             returned: 0,
             returned_by: Vec::new(),
+            allocated_by: Vec::new(),
             parts,
             unseen: None,
         }

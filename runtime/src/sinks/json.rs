@@ -214,14 +214,19 @@ fn growth(growth: &Growth, report: &GrowthReport, out: &mut Vec<u8>) {
     }
     recent(growth.recent, out);
     form::push(out, format_args!(", \"sample\": {}", growth.sample));
-    out.extend_from_slice(b", \"returned_by\": ");
-    array(&growth.returned_by, out, |(bytes, by), out| {
-        out.extend_from_slice(b"{\"bytes\": ");
-        number((*bytes).into(), out);
-        out.extend_from_slice(b", \"by\": ");
-        value(by, out);
-        out.push(b'}');
-    });
+    for (name, parts) in [
+        ("returned_by", &growth.returned_by),
+        ("allocated_by", &growth.allocated_by),
+    ] {
+        form::push(out, format_args!(", \"{name}\": "));
+        array(parts, out, |(bytes, by), out| {
+            out.extend_from_slice(b"{\"bytes\": ");
+            number((*bytes).into(), out);
+            out.extend_from_slice(b", \"by\": ");
+            value(by, out);
+            out.push(b'}');
+        });
+    }
     if let Some(why) = &growth.unseen {
         out.extend_from_slice(b", \"unseen\": ");
         string(why.as_bytes(), out);

@@ -16,6 +16,8 @@ pub(super) const ROWS: &[FunctionRow] = rows! {
     "rss_drop(ptr address, int length)", Statement(drop), "takes the charge from a range that is given back, as by `munmap()`";
     "rss_move(ptr address, int length, ptr to)", Statement(shift), "takes the charges of a range along to where it moves, as by `mremap()`";
     "rss_stack(ptr address)", Statement(stack), "says that an address is in the stack of a thread, whose memory is then of that kind";
+    "rss_alloc(ptr address, int bytes, any by)", Statement(alloc), "says that `by` has allocated a block, which holds so many bytes, or stands for others with so many in all. What is allocated and not freed is printed beside what processes have grown by";
+    "rss_free(ptr address)", Statement(free), "says that the block at `address` is freed";
     "rss_fork(int child, [bool shares])", Statement(fork), "says that this process has started another one, with a copy of its memory, or with the same memory (`shares`) until it executes a program. A script with it follows the process of `-p` or `-c` with those that it starts, and its probes fire in all of them";
     "rss_exit()", Statement(exit), "says that this process ends";
     "rss_growth()", Statement(print), "prints what processes have grown by up to now, and since the last time";
@@ -61,6 +63,18 @@ fn stack(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
     let length = Expr::int(1, Type::U64, args.span);
     let range = [address, length];
     change(checker, ResidentChange::Stack, range, None, &args)
+}
+
+fn alloc(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let (block, by) = (range(&mut args)?, args.value(2)?);
+    change(checker, ResidentChange::Allocate, block, Some(by), &args)
+}
+
+fn free(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
+    let address = args.value(0)?;
+    let length = Expr::int(0, Type::U64, args.span);
+    let block = [address, length];
+    change(checker, ResidentChange::Free, block, None, &args)
 }
 
 fn fork(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
