@@ -169,6 +169,86 @@ fn stacks_that_may_lack_methods_are_said() {
     });
 }
 
+/// Keeps 10,000 bytes at a time, 100 MB in all, or where it is told to, 5 MB for each byte of its input.
+const LEAK: &str = r#"import java.util.*;
+
+public class Leak {
+    static List<byte[]> kept = new ArrayList<>();
+    static void remember() { kept.add(new byte[10000]); }
+
+    public static void main(String[] words) throws Exception {
+        for (int i = 0; i < (words.length == 0 ? 10000 : 3000); i++)
+            remember();
+        System.out.println("said=yes");
+        while (words.length > 0 && System.in.read() > 0) {
+            for (int i = 0; i < 500; i++)
+                remember();
+            System.out.println("more");
+        }
+    }
+}
+"#;
+
+/// A folder with that class.
+fn leak(name: &str) -> Scratch {
+    let scratch = Scratch::open_to_all(name);
+    let source = scratch.file("Leak.java", LEAK);
+    let arguments = ["--release".as_ref(), "17".as_ref(), source.as_os_str()];
+    tool(scratch.path(), "javac", &arguments);
+    scratch
+}
+
+#[test]
+fn beside_what_a_collector_moves_stands_who_made_it() {
+    needs_root!();
+    for java in machines() {
+        let scratch = leak("java-collectors");
+        for collector in ["Serial", "Parallel", "G1"] {
+            let command = format!(
+                "{} -XX:+Use{collector}GC -Xmx400m -Xmn10m -cp {} Leak",
+                java.display(),
+                scratch.path().display()
+            );
+            let finished = Tracer::new(["-q", "rssgrow", "--runtimes", "-c", &command])
+                .run()
+                .ok();
+            let moved =
+                format!("objects that the garbage collector {collector} has moved or marked");
+            let rows: Vec<&str> = finished.text().lines().collect();
+            let at = rows.iter().position(|row| row.ends_with(&moved));
+            let at = at.unwrap_or_else(|| panic!("nothing is moved in {finished}"));
+            let maker = rows[at + 1];
+            assert!(maker.contains(" % of new ones are made by  "), "{finished}");
+            assert!(maker.contains("Leak."), "{finished}");
+        }
+    }
+}
+
+/// rssgrow asks by itself, if it is told which process it is.
+#[test]
+fn methods_are_named_of_a_jvm_that_grows() {
+    needs_root!();
+    for java in machines() {
+        let scratch = leak("java-grows");
+        let command = format!(
+            "{} -Xmx400m -cp {} Leak",
+            java.display(),
+            scratch.path().display()
+        );
+        let mut machine = Machine::start("exec COMMAND", &command);
+        let pid = machine.pid.to_string();
+        let tracer = Tracer::new(["rssgrow", "-p", &pid]).start().attached();
+        let input = machine.child.stdin.as_mut().expect("it has an input");
+        input.write_all(&[1; 12]).expect("it reads");
+        let mut said = [0; "yes\n".len() + 12 * "more\n".len()];
+        let output = machine.child.stdout.as_mut().expect("it has an output");
+        output.read_exact(&mut said).expect("it goes on");
+        tracer.interrupt();
+        let finished = tracer.finish().ok();
+        assert!(finished.text().contains("Leak."), "{finished}");
+    }
+}
+
 /// A JVM that waits for its input.
 struct Machine {
     child: Child,

@@ -11,6 +11,13 @@ use support::{Finished, Scratch, Tracer, stacks};
 const PROBE: &str =
     "tracepoint:syscalls:sys_enter_rename / pid == cpid / { @[ustack, pid, comm] = count(); }";
 
+/// Keeps objects, many of which V8 moves.
+const LEAK: &str = "const kept = [];
+function remember(i) { kept.push({ i, text: ('x' + i).repeat(20) }); }
+function handle() { for (let i = 0; i < 300000; i++) remember(i); }
+handle();
+";
+
 const SCRIPT: &str = "const fs = require('fs');
 
 function leaf(name) {
@@ -94,6 +101,26 @@ fn runtimes_that_are_told_name_their_functions() {
         .map(|file| file.expect("its name").file_name())
         .collect();
     assert_eq!(files, ["chain.js"]);
+}
+
+#[test]
+fn beside_what_the_collector_moves_stands_who_made_it() {
+    needs_root!();
+    let scratch = Scratch::new("node-collector");
+    let Some(_) = program(&scratch, "") else {
+        return;
+    };
+    let script = scratch.file("leak.js", LEAK);
+    let command = format!("node '{}'", script.display());
+    let tracer = Tracer::new(["-q", "rssgrow", "--runtimes", "-c", &command]);
+    let finished = tracer.folder(scratch.path()).run().ok();
+    let rows: Vec<&str> = finished.text().lines().collect();
+    let moved = "objects that the garbage collector V8 has moved or marked";
+    let at = rows.iter().position(|row| row.ends_with(moved));
+    let at = at.unwrap_or_else(|| panic!("nothing is moved in {finished}"));
+    let maker = rows[at + 1];
+    assert!(maker.contains(" % of new ones are made by  "), "{finished}");
+    assert!(maker.contains("leak.js:"), "{finished}");
 }
 
 #[test]

@@ -42,6 +42,8 @@ pub struct Manifest {
     pub silent_maps: bool,
     /// Frames are shown with their source lines, and with the functions that were inlined there.
     pub source_lines: bool,
+    /// A JVM that is the process of `-p` is asked what its code is called.
+    pub jvm_map: bool,
     /// What is shown behind a string that was cut.
     pub str_trunc_trailer: String,
     /// Where the script asks for the process id of a command (`cpid`): it cannot run without one.

@@ -187,6 +187,7 @@ fn settings_for_what_is_not_there_are_refused_with_the_reason() {
     for config in [
         "cpp_demangle = true",
         "show_debug_info = false",
+        "jvm_map = true",
         "show_debug_info = true",
         "str_trunc_trailer = \"\"",
         "str_trunc_trailer = \"~\"; max_strlen = 5",

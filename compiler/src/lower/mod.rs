@@ -65,6 +65,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
         failures_by_place: checked.failures_by_place,
         silent_maps: !checked.limits.print_maps,
         source_lines: checked.limits.source_lines,
+        jvm_map: checked.limits.jvm_map,
         str_trunc_trailer: checked.limits.str_trunc_trailer.clone(),
         needs_command: (!checked.needs.asks_for_command)
             .then_some(checked.needs.needs_command)

@@ -53,6 +53,8 @@ pub struct Limits {
     pub print_maps: bool,
     /// Whether frames of user stacks are printed with their source lines, and with what was inlined there.
     pub source_lines: bool,
+    /// Whether a JVM that is the process of `-p` is asked what its code is called.
+    pub jvm_map: bool,
     /// Whether `stats` are printed in the order of their totals, not of their averages.
     pub stats_by_total: bool,
     /// How stacks are printed where the script does not say.
@@ -88,6 +90,7 @@ impl Default for Limits {
             max_programs: 1024,
             print_maps: true,
             source_lines: false,
+            jvm_map: false,
             stats_by_total: false,
             stack_mode: StackMode::Bpftrace,
             missing_probes: MissingProbes::Error,
@@ -222,6 +225,7 @@ pub const SETTINGS: &[Setting] = &[
     number!("max_bpf_progs", (1, u32::MAX), max_programs),
     flag!("print_maps_on_exit", print_maps),
     flag!("show_debug_info", source_lines),
+    flag!("jvm_map", jvm_map),
     Setting {
         name: "stack_mode",
         kind: Kind::Word(

@@ -1,13 +1,15 @@
 //! By what processes have grown, as a text that is read in ten seconds.
 //!
 //! The first line says how much, the others whose it is, the largest first: those of a percent or more, and so many that they fit on a
-//! screen. Parts that would be printed alike are one. Where more came and went than stayed, it says first whose that was: a program that frees
+//! screen. Parts that would be printed alike are one, and so is what a collector of garbage has moved. Where more came and went than stayed, it says first whose that was: a program that frees
 //! all at its end has grown all the same. What was allocated and not freed stands below, where that is followed.
 
+mod collector;
 mod payer;
 
 use super::form::{Outside, push};
 use crate::results::{Growth, GrowthPart, GrowthReport, MemoryKind, Value};
+use collector::Collector;
 use payer::payer;
 use pfscript_grammar::escape::Keep;
 use std::cmp::Reverse;
@@ -146,7 +148,7 @@ fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
             out,
             format_args!("of the {} {what}\n", size(growth.returned)),
         );
-        by_payer(&growth.returned_by, most, outside, out);
+        by_payer(growth, &growth.returned_by, most, outside, out);
         push(out, format_args!("of the {} that stayed\n", size(all)));
     }
     for row in large {
@@ -156,6 +158,7 @@ fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
         }
         what.extend_from_slice(&row.by);
         columns.row((row.bytes, row.recent), row.kind.name(), &what, out);
+        columns.makers(row.mover, growth, outside, out);
     }
     if !small.is_empty() {
         let bytes = small.iter().map(|row| row.bytes).sum();
@@ -190,24 +193,26 @@ fn growth(growth: &Growth, most: usize, outside: Outside, out: &mut Vec<u8>) {
             out,
             format_args!("of the {allocated} that were allocated and not freed\n"),
         );
-        by_payer(&growth.allocated_by, stayed, outside, out);
+        by_payer(growth, &growth.allocated_by, stayed, outside, out);
     }
 }
 
-/// Appends rows of bytes by whose they are, those of a percent or more.
-fn by_payer(parts: &[(u64, Value)], most: usize, outside: Outside, out: &mut Vec<u8>) {
-    let mut rows: Vec<(u64, Vec<u8>)> = Vec::new();
-    let mut known = HashMap::new();
+/// Appends rows of bytes of a process by whose they are, those of a percent or more.
+fn by_payer(
+    growth: &Growth,
+    parts: &[(u64, Value)],
+    most: usize,
+    outside: Outside,
+    out: &mut Vec<u8>,
+) {
+    let mut rows: HashMap<Vec<u8>, (u64, Option<&Collector>)> = HashMap::new();
     for (bytes, by) in parts {
         let mut what = Vec::new();
-        payer(by, outside, &mut what);
-        let at = *known.entry(what.clone()).or_insert(rows.len());
-        match rows.get_mut(at) {
-            Some(row) => row.0 += bytes,
-            None => rows.push((*bytes, what)),
-        }
+        let mover = whose(by, outside, &mut what);
+        rows.entry(what).or_insert((0, mover)).0 += bytes;
     }
-    rows.sort_by_key(|row| Reverse(row.0));
+    let mut rows: Vec<_> = rows.into_iter().collect();
+    rows.sort_by(|(a, first), (b, second)| (second.0, a).cmp(&(first.0, b)));
     let all = sum(parts);
     let columns = Columns {
         all,
@@ -215,8 +220,9 @@ fn by_payer(parts: &[(u64, Value)], most: usize, outside: Outside, out: &mut Vec
         recent: false,
     };
     let large = rows.iter().take(most);
-    for (bytes, what) in large.take_while(|row| percent(row.0, all) > 0) {
+    for (what, (bytes, mover)) in large.take_while(|(_, row)| percent(row.0, all) > 0) {
         columns.row((*bytes, 0), "", what, out);
+        columns.makers(*mover, growth, outside, out);
     }
 }
 
@@ -253,6 +259,29 @@ impl Columns {
         out.truncate(out.trim_ascii_end().len());
         out.push(b'\n');
     }
+
+    /// Appends below what a collector has moved who made objects in fresh memory.
+    fn makers(
+        &self,
+        mover: Option<&Collector>,
+        growth: &Growth,
+        outside: Outside,
+        out: &mut Vec<u8>,
+    ) {
+        let recent = if self.recent { 12 } else { 0 };
+        for (percent, what) in mover
+            .map(|mover| mover.makers(growth, outside))
+            .unwrap_or_default()
+        {
+            let indent = 20 + recent + self.kind;
+            push(
+                out,
+                format_args!("{:indent$}{percent:>3} % of new ones are made by  ", ""),
+            );
+            out.extend_from_slice(&what);
+            out.push(b'\n');
+        }
+    }
 }
 
 /// More bytes or fewer: `+3.1 MiB`.
@@ -278,6 +307,24 @@ struct Row {
     file: Vec<u8>,
     /// Who is charged.
     by: Vec<u8>,
+    /// The collector that moved it there.
+    mover: Option<&'static Collector>,
+}
+
+/// Appends whose it is: who is charged, or the collector that moved it there.
+fn whose(by: &Value, outside: Outside, out: &mut Vec<u8>) -> Option<&'static Collector> {
+    let mover = collector::of(by);
+    match mover {
+        Some(mover) => push(
+            out,
+            format_args!(
+                "objects that the garbage collector {} has moved or marked",
+                mover.name
+            ),
+        ),
+        None => payer(by, outside, out),
+    }
+    mover
 }
 
 /// The rows, the largest first, and the bytes that nothing is known of.
@@ -300,7 +347,7 @@ fn merged(parts: &[GrowthPart], outside: Outside) -> (Vec<Row>, (u64, i64)) {
         if let Some(name) = part.file.as_ref().filter(|_| is_named) {
             outside(name, Keep::Nothing, &mut file);
         }
-        payer(charged, outside, &mut by);
+        let mover = whose(charged, outside, &mut by);
         let key = (part.kind, file.clone(), by.clone());
         let at = *known.entry(key).or_insert(rows.len());
         match rows.get_mut(at) {
@@ -314,6 +361,7 @@ fn merged(parts: &[GrowthPart], outside: Outside) -> (Vec<Row>, (u64, i64)) {
                 kind: part.kind,
                 file,
                 by,
+                mover,
             }),
         }
     }
@@ -341,6 +389,7 @@ fn by_file(rows: Vec<Row>) -> Vec<Row> {
             kind: MemoryKind::File,
             file: std::mem::take(&mut of_one[0].file),
             by,
+            mover: None,
         });
     }
     all

@@ -4,13 +4,16 @@ use super::Running;
 use crate::error::Halt;
 use crate::jvm;
 use crate::results::Event;
+use crate::session::Target;
 use crate::sinks::Sink as _;
 use std::fs;
 
 impl Running<'_> {
-    /// Asks those that are traced, if the session is to.
+    /// Asks those that are traced, if the session is to; if the script is to, only the process of `-p`.
     pub(super) fn ask_jvms(&mut self) {
-        if !self.session.jvm_map {
+        let is_one = matches!(self.session.target, Target::Process(_));
+        let asks = is_one && self.session.object.manifest.jvm_map;
+        if !self.session.jvm_map && !asks {
             return;
         }
         // Those that ran before are found by their mappings.

@@ -17,7 +17,7 @@ const SPECIAL: [&[u8]; 8] = [
 ];
 
 /// Settings that are ample for a program, or about what programs do not have.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 11] = [
     "max_map_keys = 5000;",
     "max_stacks = 1000;",
     "max_cat_bytes = 100;",
@@ -27,6 +27,7 @@ const OTHERS: [&str; 10] = [
     "missing_probes = warn;",
     "stack_mode = raw;",
     "show_debug_info = true;",
+    "jvm_map = true;",
     "stats_order = average;",
 ];
 
