@@ -38,7 +38,7 @@ const LEFT_OUT: [(&str, &str); 7] = [
     ("makes the kernel write to its log", "debugf"),
     (
         "is about the memory of processes",
-        "rss_fault; rss_fill; rss_drop; rss_move; rss_stack; rss_alloc; rss_free; rss_fork; rss_exit; rss_growth; rss_print",
+        "rss_fault; rss_fill; rss_drop; rss_move; rss_stack; rss_alloc; rss_free; rss_together; rss_fork; rss_exit; rss_growth; rss_print",
     ),
     (
         "acts on processes and their memory",

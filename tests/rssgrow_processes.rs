@@ -7,7 +7,9 @@ use serde_json::Value;
 use std::fs::File;
 use std::io::Read as _;
 use std::os::fd::FromRawFd as _;
-use support::growth::{BY_ANON, Part, adds_up, alike, bytes_of, growth_of, growths, reports};
+use support::growth::{
+    BY_ANON, Part, adds_up, alike, bytes_of, growth, growth_of, growths, reports,
+};
 use support::{Report, Scratch, Tracer, Workload, workload};
 
 #[test]
@@ -29,6 +31,23 @@ fn children_are_followed_too() {
         "{shell:#}"
     );
     assert_eq!(shell["others"], 0);
+}
+
+#[test]
+fn processes_are_one_where_that_is_asked_for() {
+    needs_root!();
+    let grows = workload("grows");
+    let command = format!("sh -c '{grows} anon 8; {grows} anon 16; true'");
+    let finished = Tracer::new(["-f", "json", "rssgrow", "--merge", "-c", &command])
+        .run()
+        .lossless();
+    let growth = growth(&finished);
+    assert_eq!(
+        (&growth["comm"], &growth["processes"]),
+        (&"all".into(), &3.into())
+    );
+    alike(bytes_of(&growth, &BY_ANON), 24 << 20, &growth);
+    adds_up(&growth);
 }
 
 /// The children of a job, each of which ends within milliseconds.

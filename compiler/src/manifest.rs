@@ -52,6 +52,8 @@ pub struct Manifest {
     pub accounts_for_pages: bool,
     /// It says which processes begin: a process that the session follows is followed with those that it starts.
     pub follows_children: bool,
+    /// Where what processes have grown by is printed, they are put together.
+    pub puts_together: bool,
     /// The map `pf_map_sites`, that the runtime fills before attaching; `None` if no program asks for its site.
     pub sites: Option<SiteTable>,
     /// What may go wrong at places in the script. The counter of each stands in `pf_map_loss` behind those of the probes.

@@ -72,6 +72,7 @@ pub fn lower(checked: &Checked, facts: &dyn Facts) -> Result<(Module, Manifest),
             .flatten(),
         accounts_for_pages: checked.needs.accounts_for_pages,
         follows_children: checked.needs.follows_children,
+        puts_together: checked.needs.puts_together,
         sites: sites::table(checked),
         ..Manifest::default()
     };

@@ -131,6 +131,8 @@ pub struct Needs {
     pub accounts_for_pages: bool,
     /// It says which processes begin.
     pub follows_children: bool,
+    /// It puts all processes together where it prints what they have grown by.
+    pub puts_together: bool,
 }
 
 /// What is known of the maps and variables so far.

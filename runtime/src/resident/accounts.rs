@@ -74,8 +74,8 @@ pub struct Accounts {
 
 impl Accounts {
     /// Begins to follow processes that run, or are about to execute their program, `with_children` those that they start, too. They
-    /// are held at their exit from now on, unless all are followed.
-    pub fn begin(followed: Followed, with_children: bool) -> Accounts {
+    /// are held at their exit from now on, unless all are followed. Reports have all of them `together`, if they are to.
+    pub fn begin(followed: Followed, with_children: bool, together: bool) -> Accounts {
         let mut accounts = Accounts {
             followed,
             page: sys::page_size() as u64,
@@ -83,7 +83,7 @@ impl Accounts {
             payers: Payers::default(),
             live: BTreeMap::new(),
             sharing: HashMap::new(),
-            ended: Entries::default(),
+            ended: Entries::new(together),
             strangers: HashSet::from([std::process::id()]),
             others: 0,
             changes: 0,
@@ -421,7 +421,7 @@ mod tests {
     fn the_growth_of_this_process_is_explained() {
         let own = std::process::id();
         // Nobody can hold himself.
-        let mut accounts = Accounts::begin(Followed::Process(own), false);
+        let mut accounts = Accounts::begin(Followed::Process(own), false, false);
         let page = sys::page_size();
         let memory = vec![0_u8; 32 << 20];
         let start = memory.as_ptr() as usize;
@@ -460,7 +460,7 @@ mod tests {
     fn of_nobody() -> (Accounts, u32, u64) {
         let mut child = std::process::Command::new("/bin/true").spawn().unwrap();
         child.wait().unwrap();
-        let accounts = Accounts::begin(Followed::Command(child.id()), true);
+        let accounts = Accounts::begin(Followed::Command(child.id()), true, false);
         (accounts, child.id(), sys::page_size() as u64)
     }
 

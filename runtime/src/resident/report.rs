@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Where there are more processes, those of one name are put together.
 const APART: u32 = 5;
 
+/// What all of them are called.
+const ALL: &[u8] = b"all";
+
 /// So many names are told apart.
 const NAMES: usize = 4096;
 
@@ -45,17 +48,31 @@ pub struct Entries {
     /// By their names, when they are many.
     by_name: BTreeMap<Vec<u8>, Entry>,
     processes: u32,
+    /// Whether all are to be one, whatever their names.
+    together: bool,
 }
 
 impl Entries {
+    /// None yet; they are to be one if `together`.
+    pub fn new(together: bool) -> Entries {
+        Entries {
+            together,
+            ..Entries::default()
+        }
+    }
+
     /// Adds what a process comes to.
     pub fn push(&mut self, entry: Entry) {
         self.processes += entry.processes;
-        if self.processes <= APART {
+        let apart = if self.together { 1 } else { APART };
+        if self.processes <= apart {
             self.each.push(entry);
             return;
         }
-        for entry in self.each.drain(..).chain([entry]) {
+        for mut entry in self.each.drain(..).chain([entry]) {
+            if self.together {
+                entry.comm = ALL.into();
+            }
             // What is not told apart has no name.
             let is_full = self.by_name.len() >= NAMES && !self.by_name.contains_key(&entry.comm);
             let name = if is_full {

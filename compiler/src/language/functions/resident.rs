@@ -20,6 +20,7 @@ pub(super) const ROWS: &[FunctionRow] = rows! {
     "rss_free(ptr address)", Statement(free), "says that the block at `address` is freed";
     "rss_fork(int child, [bool shares])", Statement(fork), "says that this process has started another one, with a copy of its memory, or with the same memory (`shares`) until it executes a program. A script with it follows the process of `-p` or `-c` with those that it starts, and its probes fire in all of them";
     "rss_exit()", Statement(exit), "says that this process ends";
+    "rss_together()", Statement(together), "says that all processes are put together in what is printed, by stack, whatever they are called, wherever it stands; else those of one name are, if there are more than five";
     "rss_growth()", Statement(print), "prints what processes have grown by up to now, and since the last time";
 };
 
@@ -92,6 +93,12 @@ fn exit(checker: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {
     let name = builtin(checker, "comm", &args)?;
     let nothing = nothing(&args);
     change(checker, ResidentChange::Exit, nothing, Some(name), &args)
+}
+
+fn together(checker: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {
+    checker.needs.accounts_for_pages = true;
+    checker.needs.puts_together = true;
+    Ok(Expr::int(0, Type::U64, args.span))
 }
 
 fn print(checker: &mut Checker<'_>, args: Args<'_>) -> Result<Expr, Diagnostic> {

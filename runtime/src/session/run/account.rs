@@ -20,7 +20,11 @@ impl Running<'_> {
             Target::Process(pid) => Followed::Process(*pid),
             Target::Command(command) => Followed::Command(command.pid()),
         };
-        self.accounts = Some(Accounts::begin(followed, manifest.follows_children));
+        self.accounts = Some(Accounts::begin(
+            followed,
+            manifest.follows_children,
+            manifest.puts_together,
+        ));
     }
 
     /// Looks at processes' memory for the last time. What was recorded before may still be delivered.
