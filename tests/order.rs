@@ -3,7 +3,7 @@
 mod support;
 
 use pfscript_testkit::needs_root;
-use support::{Scratch, Tracer};
+use support::{Scratch, Tracer, workload};
 
 /// Three probes on one event, of which the last counts whether the other two ran just before it, the first one first.
 fn script(event: &str, predicate: &str) -> String {
@@ -76,4 +76,27 @@ fn probes_that_run_once_do_so_in_the_order_of_the_script() {
                   END { printf(\"4\\n\"); } BEGIN { exit(); }";
     let finished = Tracer::new(["-q", "-e", script]).run().ok();
     assert_eq!(finished.text().trim_end(), "1234", "{finished}");
+}
+
+/// A probe with several places is attached in another way than one with a single one.
+#[test]
+fn uprobes_run_in_the_order_of_the_script() {
+    needs_root!();
+    let program = workload("opens");
+    let one = format!("uprobe:{program}:main");
+    let two = format!("uprobe:{program}:main, uprobe:{program}:_start");
+    for events in [[&one, &two, &one], [&two, &one, &two], [&two, &two, &two]] {
+        let probes = (1..).zip(events);
+        let script: String = probes
+            .map(|(number, event)| format!("{event} {{ printf(\"<{number}>\"); }} "))
+            .collect();
+        let command = format!("{program} 1 /no/such/file");
+        let finished = Tracer::new(["-q", "-e", &script, "-c", &command])
+            .run()
+            .ok();
+        assert!(
+            finished.text().contains("<1><2><3>"),
+            "{script}: {finished}"
+        );
+    }
 }

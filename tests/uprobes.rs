@@ -210,3 +210,31 @@ fn variables_of_the_probed_file_are_found_by_name() {
         "not available in `begin`",
     ]);
 }
+
+/// Where the kernel can (Linux 6.6), all functions of a file are attached by one call, and detached so.
+#[test]
+fn functions_of_a_file_are_attached_together() {
+    needs_root!();
+    let info = Tracer::new(["--info"]).run().ok();
+    let mut lines = info.text().lines();
+    if !lines.any(|line| line.trim() == "uprobe_multi: yes") {
+        println!("skip: this kernel has no uprobe.multi links");
+        return;
+    }
+    let script = "uprobe:libc:mem* { @[probe] = count(); }";
+    let tracer = Tracer::script(script).start().attached();
+    let folder = format!("/proc/{}/fd", tracer.pid());
+    let open = std::fs::read_dir(folder).expect("it runs");
+    let names = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+    let kinds: Vec<String> = names
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    let count = |kind: &str| kinds.iter().filter(|name| name.contains(kind)).count();
+    assert_eq!(
+        (count("bpf_link"), count("perf_event")),
+        (1, 0),
+        "{kinds:?}"
+    );
+    tracer.interrupt();
+    tracer.finish().ok();
+}

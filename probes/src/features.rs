@@ -49,6 +49,8 @@ pub enum Feature {
     RawTracepointCookie,
     /// `kprobe.multi` links
     KprobeMulti,
+    /// `uprobe.multi` links
+    UprobeMulti,
 }
 
 /// The most bytes of a hash map's key on kernels without [`Feature::LongKeys`].
@@ -227,6 +229,13 @@ pub const FEATURES: &[FeatureInfo] = &[
         None,
         "5.18",
         Some("CONFIG_FPROBE"),
+    ),
+    row(
+        Feature::UprobeMulti,
+        "uprobe.multi",
+        None,
+        "6.6",
+        Some("CONFIG_UPROBE_EVENTS"),
     ),
 ];
 

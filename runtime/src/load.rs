@@ -11,7 +11,7 @@ use crate::stack_tables::StackTables;
 use crate::sys;
 use crate::sys::bpf::{BtfInfo, MapHandle, MapSpec, ProgramSpec};
 use crate::unwind_maps::UnwindMaps;
-use aya_obj::generated::{BPF_F_RDONLY_PROG, bpf_line_info};
+use aya_obj::generated::{BPF_F_RDONLY_PROG, bpf_attach_type, bpf_line_info};
 use pfscript_compiler::ir::ProbeId;
 use pfscript_compiler::manifest::{Manifest, SiteTable, StopWord};
 use pfscript_probes::maps::BPF_MAP_TYPE_ARRAY_OF_MAPS;
@@ -31,6 +31,8 @@ pub struct Loaded {
     /// What stacks are walked by, until it is taken.
     unwind: Option<UnwindMaps>,
     programs: Vec<OwnedFd>,
+    /// Probes whose places in a file are linked together.
+    at_once: HashSet<ProbeId>,
 }
 
 impl Loaded {
@@ -74,6 +76,11 @@ impl Loaded {
         self.map(abi::map::STACKS).into_iter().chain(two)
     }
 
+    /// Whether all places of a probe in a file are to be linked together.
+    pub fn links_at_once(&self, probe: ProbeId) -> bool {
+        self.at_once.contains(&probe)
+    }
+
     /// A probe's program.
     pub fn program(&self, probe: ProbeId) -> Option<BorrowedFd<'_>> {
         self.programs
@@ -82,7 +89,8 @@ impl Loaded {
     }
 }
 
-/// Loads an object, narrowed to one process if `process` is given. `source` is the script, for messages.
+/// Loads an object, narrowed to one process if `process` is given. `source` is the script, for messages; places in files of the
+/// probes that are `at_once` are linked together.
 ///
 /// # Errors
 /// [`ErrorKind::Permission`] if a capability is missing, [`ErrorKind::Kernel`] if a map is too big for the kernel,
@@ -92,6 +100,7 @@ pub fn load(
     manifest: &Manifest,
     source: &str,
     process: Option<u32>,
+    at_once: HashSet<ProbeId>,
 ) -> Result<Loaded, Error> {
     // The first that takes descriptors by the dozen.
     sys::lift_open_files_limit();
@@ -152,7 +161,7 @@ pub fn load(
         .and_then(|btf| sys::bpf::load_btf(&btf.to_bytes()).ok());
 
     let mut programs = Vec::with_capacity(manifest.probes.len());
-    for probe in manifest.probes.values() {
+    for (id, probe) in manifest.probes.iter() {
         let function = object
             .programs
             .get(&probe.symbol)
@@ -163,7 +172,10 @@ pub fn load(
         let spec = ProgramSpec {
             name: &probe.symbol,
             program_type: probe.kind.info().program_type,
-            expected_attach_type: probe.kind.info().expected_attach_type,
+            expected_attach_type: match at_once.contains(&id) {
+                true => bpf_attach_type::BPF_TRACE_UPROBE_MULTI as u32,
+                false => probe.kind.info().expected_attach_type,
+            },
             instructions: &function.instructions,
             license: &object.license,
             btf: btf.as_ref().map(|fd| BtfInfo {
@@ -191,6 +203,7 @@ pub fn load(
         stack_tables,
         unwind,
         programs,
+        at_once,
     })
 }
 

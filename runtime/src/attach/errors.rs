@@ -6,7 +6,9 @@ use crate::error::{Error, ErrorKind};
 use crate::refusal::exhausted;
 use crate::refusal::no_permission;
 use pfscript_compiler::manifest::ProbeManifest;
+use pfscript_grammar::escape;
 use std::io;
+use std::path::Path;
 
 /// The error of a probe that cannot be attached: `why` completes "can't attach …:".
 pub fn cannot(info: &ProbeManifest, why: &str) -> Error {
@@ -40,6 +42,25 @@ pub fn refused(error: &io::Error, info: &ProbeManifest) -> Error {
         Some(libc::ENOSPC) => attach("the hardware has no counter left, or no breakpoint")
             .with_help("use fewer hardware events at a time; other tools take some too"),
         _ => attach(&error.to_string()),
+    }
+}
+
+/// The kernel's `ENOTSUPP`, which it returns to user space although it is not for it.
+const ENOTSUPP: i32 = 524;
+
+/// A place in a file that takes no uprobe.
+pub fn no_place(error: &io::Error, path: &Path, offset: u64, info: &ProbeManifest) -> Error {
+    let shown = path.to_string_lossy();
+    let shown = escape(&shown);
+    match error.raw_os_error() {
+        Some(libc::ENOENT) => cannot(info, &format!("there is no file `{shown}`")),
+        // The kernel refuses what is no code: a wrong instruction, or one that is behind the end of the file.
+        Some(libc::EINVAL | libc::EBADF | ENOTSUPP | libc::EIO) => cannot(
+            info,
+            &format!("the kernel can't put a probe at {offset:#x} of `{shown}`"),
+        )
+        .with_help("is an instruction there, in a file that can be mapped?"),
+        _ => refused(error, info),
     }
 }
 

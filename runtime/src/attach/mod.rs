@@ -11,6 +11,7 @@ mod errors;
 mod link;
 mod once;
 mod perf_event;
+mod places;
 
 pub use once::run_once;
 
@@ -24,6 +25,7 @@ pub use perf_event::Traced;
 use pfscript_compiler::ir::ProbeId;
 use pfscript_compiler::manifest::{Attach, Manifest, ProbeManifest};
 use pfscript_compiler::program::Mechanism;
+use std::collections::HashSet;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 /// How an event is started.
@@ -46,15 +48,18 @@ struct Opened {
     start: Start,
 }
 
-/// A site that is attached without an event.
+/// Sites of a probe that are attached without an event, by one link: one, or all that are in a file ([`places`]).
 #[derive(Debug)]
 struct Linked {
     probe: ProbeId,
-    site: usize,
-    cookie: Option<u64>,
+    /// Each with its cookie, if it has one.
+    sites: Vec<(usize, Option<u64>)>,
     /// Once it is started.
     link: Option<OwnedFd>,
 }
+
+/// So many links are closed at a time.
+const LINKS_AT_ONCE: usize = 16;
 
 /// What keeps programs attached.
 #[derive(Debug, Default)]
@@ -103,11 +108,15 @@ impl Attached {
         }
         for linked in &mut self.links {
             let info = &manifest.probes[linked.probe];
-            let Some(site) = info.sites.get(linked.site) else {
-                continue;
-            };
             let program = program(loaded, linked.probe)?;
-            linked.link = Some(link::direct(&site.attach, program, linked.cookie, info)?);
+            let link = match &linked.sites[..] {
+                sites if loaded.links_at_once(linked.probe) => places::link(info, sites, program)?,
+                [(site, cookie)] if let Some(site) = info.sites.get(*site) => {
+                    link::direct(&site.attach, program, *cookie, info)?
+                }
+                _ => continue,
+            };
+            linked.link = Some(link);
         }
         Ok(())
     }
@@ -143,6 +152,28 @@ impl Attached {
         }
     }
 
+    /// Has a site linked when all are started, with those of its probe that are in the same file, if these are linked together.
+    fn link(&mut self, info: &ProbeManifest, probe: ProbeId, site: usize, cookie: Option<u64>) {
+        let file = |site: usize| match info.sites.get(site).map(|site| &site.attach) {
+            Some(Attach::Uprobe { path, .. }) => Some(path),
+            _ => None,
+        };
+        let own = file(site);
+        let mut links = self.links.iter_mut().rev();
+        let same = links.find(|link| {
+            let of_file = link.sites.first().and_then(|(site, _)| file(*site));
+            link.probe == probe && own.is_some() && of_file == own
+        });
+        match same {
+            Some(link) => link.sites.push((site, cookie)),
+            None => self.links.push(Linked {
+                probe,
+                sites: vec![(site, cookie)],
+                link: None,
+            }),
+        }
+    }
+
     /// Detaches all programs.
     pub fn detach(&mut self) {
         self.detach_each(|_| ());
@@ -158,9 +189,22 @@ impl Attached {
         }
         while !self.links.is_empty() {
             tell(self.links.len());
-            self.links.pop();
+            let rest = self.links.len().saturating_sub(LINKS_AT_ONCE);
+            let links = self.links.split_off(rest);
+            // Each waits for the kernel, which waits for several at a time as long as for one.
+            std::thread::scope(|scope| {
+                for linked in links {
+                    // What has no thread is closed here.
+                    drop(std::thread::Builder::new().spawn_scoped(scope, || drop(linked)));
+                }
+            });
         }
     }
+}
+
+/// The probes whose places in files are to be linked together, in [`Loaded`] ([`places`]).
+pub fn at_once(manifest: &Manifest, traced: Traced) -> HashSet<ProbeId> {
+    places::at_once(manifest, traced.process.is_some())
 }
 
 /// Opens the events of all probes, for what is traced.
@@ -184,16 +228,22 @@ pub fn open(loaded: &Loaded, manifest: &Manifest, traced: Traced) -> Result<Atta
                 Mechanism::PerfEvent => Some(program(loaded, probe)?),
                 Mechanism::PerfLink => None,
                 Mechanism::Link => {
-                    attached.links.push(Linked {
-                        probe,
-                        site: row as usize,
-                        cookie,
-                        link: None,
-                    });
+                    attached.link(info, probe, row as usize, cookie);
                     attached.points += 1;
                     continue;
                 }
             };
+            // A marker may be in several places, and is one.
+            let before = row
+                .checked_sub(1)
+                .and_then(|row| info.sites.get(row as usize));
+            if before.is_none_or(|before| before.name != site.name) {
+                attached.points += 1;
+            }
+            if loaded.links_at_once(probe) {
+                attached.link(info, probe, row as usize, cookie);
+                continue;
+            }
             for (event, on_exec) in events.open(&site.attach, info)? {
                 let start = match early {
                     Some(program) => {
@@ -211,13 +261,6 @@ pub fn open(loaded: &Loaded, manifest: &Manifest, traced: Traced) -> Result<Atta
                     event,
                     start,
                 });
-            }
-            // A marker may be in several places, and is one.
-            let before = row
-                .checked_sub(1)
-                .and_then(|row| info.sites.get(row as usize));
-            if before.is_none_or(|before| before.name != site.name) {
-                attached.points += 1;
             }
         }
     }

@@ -3,7 +3,7 @@
 //! In comes an attach point, out come open events that do not fire yet. Which program they run, and when they start, is not
 //! decided here.
 
-use super::errors::{cannot, refused};
+use super::errors::{cannot, no_place, refused};
 use crate::error::{Error, ErrorKind};
 use crate::facts::{self, tracefs};
 use crate::refusal::no_permission;
@@ -11,7 +11,6 @@ use crate::sys::{self, perf};
 use aya_obj::generated::{perf_event_attr, perf_type_id};
 use pfscript_compiler::facts::FactError;
 use pfscript_compiler::manifest::{Attach, PerfEvent, PerfScope, ProbeManifest, Sample};
-use pfscript_grammar::escape;
 use pfscript_probes::Feature;
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
@@ -20,9 +19,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-
-/// The kernel's `ENOTSUPP`, which it returns to user space although it is not for it.
-const ENOTSUPP: i32 = 524;
 
 /// `pid` or `cpu` of perf_event_open(2): any.
 const ANY: i32 = -1;
@@ -282,18 +278,7 @@ impl Events {
             Some(process) => (process as i32, ANY),
             None => (ANY, self.first_cpu()?),
         };
-        let shown = path.to_string_lossy();
-        let shown = escape(&shown);
-        perf::open(&attr, target.0, target.1).map_err(|error| match error.raw_os_error() {
-            Some(libc::ENOENT) => cannot(info, &format!("there is no file `{shown}`")),
-            // The kernel refuses what is no code: a wrong instruction, or one that is behind the end of the file.
-            Some(libc::EINVAL | ENOTSUPP | libc::EIO) => cannot(
-                info,
-                &format!("the kernel can't put a probe at {offset:#x} of `{shown}`"),
-            )
-            .with_help("is an instruction there, in a file that can be mapped?"),
-            _ => refused(&error, info),
-        })
+        perf::open(&attr, target.0, target.1).map_err(|error| no_place(&error, path, offset, info))
     }
 }
 

@@ -162,7 +162,7 @@ const BPFTRACE: &[(&str, Option<Feature>)] = &[
     ("loop", Some(Feature::Loop)),
     ("kprobe_multi", Some(Feature::KprobeMulti)),
     ("kprobe_session", None),
-    ("uprobe_multi", None),
+    ("uprobe_multi", Some(Feature::UprobeMulti)),
     ("iter", None),
 ];
 

@@ -25,6 +25,7 @@ pub(super) fn presence(feature: Feature) -> Presence {
         Feature::RingBuffer => ring_buffer(),
         Feature::RawTracepointTestRun => test_run(),
         Feature::KprobeMulti => kprobe_multi(),
+        Feature::UprobeMulti => uprobe_multi(),
         Feature::AtomicExchange => atomic_exchange(),
         Feature::RawTracepointCookie => has_helper(
             helper::GET_ATTACH_COOKIE,
@@ -219,19 +220,39 @@ fn kprobe_multi() -> Presence {
 }
 
 fn link_to_nothing() -> io::Result<()> {
-    let instructions = leave();
     let attach_type = bpf_attach_type::BPF_TRACE_KPROBE_MULTI as u32;
-    let program = bpf::load_program(
-        &ProgramSpec {
-            expected_attach_type: attach_type,
-            ..spec(bpf_prog_type::BPF_PROG_TYPE_KPROBE, &instructions)
-        },
-        None,
-    )?;
+    let program = for_links(attach_type)?;
     bpf::link_functions(
         program.as_fd(),
         &[c"pfscript_no_such_function"],
         attach_type,
     )
     .map(drop)
+}
+
+/// Tries to link a program to a place in a folder: kernels that know such links say `EBADF`.
+fn uprobe_multi() -> Presence {
+    let place = bpf::Place {
+        offset: 1,
+        counter: 0,
+        cookie: 0,
+    };
+    let attach_type = bpf_attach_type::BPF_TRACE_UPROBE_MULTI as u32;
+    let linked = for_links(attach_type)
+        .and_then(|program| bpf::link_places(program.as_fd(), c"/", &[place], false));
+    match linked {
+        Err(error) if error.raw_os_error() == Some(libc::EBADF) => Presence::Present,
+        Err(error) => verdict(Err(error)),
+        Ok(_) => Presence::Absent,
+    }
+}
+
+/// A program that links of a type can be made of.
+fn for_links(attach_type: u32) -> io::Result<OwnedFd> {
+    let instructions = leave();
+    let spec = ProgramSpec {
+        expected_attach_type: attach_type,
+        ..spec(bpf_prog_type::BPF_PROG_TYPE_KPROBE, &instructions)
+    };
+    bpf::load_program(&spec, None)
 }

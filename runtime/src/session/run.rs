@@ -146,6 +146,7 @@ impl<'a> Running<'a> {
             manifest,
             &session.source,
             traced.process,
+            attach::at_once(manifest, traced),
         )?;
         let events = match loaded.map(map::EVENTS) {
             Some(map) => Some(ring_buffer(map.fd())?),

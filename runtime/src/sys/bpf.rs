@@ -500,6 +500,46 @@ pub fn link_functions(
     bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr)
 }
 
+/// A place in a file of code.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// Bytes from the file's beginning.
+    pub offset: u64,
+    /// Where the counter is that is raised as long as somebody looks, likewise; 0 for none.
+    pub counter: u64,
+    /// What the program can ask for.
+    pub cookie: u64,
+}
+
+/// Links places in a file, or on the return of the functions that begin there, to the program that they are to run (Linux 6.6).
+///
+/// # Errors
+/// The kernel's; `EINVAL` where it knows no such links, `EBADF` if the path is no regular file's.
+pub fn link_places(
+    program: BorrowedFd<'_>,
+    path: &CStr,
+    places: &[Place],
+    on_return: bool,
+) -> io::Result<OwnedFd> {
+    const ON_RETURN: u32 = 1;
+    let offsets: Vec<u64> = places.iter().map(|place| place.offset).collect();
+    let counters: Vec<u64> = places.iter().map(|place| place.counter).collect();
+    let cookies: Vec<u64> = places.iter().map(|place| place.cookie).collect();
+    let mut attr = zeroed();
+    attr.link_create.__bindgen_anon_1.prog_fd = program.as_raw_fd() as u32;
+    attr.link_create.attach_type = bpf_attach_type::BPF_TRACE_UPROBE_MULTI as u32;
+    attr.link_create.__bindgen_anon_3.uprobe_multi.path = path.as_ptr() as u64;
+    attr.link_create.__bindgen_anon_3.uprobe_multi.offsets = offsets.as_ptr() as u64;
+    attr.link_create
+        .__bindgen_anon_3
+        .uprobe_multi
+        .ref_ctr_offsets = counters.as_ptr() as u64;
+    attr.link_create.__bindgen_anon_3.uprobe_multi.cookies = cookies.as_ptr() as u64;
+    attr.link_create.__bindgen_anon_3.uprobe_multi.cnt = places.len() as u32;
+    attr.link_create.__bindgen_anon_3.uprobe_multi.flags = if on_return { ON_RETURN } else { 0 };
+    bpf_fd(bpf_cmd::BPF_LINK_CREATE, &mut attr)
+}
+
 /// How many runs of a program were missed because the probe was already running on that CPU (Linux 5.12; 0 before).
 ///
 /// # Errors
