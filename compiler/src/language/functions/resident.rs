@@ -12,7 +12,7 @@ use pfscript_grammar::ast::{self, ExprKind as Ast};
 
 pub(super) const ROWS: &[FunctionRow] = rows! {
     "rss_fault(ptr address, any by, [int of])", Statement(fault), "charges `by` (such as `ustack`) for the page at `address`, which the process has touched. Of `of` such pages, only one was told: the others go to the nearest that was. At the end is printed what processes have grown by, in bytes, by kind of memory, file and `by`: for pages that are still resident then. Those are the process of `-p` or `-c`, failing that all";
-    "rss_fill(ptr address, int length, any by)", Statement(fill), "charges `by` for those pages of a range that nobody is charged for: the kernel fills it without faults, as for `MAP_POPULATE` and `mlock()`";
+    "rss_fill(ptr address, int length, any by, [int process])", Statement(fill), "charges `by` for those pages of a range that nobody is charged for: the kernel fills it without faults, as for `MAP_POPULATE` and `mlock()`. The range is in this process's memory, or in that of the process of an id";
     "rss_drop(ptr address, int length)", Statement(drop), "takes the charge from a range that is given back, as by `munmap()`";
     "rss_move(ptr address, int length, ptr to)", Statement(shift), "takes the charges of a range along to where it moves, as by `mremap()`";
     "rss_stack(ptr address)", Statement(stack), "says that an address is in the stack of a thread, whose memory is then of that kind";
@@ -41,7 +41,12 @@ fn fault(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnost
 
 fn fill(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
     let (range, by) = (range(&mut args)?, args.value(2)?);
-    change(checker, ResidentChange::Fill, range, Some(by), &args)
+    let process = match args.has(3) {
+        true => args.value(3)?,
+        false => builtin(checker, "pid", &args)?,
+    };
+    let by = Some(by);
+    change_of(checker, ResidentChange::Fill, process, range, by, &args)
 }
 
 fn drop(checker: &mut Checker<'_>, mut args: Args<'_>) -> Result<Expr, Diagnostic> {
@@ -118,16 +123,28 @@ fn builtin(checker: &mut Checker<'_>, name: &str, args: &Args<'_>) -> Result<Exp
     })
 }
 
-/// The record of a change; `last` is who is charged, or where a range moves to.
+/// The record of a change of this process's memory; `last` is who is charged, or where a range moves to.
 fn change(
     checker: &mut Checker<'_>,
     change: ResidentChange,
+    range: [Expr; 2],
+    last: Option<Expr>,
+    args: &Args<'_>,
+) -> Result<Expr, Diagnostic> {
+    let process = builtin(checker, "pid", args)?;
+    change_of(checker, change, process, range, last, args)
+}
+
+/// The same of a process's memory.
+fn change_of(
+    checker: &mut Checker<'_>,
+    change: ResidentChange,
+    process: Expr,
     [address, length]: [Expr; 2],
     last: Option<Expr>,
     args: &Args<'_>,
 ) -> Result<Expr, Diagnostic> {
     checker.needs.accounts_for_pages = true;
-    let process = builtin(checker, "pid", args)?;
     let mut values = vec![process, address, length];
     values.extend(last);
     let (fields, size) = record_fields(&checker.types, &values);
