@@ -4,8 +4,9 @@ mod support;
 
 use pfscript_testkit::needs_root;
 use serde_json::Value;
+use std::process::Command;
 use std::time::Duration;
-use support::growth::{Part, adds_up, alike, bytes_of, growth};
+use support::growth::{Part, adds_up, alike, bytes_of, growth, growth_of, reports};
 use support::limited::Limited;
 use support::{Report, Tracer, Workload, workload};
 
@@ -91,6 +92,84 @@ fn pages_that_no_fault_brings_are_charged_too() {
             },
         );
     }
+}
+
+/// Why this machine can't make memory grow in a way, if it can't: a file system or a kernel may be without what that takes.
+fn lacks(way: &str) -> Option<String> {
+    let run = Command::new(workload("grows"))
+        .args([way, "1"])
+        .output()
+        .expect("the workload runs");
+    let why = String::from_utf8_lossy(&run.stderr).trim().to_owned();
+    let is_lacking = why.starts_with("O_DIRECT: ") || why.starts_with("io_uring_setup: ");
+    is_lacking.then_some(why)
+}
+
+#[test]
+fn what_is_read_without_the_page_cache_is_charged_to_who_reads() {
+    needs_root!();
+    for (way, function) in [
+        ("direct", "by_direct"),
+        ("vector", "by_vector"),
+        ("aio", "by_aio"),
+        ("uring", "by_uring"),
+        ("buffers", "by_buffers"),
+        ("resources", "by_resources"),
+    ] {
+        if let Some(why) = lacks(way) {
+            println!("skip: {way}: {why}");
+            continue;
+        }
+        grows(
+            way,
+            &Part {
+                function,
+                kind: "anon",
+                file: None,
+            },
+        );
+    }
+}
+
+/// Memory that is there already stays whose it is.
+#[test]
+fn reading_into_what_is_there_charges_nobody() {
+    needs_root!();
+    if let Some(why) = lacks("again") {
+        return println!("skip: {why}");
+    }
+    let growth = grows(
+        "again",
+        &Part {
+            function: "touched_again",
+            kind: "anon",
+            file: None,
+        },
+    );
+    let part = Part {
+        function: "read_again",
+        kind: "anon",
+        file: None,
+    };
+    assert_eq!(bytes_of(&growth, &part), 0, "{growth:#}");
+}
+
+#[test]
+fn what_a_process_writes_to_anothers_memory_is_charged_to_it() {
+    needs_root!();
+    let command = format!("{} others 32", workload("grows"));
+    let finished = Tracer::new(["-f", "json", "rssgrow", "-c", &command])
+        .run()
+        .lossless();
+    let report = &reports(&finished)[0];
+    let growth = growth_of(&finished, "pid", report.pid());
+    let part = Part {
+        function: "by_writer",
+        kind: "anon",
+        file: None,
+    };
+    alike(bytes_of(&growth, &part), report.get("grown"), &growth);
+    adds_up(&growth);
 }
 
 /// All that is mapped becomes resident, pages of libraries too.

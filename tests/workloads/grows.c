@@ -3,11 +3,18 @@
  *
  * Makes MIB more MiB of its memory resident in one way, in a function of its own, and prints what the kernel says that it
  * grew by, in bytes: `pid=… grown=…`. It keeps the memory to its end, which with `stay` is that of its
- * input. WHAT is one of the names in `ways` below.
+ * input. WHAT is one of the names in `ways` below. What is read is a file of its own, or what GROWS_FROM names, such as a block device.
  */
 #include <fcntl.h>
+#include <linux/aio_abi.h>
+#include <linux/io_uring.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 
 #include "workload.h"
@@ -50,9 +57,16 @@ __attribute__((always_inline)) static inline void touch(volatile char *memory, s
         memory[at] = 1;
 }
 
-/* A file of that length that has no name any more. */
+/* A file of that length that has no name any more, or what is given. */
 static int file(void)
 {
+    const char *given = getenv("GROWS_FROM");
+    if (given) {
+        int file = open(given, O_RDONLY);
+        if (file < 0)
+            refused(given);
+        return file;
+    }
     char name[] = "/var/tmp/grows-XXXXXX";
     int file = mkstemp(name);
     if (file < 0 || unlink(name))
@@ -116,6 +130,175 @@ __attribute__((noinline)) static void by_read(void)
         refused("pread");
 }
 
+/* One that is read without the page cache: the kernel takes the pages of memory themselves, without faults. */
+static int direct(void)
+{
+    int from = file();
+    struct stat what;
+    struct statfs where;
+    if (fstat(from, &what) || fstatfs(from, &where))
+        refused("fstat");
+    /* It takes the flag, and goes on as before. */
+    if (S_ISREG(what.st_mode) && where.f_type == TMPFS_MAGIC) {
+        errno = EINVAL;
+        refused("O_DIRECT");
+    }
+    if (lseek(from, 0, SEEK_SET) || fcntl(from, F_SETFL, O_DIRECT))
+        refused("O_DIRECT");
+    /* Else the first who reads waits for that. */
+    if (S_ISREG(what.st_mode) && fsync(from))
+        refused("fsync");
+    return from;
+}
+
+/* Memory in parts that are apart. */
+enum { PARTS = 4 };
+static void in_parts(char *memory, struct iovec *parts)
+{
+    for (int i = 0; i < PARTS; i++)
+        parts[i] = (struct iovec){memory + i * (length / PARTS), length / PARTS};
+}
+
+__attribute__((noinline)) static void by_direct(void)
+{
+    int from = direct();
+    char *memory = small();
+    if (read(from, memory, length / 2) != (ssize_t)length / 2)
+        refused("read");
+    if (pread(from, memory + length / 2, length / 2, length / 2) != (ssize_t)length / 2)
+        refused("pread");
+}
+
+__attribute__((noinline)) static void by_vector(void)
+{
+    int from = direct();
+    struct iovec parts[PARTS];
+    in_parts(small(), parts);
+    if (readv(from, parts, 1) + preadv(from, parts + 1, 1, 0) + preadv2(from, parts + 2, PARTS - 2, 0, 0) != (ssize_t)length)
+        refused("readv");
+}
+
+__attribute__((noinline)) static void by_aio(void)
+{
+    int from = direct();
+    struct iovec parts[PARTS];
+    in_parts(small(), parts);
+    aio_context_t context = 0;
+    struct iocb reads[2] = {
+        {.aio_lio_opcode = IOCB_CMD_PREAD, .aio_fildes = from, .aio_buf = (size_t)parts[0].iov_base, .aio_nbytes = parts[0].iov_len},
+        {.aio_lio_opcode = IOCB_CMD_PREADV, .aio_fildes = from, .aio_buf = (size_t)(parts + 1), .aio_nbytes = PARTS - 1},
+    };
+    struct iocb *all[] = {&reads[0], &reads[1]};
+    struct io_event events[2];
+    if (syscall(SYS_io_setup, 2, &context))
+        refused("io_setup");
+    if (syscall(SYS_io_submit, context, 2, all) != 2 || syscall(SYS_io_getevents, context, 2, 2, events, NULL) != 2)
+        refused("io_submit");
+    if (events[0].res + events[1].res != (long long)length)
+        refused("aio");
+}
+
+/* A ring of requests, and how to have some done that are in it. */
+static struct io_uring_params params;
+static struct io_uring_sqe *requests;
+static unsigned *order, *head, *tail, *done;
+static int ring(unsigned flags)
+{
+    params.flags = flags;
+    int ring = (int)syscall(SYS_io_uring_setup, 8, &params);
+    if (ring < 0)
+        refused("io_uring_setup");
+    size_t size = params.sq_off.array + params.sq_entries * sizeof(unsigned);
+    char *queue = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+    size = params.cq_off.cqes + params.cq_entries * sizeof(struct io_uring_cqe);
+    char *completed = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_CQ_RING);
+    size = params.sq_entries * sizeof *requests;
+    requests = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+    if (queue == MAP_FAILED || completed == MAP_FAILED || (char *)requests == MAP_FAILED)
+        refused("mmap");
+    tail = (unsigned *)(queue + params.sq_off.tail);
+    order = (unsigned *)(queue + params.sq_off.array);
+    head = (unsigned *)(completed + params.cq_off.head);
+    done = (unsigned *)(completed + params.cq_off.tail);
+    return ring;
+}
+
+static void perform(int ring, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        order[i] = i;
+    __atomic_store_n(tail, count, __ATOMIC_RELEASE);
+    unsigned flags = IORING_ENTER_GETEVENTS | (params.flags & IORING_SETUP_SQPOLL ? IORING_ENTER_SQ_WAKEUP : 0);
+    while (syscall(SYS_io_uring_enter, ring, count, count, flags, NULL, 0) < 0)
+        if (errno != EINTR)
+            refused("io_uring_enter");
+    while (__atomic_load_n(done, __ATOMIC_ACQUIRE) != count)
+        usleep(1000);
+}
+
+/* The third is done by a thread of the kernel's. */
+__attribute__((noinline)) static void by_uring(void)
+{
+    int from = direct(), own = ring(0);
+    struct iovec parts[PARTS];
+    in_parts(small(), parts);
+    requests[0] = (struct io_uring_sqe){.opcode = IORING_OP_READ, .fd = from, .addr = (size_t)parts[0].iov_base, .len = parts[0].iov_len};
+    requests[1] = (struct io_uring_sqe){.opcode = IORING_OP_NOP};
+    requests[2] = (struct io_uring_sqe){.opcode = IORING_OP_READV, .fd = from, .addr = (size_t)(parts + 1), .len = PARTS - 1};
+    requests[2].flags = IOSQE_ASYNC;
+    perform(own, 3);
+}
+
+/* Buffers that a ring is told of stay where they are. */
+__attribute__((noinline)) static void by_buffers(void)
+{
+    struct iovec parts[PARTS];
+    in_parts(small(), parts);
+    if (syscall(SYS_io_uring_register, ring(0), IORING_REGISTER_BUFFERS, parts, PARTS))
+        refused("io_uring_register");
+}
+
+/* The same by the newer calls: two when it is told of them, the others later, in places that were left free. */
+__attribute__((noinline)) static void by_resources(void)
+{
+    int own = ring(0);
+    struct iovec parts[PARTS];
+    in_parts(small(), parts);
+    struct iovec first[PARTS] = {parts[0], parts[1]};
+    struct io_uring_rsrc_register all = {.nr = PARTS, .data = (size_t)first};
+    struct io_uring_rsrc_update2 rest = {.offset = 2, .nr = PARTS - 2, .data = (size_t)(parts + 2)};
+    if (syscall(SYS_io_uring_register, own, IORING_REGISTER_BUFFERS2, &all, sizeof all))
+        refused("io_uring_register");
+    if (syscall(SYS_io_uring_register, own, IORING_REGISTER_BUFFERS_UPDATE, &rest, sizeof rest) != PARTS - 2)
+        refused("io_uring_register");
+}
+
+/* A child that writes to its parent's memory. */
+__attribute__((noinline)) static void by_writer(pid_t whose, char *memory)
+{
+    static char block[1 << 16];
+    for (size_t at = 0; at < length; at += sizeof block) {
+        struct iovec from = {block, sizeof block}, to = {memory + at, sizeof block};
+        if (process_vm_writev(whose, &from, 1, &to, 1, 0) != (ssize_t)sizeof block)
+            refused("process_vm_writev");
+    }
+}
+
+__attribute__((noinline)) static void by_others(void)
+{
+    char *memory = small();
+    pid_t child = fork();
+    if (child < 0)
+        refused("fork");
+    if (!child) {
+        by_writer(getppid(), memory);
+        exit(0);
+    }
+    int status;
+    if (waitpid(child, &status, 0) != child || status)
+        refused("waitpid");
+}
+
 __attribute__((noinline)) static void by_file(void)
 {
     volatile char *memory = mapped(MAP_SHARED, file());
@@ -154,6 +337,22 @@ __attribute__((noinline)) static void by_dontneed(void)
     if (madvise(memory, length, MADV_DONTNEED))
         refused("madvise");
     touched_again(memory);
+}
+
+/* Reads to where something is already. */
+__attribute__((noinline)) static void read_again(int from, char *memory)
+{
+    for (int turn = 0; turn < 2; turn++)
+        if (pread(from, memory, length, 0) != (ssize_t)length)
+            refused("pread");
+}
+
+__attribute__((noinline)) static void by_again(void)
+{
+    int from = direct();
+    char *memory = small();
+    touched_again(memory);
+    read_again(from, memory);
 }
 
 /* Mapped and unmapped again and again: what stays is the last. */
@@ -247,9 +446,10 @@ static const struct {
     {"anon", by_anon},         {"malloc", by_malloc},     {"huge", by_huge},         {"populate", by_populate},
     {"mlock", by_mlock},       {"read", by_read},         {"file", by_file},         {"copied", by_copied},
     {"shared", by_shared},     {"remapped", by_remapped}, {"dontneed", by_dontneed}, {"unmapped", by_unmapped},
-    {"stack", by_stack},       {"zeros", by_zeros},       {"forked", by_forked},
-    {"slowly", by_and_by},
-    {"mlockall", by_mlockall}, {"future", by_future},     {"thread", by_threads},
+    {"stack", by_stack},       {"zeros", by_zeros},       {"forked", by_forked},     {"slowly", by_and_by},
+    {"mlockall", by_mlockall}, {"future", by_future},     {"thread", by_threads},    {"direct", by_direct},
+    {"vector", by_vector},     {"aio", by_aio},           {"uring", by_uring},       {"buffers", by_buffers},
+    {"others", by_others},     {"again", by_again},       {"resources", by_resources},
 };
 
 int main(int argc, char **argv)
