@@ -1,18 +1,5 @@
 # scripts/rssgrow.pf: by what a process has grown, against what the workload says of itself.
 
-script=/scripts/rssgrow.pf
-
-# grows_by WAY FUNCTION KIND: the rows of that function and kind are within 2 % of what smaps_rollup says, and the process was looked
-# at as it ended.
-grows_by() {
-    trace_well -f json -c "grows $1 4" $script
-    grown=$(value grown out)
-    lacks out '"unseen"' "the growth"
-    bytes=$(tr '{' '\n' <out | grep "\"kind\": \"$3\"" | grep -F "$2+" | sed -n 's/^"bytes": \([0-9]*\),.*/\1/p' |
-        awk '{ sum += $1 } END { printf "%d", sum }')
-    between $((grown - grown / 50)) $((grown + grown / 50)) "$bytes" "bytes of $2 as $3"
-}
-
 charges_functions() {
     grows_by anon by_anon anon
     grows_by malloc by_malloc heap
