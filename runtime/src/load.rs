@@ -573,7 +573,7 @@ mod tests {
 
     #[test]
     fn an_object_that_is_no_elf_is_our_bug() {
-        let error = load(b"nonsense", &Manifest::default(), "", None).unwrap_err();
+        let error = load(b"nonsense", &Manifest::default(), "", None, HashSet::new()).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Bug);
     }
 }
