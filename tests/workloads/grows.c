@@ -439,6 +439,30 @@ __attribute__((noinline)) static void by_threads(void)
         usleep(1000);
 }
 
+enum { ARENAS = 4 };
+
+/* Glibc gives each thread an arena of its own. */
+__attribute__((noinline)) static void *by_arena(void *nothing)
+{
+    for (size_t at = 0; at < length / ARENAS; at += 1024) {
+        volatile char *block = malloc(1024 - 16);
+        if (!block)
+            refused("malloc");
+        *block = 1;
+    }
+    return nothing;
+}
+
+__attribute__((noinline)) static void by_arenas(void)
+{
+    pthread_t threads[ARENAS];
+    for (int i = 0; i < ARENAS; i++)
+        if (pthread_create(&threads[i], NULL, by_arena, NULL))
+            refused("pthread_create");
+    for (int i = 0; i < ARENAS; i++)
+        pthread_join(threads[i], NULL);
+}
+
 static const struct {
     const char *name;
     void (*grow)(void);
@@ -450,6 +474,7 @@ static const struct {
     {"mlockall", by_mlockall}, {"future", by_future},     {"thread", by_threads},    {"direct", by_direct},
     {"vector", by_vector},     {"aio", by_aio},           {"uring", by_uring},       {"buffers", by_buffers},
     {"others", by_others},     {"again", by_again},       {"resources", by_resources},
+    {"arenas", by_arenas},
 };
 
 int main(int argc, char **argv)

@@ -8,9 +8,8 @@ use std::borrow::Cow;
 /// Functions of a stack at most; what stands for the others is `…`.
 const FUNCTIONS: usize = 10;
 
-/// Libraries of the languages, in whose source nobody looks for why memory grows.
-const LANGUAGES: [&str; 8] = [
-    "ld-",
+/// Libraries that programs allocate and copy with: what these do inside is not why memory grows.
+const LIBRARIES: [&str; 10] = [
     "libc.",
     "libc-",
     "libgcc",
@@ -18,17 +17,26 @@ const LANGUAGES: [&str; 8] = [
     "libpthread",
     "libstdc++",
     "libc++",
+    "libjemalloc",
+    "libmimalloc",
+    "libtcmalloc",
 ];
 
-/// Who is charged: of a stack the functions, the innermost first. One that calls itself is there once, and so is a file without names.
-/// The first with a known line has it behind its name, and so has the first of Python.
+/// The loader, in whose source nobody looks for that either.
+const LOADER: &str = "ld-";
+
+/// What runs the functions of Python.
+const INTERPRETERS: [&str; 2] = ["python", "libpython"];
+
+/// Who is charged: of a stack the functions, the innermost first, from the one of a library that was called. One that calls itself is there
+/// once, and so is a file without names. The first with a known line has it behind its name, and so has the first of Python.
 pub(super) fn payer(by: &Value, outside: Outside, out: &mut Vec<u8>) {
     let Value::Stack(stack) = by else {
         return form::value(by, outside, out);
     };
     let (mut last, mut count) = (Vec::new(), 0);
     let mut placed = [false; 2];
-    for frame in &stack.frames {
+    for frame in called(&stack.frames) {
         let mut name = Vec::new();
         function(frame, outside, &mut name);
         if count > 0 && last == name {
@@ -48,14 +56,36 @@ pub(super) fn payer(by: &Value, outside: Outside, out: &mut Vec<u8>) {
     }
 }
 
+/// The frames from the function of a library that was called on, without those that it called: `malloc ← add` of `_int_malloc ← malloc ← add`.
+/// A function of Python that allocates needs no word of how the interpreter does that.
+fn called(frames: &[Frame]) -> &[Frame] {
+    let inside = frames.iter().take_while(|frame| is_in(frame, &LIBRARIES));
+    let inside = inside.count();
+    let rest = &frames[inside..];
+    let runs = rest
+        .iter()
+        .take_while(|frame| !frame.interpreted && is_in(frame, &INTERPRETERS));
+    let runs = runs.count();
+    match rest.get(runs) {
+        Some(frame) if frame.interpreted => &rest[runs..],
+        Some(_) => &frames[inside.saturating_sub(1)..],
+        // All of it is inside.
+        None => frames,
+    }
+}
+
+/// Whether a frame is in a file whose name begins so.
+fn is_in(frame: &Frame, names: &[&str]) -> bool {
+    let module = frame.module.as_deref().map(last_part).unwrap_or_default();
+    names.iter().any(|name| module.starts_with(name.as_bytes()))
+}
+
 /// Where in the source a frame is, behind its function's name: ` (server.c:16)`. False if that is not known, or of no interest.
 fn place(frame: &Frame, outside: Outside, out: &mut Vec<u8>) -> bool {
     let (Some(file), Some(line)) = (&frame.file, frame.line) else {
         return false;
     };
-    let module = frame.module.as_deref().map(last_part).unwrap_or_default();
-    let is_languages = |name: &&str| module.starts_with(name.as_bytes());
-    if !frame.interpreted && LANGUAGES.iter().any(is_languages) {
+    if !frame.interpreted && (is_in(frame, &LIBRARIES) || is_in(frame, &[LOADER])) {
         return false;
     }
     out.extend_from_slice(b" (");
@@ -152,6 +182,73 @@ mod tests {
             String::from_utf8(out).unwrap(),
             "memset ← grow ← add (a\\x1b.c:7) ← serve (app.py:7) ← <module> ← main"
         );
+    }
+
+    #[test]
+    fn what_a_library_does_inside_is_left_out() {
+        let stack = |frames: &[(&str, &str)]| {
+            let frame = |(function, module): &(&str, &str)| Frame {
+                function: Some((*function).into()),
+                module: Some(module.as_bytes().into()),
+                interpreted: module.is_empty(),
+                ..Frame::default()
+            };
+            let stack = Value::Stack(Stack {
+                user: true,
+                mode: StackMode::Bpftrace,
+                frames: frames.iter().map(frame).collect(),
+            });
+            let mut out = Vec::new();
+            payer(&stack, escaped, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let (libc, python) = ("/lib/libc.so.6", "/usr/bin/python3.11");
+        for (frames, expected) in [
+            (
+                &[
+                    ("sysmalloc", libc),
+                    ("_int_malloc", libc),
+                    ("malloc", libc),
+                    ("add", "/bin/a"),
+                    ("run", libc),
+                ][..],
+                "malloc ← add ← run",
+            ),
+            (
+                &[
+                    ("malloc", libc),
+                    ("operator new", "/lib/libstdc++.so.6"),
+                    ("add", "/bin/a"),
+                ],
+                "operator new ← add",
+            ),
+            (&[("init", libc), ("start", libc)], "init ← start"),
+            (
+                &[
+                    ("memset", libc),
+                    ("PyList_New", python),
+                    ("remember", ""),
+                    ("run", ""),
+                ],
+                "remember ← run",
+            ),
+            (
+                &[
+                    ("memset", libc),
+                    ("zeros", "/x/numpy.so"),
+                    ("call", python),
+                    ("f", ""),
+                ],
+                "memset ← zeros ← call ← f",
+            ),
+            (
+                &[("PyList_New", python), ("main", python)],
+                "PyList_New ← main",
+            ),
+            (&[], ""),
+        ] {
+            assert_eq!(stack(frames), expected);
+        }
     }
 
     #[test]
