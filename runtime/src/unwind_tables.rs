@@ -9,7 +9,7 @@ use crate::processes::common::{self, Common};
 use crate::processes::{missed, own_vdso, startup};
 use crate::python::interpreter;
 use crate::ring::ring_buffer;
-use crate::sys::bpf::Words;
+use crate::sys::bpf::{MapHandle, Words};
 use crate::sys::{self, process};
 use crate::unwind::{Row, Table, View};
 use crate::unwind_maps::{Identity, UnwindMaps};
@@ -25,7 +25,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Bytes of all tables. Those of a browser have some 20 MB.
@@ -120,7 +120,8 @@ impl UnwindTables {
         let size = Arc::<Size>::default();
         let made = Arc::<Made>::default();
         let maker = Maker {
-            maps,
+            maps: Arc::new(maps),
+            waiting: Vec::new(),
             files: HashMap::new(),
             slots: HashMap::new(),
             free: (0..MAX_UNWIND_TABLES).rev().collect(),
@@ -228,7 +229,9 @@ impl Slot {
 
 /// What the thread has.
 struct Maker {
-    maps: UnwindMaps,
+    maps: Arc<UnwindMaps>,
+    /// What waits for the kernel.
+    waiting: Vec<JoinHandle<bool>>,
     /// By file, the hash of its table; `None` if it has none.
     files: HashMap<Identity, Option<u64>>,
     /// By the hash of the table.
@@ -352,11 +355,10 @@ impl Maker {
         let put = || {
             let map = UnwindMaps::table(u32::try_from(table.words.len()).ok()?).ok()?;
             let words = map.fill(&table.words).ok()?;
-            let fd = map.fd().as_raw_fd().to_le_bytes();
-            self.maps.tables.update(&number.to_le_bytes(), &fd).ok()?;
-            Some(words)
+            Some((words, map))
         };
-        let Some(words) = put() else {
+        let put = put().filter(|(_, map)| self.show(number, map));
+        let Some((words, _)) = put else {
             self.free.push(number);
             return None;
         };
@@ -371,6 +373,42 @@ impl Maker {
         };
         self.slots.insert(hash, slot);
         Some(hash)
+    }
+
+    /// Shows a table to programs; false if that cannot be. The kernel does it at once, and then waits until no program uses what was in that place
+    /// before (`maybe_wait_bpf_programs`, some 15 ms). That was nothing, so a thread waits in our place.
+    fn show(&mut self, number: u32, map: &MapHandle) -> bool {
+        const WAITING: usize = 16;
+        const PAUSE: Duration = Duration::from_micros(20);
+        if self.waiting.len() >= WAITING {
+            for thread in self.waiting.drain(..) {
+                let _ = thread.join();
+            }
+        }
+        let Ok(fd) = map.fd().try_clone_to_owned() else {
+            return false;
+        };
+        let (key, maps) = (number.to_le_bytes(), Arc::clone(&self.maps));
+        let update = move || {
+            let shown = fd.as_raw_fd().to_le_bytes();
+            maps.tables.update(&key, &shown).is_ok()
+        };
+        let Ok(thread) = thread::Builder::new().spawn(update) else {
+            return false;
+        };
+        // What is there is told by its id.
+        let is_there = || matches!(self.maps.tables.lookup(&key, &mut [0; 4]), Ok(true));
+        loop {
+            let is_over = thread.is_finished();
+            if is_there() {
+                self.waiting.push(thread);
+                return true;
+            }
+            if is_over {
+                return false;
+            }
+            thread::sleep(PAUSE);
+        }
     }
 
     /// One file less has this table.
