@@ -43,6 +43,10 @@ pub(super) fn places(file: &File, code: &[Segment], known: &Functions) -> Functi
         let end = segment.offset.saturating_add(segment.size);
         for (start, end) in known.gaps(segment.offset, end) {
             let size = (end - start).min(left);
+            // Most are between functions, to begin at multiples of 16.
+            if size < SIGNAL_RETURN.len() as u64 {
+                continue;
+            }
             let mut bytes = vec![0; size as usize];
             if file.read_exact_at(&mut bytes, start).is_ok() {
                 left -= size;
