@@ -3,7 +3,7 @@
  *
  * touches() writes to MIB MiB (32 unless told) of small blocks and frees all but the last, so that the heap keeps its pages; keeps()
  * then allocates three quarters of that, of which it writes to the first byte of each block alone. So the pages are touched by the one, and
- * what is in them is the other's. Of the blocks of keeps(), each fourth is given back, and each fourth grows by realloc() to twice its size.
+ * what is in them is the other's. Of the blocks of keeps(), each fourth is given back, by free() or by realloc() to no bytes, and each fourth grows by realloc() to twice its size.
  * Prints the bytes that keeps() has at last, and what realloc() has of it (grown).
  */
 #include "workload.h"
@@ -31,7 +31,10 @@ static long keeps(long count, long *grown)
         *block = 1;
         switch (i % 4) {
         case 0:
-            free(block);
+            if (i % 8)
+                free(block);
+            else
+                blocks[i] = realloc(block, 0);
             break;
         case 1:
             blocks[i] = realloc(block, 2 * SIZE);

@@ -11,8 +11,10 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Page faults by stack, printed and forgotten every five seconds.
-const SCRIPT: &str = "software:page-faults:1 { @[ustack, pid, comm] = count(); }
+/// Page faults by stack, printed and forgotten every five seconds. Those of execve(), which writes zeros behind a program's data before any of
+/// its code runs, have no user stack.
+const SCRIPT: &str =
+    "software:page-faults:1 /!curtask->in_execve/ { @[ustack, pid, comm] = count(); }
 interval:s:5 { print(@); clear(@); }";
 
 /// From one short process to the next.
