@@ -4,6 +4,7 @@
 mod support;
 
 use pfscript_testkit::needs_root;
+use support::tools::tool;
 use support::{Finished, Report, Scratch, Tracer, count, rows, workload};
 
 const CALLS: i64 = 50;
@@ -237,4 +238,95 @@ fn functions_of_a_file_are_attached_together() {
     );
     tracer.interrupt();
     tracer.finish().ok();
+}
+
+const CPP: &str = "namespace ns {
+struct A {
+    int add(int x);
+    int add(double x);
+    template <class T> T twice(T x);
+};
+__attribute__((noinline)) int A::add(int x) { asm volatile(\"\"); return x + 1; }
+__attribute__((noinline)) int A::add(double x) { asm volatile(\"\"); return (int)x; }
+template <class T> __attribute__((noinline)) T A::twice(T x) { asm volatile(\"\"); return 2 * x; }
+}
+int main()
+{
+    ns::A a;
+    int sum = 0;
+    for (int i = 0; i < 5; i++)
+        sum += a.add(i);
+    sum += a.add(1.5) + a.twice(3) + (int)a.twice(2.0);
+    return sum == 0;
+}
+";
+
+const RUST: &str = "mod cache {
+    #[inline(never)]
+    pub fn add(x: u64) -> u64 { std::hint::black_box(x) + 1 }
+}
+fn main() {
+    let sum: u64 = (0..5).map(cache::add).sum();
+    std::process::exit((sum == 0) as i32);
+}
+";
+
+#[test]
+fn functions_of_cpp_and_rust_are_found_by_their_names() {
+    needs_root!();
+    let scratch = Scratch::new("readable");
+    let folder = scratch.path();
+    for (variable, default, file, source) in [
+        ("CXX", "c++", "first.cc", CPP),
+        ("RUSTC", "rustc", "second.rs", RUST),
+    ] {
+        let source = scratch.file(file, source);
+        let compiler = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
+        let program = source.with_extension("");
+        let words = ["-O1", "-C", "opt-level=1"];
+        let words = if variable == "CXX" {
+            &words[..1]
+        } else {
+            &words[1..]
+        };
+        let mut words: Vec<&std::ffi::OsStr> = words.iter().map(|word| word.as_ref()).collect();
+        words.extend([source.as_os_str(), "-o".as_ref(), program.as_os_str()]);
+        tool(folder, &compiler, &words);
+    }
+    // How often they are called, by name: with all that a function takes, without, by a pattern, and of templates.
+    for (probe, calls) in [
+        ("uprobe:FOLDER/first:cpp:\"ns::A::add(int)\"", 5),
+        ("uprobe:FOLDER/first:cpp:\"ns::A::add\"", 6),
+        ("uprobe:FOLDER/first:cpp:\"ns::A::add(*\"", 6),
+        ("uprobe:FOLDER/first:cpp:*twice*", 2),
+        ("uprobe:FOLDER/first:cpp:\"ns::A::twice<int>\"", 1),
+        ("uretprobe:FOLDER/first:cpp:\"ns::A::add(double)\"", 1),
+        ("uprobe:FOLDER/first:cpp:main", 1),
+        ("uprobe:FOLDER/second:rust:\"second::cache::add\"", 5),
+    ] {
+        let probe = probe.replace("FOLDER", &folder.display().to_string());
+        let program = if probe.contains("/first") {
+            "first"
+        } else {
+            "second"
+        };
+        let command = folder.join(program).display().to_string();
+        let script = format!("{probe} {{ @ = count(); }}");
+        let finished = Tracer::new(["-q", "-e", &script, "-c", &command])
+            .run()
+            .lossless();
+        assert!(
+            finished.text().contains(&format!("@: {calls}\n")),
+            "{finished}"
+        );
+    }
+    let file = folder.join("first").display().to_string();
+    Tracer::script(&format!(
+        "uprobe:{file}:cpp:\"ns::A::sub\" {{ }} uprobe:{file}:go:main {{ }}"
+    ))
+    .run()
+    .refuses(&[
+        "is called `ns::A::sub`",
+        "there is no language `go` of functions",
+    ]);
 }

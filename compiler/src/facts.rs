@@ -75,6 +75,11 @@ pub trait Facts {
     /// [`FactError::Unknown`] if there is no such file, [`FactError::Unavailable`] if it can't be read or is no such file.
     fn binary(&self, path: &Path) -> Result<Arc<Binary>, FactError>;
 
+    /// What symbols are called by their authors, in C++ and Rust, in that order: themselves where nothing is known of that.
+    fn readable(&self, symbols: &[&str]) -> Vec<String> {
+        symbols.iter().map(|symbol| (*symbol).to_owned()).collect()
+    }
+
     /// A variable that a program or a shared library defines.
     ///
     /// # Errors

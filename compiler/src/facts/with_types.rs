@@ -54,6 +54,10 @@ impl Facts for WithTypes<'_> {
         self.facts.tracepoints()
     }
 
+    fn readable(&self, symbols: &[&str]) -> Vec<String> {
+        self.facts.readable(symbols)
+    }
+
     fn functions(&self) -> Result<&[String], FactError> {
         self.facts.functions()
     }

@@ -30,7 +30,7 @@ pub(super) struct Uprobe {
 pub(super) static UPROBE: Uprobe = Uprobe {
     info: info(
         &["uprobe", "u"],
-        "uprobe:FILE:FUNCTION[+OFFSET], uprobe:FILE@SOURCE:LINE[:COLUMN]",
+        "uprobe:FILE:FUNCTION[+OFFSET], uprobe:FILE:cpp:\"FUNCTION\", uprobe:FILE@SOURCE:LINE[:COLUMN]",
         "the entry of a function of a program or a shared library (`uprobe:libc:malloc`); its arguments are `arg0` and so on, or `args.NAME`",
     ),
     on_return: false,
@@ -39,7 +39,7 @@ pub(super) static UPROBE: Uprobe = Uprobe {
 pub(super) static URETPROBE: Uprobe = Uprobe {
     info: info(
         &["uretprobe", "ur"],
-        "uretprobe:FILE:FUNCTION",
+        "uretprobe:FILE:FUNCTION, uretprobe:FILE:cpp:\"FUNCTION\"",
         "the return of a function of a program or a shared library; what it returns is `retval`",
     ),
     on_return: true,
@@ -64,14 +64,26 @@ const fn info(
 enum Wanted<'a> {
     /// Functions, and how far behind their start.
     Functions { name: &'a str, offset: u64 },
+    /// Functions by the name that they have in the source, in a language: all of it, or without what they take.
+    Readable { language: &'a str, name: &'a str },
     /// An address, by the file's own count.
     Address(u64),
 }
 
 impl Wanted<'_> {
     /// Reads the part of an attach point that says where in the file.
-    fn read<'a>(part: &'a Spanned<String>, on_return: bool) -> Result<Wanted<'a>, Diagnostic> {
+    fn read<'a>(
+        language: Option<&'a str>,
+        part: &'a Spanned<String>,
+        on_return: bool,
+    ) -> Result<Wanted<'a>, Diagnostic> {
         let text = part.node.as_str();
+        if let Some(language) = language {
+            return Ok(Wanted::Readable {
+                language,
+                name: text,
+            });
+        }
         if let Some(address) = parts::integer(text) {
             return Ok(Wanted::Address(address));
         }
@@ -98,13 +110,28 @@ impl Wanted<'_> {
     }
 }
 
-/// The file and the rest of an attach point.
+/// Languages whose compilers mangle names.
+const LANGUAGES: [&str; 2] = ["cpp", "rust"];
+
+/// The file and the rest of an attach point, with the language that the rest is in.
+#[allow(clippy::type_complexity)]
 fn written<'a>(
     point: &'a AttachPoint,
     info: &ProviderInfo,
-) -> Result<(&'a Spanned<String>, &'a Spanned<String>), Diagnostic> {
-    match parts::parts(point, info, 2..=2)? {
-        [file, place] => Ok((file, place)),
+) -> Result<(&'a Spanned<String>, Option<&'a str>, &'a Spanned<String>), Diagnostic> {
+    match parts::parts(point, info, 2..=3)? {
+        [file, place] => Ok((file, None, place)),
+        [file, language, place] if LANGUAGES.contains(&&*language.node) => {
+            Ok((file, Some(&language.node), place))
+        }
+        [_, other, _] => {
+            let message = format!(
+                "there is no language `{}` of functions",
+                escape(&other.node)
+            );
+            let help = "names of C++ and Rust are written `uprobe:FILE:cpp:\"NAME\"` and `uprobe:FILE:rust:\"NAME\"`";
+            Err(Diagnostic::error(other.span, message).help(help))
+        }
         // `parts` has seen to it that there are two.
         _ => Err(Diagnostic::error(
             point.span,
@@ -160,6 +187,8 @@ impl Uprobe {
                 }
                 Ok(sites)
             }
+            // By what their authors call them: not told by the file alone.
+            Wanted::Readable { .. } => Ok(Vec::new()),
             Wanted::Functions { name, .. } => {
                 let wanted = Glob::new(name);
                 let functions = binary.functions().iter();
@@ -172,6 +201,42 @@ impl Uprobe {
                     .collect())
             }
         }
+    }
+
+    /// Functions by what their authors call them; without what they take, all that differ in that alone.
+    fn readable(
+        &self,
+        path: &Path,
+        binary: &Binary,
+        (language, name): (&str, &str),
+        facts: &dyn Facts,
+    ) -> Vec<Site> {
+        let functions = binary.functions();
+        let symbols: Vec<&str> = functions.iter().map(|function| &*function.name).collect();
+        let wanted = Glob::new(name);
+        let takes = name.contains('(');
+        let mut seen = HashSet::new();
+        let named = functions.iter().zip(facts.readable(&symbols));
+        let matching = named.filter(|(function, readable)| {
+            let called = if takes {
+                readable
+            } else {
+                without_takes(readable)
+            };
+            let is_named = wanted.matches(called) || wanted.matches(without_result(called));
+            is_named && seen.insert((&function.name, function.address))
+        });
+        let sites = matching.filter_map(|(function, _)| {
+            let site = self.at_start(path, binary, function)?;
+            let name = format!(
+                "{}:{}:{language}:{}",
+                self.info.names[0],
+                path.display(),
+                function.name
+            );
+            Some(Site { name, ..site })
+        });
+        sites.collect()
     }
 
     /// Where a line of source begins.
@@ -220,6 +285,40 @@ fn undescribed(path: &Path, function: &str) -> FactError {
     }
 }
 
+/// A name of C++ without what the function takes: `Cache::add` of `Cache::add(int) const`. What is in brackets before that is a part of it.
+fn without_takes(readable: &str) -> &str {
+    let Some(end) = readable.rfind(')') else {
+        return readable;
+    };
+    let mut depth = 0_usize;
+    for (at, byte) in readable.as_bytes()[..=end].iter().enumerate().rev() {
+        match byte {
+            b')' => depth += 1,
+            b'(' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &readable[..at];
+        }
+    }
+    readable
+}
+
+/// A name of C++ without what the function gives back, which stands in front where that is a template: `Cache::get<int>` of
+/// `int Cache::get<int>`.
+fn without_result(called: &str) -> &str {
+    let mut depth = 0_usize;
+    for (at, byte) in called.bytes().enumerate().rev() {
+        match byte {
+            b'>' | b')' => depth += 1,
+            b'<' | b'(' => depth = depth.saturating_sub(1),
+            b' ' if depth == 0 && called.contains('<') => return &called[at + 1..],
+            _ => {}
+        }
+    }
+    called
+}
+
 fn unchecked(part: &Spanned<String>) -> Diagnostic {
     let message = "places inside of a function are not supported yet";
     Diagnostic::error(part.span, message).help(
@@ -250,7 +349,7 @@ fn nothing(
             let message = format!("`{shown}` has no code at address {address:#x}");
             Diagnostic::error(part.span, message)
         }
-        Wanted::Functions { name, .. } => {
+        Wanted::Functions { name, .. } | Wanted::Readable { name, .. } => {
             let verb = match glob::is_pattern(name) {
                 true => "matches",
                 false => "is called",
@@ -287,12 +386,17 @@ impl Provider for Uprobe {
         {
             return self.at_line(&line, facts);
         }
-        let (file, place) = written(point, &self.info)?;
-        let wanted = Wanted::read(place, self.on_return)?;
+        let (file, language, place) = written(point, &self.info)?;
+        let wanted = Wanted::read(language, place, self.on_return)?;
         let binaries = binaries(file, facts)?;
         let mut sites = Vec::new();
         for (path, binary) in &binaries {
-            sites.extend(self.sites(path, binary, &wanted, place)?);
+            sites.extend(match wanted {
+                Wanted::Readable { language, name } => {
+                    self.readable(path, binary, (language, name), facts)
+                }
+                _ => self.sites(path, binary, &wanted, place)?,
+            });
         }
         match sites.is_empty() {
             true => Err(nothing(place, &wanted, file, &binaries)),
@@ -374,5 +478,39 @@ impl Provider for Uprobe {
             .iter()
             .map(|line| line.replace(" *", "*"))
             .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{without_result, without_takes};
+
+    #[test]
+    fn names_are_told_without_what_functions_take_and_give() {
+        for (readable, called, name) in [
+            ("ns::A::add(int) const", "ns::A::add", "ns::A::add"),
+            (
+                "int ns::A::twice<int>(int)",
+                "int ns::A::twice<int>",
+                "ns::A::twice<int>",
+            ),
+            ("f((anonymous namespace)::A*)", "f", "f"),
+            (
+                "(anonymous namespace)::f(int (*)(int))",
+                "(anonymous namespace)::f",
+                "(anonymous namespace)::f",
+            ),
+            (
+                "operator new(unsigned long)",
+                "operator new",
+                "operator new",
+            ),
+            ("core::fmt::write", "core::fmt::write", "core::fmt::write"),
+            ("odd)(", "odd)(", "odd)("),
+            ("main", "main", "main"),
+        ] {
+            assert_eq!(without_takes(readable), called);
+            assert_eq!(without_result(called), name);
+        }
     }
 }

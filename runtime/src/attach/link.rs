@@ -7,7 +7,7 @@
 
 use super::errors::{cannot, refused};
 use crate::error::{Error, ErrorKind};
-use crate::sys::bpf;
+use crate::sys::bpf_links;
 use pfscript_compiler::manifest::{Attach, ProbeManifest};
 use std::ffi::CString;
 use std::io;
@@ -23,7 +23,7 @@ pub fn perf(
     cookie: u64,
     info: &ProbeManifest,
 ) -> Result<OwnedFd, Error> {
-    bpf::link_perf_event(event, program, cookie).map_err(|error| refused(&error, info))
+    bpf_links::link_perf_event(event, program, cookie).map_err(|error| refused(&error, info))
 }
 
 /// Links what an attach point names to a program, which will be told `cookie` if there is one.
@@ -41,7 +41,7 @@ pub fn direct(
             let bytes = CString::new(name.as_str()).map_err(|_| {
                 Error::new(ErrorKind::Bug, "a tracepoint's name contains a zero byte")
             })?;
-            bpf::link_raw_tracepoint(program, &bytes, cookie.unwrap_or(0))
+            bpf_links::link_raw_tracepoint(program, &bytes, cookie.unwrap_or(0))
                 .map_err(|error| refused_tracepoint(&error, name, info))
         }
         Attach::Begin

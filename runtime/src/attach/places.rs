@@ -5,7 +5,7 @@ use super::errors::{no_place, refused};
 use crate::error::{Error, ErrorKind};
 use crate::facts::LiveFacts;
 use crate::facts::Presence;
-use crate::sys::bpf::{self, Place};
+use crate::sys::bpf_links::{self, Place};
 use pfscript_compiler::ir::ProbeId;
 use pfscript_compiler::manifest::{Attach, Manifest, ProbeManifest};
 use pfscript_compiler::program::ProgramKind;
@@ -87,13 +87,13 @@ pub fn link(
     let (path, on_return) = file.ok_or_else(|| bug("a link without a file"))?;
     let name = CString::new(path.as_os_str().as_bytes())
         .map_err(|_| bug("a file's name contains a zero byte"))?;
-    let error = match bpf::link_places(program, &name, &places, on_return) {
+    let error = match bpf_links::link_places(program, &name, &places, on_return) {
         Ok(link) => return Ok(link),
         Err(error) => error,
     };
     // Which of them it was.
     for place in &places {
-        if let Err(error) = bpf::link_places(program, &name, &[*place], on_return) {
+        if let Err(error) = bpf_links::link_places(program, &name, &[*place], on_return) {
             return Err(no_place(&error, path, place.offset, info));
         }
     }

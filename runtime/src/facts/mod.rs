@@ -15,6 +15,7 @@ pub use record::{Recorded, record};
 
 use crate::elf;
 use crate::processes::debug_files::{self, DebugFiles};
+use crate::symbols::demangle::Demangler;
 use crate::sys;
 use pfscript_compiler::btf::{Btf, BtfWriter, Kind};
 use pfscript_compiler::facts::{
@@ -191,6 +192,12 @@ impl Facts for LiveFacts {
                 Btf::new(bytes).ok()
             })
             .as_ref()
+    }
+
+    fn readable(&self, symbols: &[&str]) -> Vec<String> {
+        let mut demangler = Demangler::default();
+        let symbols = symbols.iter();
+        symbols.map(|symbol| demangler.readable(symbol)).collect()
     }
 
     fn page_bytes(&self) -> u32 {

@@ -5,6 +5,7 @@
 
 use super::Presence;
 use crate::sys::bpf::{self, MapSpec, ProgramSpec};
+use crate::sys::bpf_links;
 use aya_obj::generated::{bpf_attach_type, bpf_insn, bpf_map_type, bpf_prog_type};
 use pfscript_compiler::btf::{Btf, Kind};
 use pfscript_probes::Feature;
@@ -222,7 +223,7 @@ fn kprobe_multi() -> Presence {
 fn link_to_nothing() -> io::Result<()> {
     let attach_type = bpf_attach_type::BPF_TRACE_KPROBE_MULTI as u32;
     let program = for_links(attach_type)?;
-    bpf::link_functions(
+    bpf_links::link_functions(
         program.as_fd(),
         &[c"pfscript_no_such_function"],
         attach_type,
@@ -232,14 +233,14 @@ fn link_to_nothing() -> io::Result<()> {
 
 /// Tries to link a program to a place in a folder: kernels that know such links say `EBADF`.
 fn uprobe_multi() -> Presence {
-    let place = bpf::Place {
+    let place = bpf_links::Place {
         offset: 1,
         counter: 0,
         cookie: 0,
     };
     let attach_type = bpf_attach_type::BPF_TRACE_UPROBE_MULTI as u32;
     let linked = for_links(attach_type)
-        .and_then(|program| bpf::link_places(program.as_fd(), c"/", &[place], false));
+        .and_then(|program| bpf_links::link_places(program.as_fd(), c"/", &[place], false));
     match linked {
         Err(error) if error.raw_os_error() == Some(libc::EBADF) => Presence::Present,
         Err(error) => verdict(Err(error)),

@@ -4,7 +4,7 @@
 //! symbols ([`functions`]), or by what a just-in-time compiler wrote down ([`perf_map`], [`jitdump`]). The stacks that an object
 //! captured are read in [`stacks`].
 
-mod demangle;
+pub(crate) mod demangle;
 mod functions;
 mod jitdump;
 mod kernel;

@@ -3,6 +3,7 @@
 //! No policy is here: what a failure means is said by the callers.
 
 pub mod bpf;
+pub mod bpf_links;
 pub mod guard;
 pub mod jvm_attach;
 mod names;
