@@ -40,6 +40,7 @@ Environment (bpftrace's names, BPFTRACE_MAX_STRLEN and so on, are read too):
   PFSCRIPT_STACK_MODE          stacks: as bpftrace, perf, raw or build_id
   PFSCRIPT_STATS_ORDER         stats of maps are sorted by average or total
   PFSCRIPT_SHOW_DEBUG_INFO     1: source lines and inlined functions in stacks
+  PFSCRIPT_JVM_MAP             1: like --jvm-map, of the process of -p
   PFSCRIPT_MISSING_PROBES      if nothing matches: error, warn or ignore
   PFSCRIPT_DUMMY_TS_MAP        a map that is the clock of tseries(), for tests
   DEBUGINFOD_URLS              servers (http://) that have debug files
