@@ -56,10 +56,10 @@ by_its_command() {
 }
 check ending-with-its-command by_its_command
 
-# More than sixteen tracepoints: stopped together, detached afterwards.
+# More than thirty tracepoints: stopped together, detached afterwards, which is said.
 many_probes() {
     objects >before
-    trace_well -e 'BEGIN { @all = count(); } tracepoint:syscalls:sys_enter_r* { @all = count(); } END { print(@all); }' \
+    trace_well -e 'BEGIN { @all = count(); } tracepoint:syscalls:sys_enter_r*, tracepoint:syscalls:sys_exit_r* { @all = count(); } END { print(@all); }' \
         -c "opens 20 /missing"
     rows out | sed -n 's/^@all: //p' >counts
     exactly 2 "$(grep -c . counts)" "times that the count is printed"
