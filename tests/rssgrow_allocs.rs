@@ -4,8 +4,7 @@ mod support;
 
 use pfscript_testkit::needs_root;
 use serde_json::Value;
-use std::path::Path;
-use support::growth::{Part, alike, bytes_of, growth};
+use support::growth::{Part, alike, bytes_of, growth, with_each_allocator};
 use support::{Finished, Report, Tracer, workload};
 
 fn allocs(command: &str) -> Finished {
@@ -29,19 +28,10 @@ fn what_is_not_freed_is_counted_to_the_byte_with_each_allocator() {
     const KEPT: u64 = (1 << 10) * 1008;
     let plain = format!("{} malloc 1", workload("grows"));
     assert_eq!(allocated(&growth(&allocs(&plain)), "by_malloc"), KEPT);
-    for library in [
-        "libjemalloc.so.2",
-        "libmimalloc.so.2",
-        "libtcmalloc_minimal.so.4",
-    ] {
-        let path = format!("/usr/lib/{}-linux-gnu/{library}", std::env::consts::ARCH);
-        if !Path::new(&path).exists() {
-            println!("skip: {library} is not installed");
-            continue;
-        }
-        let growth = growth(&allocs(&format!("env LD_PRELOAD={path} {plain}")));
+    with_each_allocator(|with, library| {
+        let growth = growth(&allocs(&format!("{with}{plain}")));
         assert_eq!(allocated(&growth, "by_malloc"), KEPT, "{library}");
-    }
+    });
     // Threads that free all they allocate.
     let command = format!("{} 2 300", workload("mallocs"));
     assert_eq!(allocated(&growth(&allocs(&command)), "worker"), 0);

@@ -41,6 +41,22 @@ pub fn growth_of(finished: &Finished, which: &str, is: impl Into<Value>) -> Valu
     found.clone()
 }
 
+/// Calls `check` with what is to stand before a command so that it has an allocator, for each one beside the C library's that is
+/// installed, and with the allocator's name.
+pub fn with_each_allocator(check: impl Fn(&str, &str)) {
+    for library in [
+        "libjemalloc.so.2",
+        "libmimalloc.so.2",
+        "libtcmalloc_minimal.so.4",
+    ] {
+        let path = format!("/usr/lib/{}-linux-gnu/{library}", std::env::consts::ARCH);
+        match std::path::Path::new(&path).exists() {
+            true => check(&format!("env LD_PRELOAD={path} "), library),
+            false => println!("skip: {library} is not installed"),
+        }
+    }
+}
+
 /// What workloads report.
 pub fn reports(finished: &Finished) -> Vec<Report> {
     let lines = finished.text().lines();
